@@ -1,0 +1,80 @@
+"""The economics of a shop: what the sales table does not say, in one typed file.
+
+Every report prints what was given and what was assumed (``Economics.given``).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..forecasters.errors import InputError
+
+
+class PriceRules(BaseModel):
+    """Rules that every policy's price obeys, the learned ones and the baselines alike."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ending: float | None = Field(None, gt=0, lt=1, description="price ladder: every price ends so, 0.99 → x.99")
+    largest_change: float | None = Field(None, gt=0, description="largest relative change a period, 0.1 = 10%")
+    cadence: int = Field(1, ge=1, description="periods that a price must stay before it may change again")
+    minimum_margin: float | None = Field(None, lt=1, description="least (price - unit cost) / price")
+    floor: float | None = Field(None, gt=0, description="lowest price, as a multiple of the reference price")
+    ceiling: float | None = Field(None, gt=0, description="highest price, as a multiple of the reference price")
+
+
+class Economics(BaseModel):
+    """Costs, stock and price rules of a shop. Rates are per period; money in the panel's currency."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lead_time: int = Field(1, ge=0, le=52, description="periods from order to arrival, L")
+    unmet: Literal["lost", "backorder"] = Field("lost", description="what happens to demand beyond the stock")
+    holding_rate: float = Field(0.005, ge=0, description="cost of holding a unit for one period, share of unit cost, h/c")
+    shortage_rate: float = Field(0.1, ge=0, description="goodwill cost of a unit short, share of reference price, p")
+    fixed_order_cost: float = Field(0.0, ge=0, description="cost of placing an order for a series, K")
+    price_change_cost: float = Field(0.0, ge=0, description="cost of changing a series' price")
+    unit_cost_share: float = Field(0.7, gt=0, description="unit cost as a share of reference price, where the panel has none")
+    initial_cover: float = Field(2.0, ge=0, description="stock at the start, in periods of expected demand")
+    capacity: float | None = Field(None, gt=0, description="largest inventory position, in periods of expected demand")
+    waste_rate: float = Field(0.0, ge=0, le=1, description="share of ending stock thrown away each period")
+    waste_cost_rate: float = Field(0.0, ge=0, description="cost of throwing a unit away, share of unit cost")
+    price_rules: PriceRules = Field(default_factory=PriceRules)
+
+    def given(self) -> dict[str, bool]:
+        """For each field, whether the user gave it (True) or it is an assumption (False)."""
+        return {name: name in self.model_fields_set for name in type(self).model_fields}
+
+
+def read_economics(path: str | Path | None) -> Economics:
+    """Economics from a YAML or JSON file; the assumptions where ``path`` is None.
+
+    Raises:
+        InputError: the file is absent, unreadable, or a field is unknown or out of range.
+    """
+    if path is None:
+        return Economics()
+    path = Path(path)
+    try:
+        text = path.read_text()
+        data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise InputError(f"economics file {path}: cannot be read ({error.strerror})") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise InputError(f"economics file {path}: not valid YAML or JSON ({str(error).splitlines()[0]})") from None
+    if not isinstance(data, dict):
+        raise InputError(f"economics file {path}: expected a mapping of fields to values, found {type(data).__name__}")
+    try:
+        return Economics(**data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"economics file {path}: {where}: {first['msg']}, found {first['input']!r};"
+            f" fields are {', '.join(Economics.model_fields)}"
+        ) from None

@@ -1,0 +1,56 @@
+"""What the engine passes around: frozen dataclasses of tensors, ordered (market, location, item)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """A batch of markets as the agent observes them: the order due now has arrived, nothing is decided yet."""
+
+    on_hand: Tensor  # (B, S, I) units in stock, >= 0
+    pipeline: Tensor  # (B, L, S, I) units ordered, not yet arrived; slot k arrives k + 1 periods from now
+    backorders: Tensor  # (B, S, I) units owed, >= 0; always 0 where unmet demand is lost
+    last_price: Tensor  # (B, S, I) price of the previous period
+    last_sales: Tensor  # (B, S, I) sales of the previous period
+    since_change: Tensor  # (B, S, I) int64 periods since the price last changed
+    start: Tensor  # (B,) int64 calendar index at which the episode began
+    age: Tensor  # (B,) int64 periods played in this episode; the calendar index is start + age
+    slot: Tensor  # (B,) int64 noise key: market slot
+    episode: Tensor  # (B,) int64 noise key: episode number in the slot
+    demand: Any  # state of the demand process, market axis first
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a policy decides for one period, in natural units."""
+
+    price: Tensor  # (B, S, I) price a unit
+    order: Tensor  # (B, S, I) units ordered now, >= 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one period brought; every field (B, S, I), money in the panel's currency."""
+
+    price: Tensor  # price charged, after the price rules
+    ordered: Tensor  # units ordered, after capacity
+    demand: Tensor  # units wanted
+    sales: Tensor  # units sold from stock to this period's customers
+    lost: Tensor  # units wanted, neither sold nor backordered
+    backordered: Tensor  # units newly owed
+    served: Tensor  # units handed over for backorders of earlier periods
+    wasted: Tensor  # units thrown away after sales
+    revenue: Tensor  # price x (sales + backordered): a backorder's revenue is booked at demand
+    purchase: Tensor  # unit cost x ordered
+    ordering: Tensor  # fixed cost of placing an order
+    holding: Tensor  # on ending stock
+    shortage: Tensor  # on lost and owed units
+    price_change: Tensor  # cost of changing the price
+    waste: Tensor  # cost of throwing away
+    profit: Tensor  # revenue less all costs
+    ending_value: Tensor  # on hand + pipeline - backorders at unit cost after this period (booked at truncation)

@@ -1,0 +1,95 @@
+"""A market: who sells what where, on which terms, to which customers. Everything but the noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..forecasters.demand import DemandProcess
+from .economics import Economics
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Prices and costs of the series, tensors (S, I), money a unit."""
+
+    reference_price: Tensor  # (S, I) the price that multiples refer to
+    price_low: Tensor  # (S, I) lower end of the supported range
+    price_high: Tensor  # (S, I) upper end of the supported range
+    unit_cost: Tensor  # (S, I) what a unit costs, c
+    typical_demand: Tensor  # (S, I) mean units a period at reference price, for scaling
+
+    def to(self, device: torch.device | str) -> Terms:
+        return Terms(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Market:
+    """One market, immutable; ``demand`` is injected (learned, structural, i.i.d. or replayed).
+
+    A *decision unit* is a (price group, item): the price is common to the group's locations.
+    """
+
+    name: str
+    dates: np.ndarray  # (T,) datetime64[D] calendar of the history
+    frequency: str
+    categories: tuple[str, ...]  # (I,)
+    price_groups: tuple[str, ...]  # (S,)
+    economics: Economics
+    terms: Terms
+    demand: DemandProcess
+    logged_price: Tensor | None = None  # (T, S, I) prices that were charged, filled; None where there is no history
+    first_start: int = 0  # earliest calendar index at which an episode may begin
+
+    @property
+    def locations(self) -> tuple[str, ...]:
+        return self.demand.locations
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return self.demand.items
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(S, I)"""
+        return len(self.locations), len(self.items)
+
+    @property
+    def device(self) -> torch.device:
+        return self.terms.reference_price.device
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Distinct price groups (G), in order of first appearance."""
+        return tuple(dict.fromkeys(self.price_groups))
+
+    def group_index(self) -> Tensor:
+        """(S,) int64 price group of each location."""
+        order = {name: i for i, name in enumerate(self.groups)}
+        return torch.tensor([order[name] for name in self.price_groups], device=self.device)
+
+    def category_index(self) -> Tensor:
+        """(I,) int64 category of each item."""
+        order = {name: i for i, name in enumerate(dict.fromkeys(self.categories))}
+        return torch.tensor([order[name] for name in self.categories], device=self.device)
+
+    def starts(self, horizon: int) -> Sequence[int]:
+        """Calendar indices at which an episode of ``horizon`` periods can begin and still meet logged prices."""
+        last = self.demand.periods - horizon
+        return range(min(self.first_start, max(last, 0)), max(last, 0) + 1)
+
+    def with_demand(self, demand: DemandProcess) -> Market:
+        """The same shop before other customers."""
+        return replace(self, demand=demand)
+
+    def to(self, device: torch.device | str) -> Market:
+        return replace(
+            self,
+            terms=self.terms.to(device),
+            demand=self.demand.to(device),
+            logged_price=None if self.logged_price is None else self.logged_price.to(device),
+        )
