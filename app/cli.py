@@ -1,0 +1,253 @@
+"""The command line: ``mercato VERB``. Nothing heavy is imported until a verb runs.
+
+Results go to standard output, everything else to standard error. Exit status: 0; 1 for a run that failed;
+2 for wrong use; 130 when interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from ..forecasters.errors import InputError
+from .reading import Reading
+
+app = typer.Typer(
+    name="mercato",
+    help="Learn a market from sales, train pricing and stock policies in it, see how far to trust them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Table(StrEnum):
+    orange_juice = "orange-juice"
+    ta_feng = "ta-feng"
+    reference = "reference"
+
+
+class Algorithm(StrEnum):
+    ppo = "ppo"
+    dqn = "dqn"
+
+
+PanelFile = Annotated[Path, typer.Argument(help="Sales table, CSV or parquet.", metavar="PANEL")]
+MarketFolder = Annotated[Path, typer.Argument(help="Folder that `mercato fit` wrote.", metavar="MARKET")]
+PolicyFile = Annotated[Path, typer.Argument(help="File that `mercato train` wrote.", metavar="POLICY")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same result.")]
+Map = Annotated[list[str], typer.Option("--map", help="Column names, ours=yours: units=qty. Repeatable.")]
+Freq = Annotated[str | None, typer.Option(help="Aggregate to this period: D, W, MS …")]
+Absent = Annotated[str, typer.Option(help="What a missing row of a listed item means: zero or unknown.")]
+Roles = Annotated[
+    list[str],
+    typer.Option(
+        "--role",
+        help="Role of a numeric column (static, exogenous, decision, past, instrument): deal=decision.",
+    ),
+]
+EconomicsFile = Annotated[Path | None, typer.Option(help="Costs, lead time and price rules, YAML or JSON.")]
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    typer.echo("error: " + " ".join(message.split()), err=True)
+    raise typer.Exit(status)
+
+
+def verb(function: Callable[..., None]) -> Callable[..., None]:
+    """Register a command; whatever goes wrong in it becomes one line and an exit status."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            function(*args, **options)
+        except KeyboardInterrupt:
+            _fail("interrupted", 130)
+        except (typer.Exit, BrokenPipeError):
+            raise
+        except Exception as error:
+            if os.environ.get("MERCATO_DEBUG"):
+                raise
+            if isinstance(error, InputError):
+                _fail(str(error), 2)
+            if isinstance(error, OSError):
+                _fail(str(error), 1)
+            _fail(f"{type(error).__name__}: {error} (--verbose shows where)", 1)
+
+    return app.command()(run)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mercato {importlib.metadata.version('mercato')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show where an error came from.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    if verbose:
+        os.environ["MERCATO_DEBUG"] = "1"
+
+
+@verb
+def data(
+    name: Annotated[Table, typer.Argument(help="Which table.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    seed: Seed = 0,
+) -> None:
+    """Fetch a public sales table, or make the reference one whose truth is known."""
+    from .commands.data import run
+
+    run(name.value, out, seed)
+
+
+@verb
+def fit(
+    panel: PanelFile,
+    out: Annotated[Path, typer.Option(help="Folder to write the market to.")],
+    economics: EconomicsFile = None,
+    map: Map = [],  # noqa: B006 (typer never mutates it)
+    freq: Freq = None,
+    absent: Absent = "unknown",
+    role: Roles = [],  # noqa: B006
+    seed: Seed = 0,
+) -> None:
+    """Learn a market from a sales table."""
+    from .commands.fit import run
+
+    run(panel, out, economics, Reading.parse(map, freq, absent, role), seed)
+
+
+@verb
+def card(
+    market: MarketFolder,
+    json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="Write the card as a page (.html) too.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Say how far to trust a fitted market: elasticities, price support, simulated against real sales."""
+    from .commands.card import run
+
+    run(market, json, out, seed)
+
+
+@verb
+def backtest(
+    panel: PanelFile,
+    horizon: Annotated[int, typer.Option(min=1, help="Periods forecast in each window, H.")],
+    windows: Annotated[int, typer.Option(min=1, help="Windows at the end of the panel, K.")],
+    json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="Write the quantile forecasts, CSV or parquet.")] = None,
+    map: Map = [],  # noqa: B006
+    freq: Freq = None,
+    absent: Absent = "unknown",
+    role: Roles = [],  # noqa: B006
+    seed: Seed = 0,
+) -> None:
+    """Forecast the panel's last periods from what precedes them and score it against simple forecasters."""
+    from .commands.backtest import run
+
+    run(panel, horizon, windows, json, out, Reading.parse(map, freq, absent, role), seed)
+
+
+@verb
+def train(
+    market: MarketFolder,
+    algo: Annotated[Algorithm, typer.Option(help="Learner.")],
+    out: Annotated[Path, typer.Option(help="Policy file to write (.safetensors).")],
+    seed: Seed = 0,
+) -> None:
+    """Train a pricing and replenishment policy in a market."""
+    from .commands.train import run
+
+    run(market, algo.value, out, seed)
+
+
+@verb
+def benchmark(
+    market: MarketFolder,
+    policies: Annotated[list[Path] | None, typer.Argument(metavar="[POLICY]…", help="Learned ones.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Truth folder: compare in the true market too.")] = None,
+    episodes: Annotated[int, typer.Option(min=2, help="Episodes, the same customers for every policy.")] = 64,
+    horizon: Annotated[int, typer.Option(min=1, help="Periods an episode.")] = 26,
+    json: Json = False,
+    seed: Seed = 0,
+) -> None:
+    """Compare policies with the rules a shop would use today, before the same customers."""
+    from .commands.benchmark import run
+
+    run(market, policies or [], truth, episodes, horizon, json, seed)
+
+
+@verb
+def whatif(
+    market: MarketFolder,
+    scenario: Annotated[Path, typer.Argument(help="Changes, YAML.", metavar="SCENARIO.yaml")],
+    policy: Annotated[Path | None, typer.Option(help="Who decides; by default the logged prices.")] = None,
+    json: Json = False,
+    seed: Seed = 0,
+) -> None:
+    """Play a scenario and the same episodes without it, and say what it changes."""
+    from .commands.whatif import run
+
+    run(market, scenario, policy, json, seed)
+
+
+@verb
+def decide(
+    market: MarketFolder,
+    policy: PolicyFile,
+    panel: Annotated[Path, typer.Option(help="Latest sales table, same columns as the fitted one.")],
+    out: Annotated[Path, typer.Option(help="CSV to write, one row a series.")],
+    stock: Annotated[Path | None, typer.Option(help="CSV: location, item, on_hand[, on_order].")] = None,
+    json: Json = False,
+    seed: Seed = 0,
+) -> None:
+    """Say what to charge and order in the coming period."""
+    from .commands.decide import run
+
+    run(market, policy, panel, stock, out, json, seed)
+
+
+@verb
+def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.", metavar="RUN_FOLDER")]) -> None:
+    """Write a run's self-contained report.html again from what the run kept."""
+    from .commands.report import run
+
+    run(folder)
+
+
+@verb
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
+    data: Annotated[Table, typer.Option(help="Which table.")] = Table.orange_juice,
+    seed: Seed = 0,
+    quick: Annotated[bool, typer.Option("--quick", help="A rehearsal with little training.")] = False,
+) -> None:
+    """Go the whole way on real data: fit, train, benchmark, decide, report."""
+    from .commands.demo import run
+
+    run(out, data.value, seed, quick)
+
+
+def main() -> None:
+    app(prog_name="mercato")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""What a person sees while a command runs: lines, bars and tables on standard error.
+
+Standard output is for results alone, so that ``--json`` can be piped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+
+def stderr() -> Console:
+    return Console(stderr=True, highlight=False)
+
+
+def stdout() -> Console:
+    return Console(highlight=False)
+
+
+@dataclass(frozen=True)
+class _Bar:
+    bars: Progress
+    task: TaskID
+
+    def advance(self, n: int = 1) -> None:
+        self.bars.advance(self.task, n)
+
+    def note(self, text: str) -> None:
+        self.bars.console.print(f"  {text}", style="dim", markup=False)
+
+
+class Bars:
+    """A ``Progress`` drawn as bars on a terminal, as one line a finished stage elsewhere (a log, a pipe)."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or stderr()
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+
+    def __enter__(self) -> Bars:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._bars.stop()
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[_Bar]:
+        started = time.monotonic()
+        task = self._bars.add_task(name, total=total)
+        yield _Bar(self._bars, task)
+        self._bars.update(task, total=self._bars.tasks[task].completed)  # it may have ended early
+        if self._bars.disable:
+            self.console.print(f"{name}: {time.monotonic() - started:.0f} s", markup=False)
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
+    """A table whose first column is names and whose others are numbers."""
+    out = Table(
+        title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
+    )
+    for index, column in enumerate(columns):
+        out.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
+    for row in rows:
+        out.add_row(*row)
+    return out

@@ -1,0 +1,71 @@
+"""How a user's table is read: the options that every command which takes a panel shares."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+from ..forecasters.errors import InputError
+from .output import write_json
+
+if TYPE_CHECKING:
+    from ..forecasters.panel.sales_panel import Role, SalesPanel
+
+Absent = Literal["zero", "unknown"]
+_FILE = "reading.json"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Column names, frequency and declarations; a fitted market remembers those it was fitted with."""
+
+    map: dict[str, str] = field(default_factory=dict)  # our column -> the file's
+    freq: str | None = None
+    absent: Absent = "unknown"
+    roles: dict[str, Role] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, map: Sequence[str], freq: str | None, absent: str, role: Sequence[str]) -> Reading:
+        """From the command line's ``--map units=qty --freq W --absent zero --role deal=decision``.
+
+        Raises:
+            InputError: an option is not of the form name=value, or a value is not among those allowed.
+        """
+        from ..forecasters.panel.sales_panel import ROLES
+
+        roles = _pairs("--role", role)
+        for column, value in roles.items():
+            if value not in ROLES:
+                raise InputError(f"--role {column}: expected one of {', '.join(ROLES)}, found {value!r}")
+        if absent not in get_args(Absent):
+            raise InputError(f"--absent: expected zero or unknown, found {absent!r}")
+        return cls(_pairs("--map", map), freq, cast(Absent, absent), cast("dict[str, Role]", roles))
+
+    def read(self, path: Path) -> SalesPanel:
+        """The panel in ``path``, read this way."""
+        from ..forecasters.panel.reader import read_panel
+
+        return read_panel(path, map=self.map, freq=self.freq, absent=self.absent, roles=self.roles)
+
+    def save(self, market: Path) -> None:
+        """Remember in a market's folder how its panel was read."""
+        write_json(market / _FILE, asdict(self))
+
+    @classmethod
+    def of_market(cls, market: Path) -> Reading:
+        """How the panel of a market's folder was read; the defaults where the folder does not say."""
+        path = market / _FILE
+        return cls(**json.loads(path.read_text())) if path.is_file() else cls()
+
+
+def _pairs(option: str, values: Sequence[str]) -> dict[str, str]:
+    pairs = {}
+    for value in values:
+        name, equals, theirs = value.partition("=")
+        if not (name and equals and theirs):
+            raise InputError(f"{option}: expected name=value such as units=qty, found {value!r}")
+        pairs[name.strip()] = theirs.strip()
+    return pairs
