@@ -53,7 +53,9 @@ class SalesPanel:
     censored: np.ndarray  # (T, N) float32 share of the period out of stock, 0 … 1
     cost: np.ndarray | None = None  # (T, N) float32 unit cost, NaN unknown
     categories: tuple[str, ...] = ()  # (I,) category of each item; defaults to one for all
-    price_groups: tuple[str, ...] = ()  # (S,) group of locations that share prices; defaults to single locations
+    price_groups: tuple[
+        str, ...
+    ] = ()  # (S,) group of locations that share prices; defaults to single locations
     coordinates: np.ndarray | None = None  # (S, 2) float32 latitude, longitude in degrees
     covariates: tuple[Covariate, ...] = ()
     report: CleaningReport = field(default_factory=CleaningReport)
@@ -94,13 +96,17 @@ class SalesPanel:
             covariates=tuple(replace(c, values=c.values[cut]) for c in self.covariates),
         )
 
-    def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> SalesPanel:
+    def select(
+        self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
+    ) -> SalesPanel:
         """The sub-panel of some locations and items, in the panel's own order; series outside are dropped."""
         places = [i for i, name in enumerate(self.locations) if locations is None or name in set(locations)]
         goods = [i for i, name in enumerate(self.items) if items is None or name in set(items)]
         keep = np.isin(self.series[:, 0], places) & np.isin(self.series[:, 1], goods)
         series = self.series[keep]
-        remap = np.stack([np.searchsorted(places, series[:, 0]), np.searchsorted(goods, series[:, 1])], axis=1)
+        remap = np.stack(
+            [np.searchsorted(places, series[:, 0]), np.searchsorted(goods, series[:, 1])], axis=1
+        )
         return replace(
             self,
             locations=tuple(self.locations[i] for i in places),

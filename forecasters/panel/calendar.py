@@ -1,0 +1,140 @@
+"""A regular calendar under the dates of a table."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+
+_LEAST_COVER = 0.1  # a calendar with fewer of its periods seen is a mistyped date rather than a panel
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Periods of ``step`` days or months, counted from ``origin``."""
+
+    unit: str  # "D" or "M": numpy's unit in which periods are counted
+    step: int
+    origin: int
+
+    @property
+    def frequency(self) -> str:
+        """The pandas offset: D, 3D, W, 2W, MS, 3MS …"""
+        if self.unit == "M":
+            count, letter = self.step, "MS"
+        else:
+            count, letter = (self.step // 7, "W") if self.step % 7 == 0 else (self.step, "D")
+        return letter if count == 1 else f"{count}{letter}"
+
+    def period_of(self, dates: np.ndarray) -> np.ndarray:
+        """Index of the period that holds each of ``dates`` (datetime64[D]), int64."""
+        return (_numbers(dates, self.unit) - self.origin) // self.step
+
+    def starts(self, periods: np.ndarray) -> np.ndarray:
+        """First day of each of ``periods``, datetime64[D]."""
+        return (self.origin + self.step * periods).astype(f"datetime64[{self.unit}]").astype("datetime64[D]")
+
+
+def declared_grid(freq: str, days: np.ndarray) -> Grid:
+    """The grid a frequency names: D, W, MS or a multiple; ``days`` are the sorted unique dates.
+
+    Weeks start on the weekday that all dates share, otherwise on Monday.
+    """
+    match = re.fullmatch(r"([1-9]\d*)?(D|W|MS|M)", freq.upper())
+    if not match:
+        raise InputError(f"freq: expected D, W, MS or a multiple such as 2W, found {freq!r}")
+    count, letter = int(match[1] or 1), match[2]
+    if letter in ("M", "MS"):
+        return Grid("M", count, int(_numbers(days, "M")[0]))
+    numbers = _numbers(days, "D")
+    if letter == "D":
+        return Grid("D", count, int(numbers[0]))
+    weekdays = (numbers + 3) % 7  # 1970-01-01 was a Thursday: Monday is 0
+    shared = bool((weekdays == weekdays[0]).all())
+    return Grid("D", 7 * count, int(numbers[0] - (0 if shared else weekdays[0])))
+
+
+def inferred_grid(days: np.ndarray) -> Grid:
+    """The grid on which the sorted unique dates ``days`` lie; whole periods may be missing.
+
+    Raises:
+        InputError: one date only, or dates that fit no regular grid.
+    """
+    if len(days) < 2:
+        raise InputError(
+            f"date: expected at least two dates to tell the frequency, found {days[0]}; give --freq"
+        )
+    if _are_months(days):
+        numbers = np.unique(_numbers(days, "M"))
+        return Grid("M", _usual_step(numbers), int(numbers[0]))
+    numbers = _numbers(days, "D")
+    step = _usual_step(numbers)
+    phases, counts = np.unique(numbers % step, return_counts=True)
+    off = days[numbers % step != phases[np.argmax(counts)]]
+    if len(off):
+        shown = ", ".join(str(day) for day in off[:3])
+        raise InputError(
+            f"date: expected evenly spaced dates (the usual step is {step} days), found {len(off)} of {len(days)} "
+            f"dates off that grid, first: {shown}; aggregate with --freq {'MS' if step >= 28 else 'W'}"
+        )
+    return Grid("D", step, int(numbers[0]))
+
+
+def check_cover(grid: Grid, days: np.ndarray, declared: bool) -> list[str]:
+    """Notes on periods without any row; ``days`` are the sorted unique dates.
+
+    Raises:
+        InputError: a declared frequency finer than the dates, or hardly any period seen.
+    """
+    seen = np.unique(grid.period_of(days))
+    gaps = np.diff(seen)
+    if declared and len(seen) > 2 and (finest := int(np.gcd.reduce(gaps))) > 1:
+        raise InputError(
+            f"freq: expected periods at least as long as the steps between dates, found {grid.frequency} "
+            f"where dates are {finest} such periods apart"
+        )
+    total = int(seen[-1] - seen[0]) + 1
+    if total >= 20 and len(seen) < _LEAST_COVER * total:
+        widest = int(np.argmax(gaps))
+        before, after = grid.starts(seen[widest : widest + 2])
+        raise InputError(
+            f"date: expected a calendar without holes, found rows in {len(seen)} of its {total} periods; "
+            f"the widest hole is {before} to {after}"
+        )
+    absent = np.setdiff1d(np.arange(seen[0], seen[-1] + 1), seen)
+    if not len(absent):
+        return []
+    shown = ", ".join(str(day) for day in grid.starts(absent[:3]))
+    return [f"date: {len(absent)} of {total} periods have no row at all (kept as unknown), first: {shown}"]
+
+
+def partial_edges(grid: Grid, days: np.ndarray) -> np.ndarray:
+    """Which of the first and last periods hold clearly fewer dates than is usual: 0 to 2 period indices."""
+    periods, counts = np.unique(grid.period_of(days), return_counts=True)
+    if len(periods) < 4:
+        return periods[:0]
+    length = (grid.starts(periods + 1) - grid.starts(periods)).astype(np.int64)
+    share = counts / length  # by length, so that February is not short
+    edges = np.array([0, len(periods) - 1])
+    return periods[edges[share[edges] < 0.95 * np.median(share)]]
+
+
+def _numbers(dates: np.ndarray, unit: str) -> np.ndarray:
+    return dates.astype(f"datetime64[{unit}]").astype(np.int64)
+
+
+def _usual_step(numbers: np.ndarray) -> int:
+    steps, counts = np.unique(np.diff(numbers), return_counts=True)
+    return int(steps[np.argmax(counts)])
+
+
+def _are_months(days: np.ndarray) -> bool:
+    """Whether every date is the first, or every one the last, of its month."""
+
+    def all_first(dates: np.ndarray) -> bool:
+        return bool((dates == dates.astype("datetime64[M]").astype("datetime64[D]")).all())
+
+    return all_first(days) or all_first(days + 1)

@@ -1,0 +1,254 @@
+"""Checks on a raw table: every column gets its type, or one clear error naming the first offending rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from .tables import RawTable
+
+REQUIRED = ("date", "location", "item", "units")
+KNOWN = (*REQUIRED, "price", "revenue", "category", "cost", "censored", "price_group", "lat", "lon")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The R rows of a table, checked and typed, in order of date."""
+
+    day: np.ndarray  # (R,) datetime64[D]
+    location: np.ndarray  # (R,) int64 index into ``locations``
+    item: np.ndarray  # (R,) int64 index into ``items``
+    locations: tuple[str, ...]  # sorted
+    items: tuple[str, ...]  # sorted
+    numbers: dict[str, np.ndarray]  # units, price and every other numeric column: (R,) float64, NaN unknown
+    categories: tuple[str, ...]  # (I,)
+    price_groups: tuple[str, ...]  # (S,) empty where the table has none
+    coordinates: np.ndarray | None  # (S, 2)
+
+    def where(self, bad: np.ndarray) -> str:
+        """The first rows of the mask ``bad`` (R,), by their keys."""
+        return "first: " + "; ".join(
+            f"{self.day[row]} {self.locations[self.location[row]]} {self.items[self.item[row]]}"
+            for row in np.flatnonzero(bad)[:3]
+        )
+
+    def take(self, keep: np.ndarray) -> Rows:
+        """The rows of a mask or in an order, with all names kept."""
+        return replace(
+            self,
+            day=self.day[keep],
+            location=self.location[keep],
+            item=self.item[keep],
+            numbers={name: values[keep] for name, values in self.numbers.items()},
+        )
+
+
+def typed_rows(table: RawTable, notes: list[str]) -> Rows:
+    """Check and type every column of ``table``; what is not an error is noted in ``notes``.
+
+    Raises:
+        InputError: a required column is missing, a key is empty, dates or numbers cannot be read, or a column
+            that belongs to a location or an item differs within it.
+    """
+    frame = table.frame
+    _require(frame)
+    day = _days(frame["date"])
+    location, locations = _codes(frame["location"])
+    item, items = _codes(frame["item"])
+    if (day[1:] < day[:-1]).any() and _unsorted(day, location, item):
+        notes.append("date: rows of one series were not in order of date; sorted")
+    order = np.argsort(day, kind="stable")
+    rows = Rows(
+        day=day,
+        location=location,
+        item=item,
+        locations=locations,
+        items=items,
+        numbers=_numbers(frame, notes),
+        categories=_names(frame, "category", item, items) or ("all",) * len(items),
+        price_groups=_names(frame, "price_group", location, locations),
+        coordinates=_coordinates(frame, location, locations),
+    )
+    return _checked(rows.take(order), notes)
+
+
+def _require(frame: pd.DataFrame) -> None:
+    missing = [name for name in REQUIRED if name not in frame]
+    if "price" not in frame and "revenue" not in frame:
+        missing.append("price (or revenue)")
+    if missing:
+        raise InputError(
+            f"expected the columns date, location, item, units, price (or revenue); {', '.join(missing)} "
+            f"not found among {', '.join(frame.columns)}; rename with --map {missing[0].split()[0]}=THEIRS"
+        )
+
+
+def _days(column: pd.Series) -> np.ndarray:
+    """Dates as datetime64[D]; text is ISO 8601 or YYYYMMDD, since 01/02/2024 is two dates."""
+    if pd.api.types.is_numeric_dtype(column):
+        column = column.astype("Int64").astype(str)
+    stamps = pd.to_datetime(column, format=None if _is_time(column) else "ISO8601", errors="coerce")
+    bad = stamps.isna().to_numpy()
+    if bad.any():
+        raise InputError(f"date: expected ISO dates such as 2024-01-31, found {_unreadable(column, bad)}")
+    if stamps.dt.tz is not None:
+        stamps = stamps.dt.tz_localize(None)
+    return stamps.to_numpy().astype("datetime64[D]")
+
+
+def _is_time(column: pd.Series) -> bool:
+    return pd.api.types.is_datetime64_any_dtype(column)
+
+
+def _codes(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Sorted names of a key column and the index of each row among them."""
+    empty = column.isna().to_numpy()
+    if empty.any():
+        raise InputError(f"{column.name}: expected a name in every row, found {_unreadable(column, empty)}")
+    if pd.api.types.is_float_dtype(column) and (column % 1 == 0).all():
+        column = column.astype(np.int64)
+    first_codes, values = pd.factorize(column)
+    names, codes = np.unique(np.array([str(value) for value in values]), return_inverse=True)
+    return codes[first_codes].astype(np.int64), tuple(names.tolist())
+
+
+def _unsorted(day: np.ndarray, location: np.ndarray, item: np.ndarray) -> bool:
+    order = np.lexsort((item, location))  # stable: keeps the order of the rows within each series
+    same = (np.diff(location[order]) == 0) & (np.diff(item[order]) == 0)
+    return bool((same & (np.diff(day[order]) < np.timedelta64(0, "D"))).any())
+
+
+def _numbers(frame: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
+    """Every numeric column as float64; a text column that the contract does not name is left out and noted."""
+    keys = {"date", "location", "item", "category", "price_group", "lat", "lon"}
+    numbers = {}
+    for name in frame.columns.difference(list(keys), sort=False):
+        column = frame[name]
+        if name not in KNOWN and not _is_number(column):
+            example = column.dropna()
+            shown = f", such as {example.iloc[0]!s:.40}" if len(example) else ""
+            notes.append(f"{name}: left out, {len(frame)} rows that are not numbers{shown}")
+            continue
+        numbers[name] = _number(column)
+    return numbers
+
+
+def _is_number(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column)
+
+
+def _number(column: pd.Series) -> np.ndarray:
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = np.isnan(values) & column.notna().to_numpy() | np.isinf(values)
+    if bad.any():
+        raise InputError(f"{column.name}: expected finite numbers, found {_unreadable(column, bad)}")
+    return values
+
+
+def _unreadable(column: pd.Series, bad: np.ndarray) -> str:
+    rows = np.flatnonzero(bad)
+    shown = ", ".join(f"{str(column.iloc[row])!r:.40} (row {row + 1})" for row in rows[:3])
+    return f"{len(rows)} rows with {shown}" if len(rows) > 1 else f"1 row with {shown}"
+
+
+def _names(frame: pd.DataFrame, name: str, owner: np.ndarray, owners: tuple[str, ...]) -> tuple[str, ...]:
+    """A text column with one value an owner (an item's category, a location's price group); () where absent."""
+    if name not in frame:
+        return ()
+    codes, names = _codes(frame[name])
+    first = _one_each(codes, owner, owners, name)
+    return tuple(names[code] for code in first)
+
+
+def _one_each(values: np.ndarray, owner: np.ndarray, owners: tuple[str, ...], name: str) -> np.ndarray:
+    """The one value of each owner. Raises InputError where an owner has two."""
+    of_owner = np.empty(len(owners), dtype=values.dtype)
+    of_owner[owner] = values
+    mixed = (of_owner[owner] != values) & ~(pd.isna(of_owner[owner]) & pd.isna(values))
+    if mixed.any():
+        culprits = np.unique(owner[mixed])
+        shown = ", ".join(owners[culprit] for culprit in culprits[:3])
+        raise InputError(
+            f"{name}: expected one value each, found several for {len(culprits)}, first: {shown}"
+        )
+    return of_owner
+
+
+def _coordinates(frame: pd.DataFrame, location: np.ndarray, locations: tuple[str, ...]) -> np.ndarray | None:
+    if "lat" not in frame and "lon" not in frame:
+        return None
+    for name, other in (("lat", "lon"), ("lon", "lat")):
+        if name not in frame:
+            raise InputError(f"expected lat and lon together, found {other} without {name}")
+    pairs = []
+    for name, bound in (("lat", 90), ("lon", 180)):
+        values = _one_each(_number(frame[name]), location, locations, name)
+        if (np.abs(values) > bound).any():
+            raise InputError(
+                f"{name}: expected degrees from -{bound} to {bound}, found {values[np.abs(values) > bound][0]}"
+            )
+        pairs.append(values)
+    return np.stack(pairs, axis=1).astype(np.float32)
+
+
+def _checked(rows: Rows, notes: list[str]) -> Rows:
+    """Price from revenue, and the ranges that each known column must keep to."""
+    numbers = dict(rows.numbers)
+    revenue = numbers.pop("revenue", None)
+    if revenue is not None and "price" in numbers:
+        notes.append("revenue: left out, since price is given")
+    elif revenue is not None:
+        numbers["price"] = _price_from(revenue, rows, notes)
+    price = numbers["price"]
+    if (bad := price <= 0).any():
+        raise InputError(
+            f"price: expected above 0, found {bad.sum()} rows at or below it, {rows.where(bad)}; "
+            "leave price empty where it is unknown"
+        )
+    _note_unknown("units", numbers["units"], rows, notes, "units unknown there")
+    if "cost" in numbers and (bad := numbers["cost"] <= 0).any():
+        notes.append(f"cost: {bad.sum()} rows at or below 0 taken as unknown, {rows.where(bad)}")
+        numbers["cost"] = np.where(bad, np.nan, numbers["cost"])
+    numbers["censored"] = _censored(numbers, rows, notes)
+    return replace(rows, numbers=numbers)
+
+
+def _price_from(revenue: np.ndarray, rows: Rows, notes: list[str]) -> np.ndarray:
+    units = rows.numbers["units"]
+    sold = np.nan_to_num(units) != 0
+    price = np.divide(revenue, units, out=np.full_like(revenue, np.nan), where=sold)
+    if (bad := price <= 0).any():
+        raise InputError(
+            f"revenue: expected of the same sign as units, found {bad.sum()} rows that give a price at or below 0, "
+            f"{rows.where(bad)}"
+        )
+    if not sold.all():
+        notes.append(f"revenue: {(~sold).sum()} rows sold nothing, so that their price is unknown")
+    return price
+
+
+def _censored(numbers: dict[str, np.ndarray], rows: Rows, notes: list[str]) -> np.ndarray:
+    """Share of the period out of stock: given, or 1 where the stock at the period's end is nothing, or 0."""
+    if "censored" in numbers:
+        share = numbers["censored"]
+        if (bad := (share < 0) | (share > 1)).any():
+            raise InputError(f"censored: expected 0 to 1, found {bad.sum()} rows outside, {rows.where(bad)}")
+        _note_unknown("censored", share, rows, notes, "taken as in stock")
+        return np.nan_to_num(share)
+    stock = numbers.get("stock_on_hand")
+    if stock is None:
+        return np.zeros(len(rows.day))
+    empty = stock <= 0
+    if empty.any():
+        notes.append(
+            f"censored: {empty.sum()} rows whose stock_on_hand is used up are flagged as censored, {rows.where(empty)}"
+        )
+    return empty.astype(np.float64)
+
+
+def _note_unknown(name: str, values: np.ndarray, rows: Rows, notes: list[str], what: str) -> None:
+    if (empty := np.isnan(values)).any():
+        notes.append(f"{name}: {empty.sum()} rows are empty, {what}, {rows.where(empty)}")

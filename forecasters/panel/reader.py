@@ -1,0 +1,150 @@
+"""Read a sales table: check it, put it on a regular calendar, give every covariate its role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+from .calendar import Grid, check_cover, declared_grid, inferred_grid, partial_edges
+from .cells import Cells, cells_of, without_unpriced
+from .columns import Rows, typed_rows
+from .roles import covariates_of
+from .sales_panel import CleaningReport, Role, SalesPanel
+from .tables import load_table
+
+
+def read_panel(
+    source: str | Path | pd.DataFrame,
+    *,
+    map: Mapping[str, str] | None = None,
+    freq: str | None = None,
+    absent: Literal["zero", "unknown"] = "unknown",
+    roles: Mapping[str, Role] | None = None,
+) -> SalesPanel:
+    """Read a CSV, a parquet file or a data frame that meets the panel contract.
+
+    Args:
+        source: a path ending in .csv, .csv.gz or .parquet, or a data frame. Required columns: date, location,
+            item, units, price (or revenue, from which price = revenue / units).
+        map: column names, ours -> theirs (``{"units": "qty"}``).
+        freq: D, W, MS or a multiple: aggregate rows to such periods (units summed with returns netted, price and
+            cost weighted by units, the last stock, the mean of the rest). Otherwise the dates tell.
+        absent: whether a row missing between a series' first and last one means zero sales or unknown ones.
+            Periods in which no series has a row stay unknown.
+        roles: role of a covariate by column, where the one told from its name and variation does not fit.
+
+    Raises:
+        InputError: one line that says what was expected, what was found and where.
+    """
+    if absent not in ("zero", "unknown"):
+        raise InputError(f"absent: expected zero or unknown, found {absent!r}")
+    table = load_table(source, map or {})
+    notes = list(table.notes)
+    rows = typed_rows(table, notes)
+    days = np.unique(rows.day)
+    grid = _grid(freq, table.declared.get("frequency"), days)
+    notes += check_cover(grid, days, declared=freq is not None)
+    if freq:
+        rows = _whole_periods(rows, grid, days, notes)
+    cells = without_unpriced(cells_of(rows, grid, freq is not None, notes), rows, notes)
+    _note_single_prices(cells, rows, notes)
+    covariates = covariates_of(cells, {**table.declared.get("roles", {}), **(roles or {})}, notes)
+    units, price = _units_and_prices(cells, absent, notes)
+    series, locations, items = _listed(cells.series)
+    return SalesPanel(
+        dates=cells.dates,
+        frequency=grid.frequency,
+        locations=tuple(rows.locations[place] for place in locations),
+        items=tuple(rows.items[item] for item in items),
+        series=series,
+        units=units,
+        price=price,
+        censored=cells.spread(cells.values["censored"], fill=0),
+        cost=cells.spread(cells.values["cost"]) if "cost" in cells.values else None,
+        categories=tuple(rows.categories[item] for item in items),
+        price_groups=tuple(rows.price_groups[place] for place in locations) if rows.price_groups else (),
+        coordinates=None if rows.coordinates is None else rows.coordinates[locations],
+        covariates=covariates,
+        report=CleaningReport(len(table.frame), int(cells.merged.sum()), tuple(notes)),
+    )
+
+
+def _grid(freq: str | None, written: str | None, days: np.ndarray) -> Grid:
+    """The grid that the caller declares, else the one a panel was written with, else what the dates tell."""
+    named = freq or written
+    return declared_grid(named, days) if named else inferred_grid(days)
+
+
+def _whole_periods(rows: Rows, grid: Grid, days: np.ndarray, notes: list[str]) -> Rows:
+    """Leave out a first or last period that the dates cover only in part: its sum would be too small."""
+    partial = partial_edges(grid, days)
+    if not len(partial):
+        return rows
+    inside = ~np.isin(grid.period_of(rows.day), partial)
+    shown = ", ".join(str(day) for day in grid.starts(partial))
+    notes.append(f"date: {(~inside).sum()} rows of periods seen only in part left out, periods: {shown}")
+    return rows.take(inside)
+
+
+def _listed(series: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Series renumbered over the locations and items that still have one, and the indices of those."""
+    locations, place = np.unique(series[:, 0], return_inverse=True)
+    items, item = np.unique(series[:, 1], return_inverse=True)
+    return np.stack([place, item], axis=1).astype(np.int64), locations, items
+
+
+def _units_and_prices(cells: Cells, absent: str, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(T, N) units, with absent rows as declared, and prices filled between a series' first and last row."""
+    units = cells.spread(cells.values["units"])
+    price = cells.spread(cells.values["price"])
+    seen = cells.spread(np.ones(len(cells.period)), fill=0).astype(bool)
+    inside = np.maximum.accumulate(seen, axis=0) & np.maximum.accumulate(seen[::-1], axis=0)[::-1]
+    missing = inside & ~seen
+    if absent == "zero":
+        units[missing & seen.any(axis=1, keepdims=True)] = 0
+    filled = np.isnan(price) & seen
+    if filled.any():
+        notes.append(
+            f"price: {filled.sum()} rows are empty, filled with the last known price, first: {_first(filled, cells)}"
+        )
+    if missing.any():
+        meaning = "zero sales" if absent == "zero" else "unknown sales"
+        notes.append(
+            f"units: {missing.sum()} of {inside.sum()} periods between a series' first and last row have no row, "
+            f"taken as {meaning} at the last known price, first: {_first(missing, cells)}"
+        )
+    return units, np.where(inside, _last_known(price), np.nan).astype(np.float32)
+
+
+def _last_known(price: np.ndarray) -> np.ndarray:
+    """Each cell's last known value above it, or the first known below where there is none: (T, N)."""
+    known = ~np.isnan(price)
+    rows = np.where(known, np.arange(len(price))[:, None], -1)
+    last = np.maximum.accumulate(rows, axis=0)
+    last = np.where(last < 0, np.argmax(known, axis=0), last)
+    return np.take_along_axis(price, last, axis=0)
+
+
+def _first(mask: np.ndarray, cells: Cells) -> str:
+    return str(cells.dates[np.argmax(mask.any(axis=1))])
+
+
+def _note_single_prices(cells: Cells, rows: Rows, notes: list[str]) -> None:
+    """Items whose price never moves anywhere: their price response cannot be read from this table."""
+    item = cells.series[cells.owner, 1]
+    low, high = np.full(len(rows.items), np.inf), np.full(len(rows.items), -np.inf)
+    known = ~np.isnan(cells.values["price"])
+    np.minimum.at(low, item[known], cells.values["price"][known])
+    np.maximum.at(high, item[known], cells.values["price"][known])
+    fixed = np.flatnonzero(low == high)
+    if len(fixed):
+        shown = ", ".join(rows.items[index] for index in fixed[:3])
+        notes.append(
+            f"price: {len(fixed)} of {len(np.unique(item))} items have one single price for ever, so that their "
+            f"price response cannot be learned from them, first: {shown}"
+        )

@@ -1,0 +1,106 @@
+"""The role of every covariate: declared, or told from its name and from how it varies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..errors import InputError
+from .cells import Cells
+from .columns import KNOWN
+from .sales_panel import ROLES, Covariate, Role
+
+_BY_NAME: dict[str, Role] = {
+    "promo": "decision",
+    "deal": "decision",
+    "feature": "decision",
+    "competitor_price": "exogenous",
+    "stock_on_hand": "past",
+}
+_SHARE_SPREAD = 0.01  # a shifter within 1% of a fixed share of the price carries the price's own news
+
+
+def covariates_of(cells: Cells, declared: Mapping[str, str], notes: list[str]) -> tuple[Covariate, ...]:
+    """Covariates of all numeric columns that the contract does not name itself, in the table's order.
+
+    ``cost`` becomes one only where it is declared an instrument.
+
+    Raises:
+        InputError: a declared role that does not exist, names no column or does not fit its column.
+    """
+    names = [name for name in cells.values if name not in KNOWN]
+    if declared.get("cost") == "instrument" and "cost" in cells.values:
+        names.append("cost")
+    for name, role in declared.items():
+        if name not in names:
+            raise InputError(f"roles: expected one of {', '.join(names) or 'no column'}, found {name}={role}")
+        if role not in ROLES:
+            raise InputError(f"roles: expected one of {', '.join(ROLES)} for {name}, found {role}")
+    return tuple(_covariate(name, cells, declared.get(name), notes) for name in names)
+
+
+def _covariate(name: str, cells: Cells, declared: str | None, notes: list[str]) -> Covariate:
+    values = cells.values[name]
+    if (unknown := np.isnan(values)).any():
+        notes.append(f"{name}: {unknown.sum()} of {len(values)} rows are empty, kept as unknown")
+    role = declared or _BY_NAME.get(name) or _told_by_variation(name, cells, notes)
+    if role == "static":
+        return Covariate(name, "static", _static(name, cells))
+    if role == "instrument":
+        _refuse_share_of_price(name, cells)
+    table = cells.spread(values)
+    if role == "exogenous" and _constant_within(values, cells.period, len(cells.dates)):
+        table = np.repeat(
+            _first_known(values, cells.period, len(cells.dates))[:, None], len(cells.series), axis=1
+        )
+    return Covariate(name, role, table)  # type: ignore[arg-type]  # checked against ROLES
+
+
+def _told_by_variation(name: str, cells: Cells, notes: list[str]) -> Role:
+    values = cells.values[name]
+    if _constant_within(values, cells.owner, len(cells.series)):
+        return "static"
+    if _constant_within(values, cells.period, len(cells.dates)):
+        return "exogenous"
+    notes.append(
+        f"{name}: {len(values)} rows that vary over time and between series, taken as known only afterwards "
+        "(role past); declare another role where that is wrong"
+    )
+    return "past"
+
+
+def _first_known(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """One known value a group, NaN where none is known: (groups,) float32."""
+    first = np.full(groups, np.nan, dtype=np.float32)
+    known = ~np.isnan(values)
+    first[group[known]] = values[known]
+    return first
+
+
+def _constant_within(values: np.ndarray, group: np.ndarray, groups: int) -> bool:
+    typical = _first_known(values, group, groups)[group]
+    return bool((np.isnan(values) | (typical == values.astype(np.float32))).all())
+
+
+def _static(name: str, cells: Cells) -> np.ndarray:
+    values = cells.values[name]
+    if not _constant_within(values, cells.owner, len(cells.series)):
+        raise InputError(
+            f"roles: expected {name} to be constant in every series (static), found values that change"
+        )
+    one_each = _first_known(values, cells.owner, len(cells.series))
+    return np.repeat(one_each[None, :], len(cells.dates), axis=0)
+
+
+def _refuse_share_of_price(name: str, cells: Cells) -> None:
+    ratio = cells.values[name] / cells.values["price"]
+    known = np.isfinite(ratio) & (ratio != 0)
+    owner, ratio, size = cells.owner[known], ratio[known], len(cells.series)
+    mean = np.bincount(owner, ratio, size) / np.maximum(np.bincount(owner, minlength=size), 1)
+    spread = float(np.sqrt(np.mean((ratio / mean[owner] - 1) ** 2))) if known.any() else 0.0
+    if spread < _SHARE_SPREAD:
+        raise InputError(
+            f"roles: expected the instrument {name} to move on its own, found a fixed share of the price "
+            f"(their ratio varies by {spread:.1%} within a series)"
+        )

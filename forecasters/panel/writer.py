@@ -1,0 +1,82 @@
+"""Write a panel as a tidy table that ``read_panel`` reads back as the same panel."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..errors import InputError
+from .sales_panel import SalesPanel
+from .tables import METADATA_KEY
+
+
+def to_frame(panel: SalesPanel) -> pd.DataFrame:
+    """The panel as one row a (date, location, item) between each series' first and last row.
+
+    Units are NaN where unknown. A series without any price (one that a window left no row of) has no row here.
+    """
+    period, owner = np.nonzero(~np.isnan(panel.price))
+    place, item = panel.series[owner].T
+
+    def cells(table: np.ndarray) -> np.ndarray:
+        return table[period, owner]
+
+    columns: dict[str, np.ndarray | pd.Categorical] = {
+        "date": panel.dates[period].astype("datetime64[s]"),
+        "location": np.array(panel.locations, dtype=object)[place],
+        "item": np.array(panel.items, dtype=object)[item],
+        "units": cells(panel.units),
+        "price": cells(panel.price),
+        "censored": cells(panel.censored),
+        "category": np.array(panel.categories, dtype=object)[item],
+        "price_group": np.array(panel.price_groups, dtype=object)[place],
+    }
+    if panel.cost is not None:
+        columns["cost"] = cells(panel.cost)
+    if panel.coordinates is not None:
+        columns["lat"], columns["lon"] = panel.coordinates[place].T
+    for covariate in panel.covariates:
+        columns[covariate.name] = cells(covariate.values)
+    return pd.DataFrame(columns)
+
+
+def write_panel(panel: SalesPanel, path: str | Path) -> None:
+    """Write ``path`` (parquet) whole or not at all, with the frequency and the roles in its metadata.
+
+    Raises:
+        InputError: the path does not end in .parquet or cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".parquet":
+        raise InputError(f"{path}: expected a name ending in .parquet, found {path.suffix or 'no ending'}")
+    about = {"frequency": panel.frequency, "roles": {c.name: c.role for c in panel.covariates}}
+    table = pa.Table.from_pandas(to_frame(panel), preserve_index=False)
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), METADATA_KEY: json.dumps(about).encode()}
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+    except OSError as error:
+        raise InputError(f"{path}: expected a place to write to, found: {error}") from error
+    try:
+        pq.write_table(table, partial)
+        os.chmod(partial, 0o666 & ~_umask())
+        os.replace(partial, path)
+    except BaseException:
+        os.unlink(partial)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
