@@ -1,0 +1,29 @@
+"""Structural markets: demand whose truth is known, the panels they left, and the environments they are.
+
+A family is one file with a parameter dataclass and a process that meets ``family.StructuralDemand``; the
+retailer, the history, the tables and the environment are the same for all.
+"""
+
+from .draw import Size, draw_log_linear
+from .log_linear import LogLinear, LogLinearDemand
+from .oracle import oracle_elasticities
+from .reference import ROLES, make_reference, truth_folder, write_reference
+from .retailer import History, Retailer, write_history
+from .truth import Truth, true_market
+
+__all__ = [
+    "ROLES",
+    "History",
+    "LogLinear",
+    "LogLinearDemand",
+    "Retailer",
+    "Size",
+    "Truth",
+    "draw_log_linear",
+    "make_reference",
+    "oracle_elasticities",
+    "true_market",
+    "truth_folder",
+    "write_history",
+    "write_reference",
+]

@@ -1,0 +1,144 @@
+"""Drawing a market at random: who sells what, and how customers answer to prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...forecasters.errors import InputError
+from .log_linear import Ar1, LogLinear, LogLinearDemand, open_market
+from .retailer import history_key
+from .shop import Shop
+
+FIRST_DAY = "2022-01-03"
+_REGIONS = 3
+_OWN = (-3.4, -2.1)  # range of an item's own elasticity, averaged over locations
+_OWN_SPREAD = 0.38  # standard deviation of own elasticity between locations, every item
+_OWN_WIDEST = 0.75  # no location is further than this from its item's average
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a market and how long its history."""
+
+    locations: int = 12
+    items: int = 6
+    weeks: int = 130
+
+    def __post_init__(self) -> None:
+        for name, least in (("locations", 2), ("items", 2), ("weeks", 2)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name}: expected at least {least}, found {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Locations: what they are like."""
+
+    names: tuple[str, ...]
+    region: np.ndarray  # (S,) int64
+    income: np.ndarray  # (S,) thousands a year
+    coordinates: np.ndarray  # (S, 2)
+
+    @property
+    def wealth(self) -> np.ndarray:
+        """(S,) income in standard deviations from its mean."""
+        return (self.income - self.income.mean()) / self.income.std()
+
+
+def draw_log_linear(size: Size, seed: int) -> LogLinearDemand:
+    """A log-linear market without history."""
+    rng = np.random.default_rng([seed, 0])
+    places = _draw_places(size.locations, rng)
+    categories = np.arange(size.items) * max(1, size.items // 3) // size.items
+    item_own = rng.permutation(np.linspace(*_OWN, size.items))
+    own = _draw_own(places, item_own, rng)
+    shop = _draw_shop(places, categories, item_own, rng)
+    level = (
+        rng.normal(3.3, 0.45, size.items)
+        + rng.normal(0, 0.25, (size.locations, 1))
+        + 0.1 * rng.normal(size=own.shape)
+    )
+    parameters = LogLinear(
+        level=_tensor(level),
+        own=_tensor(own),
+        cross=_tensor(_draw_cross(places, categories, item_own, rng)),
+        season=_tensor(_draw_season(categories, rng)),
+        lift=_tensor(rng.uniform(0.15, 0.35, size.items)),
+        dispersion=_tensor(rng.uniform(0.03, 0.08, size.items)),
+        series_shock=Ar1(persistence=0.8, spread=0.15),
+        location_shock=Ar1(persistence=0.92, spread=0.3),
+        chain_shock=Ar1(persistence=0.95, spread=0.15),
+    )
+    return open_market(shop, parameters, history_key(seed, -1))
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32)
+
+
+def _draw_places(count: int, rng: np.random.Generator) -> _Places:
+    region = np.arange(count) % _REGIONS
+    centres = np.array([51.0, 9.0]) + rng.normal(0, 1.5, (_REGIONS, 2))
+    return _Places(
+        names=tuple(f"store-{i + 1:02d}" for i in range(count)),
+        region=region,
+        income=np.clip(38 + 4 * rng.normal(size=_REGIONS)[region] + 8 * rng.normal(size=count), 15, 80),
+        coordinates=centres[region] + rng.normal(0, 0.2, (count, 2)),
+    )
+
+
+def _draw_own(places: _Places, item_own: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(S, I) own elasticities: richer places mind prices less; the rest is by region and by chance."""
+    shape = (len(places.names), len(item_own))
+    region = rng.normal(0, 0.15, (_REGIONS, shape[1]))[places.region]
+    apart = 0.25 * places.wealth[:, None] + region + rng.normal(0, 0.18, shape)
+    apart = apart - apart.mean(0)
+    apart = np.clip(_OWN_SPREAD * apart / apart.std(0), -_OWN_WIDEST, _OWN_WIDEST)
+    return item_own + apart - apart.mean(0)
+
+
+def _draw_cross(
+    places: _Places, categories: np.ndarray, item_own: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """(S, I, I): substitutes within a category, together 15 to 30% of the item's own elasticity; by region."""
+    items = len(item_own)
+    kin = (categories[:, None] == categories) & ~np.eye(items, dtype=bool)
+    weight = kin * rng.uniform(0.3, 1.0, (items, items))
+    weight = weight / np.maximum(weight.sum(1, keepdims=True), 1e-9)
+    cross = weight * (rng.uniform(0.15, 0.3, items) * -item_own)[:, None]
+    by_region = rng.uniform(0.8, 1.2, (_REGIONS, items, items))
+    return (cross * by_region)[places.region]
+
+
+def _draw_season(categories: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(I, 4) weights of the yearly and half-yearly waves; items of a category peak within weeks of each other."""
+    items = len(categories)
+    peak = rng.uniform(0, 2 * np.pi, categories.max() + 1)[categories] + rng.normal(0, 0.3, items)
+    year, half = rng.uniform(0.3, 0.5, items), rng.uniform(0.05, 0.12, items)
+    return np.stack(
+        [year * np.sin(peak), year * np.cos(peak), half * np.sin(2 * peak), half * np.cos(2 * peak)], 1
+    )
+
+
+def _draw_shop(
+    places: _Places, categories: np.ndarray, item_own: np.ndarray, rng: np.random.Generator
+) -> Shop:
+    """Prices near what an average elasticity calls for, so that knowing the series' own is worth money."""
+    items = len(item_own)
+    price = rng.uniform(2.0, 12.0, items) * np.exp(rng.normal(0, 0.04, (len(places.names), items)))
+    felt = -0.85 * item_own  # substitutes of the same shop catch part of what an item loses
+    markup = felt / (felt - 1) * np.exp(rng.normal(0, 0.08, items))
+    return Shop(
+        locations=places.names,
+        items=tuple(f"item-{i + 1:02d}" for i in range(items)),
+        categories=tuple(f"category-{k + 1}" for k in categories),
+        income=_tensor(places.income),
+        coordinates=_tensor(places.coordinates),
+        reference_price=_tensor(price),
+        unit_cost=_tensor(price / markup),
+        first_day=FIRST_DAY,
+    )

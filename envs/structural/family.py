@@ -1,0 +1,53 @@
+"""What a family of true markets offers beyond ``DemandProcess``: enough to write its history and its truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ...forecasters.demand import DemandProcess
+from ...forecasters.noise import NoiseKey
+from .shop import Shop
+
+
+class StructuralDemand(DemandProcess, Protocol):
+    """A demand process of known truth, a frozen dataclass with a field ``realised``.
+
+    ``realised`` is the process' own state dataclass with periods + 1 rows, one a week of the history.
+    """
+
+    @property
+    def shop(self) -> Shop: ...
+
+    @property
+    def realised(self) -> Any: ...
+
+    def calm(self, state: Any) -> Any:
+        """``state`` without its shocks: what a retailer who knows the shop but not the week's luck expects."""
+        ...
+
+    def log_mean(self, state: Any, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
+        """Log mean demand (B, S, I) at ``price`` and ``promo`` (B, S, I)."""
+        ...
+
+    def draw(self, log_mean: Tensor, key: NoiseKey) -> Tensor:
+        """Demand (B, S, I) around ``log_mean``, non-decreasing in it for fixed noise."""
+        ...
+
+    def level(self) -> Tensor:
+        """(S, I) log mean demand at reference price in an ordinary week, without promotion."""
+        ...
+
+    def own(self) -> Tensor:
+        """(S, I) own elasticities at reference prices."""
+        ...
+
+    def cross(self) -> Tensor:
+        """(S, I, I) ∂log demand(second axis) / ∂log price(third axis) at reference prices, 0 on the diagonal."""
+        ...
+
+    def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> Any:
+        """The sub-market, with the same customers."""
+        ...

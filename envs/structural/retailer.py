@@ -1,0 +1,190 @@
+"""How the logged prices and stocks came about: a retailer whose prices follow the demand it expects.
+
+Everything the retailer knows is in its table (sales of past weeks, the calendar, its own promotion plan and
+costs), so that what its rule does can be learned from that table; what it adds by chance cannot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...forecasters.demand import Period
+from ...forecasters.noise import NoiseKey
+from .family import StructuralDemand
+from .records import concatenate
+
+HISTORY_EPISODE = -1  # noise of the past never returns in play, whose episodes count from 0
+
+
+@dataclass(frozen=True)
+class Retailer:
+    """A pricing rule and a base-stock rule.
+
+    log p = log p̄ + reaction·(expected log demand − its usual level) − discount·promo + pass_through·shifter + chance
+    """
+
+    reaction: float = 0.32  # of log price to expected log demand: what confounds
+    pass_through: float = 0.5  # of the cost shifter into the price
+    chance: float = 0.065  # standard deviation of what no column explains in log price
+    discount: float = 0.2  # of log price in a promotion
+    promotions: float = 0.06  # share of weeks in which an item is promoted, the whole chain at once
+    shifter_item: tuple[float, float] = (
+        0.9,
+        0.1,
+    )  # AR(1) of an item's log wholesale cost: persistence, spread
+    shifter_series: tuple[float, float] = (0.8, 0.05)  # AR(1) of what a location adds to it
+    learn_location: float = 0.35  # weight of the newest week in what is expected of a location
+    learn_series: float = 0.15  # the same for what a series adds to its location
+    safety: float = 0.65  # log of stock over expected demand
+    stock_noise: float = 0.35  # standard deviation of log stock
+
+
+@dataclass(frozen=True)
+class History:
+    """What happened, week by week; tensors (T, S, I)."""
+
+    price: Tensor
+    rule_price: Tensor  # the price that expected demand and promotion plan alone called for
+    promo: Tensor  # 0 or 1
+    cost: Tensor  # a unit
+    shifter: Tensor  # wholesale cost index, 1 is usual: moves the price, never demand
+    demand: Tensor  # units wanted
+    stock: Tensor  # units on the shelf as the week began
+    sales: Tensor  # min(demand, stock)
+    censored: Tensor  # share of the week left when the shelf ran empty, 0 where it did not
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The retailer's luck and plans for all weeks, drawn before any customer comes: arrays (T, S, I)."""
+
+    promo: Tensor
+    log_shifter: Tensor
+    log_chance: Tensor
+    log_stock: Tensor
+
+
+def _ar1(
+    rng: np.random.Generator, weeks: int, shape: tuple[int, ...], law: tuple[float, float]
+) -> np.ndarray:
+    persistence, spread = law
+    path = np.empty((weeks, *shape))
+    path[0] = spread * rng.standard_normal(shape)
+    for t in range(1, weeks):
+        path[t] = persistence * path[t - 1] + spread * np.sqrt(1 - persistence**2) * rng.standard_normal(
+            shape
+        )
+    return path
+
+
+def _plan(retailer: Retailer, weeks: int, shape: tuple[int, int], rng: np.random.Generator) -> _Plan:
+    places, goods = shape
+    promo = np.repeat(rng.random((weeks, 1, goods)) < retailer.promotions, places, axis=1)
+    shifter = _ar1(rng, weeks, (1, goods), retailer.shifter_item) + _ar1(
+        rng, weeks, shape, retailer.shifter_series
+    )
+    chance = retailer.chance * rng.standard_normal((weeks, *shape))
+    stock = retailer.safety + retailer.stock_noise * rng.standard_normal((weeks, *shape))
+    return _Plan(*(torch.as_tensor(x, dtype=torch.float32) for x in (promo, shifter, chance, stock)))
+
+
+@dataclass(frozen=True)
+class _Belief:
+    """The retailer's running view of how far demand is above an ordinary week, in logs."""
+
+    location: Tensor  # (S,)
+    series: Tensor  # (S, I) on top of the location's
+
+    @property
+    def surprise(self) -> Tensor:
+        return self.location.unsqueeze(-1) + self.series
+
+    def after(self, sales: Tensor, ordinary: Tensor, in_stock: Tensor, retailer: Retailer) -> _Belief:
+        """The view after a week that sold ``sales`` where ``ordinary`` (S, I) was usual; stock-outs say nothing."""
+        news = torch.where(in_stock, ((sales + 0.5) / (ordinary + 0.5)).log().clamp(-1.5, 1.5), self.surprise)
+        shared = self.location + retailer.learn_location * (
+            news.mean(-1) - self.location - self.series.mean(-1)
+        )
+        return _Belief(
+            shared, self.series + retailer.learn_series * (news - shared.unsqueeze(-1) - self.series)
+        )
+
+
+def _week(
+    demand: StructuralDemand,
+    retailer: Retailer,
+    plan: _Plan,
+    t: int,
+    state: Any,
+    view: _Belief,
+    left: Tensor,
+    key: NoiseKey,
+) -> dict[str, Tensor]:
+    """One week of the shop; every tensor (S, I), keyed by the fields of ``History``; ``ordinary`` beside them."""
+    reference, promo = demand.shop.reference_price, plan.promo[t]
+    calm = demand.calm(state)
+    expected = demand.log_mean(calm, reference.unsqueeze(0))[0] + view.surprise - demand.level()
+    rule = reference * (retailer.reaction * expected - retailer.discount * promo).exp()
+    price = rule * (retailer.pass_through * plan.log_shifter[t] + plan.log_chance[t]).exp()
+    ordinary = demand.log_mean(calm, price.unsqueeze(0), promo)[0].exp()
+    stock = torch.maximum(left, (ordinary * (view.surprise + plan.log_stock[t]).exp()).round())
+    wanted = demand.draw(demand.log_mean(state, price.unsqueeze(0), promo), key)[0]
+    return {
+        "price": price,
+        "rule_price": rule,
+        "promo": promo,
+        "cost": demand.shop.unit_cost * plan.log_shifter[t].exp(),
+        "shifter": plan.log_shifter[t].exp(),
+        "demand": wanted,
+        "stock": stock,
+        "sales": torch.minimum(wanted, stock),
+        "ordinary": ordinary,
+    }
+
+
+def _empty_share(demand: Tensor, stock: Tensor, rng: np.random.Generator) -> Tensor:
+    """Share of the week without stock (T, S, I): D customers come at uniform times, the K-th takes the last unit.
+
+    That moment is Beta(K, D − K + 1), an order statistic of uniforms. A shelf that the last customer emptied
+    counts as empty: the shop cannot tell whether another would have come.
+    """
+    k, d = stock.double().numpy(), demand.double().numpy()
+    out = (d >= k) & (k > 0)
+    moment = rng.beta(np.where(out, k, 1.0), np.where(out, d - k + 1, 1.0))
+    share = np.where(out, np.maximum(1 - moment, 1e-3), np.where(k > 0, 0.0, 1.0))
+    return torch.as_tensor(share, dtype=torch.float32)
+
+
+def write_history(
+    market: StructuralDemand, retailer: Retailer, weeks: int, seed: int
+) -> tuple[StructuralDemand, History]:
+    """Let ``retailer`` run its shops for ``weeks`` from week 0; returns the market with its realised states."""
+    rng = np.random.default_rng([seed, 1])
+    places, goods = market.shop.reference_price.shape
+    plan = _plan(retailer, weeks, (places, goods), rng)
+    view = _Belief(torch.zeros(places), torch.zeros(places, goods))
+    left = torch.zeros(places, goods)
+    states, logged = [market.realised], []
+    for t in range(weeks):
+        key = history_key(seed, t)
+        week = _week(market, retailer, plan, t, states[-1], view, left, key)
+        view = view.after(week["sales"], week.pop("ordinary"), week["sales"] < week["stock"], retailer)
+        left = week["stock"] - week["sales"]
+        logged.append(week)
+        happened = Period(*(week[name].unsqueeze(0) for name in ("price", "demand", "sales")))
+        states.append(market.advance(states[-1], happened, key))
+    columns = {name: torch.stack([week[name] for week in logged]) for name in logged[0]}
+    history = History(**columns, censored=_empty_share(columns["demand"], columns["stock"], rng))
+    return replace(market, realised=concatenate(states)), history  # type: ignore[type-var]
+
+
+def history_key(seed: int, week: int) -> NoiseKey:
+    """The luck of one past week."""
+    return NoiseKey(
+        seed, torch.zeros(1, dtype=torch.int64), torch.tensor([HISTORY_EPISODE]), torch.tensor([week])
+    )
