@@ -20,12 +20,12 @@ class PriceRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    ending: float | None = Field(None, gt=0, lt=1, description="price ladder: every price ends so, 0.99 → x.99")
-    largest_change: float | None = Field(None, gt=0, description="largest relative change a period, 0.1 = 10%")
+    ending: float | None = Field(None, gt=0, lt=1, description="price ladder, 0.99: every price ends in .99")
+    largest_change: float | None = Field(None, gt=0, description="largest change a period, 0.1 = 10%")
     cadence: int = Field(1, ge=1, description="periods that a price must stay before it may change again")
     minimum_margin: float | None = Field(None, lt=1, description="least (price - unit cost) / price")
-    floor: float | None = Field(None, gt=0, description="lowest price, as a multiple of the reference price")
-    ceiling: float | None = Field(None, gt=0, description="highest price, as a multiple of the reference price")
+    floor: float | None = Field(None, gt=0, description="lowest price, multiple of the reference price")
+    ceiling: float | None = Field(None, gt=0, description="highest price, multiple of the reference price")
 
 
 class Economics(BaseModel):
@@ -35,13 +35,17 @@ class Economics(BaseModel):
 
     lead_time: int = Field(1, ge=0, le=52, description="periods from order to arrival, L")
     unmet: Literal["lost", "backorder"] = Field("lost", description="what happens to demand beyond the stock")
-    holding_rate: float = Field(0.005, ge=0, description="cost of holding a unit for one period, share of unit cost, h/c")
-    shortage_rate: float = Field(0.1, ge=0, description="goodwill cost of a unit short, share of reference price, p")
+    holding_rate: float = Field(
+        0.005, ge=0, description="cost of holding a unit a period, share of unit cost, h/c"
+    )
+    shortage_rate: float = Field(0.1, ge=0, description="cost of a unit short, share of reference price, p")
     fixed_order_cost: float = Field(0.0, ge=0, description="cost of placing an order for a series, K")
     price_change_cost: float = Field(0.0, ge=0, description="cost of changing a series' price")
-    unit_cost_share: float = Field(0.7, gt=0, description="unit cost as a share of reference price, where the panel has none")
+    unit_cost_share: float = Field(
+        0.7, gt=0, description="unit cost, share of reference price, where not in the panel"
+    )
     initial_cover: float = Field(2.0, ge=0, description="stock at the start, in periods of expected demand")
-    capacity: float | None = Field(None, gt=0, description="largest inventory position, in periods of expected demand")
+    capacity: float | None = Field(None, gt=0, description="largest inventory position, in periods of demand")
     waste_rate: float = Field(0.0, ge=0, le=1, description="share of ending stock thrown away each period")
     waste_cost_rate: float = Field(0.0, ge=0, description="cost of throwing a unit away, share of unit cost")
     price_rules: PriceRules = Field(default_factory=PriceRules)
@@ -66,9 +70,13 @@ def read_economics(path: str | Path | None) -> Economics:
     except OSError as error:
         raise InputError(f"economics file {path}: cannot be read ({error.strerror})") from None
     except (ValueError, yaml.YAMLError) as error:
-        raise InputError(f"economics file {path}: not valid YAML or JSON ({str(error).splitlines()[0]})") from None
+        raise InputError(
+            f"economics file {path}: not valid YAML or JSON ({str(error).splitlines()[0]})"
+        ) from None
     if not isinstance(data, dict):
-        raise InputError(f"economics file {path}: expected a mapping of fields to values, found {type(data).__name__}")
+        raise InputError(
+            f"economics file {path}: expected a mapping of fields to values, found {type(data).__name__}"
+        )
     try:
         return Economics(**data)
     except ValidationError as error:

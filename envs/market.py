@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ..forecasters.demand import DemandProcess
 from .economics import Economics
+from .engine.units import Partition
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Market:
     economics: Economics
     terms: Terms
     demand: DemandProcess
-    logged_price: Tensor | None = None  # (T, S, I) prices that were charged, filled; None where there is no history
+    logged_price: Tensor | None = None  # (T, S, I) prices that were charged, filled; None: no history
     first_start: int = 0  # earliest calendar index at which an episode may begin
 
     @property
@@ -67,18 +69,26 @@ class Market:
         """Distinct price groups (G), in order of first appearance."""
         return tuple(dict.fromkeys(self.price_groups))
 
+    @cached_property
+    def by_group(self) -> Partition:
+        """Locations in price groups."""
+        return Partition.of(self.price_groups, self.device)
+
+    @cached_property
+    def by_category(self) -> Partition:
+        """Items in categories."""
+        return Partition.of(self.categories, self.device)
+
     def group_index(self) -> Tensor:
         """(S,) int64 price group of each location."""
-        order = {name: i for i, name in enumerate(self.groups)}
-        return torch.tensor([order[name] for name in self.price_groups], device=self.device)
+        return self.by_group.index
 
     def category_index(self) -> Tensor:
         """(I,) int64 category of each item."""
-        order = {name: i for i, name in enumerate(dict.fromkeys(self.categories))}
-        return torch.tensor([order[name] for name in self.categories], device=self.device)
+        return self.by_category.index
 
     def starts(self, horizon: int) -> Sequence[int]:
-        """Calendar indices at which an episode of ``horizon`` periods can begin and still meet logged prices."""
+        """Calendar indices where an episode of ``horizon`` periods can begin and still meet logged prices."""
         last = self.demand.periods - horizon
         return range(min(self.first_start, max(last, 0)), max(last, 0) + 1)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class State:
-    """A batch of markets as the agent observes them: the order due now has arrived, nothing is decided yet."""
+    """A batch of markets as the agent meets them: the order due now has arrived, nothing is decided."""
 
     on_hand: Tensor  # (B, S, I) units in stock, >= 0
     pipeline: Tensor  # (B, L, S, I) units ordered, not yet arrived; slot k arrives k + 1 periods from now
@@ -53,4 +53,6 @@ class Outcome:
     price_change: Tensor  # cost of changing the price
     waste: Tensor  # cost of throwing away
     profit: Tensor  # revenue less all costs
-    ending_value: Tensor  # on hand + pipeline - backorders at unit cost after this period (booked at truncation)
+    ending_value: (
+        Tensor  # on hand + pipeline - backorders at unit cost after this period (booked at truncation)
+    )

@@ -1,0 +1,60 @@
+"""What a learner is paid: profit a decision unit, in multiples of typical revenue.
+
+Rewards use the accrued profit: a unit's cost is paid when it is sold, owed or wasted, not when it is ordered.
+Summed over an episode this equals the cash profit with opening stock charged and closing stock credited at
+unit cost, but period by period it credits the decision that earned it and needs no booking at truncation, where
+learners bootstrap (a potential-based shaping; Ng, Harada and Russell 1999, eq. 2).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from ..market import Market
+from .types import Outcome
+
+
+class Reward(Protocol):
+    """Rewards (B, U) of all units for one period."""
+
+    def __call__(self, outcome: Outcome, market: Market) -> Tensor: ...
+
+
+def accrued_profit(outcome: Outcome, market: Market) -> Tensor:
+    """(B, S, I) revenue less the cost of goods sold, owed or wasted and the period's other costs."""
+    goods = market.terms.unit_cost * (outcome.sales + outcome.backordered + outcome.wasted)
+    costs = outcome.ordering + outcome.holding + outcome.shortage + outcome.price_change + outcome.waste
+    return outcome.revenue - goods - costs
+
+
+def typical_revenue(market: Market) -> Tensor:
+    """(S, I) money a period at reference price, the scale of rewards."""
+    return (market.terms.reference_price * market.terms.typical_demand).clamp(min=1e-6)
+
+
+class CategoryProfit:
+    """Each unit is paid the profit of its (price group, category), shared equally by the category's items.
+
+    On its own profit alone a shop's substitutes compete with each other and settle at too low a price.
+    The share is in multiples of the typical revenue of an item of that category.
+    """
+
+    def __call__(self, outcome: Outcome, market: Market) -> Tensor:
+        groups, categories = market.by_group, market.by_category
+
+        def pooled(money: Tensor) -> Tensor:
+            return categories.total(groups.total(money, -2), -1)
+
+        rate = pooled(accrued_profit(outcome, market)) / pooled(typical_revenue(market))
+        return categories.spread(rate, -1).flatten(1)
+
+
+class OwnProfit:
+    """Each unit is paid its own profit, in multiples of its typical revenue."""
+
+    def __call__(self, outcome: Outcome, market: Market) -> Tensor:
+        groups = market.by_group
+        profit = groups.total(accrued_profit(outcome, market), -2)
+        return (profit / groups.total(typical_revenue(market), -2)).flatten(1)

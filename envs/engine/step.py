@@ -1,0 +1,104 @@
+"""One period of a batch of markets, exactly in the order of events.
+
+1 the order due now has arrived (the state says so); 2 the policy has priced and ordered; an order placed in
+period t with lead time L >= 1 arrives at the start of t + L, with L = 0 at once; 3 demand; 4 sales, then lost
+sales or backorders; 5 costs on ending stock, waste, and the arrivals of the next morning, which serve what is
+owed first. The convention is that of Zipkin 2008 ("Old and new methods for lost-sales inventory systems",
+section 2): ending stock (x - D)+ is held and (D - x)+ is short, x being stock less backorders.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..economics import Economics
+from ..market import Market, Terms
+from .types import Decision, Outcome, State
+
+SAME_PRICE = 1e-4  # a price within this share of the reference price has not changed
+
+
+def step(state: State, decision: Decision, demand: Tensor, market: Market) -> tuple[State, Outcome]:
+    """Next state and what the period brought, for ``demand`` (B, S, I) units; pure, on any device.
+
+    The decision is taken as it is: price rules and capacity are enforced before. The demand process is not
+    advanced: ``state.demand`` passes through.
+    """
+    economics, terms = market.economics, market.terms
+    price, order = decision.price, decision.order
+
+    at_once = order if economics.lead_time == 0 else torch.zeros_like(order)
+    stock, owed, served_now = _serve(state.on_hand + at_once, state.backorders)
+    sales = torch.minimum(demand, stock)
+    unmet, left = demand - sales, stock - sales
+    backordered = unmet if economics.unmet == "backorder" else torch.zeros_like(unmet)
+    owed = owed + backordered
+    wasted = (economics.waste_rate * left).round()
+    arrived, pipeline = _arrive(state.pipeline, order)
+    on_hand, backorders, served_next = _serve(left - wasted + arrived, owed)
+    changed = (price - state.last_price).abs() > SAME_PRICE * terms.reference_price
+
+    outcome = Outcome(
+        price=price,
+        ordered=order,
+        demand=demand,
+        sales=sales,
+        lost=unmet - backordered,
+        backordered=backordered,
+        served=served_now + served_next,
+        wasted=wasted,
+        revenue=price * (sales + backordered),
+        purchase=terms.unit_cost * order,
+        ordering=economics.fixed_order_cost * (order > 0),
+        holding=economics.holding_rate * terms.unit_cost * left,
+        shortage=economics.shortage_rate * terms.reference_price * (unmet - backordered + owed),
+        price_change=economics.price_change_cost * changed,
+        waste=economics.waste_cost_rate * terms.unit_cost * wasted,
+        profit=torch.zeros_like(price),
+        ending_value=stock_value(on_hand, pipeline, backorders, terms),
+    )
+    after = replace(
+        state,
+        on_hand=on_hand,
+        pipeline=pipeline,
+        backorders=backorders,
+        last_price=price,
+        last_sales=sales,
+        since_change=torch.where(changed, 1, state.since_change + 1),
+        age=state.age + 1,
+    )
+    return after, replace(outcome, profit=cash_profit(outcome))
+
+
+def cash_profit(outcome: Outcome) -> Tensor:
+    """(B, S, I) revenue less everything paid in the period."""
+    costs = outcome.purchase + outcome.ordering + outcome.holding + outcome.shortage
+    return outcome.revenue - (costs + outcome.price_change + outcome.waste)
+
+
+def stock_value(on_hand: Tensor, pipeline: Tensor, backorders: Tensor, terms: Terms) -> Tensor:
+    """(B, S, I) inventory position at unit cost: on hand (B, S, I) + pipeline (B, L, S, I) - backorders."""
+    return terms.unit_cost * (on_hand + pipeline.sum(1) - backorders)
+
+
+def initial_pipeline(on_hand: Tensor, economics: Economics) -> Tensor:
+    """Nothing on order: zeros (B, L, S, I) beside ``on_hand`` (B, S, I)."""
+    markets, *series = on_hand.shape
+    return on_hand.new_zeros(markets, economics.lead_time, *series)
+
+
+def _serve(stock: Tensor, owed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """First come, first served: stock goes to those who wait. Stock left, still owed, served."""
+    served = torch.minimum(stock, owed)
+    return stock - served, owed - served, served
+
+
+def _arrive(pipeline: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
+    """What arrives at the next period's start, and the pipeline as seen then."""
+    if pipeline.shape[1] == 0:
+        return torch.zeros_like(order), pipeline
+    queue = torch.cat([pipeline[:, :-1], (pipeline[:, -1] + order).unsqueeze(1)], dim=1)
+    return queue[:, 0], torch.cat([queue[:, 1:], torch.zeros_like(queue[:, :1])], dim=1)

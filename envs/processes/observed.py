@@ -1,0 +1,64 @@
+"""A true market seen through a fitted model: nature sells, the observer only forecasts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...forecasters.demand import DemandProcess, Outlook, Period
+from ...forecasters.errors import InputError
+from ...forecasters.noise import NoiseKey
+
+
+@dataclass(frozen=True)
+class ObservedState:
+    """The state of either process."""
+
+    nature: Any
+    observer: Any
+
+
+class ObservedDemand:
+    """Customers come from ``nature``; outlook and expectation are ``observer``'s, who sees what a shop sees.
+
+    The observer is told prices, sales and whether the shelf ran empty, never how much was wanted beyond: it
+    gets the least demand that fits, one unit above sales where stock ran out.
+
+    Raises:
+        InputError: the two do not name the same locations and items.
+    """
+
+    def __init__(self, nature: DemandProcess, observer: DemandProcess) -> None:
+        if (nature.locations, nature.items) != (observer.locations, observer.items):
+            raise InputError(
+                "observed demand: expected nature and observer to name the same locations and items, found"
+                f" {(*nature.locations, *nature.items)} and {(*observer.locations, *observer.items)}"
+            )
+        self.nature, self.observer = nature, observer
+        self.locations, self.items = nature.locations, nature.items
+        self.periods = min(nature.periods, observer.periods)
+
+    def reset(self, start: Tensor, key: NoiseKey) -> ObservedState:
+        return ObservedState(self.nature.reset(start, key), self.observer.reset(start, key))
+
+    def outlook(self, state: ObservedState) -> Outlook:
+        return self.observer.outlook(state.observer)
+
+    def expected(self, state: ObservedState, price: Tensor) -> Tensor:
+        return self.observer.expected(state.observer, price)
+
+    def sample(self, state: ObservedState, price: Tensor, key: NoiseKey) -> Tensor:
+        return self.nature.sample(state.nature, price, key)
+
+    def advance(self, state: ObservedState, period: Period, key: NoiseKey) -> ObservedState:
+        ran_out = period.demand > period.sales
+        seen = Period(period.price, period.sales + ran_out.to(period.sales.dtype), period.sales)
+        return ObservedState(
+            self.nature.advance(state.nature, period, key), self.observer.advance(state.observer, seen, key)
+        )
+
+    def to(self, device: torch.device | str) -> ObservedDemand:
+        return ObservedDemand(self.nature.to(device), self.observer.to(device))

@@ -1,0 +1,156 @@
+"""The simulator: a market, its noise and its clock. Everything else is an adapter over this."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..forecasters.demand import Period
+from ..forecasters.errors import InputError
+from ..forecasters.noise import NoiseKey
+from .engine import tree
+from .engine.rules import enforce
+from .engine.step import initial_pipeline, step, stock_value
+from .engine.types import Decision, Outcome, State
+from .engine.view import View
+from .market import Market
+
+__all__ = ["Simulator", "View"]
+
+START_STREAM = 20
+LARGEST_SEED = 2**52
+
+
+class Simulator:
+    """``n_markets`` copies of one market, side by side, each in an episode of ``horizon`` periods.
+
+    Noise is keyed by (seed, slot, episode, period, series): in training market b is slot b and counts its own
+    episodes; in evaluation the slot is 0 and the episode number global, so that episode n has the same
+    customers at any batch size. Nothing is kept between calls but constants: states go in and out.
+
+    Episodes truncate at the horizon. Opening stock is charged to the first period's profit and closing stock
+    (on hand + pipeline - backorders) credited to the last one's, both at unit cost.
+
+    Raises:
+        InputError: no market, no period, or a seed outside 0 … 2**52.
+    """
+
+    def __init__(
+        self, market: Market, n_markets: int, horizon: int, seed: int, *, evaluation: bool = False
+    ) -> None:
+        if n_markets < 1 or horizon < 1:
+            raise InputError(
+                f"simulator: expected at least one market and period, found {n_markets} and {horizon}"
+            )
+        if not 0 <= seed < LARGEST_SEED:
+            raise InputError(f"simulator: expected a seed in 0 … 2**52 - 1, found {seed}")
+        self.market, self.n_markets, self.horizon, self.seed = market, n_markets, horizon, seed
+        device = market.device
+        rows = torch.arange(n_markets, device=device)
+        self._slot = torch.zeros_like(rows) if evaluation else rows
+        self._first_episode = rows if evaluation else torch.zeros_like(rows)
+        self._next = n_markets if evaluation else 1  # from one episode of a market to its next
+        self._starts = torch.tensor(list(market.starts(horizon)), device=device)
+
+    @torch.no_grad()
+    def reset(self, episodes: Tensor | None = None) -> State:
+        """Markets at the beginning of ``episodes`` (B,) int64; of the first ones where None."""
+        episodes = self._first_episode if episodes is None else episodes.to(self._slot)
+        return self.initial_state(self._draw_start(episodes), episodes=episodes)
+
+    @torch.no_grad()
+    def restart(self, state: State, done: Tensor) -> State:
+        """Markets in ``done`` (B,) bool at the beginning of their next episode, the others as they are."""
+        return tree.where(done, self.reset(state.episode + self._next), state)
+
+    @torch.no_grad()
+    def initial_state(
+        self,
+        start: Tensor,
+        *,
+        on_hand: Tensor | None = None,
+        pipeline: Tensor | None = None,
+        backorders: Tensor | None = None,
+        last_price: Tensor | None = None,
+        episodes: Tensor | None = None,
+    ) -> State:
+        """Markets about to play calendar index ``start`` (B,), with a given stock where there is one.
+
+        Args:
+            start: (B,) int64; ``market.demand.periods`` is the period right after the history.
+            on_hand: (S, I) or (B, S, I) units; ``initial_cover`` periods of expected demand where None.
+            pipeline: (L, S, I) or (B, L, S, I) units on order, slot k due in k + 1 periods; empty where None.
+            backorders: (S, I) or (B, S, I) units owed; none where None.
+            last_price: (S, I) or (B, S, I); the logged price of the period before, else the reference price.
+            episodes: (B,) int64 whose luck it is; the first ones where None.
+        """
+        market, economics = self.market, self.market.economics
+        episode = self._first_episode if episodes is None else episodes
+        start = start.to(self._slot)
+        demand = market.demand.reset(start, NoiseKey(self.seed, self._slot, episode, torch.zeros_like(start)))
+        mean = market.demand.outlook(demand).mean
+
+        def filled(given: Tensor | None, otherwise: Tensor) -> Tensor:
+            return otherwise if given is None else given.to(mean).expand_as(otherwise).clone()
+
+        on_hand = filled(on_hand, (economics.initial_cover * mean).round())
+        return State(
+            on_hand=on_hand,
+            pipeline=filled(pipeline, initial_pipeline(on_hand, economics)),
+            backorders=filled(backorders, torch.zeros_like(on_hand)),
+            last_price=filled(last_price, self._price_before(start)),
+            last_sales=mean,
+            since_change=torch.full_like(on_hand, economics.price_rules.cadence, dtype=torch.int64),
+            start=start,
+            age=torch.zeros_like(start),
+            slot=self._slot,
+            episode=episode,
+            demand=demand,
+        )
+
+    @torch.no_grad()
+    def view(self, state: State) -> View:
+        """What a policy may look at."""
+        return View(self.market, state, self.market.demand.outlook(state.demand))
+
+    @torch.no_grad()
+    def step(self, state: State, decision: Decision) -> tuple[State, Outcome]:
+        """Play one period of every market: rules, demand, the order of events, the books."""
+        market, key = self.market, self.key(state)
+        decision = enforce(decision, state, market)
+        demand = market.demand.sample(state.demand, decision.price, key)
+        after, outcome = step(state, decision, demand, market)
+        period = Period(price=decision.price, demand=demand, sales=outcome.sales)
+        after = replace(after, demand=market.demand.advance(state.demand, period, key))
+        return after, replace(outcome, profit=self._booked(state, after, outcome))
+
+    def key(self, state: State) -> NoiseKey:
+        """Whose luck the coming period is."""
+        return NoiseKey(self.seed, state.slot, state.episode, state.age)
+
+    def done(self, state: State) -> Tensor:
+        """(B,) bool: the episode has reached its horizon."""
+        return state.age >= self.horizon
+
+    def _booked(self, before: State, after: State, outcome: Outcome) -> Tensor:
+        opening = stock_value(before.on_hand, before.pipeline, before.backorders, self.market.terms)
+        first = (before.age == 0).view(-1, 1, 1)
+        last = self.done(after).view(-1, 1, 1)
+        return (
+            outcome.profit - torch.where(first, opening, 0.0) + torch.where(last, outcome.ending_value, 0.0)
+        )
+
+    def _draw_start(self, episodes: Tensor) -> Tensor:
+        """(B,) calendar index, uniform over the market's possible starts."""
+        key = NoiseKey(self.seed, self._slot, episodes, torch.zeros_like(episodes))
+        uniform = key.uniform(torch.zeros(1, dtype=torch.int64, device=episodes.device), START_STREAM)[:, 0]
+        return self._starts[(uniform * len(self._starts)).long().clamp(max=len(self._starts) - 1)]
+
+    def _price_before(self, start: Tensor) -> Tensor:
+        """(B, S, I) price of the period before ``start``."""
+        logged, reference = self.market.logged_price, self.market.terms.reference_price
+        if logged is None:
+            return reference.expand(len(start), *reference.shape)
+        return logged[(start - 1).clamp(0, len(logged) - 1)]
