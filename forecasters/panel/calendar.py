@@ -77,8 +77,9 @@ def inferred_grid(days: np.ndarray) -> Grid:
     if len(off):
         shown = ", ".join(str(day) for day in off[:3])
         raise InputError(
-            f"date: expected evenly spaced dates (the usual step is {step} days), found {len(off)} of {len(days)} "
-            f"dates off that grid, first: {shown}; aggregate with --freq {'MS' if step >= 28 else 'W'}"
+            f"date: expected evenly spaced dates (the usual step is {step} days), found {len(off)} of "
+            f"{len(days)} dates off that grid, first: {shown}; "
+            f"aggregate with --freq {'MS' if step >= 28 else 'W'}"
         )
     return Grid("D", step, int(numbers[0]))
 

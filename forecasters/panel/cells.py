@@ -69,8 +69,8 @@ def _refuse_duplicates(rows: Rows, key: np.ndarray) -> None:
     again[np.unique(key, return_index=True)[1]] = False
     if again.any():
         raise InputError(
-            f"date, location, item: expected one row each, found {again.sum()} duplicates, {rows.where(again)}; "
-            "--freq adds rows of one period up"
+            f"date, location, item: expected one row each, found {again.sum()} duplicates, "
+            f"{rows.where(again)}; --freq adds rows of one period up"
         )
 
 

@@ -122,7 +122,7 @@ def _unsorted(day: np.ndarray, location: np.ndarray, item: np.ndarray) -> bool:
 
 
 def _numbers(frame: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
-    """Every numeric column as float64; a text column that the contract does not name is left out and noted."""
+    """Every numeric column as float64; a text column outside the contract is left out and noted."""
     keys = {"date", "location", "item", "category", "price_group", "lat", "lon"}
     numbers = {}
     for name in frame.columns.difference(list(keys), sort=False):
@@ -155,7 +155,7 @@ def _unreadable(column: pd.Series, bad: np.ndarray) -> str:
 
 
 def _names(frame: pd.DataFrame, name: str, owner: np.ndarray, owners: tuple[str, ...]) -> tuple[str, ...]:
-    """A text column with one value an owner (an item's category, a location's price group); () where absent."""
+    """A text column with one value an owner (an item's category …), () where the table has none."""
     if name not in frame:
         return ()
     codes, names = _codes(frame[name])
@@ -188,7 +188,8 @@ def _coordinates(frame: pd.DataFrame, location: np.ndarray, locations: tuple[str
         values = _one_each(_number(frame[name]), location, locations, name)
         if (np.abs(values) > bound).any():
             raise InputError(
-                f"{name}: expected degrees from -{bound} to {bound}, found {values[np.abs(values) > bound][0]}"
+                f"{name}: expected degrees from -{bound} to {bound}, "
+                f"found {values[np.abs(values) > bound][0]}"
             )
         pairs.append(values)
     return np.stack(pairs, axis=1).astype(np.float32)
@@ -222,8 +223,8 @@ def _price_from(revenue: np.ndarray, rows: Rows, notes: list[str]) -> np.ndarray
     price = np.divide(revenue, units, out=np.full_like(revenue, np.nan), where=sold)
     if (bad := price <= 0).any():
         raise InputError(
-            f"revenue: expected of the same sign as units, found {bad.sum()} rows that give a price at or below 0, "
-            f"{rows.where(bad)}"
+            f"revenue: expected of the same sign as units, found {bad.sum()} rows that give a price at or "
+            f"below 0, {rows.where(bad)}"
         )
     if not sold.all():
         notes.append(f"revenue: {(~sold).sum()} rows sold nothing, so that their price is unknown")
@@ -244,7 +245,8 @@ def _censored(numbers: dict[str, np.ndarray], rows: Rows, notes: list[str]) -> n
     empty = stock <= 0
     if empty.any():
         notes.append(
-            f"censored: {empty.sum()} rows whose stock_on_hand is used up are flagged as censored, {rows.where(empty)}"
+            f"censored: {empty.sum()} rows whose stock_on_hand is used up are flagged as censored, "
+            f"{rows.where(empty)}"
         )
     return empty.astype(np.float64)
 

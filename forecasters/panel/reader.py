@@ -32,8 +32,8 @@ def read_panel(
         source: a path ending in .csv, .csv.gz or .parquet, or a data frame. Required columns: date, location,
             item, units, price (or revenue, from which price = revenue / units).
         map: column names, ours -> theirs (``{"units": "qty"}``).
-        freq: D, W, MS or a multiple: aggregate rows to such periods (units summed with returns netted, price and
-            cost weighted by units, the last stock, the mean of the rest). Otherwise the dates tell.
+        freq: D, W, MS or a multiple: aggregate rows to such periods (units summed with returns netted, price
+            and cost weighted by units, the last stock, the mean of the rest). Otherwise the dates tell.
         absent: whether a row missing between a series' first and last one means zero sales or unknown ones.
             Periods in which no series has a row stay unknown.
         roles: role of a covariate by column, where the one told from its name and variation does not fit.
@@ -44,7 +44,7 @@ def read_panel(
     if absent not in ("zero", "unknown"):
         raise InputError(f"absent: expected zero or unknown, found {absent!r}")
     table = load_table(source, map or {})
-    notes = list(table.notes)
+    notes = [*table.declared.get("notes", ()), *table.notes]
     rows = typed_rows(table, notes)
     days = np.unique(rows.day)
     grid = _grid(freq, table.declared.get("frequency"), days)
@@ -53,7 +53,8 @@ def read_panel(
         rows = _whole_periods(rows, grid, days, notes)
     cells = without_unpriced(cells_of(rows, grid, freq is not None, notes), rows, notes)
     _note_single_prices(cells, rows, notes)
-    covariates = covariates_of(cells, {**table.declared.get("roles", {}), **(roles or {})}, notes)
+    written = {name: role for name, role in table.declared.get("roles", {}).items() if name in cells.values}
+    covariates = covariates_of(cells, {**written, **(roles or {})}, notes)
     units, price = _units_and_prices(cells, absent, notes)
     series, locations, items = _listed(cells.series)
     return SalesPanel(
@@ -70,7 +71,7 @@ def read_panel(
         price_groups=tuple(rows.price_groups[place] for place in locations) if rows.price_groups else (),
         coordinates=None if rows.coordinates is None else rows.coordinates[locations],
         covariates=covariates,
-        report=CleaningReport(len(table.frame), int(cells.merged.sum()), tuple(notes)),
+        report=CleaningReport(len(table.frame), int(cells.merged.sum()), tuple(dict.fromkeys(notes))),
     )
 
 
@@ -110,13 +111,14 @@ def _units_and_prices(cells: Cells, absent: str, notes: list[str]) -> tuple[np.n
     filled = np.isnan(price) & seen
     if filled.any():
         notes.append(
-            f"price: {filled.sum()} rows are empty, filled with the last known price, first: {_first(filled, cells)}"
+            f"price: {filled.sum()} rows are empty, filled with the last known price, "
+            f"first: {_first(filled, cells)}"
         )
     if missing.any():
         meaning = "zero sales" if absent == "zero" else "unknown sales"
         notes.append(
-            f"units: {missing.sum()} of {inside.sum()} periods between a series' first and last row have no row, "
-            f"taken as {meaning} at the last known price, first: {_first(missing, cells)}"
+            f"units: {missing.sum()} of {inside.sum()} periods between a series' first and last row "
+            f"have no row, taken as {meaning} at the last known price, first: {_first(missing, cells)}"
         )
     return units, np.where(inside, _last_known(price), np.nan).astype(np.float32)
 
@@ -145,6 +147,6 @@ def _note_single_prices(cells: Cells, rows: Rows, notes: list[str]) -> None:
     if len(fixed):
         shown = ", ".join(rows.items[index] for index in fixed[:3])
         notes.append(
-            f"price: {len(fixed)} of {len(np.unique(item))} items have one single price for ever, so that their "
-            f"price response cannot be learned from them, first: {shown}"
+            f"price: {len(fixed)} of {len(np.unique(item))} items have one single price for ever, so that "
+            f"their price response cannot be learned from them, first: {shown}"
         )

@@ -17,8 +17,8 @@ class Covariate:
     """A numeric column beside units and price.
 
     Roles: *static* (an attribute of the series), *exogenous* (calendar, weather: replayed or scenario),
-    *decision* (moves with price: promo, deal, feature), *past* (known only afterwards), *instrument* (a declared
-    cost shifter).
+    *decision* (moves with price: promo, deal, feature), *past* (known only afterwards), *instrument* (a
+    declared cost shifter).
     """
 
     name: str

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -24,7 +25,9 @@ class RawTable:
     """A table as it came, renamed to our columns, and what the file says about itself."""
 
     frame: pd.DataFrame
-    declared: dict = field(default_factory=dict)  # "frequency" and "roles" of a panel that we wrote ourselves
+    declared: dict[str, Any] = field(
+        default_factory=dict
+    )  # "frequency", "roles", "notes" of a panel that we wrote ourselves
     notes: tuple[str, ...] = ()
 
 
@@ -112,7 +115,8 @@ def _renamed(
     for ours, theirs in renames.items():
         if theirs not in columns:
             raise InputError(
-                f"{name}: expected the column {theirs} that the map names for {ours}, found {', '.join(columns)}"
+                f"{name}: expected the column {theirs} that the map names for {ours}, "
+                f"found {', '.join(columns)}"
             )
     taken = set(renames.values())
     hidden = [column for column in columns if column in renames and column not in taken]

@@ -20,7 +20,7 @@ from .tables import METADATA_KEY
 def to_frame(panel: SalesPanel) -> pd.DataFrame:
     """The panel as one row a (date, location, item) between each series' first and last row.
 
-    Units are NaN where unknown. A series without any price (one that a window left no row of) has no row here.
+    Units are NaN where unknown. A series without any price (a window can leave none) has no row.
     """
     period, owner = np.nonzero(~np.isnan(panel.price))
     place, item = panel.series[owner].T
@@ -48,7 +48,7 @@ def to_frame(panel: SalesPanel) -> pd.DataFrame:
 
 
 def write_panel(panel: SalesPanel, path: str | Path) -> None:
-    """Write ``path`` (parquet) whole or not at all, with the frequency and the roles in its metadata.
+    """Write ``path`` (parquet) whole or not at all, with frequency, roles and notes in its metadata.
 
     Raises:
         InputError: the path does not end in .parquet or cannot be written.
@@ -56,7 +56,11 @@ def write_panel(panel: SalesPanel, path: str | Path) -> None:
     path = Path(path)
     if path.suffix != ".parquet":
         raise InputError(f"{path}: expected a name ending in .parquet, found {path.suffix or 'no ending'}")
-    about = {"frequency": panel.frequency, "roles": {c.name: c.role for c in panel.covariates}}
+    about = {
+        "frequency": panel.frequency,
+        "roles": {covariate.name: covariate.role for covariate in panel.covariates},
+        "notes": panel.report.notes,
+    }
     table = pa.Table.from_pandas(to_frame(panel), preserve_index=False)
     table = table.replace_schema_metadata(
         {**(table.schema.metadata or {}), METADATA_KEY: json.dumps(about).encode()}

