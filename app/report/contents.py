@@ -1,0 +1,151 @@
+"""What a report says, apart from how it looks: plain validated data, kept beside the page as report.json."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ...forecasters.errors import InputError
+
+Numbers = list[float | None]  # None where there is no observation
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Interval(_Part):
+    """A mean and the ends of its 95% interval."""
+
+    mean: float
+    lo: float
+    hi: float
+
+    def excludes_zero(self) -> bool:
+        return self.lo > 0 or self.hi < 0
+
+
+class Shift(_Part):
+    """The headline again, with one thing changed."""
+
+    change: str  # what was changed, in words
+    versus_baseline: Interval
+    versus_logged: Interval
+
+
+class Assumption(_Part):
+    """One line of the economics file."""
+
+    name: str
+    meaning: str
+    value: str
+    given: bool  # by the user; otherwise it is assumed
+    shifts: list[Shift] = []
+
+
+class Headline(_Part):
+    """The one line that matters, and whether it holds. Money per episode, paired over episodes."""
+
+    learned: str  # the best learned policy
+    baseline: str  # the best of the rules
+    logged: str  # the rule that charges the prices of the history
+    versus_baseline: Interval
+    versus_logged: Interval
+    baseline_profit: float
+    logged_profit: float
+    not_beaten: list[str] = []  # baselines whose interval of the difference does not lie above zero
+    reasons: list[str] = []  # why not, where there are any
+
+
+class PolicyRow(_Part):
+    """A policy's results per episode, in the words of ``benchmark --json``."""
+
+    policy: str
+    learned: bool
+    profit: Interval
+    revenue: float
+    units: float
+    fill_rate: float
+    stockout_share: float
+    price_mean: float
+    price_spread: float
+    at_bound: float
+    ending_stock: float
+    versus_baseline: Interval | None = None  # paired difference of profit; None for the best baseline itself
+
+
+class Forecast(_Part):
+    """One series: its history, and the forecast of its last periods made before they happened."""
+
+    title: str
+    dates: list[str]  # ISO, one a period
+    units: Numbers
+    lo: Numbers  # 10% quantile; None before the forecast begins
+    median: Numbers
+    hi: Numbers  # 90% quantile
+
+
+class Response(_Part):
+    """One series: expected units over price, with the range of prices that the data support."""
+
+    title: str
+    price: list[float]
+    units: list[float]
+    lo: list[float]  # at the strong end of the elasticity's 90% interval
+    hi: list[float]  # at the weak end
+    support: tuple[float, float]
+    reference: float
+    observed: list[float]  # prices charged in the history, a sample
+
+
+class Trajectory(_Part):
+    """One series over one episode under the best learned policy."""
+
+    title: str
+    price: list[float]
+    baseline_price: list[float]  # the best baseline's, before the same customers
+    on_hand: list[float]  # after the period's delivery, before its sales
+    demand: list[float]
+    sales: list[float]
+
+
+class Contents(_Part):
+    """Everything on the page, top to bottom."""
+
+    title: str
+    subtitle: str
+    acknowledgement: str = ""
+    currency: str
+    period: str  # "week", "day" …
+    horizon: int
+    episodes: int
+    seed: int
+    facts: list[tuple[str, str]] = []  # name, value: what was fitted on what
+    assumptions: list[Assumption]
+    headline: Headline
+    elasticity_shifts: list[Shift]
+    policies: list[PolicyRow]
+    true_market: list[PolicyRow] = []
+    forecasts: list[Forecast] = []
+    responses: list[Response] = []
+    trajectory: Trajectory | None = None
+    limits: list[str] = []
+
+
+def read_contents(path: Path) -> Contents:
+    """Contents from a report.json.
+
+    Raises:
+        InputError: the file is absent or does not hold a report.
+    """
+    try:
+        return Contents.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{path.parent}: expected the folder of a run, which holds {path.name}; {error.strerror}"
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{path}: not a report of this version: {where}: {first['msg']}") from None

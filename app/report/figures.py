@@ -1,0 +1,213 @@
+"""The report's pictures, as self-contained SVG text. Small and single, so that they read on a phone."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib
+import matplotlib.dates as mdates
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from .contents import Contents, Forecast, Interval, Numbers, PolicyRow, Response, Trajectory
+from .words import MINUS
+
+INK, GREY, FAINT = "#1f2328", "#6b7280", "#d5d9de"
+LEARNED, MODEL, ALARM = "#c2410c", "#0f766e", "#be123c"
+_STYLE: Any = {
+    "svg.fonttype": "none",  # text stays text: it can be selected, searched and read aloud
+    "svg.hashsalt": "mercato",  # the same picture gives the same bytes
+    "font.family": ["DejaVu Sans", "sans-serif"],  # comes with matplotlib, which measures text by it
+    "font.size": 9,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "lines.linewidth": 1.4,
+}
+
+
+def _draw(height: float, draw: Callable[[Figure], None]) -> str:
+    """SVG of a figure 5 inches wide."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(5.0, height), layout="constrained")
+        draw(figure)
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    return re.sub(r"^.*?(?=<svg )", "", out.getvalue(), flags=re.DOTALL)
+
+
+def _array(values: Numbers) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in values], dtype=float)
+
+
+def _compact(value: float, _: int | None = None) -> str:
+    """Axis numbers that stay short: 1.5M, 20k, 0.5."""
+    for size, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{suffix}".replace("-", MINUS)
+    return f"{value:.3g}".replace("-", MINUS)
+
+
+def _short(axis: Any) -> None:
+    axis.set_major_formatter(FuncFormatter(_compact))
+
+
+def forecast(part: Forecast, contents: Contents) -> str:
+    """Observed units, and the forecast of the last periods with its 80% band."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        dates = np.array(part.dates, dtype="datetime64[D]")
+        median = _array(part.median)
+        axes.plot(
+            dates, _array(part.units), color=INK, linewidth=1.0, marker=".", markersize=3, label="observed"
+        )
+        axes.fill_between(
+            dates,
+            _array(part.lo),
+            _array(part.hi),
+            color=MODEL,
+            alpha=0.22,
+            linewidth=0,
+            label="80% of outcomes",
+        )
+        axes.plot(dates, median, color=MODEL, label="median forecast")
+        begun = np.flatnonzero(np.isfinite(median))
+        if begun.size:
+            axes.axvline(dates[begun[0]], color=GREY, linewidth=0.8, linestyle=":")
+        axes.set(title=part.title, ylabel=f"units sold a {contents.period}", ylim=(0, None))
+        axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))
+        axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
+        _short(axes.yaxis)
+        _legend(figure)
+
+    return _draw(2.6, draw)
+
+
+def response(part: Response, contents: Contents) -> str:
+    """Expected units over price; faint where no price was ever charged."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        price, low, high = np.array(part.price), *part.support
+        axes.axvspan(low, high, color=FAINT, alpha=0.45, linewidth=0, label="supported prices")
+        axes.fill_between(
+            price, part.lo, part.hi, color=MODEL, alpha=0.22, linewidth=0, label="elasticity's 90%"
+        )
+        inside = (price >= low) & (price <= high)
+        axes.plot(price, part.units, color=MODEL, linewidth=1.0, linestyle="--")
+        axes.plot(
+            price[inside], np.array(part.units)[inside], color=MODEL, linewidth=2, label="expected units"
+        )
+        axes.axvline(part.reference, color=GREY, linewidth=0.8, linestyle=":")
+        axes.plot(
+            part.observed,
+            np.zeros(len(part.observed)),
+            "|",
+            color=INK,
+            alpha=0.35,
+            markersize=9,
+            clip_on=False,
+        )
+        axes.set(
+            title=part.title,
+            xlabel=f"price ({contents.currency} a unit); ticks: prices charged, dotted: reference price",
+            ylabel=f"units a {contents.period}",
+            ylim=(0, None),
+        )
+        _short(axes.yaxis)
+        _legend(figure)
+
+    return _draw(2.7, draw)
+
+
+def profits(contents: Contents) -> str:
+    """Profit of every policy with its 95% interval, best on top."""
+    rows = sorted(contents.policies, key=lambda row: row.profit.mean)
+    label = f"profit an episode of {contents.horizon} {contents.period}s ({contents.currency}), 95% interval"
+    return _dots(rows, [row.profit for row in rows], label, zero=False)
+
+
+def differences(contents: Contents) -> str:
+    """Paired difference of profit from the best baseline with its 95% interval."""
+    rows = sorted(
+        (row for row in contents.policies if row.versus_baseline is not None), key=lambda row: row.profit.mean
+    )
+    label = f"profit less that of {contents.headline.baseline} ({contents.currency}), paired, 95% interval"
+    return _dots(rows, [row.versus_baseline for row in rows if row.versus_baseline], label, zero=True)
+
+
+def _dots(rows: Sequence[PolicyRow], values: Sequence[Interval], label: str, *, zero: bool) -> str:
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for height, (row, value) in enumerate(zip(rows, values, strict=True)):
+            color = LEARNED if row.learned else INK
+            axes.plot(
+                [value.lo, value.hi], [height, height], color=color, linewidth=2.2, solid_capstyle="butt"
+            )
+            axes.plot(value.mean, height, "o", color=color, markersize=5)
+        axes.set_yticks(range(len(rows)), [row.policy for row in rows])
+        for tick, row in zip(axes.get_yticklabels(), rows, strict=True):
+            tick.set_color(LEARNED if row.learned else INK)
+            tick.set_fontweight("bold" if row.learned else "normal")
+        if zero:
+            axes.axvline(0, color=GREY, linewidth=0.8)
+        axes.grid(axis="x", color=FAINT, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        figure.supxlabel(label, fontsize=9, color=INK)
+        _short(axes.xaxis)
+
+    return _draw(0.9 + 0.26 * len(rows), draw)
+
+
+def trajectory(part: Trajectory, contents: Contents) -> str:
+    """Price above; stock, demand and sales below; one series, one episode."""
+
+    def draw(figure: Figure) -> None:
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
+        periods = np.arange(1, len(part.price) + 1)
+        above.step(periods, part.price, where="mid", color=LEARNED, label=contents.headline.learned)
+        above.step(
+            periods,
+            part.baseline_price,
+            where="mid",
+            color=INK,
+            linewidth=1.0,
+            label=contents.headline.baseline,
+        )
+        above.set(title=part.title, ylabel=f"price ({contents.currency})")
+        below.fill_between(periods, part.on_hand, step="mid", color=FAINT, linewidth=0, label="stock")
+        below.fill_between(
+            periods, part.sales, part.demand, step="mid", color=ALARM, alpha=0.5, linewidth=0, label="unmet"
+        )
+        below.step(
+            periods, part.demand, where="mid", color=INK, linewidth=1.0, linestyle="--", label="demand"
+        )
+        below.step(periods, part.sales, where="mid", color=MODEL, label="sales")
+        below.set(
+            xlabel=f"{contents.period} of the episode", ylabel=f"units a {contents.period}", ylim=(0, None)
+        )
+        below.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _short(below.yaxis)
+        _legend(figure)
+
+    return _draw(4.0, draw)
+
+
+def _legend(figure: Figure) -> None:
+    figure.legend(loc="outside lower center", ncols=6, columnspacing=1.2, handlelength=1.4)

@@ -1,0 +1,240 @@
+"""The report as one self-contained page: no script, no outside resource, readable on a phone and in print."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib import resources
+
+from . import figures, words
+from .contents import Assumption, Contents, Interval, PolicyRow, Shift
+
+
+def render(contents: Contents) -> str:
+    """HTML of the whole report."""
+    style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+    body = "\n".join(
+        part
+        for part in (
+            _header(contents),
+            _economics(contents),
+            _policies(contents),
+            _forecasts(contents),
+            _responses(contents),
+            _trajectory(contents),
+            _limits(contents),
+        )
+        if part
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>{escape(contents.title)}</title>\n<link rel="icon" href="data:,">\n'
+        f"<style>\n{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _header(contents: Contents) -> str:
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in contents.facts)
+    thanks = f'<p class="note">{escape(contents.acknowledgement)}</p>' if contents.acknowledgement else ""
+    return (
+        f"<header><h1>{escape(contents.title)}</h1>\n"
+        f'<p class="subtitle">{escape(contents.subtitle)}</p></header>\n'
+        f'<p class="headline">{escape(words.headline(contents.headline))}</p>\n'
+        f"<p>{escape(words.verdict(contents.headline))}</p>\n<dl>{facts}</dl>\n{thanks}"
+    )
+
+
+def _economics(contents: Contents) -> str:
+    """What was given, what was assumed, and how the headline moves with each assumption."""
+    rows = []
+    for part in contents.assumptions:
+        badge = '<span class="given">given</span>' if part.given else '<span class="assumed">assumed</span>'
+        rows.append(
+            [
+                escape(part.name.replace("_", " ")),
+                badge,
+                escape(part.value),
+                escape(part.meaning),
+                _moves(part, contents),
+            ]
+        )
+    table = _table(
+        ("economics", "", "value", "meaning", "headline if it were otherwise"), rows, text=(1, 3, 4)
+    )
+    return (
+        "<section><h2>What was given and what was assumed</h2>\n"
+        "<p>What the sales table does not say comes from an economics file (<code>--economics FILE</code>);"
+        " what the file leaves out is assumed. The last column plays the best learned policy and the best"
+        " baseline again, as they are, in a shop where one value is different.</p>\n"
+        f"{table}</section>"
+    )
+
+
+def _moves(part: Assumption, contents: Contents) -> str:
+    base = contents.headline.baseline_profit
+    return "<br>".join(
+        f"{escape(shift.change)}: {escape(words.difference(shift.versus_baseline, base))}"
+        for shift in part.shifts
+    )
+
+
+def _policies(contents: Contents) -> str:
+    pictures = (
+        _picture(figures.profits(contents), "Profit an episode by policy, with 95% intervals."),
+        _picture(
+            figures.differences(contents),
+            f"Difference of profit from {contents.headline.baseline}, paired over the same customers.",
+        ),
+    )
+    moves = _table(
+        ("own elasticity at", f"against {contents.headline.baseline}", f"against {contents.headline.logged}"),
+        [_shift(shift, contents) for shift in contents.elasticity_shifts],
+        text=(),
+    )
+    truth = ""
+    if contents.true_market:
+        truth = (
+            "<h2>The same policies in the true market</h2>\n<p>The data come from a market whose customers"
+            " are known: this is what the policies earn there, where the learned market promised the above."
+            "</p>\n" + _policy_table(contents.true_market, contents)
+        )
+    return (
+        f"<section><h2>What each policy earns</h2>\n<p>{contents.episodes} episodes of {contents.horizon}"
+        f" {escape(contents.period)}s that nobody trained on; every policy meets the same customers (seed"
+        f" {contents.seed}). Learned policies in colour.</p>\n"
+        f'<div class="pictures">{"".join(pictures)}</div>\n{_policy_table(contents.policies, contents)}\n'
+        "<h2>If customers are less or more sensitive to price</h2>\n"
+        "<p>The same policies before customers whose own elasticity is at either end of its 90% interval.</p>"
+        f"{moves}\n{truth}</section>"
+    )
+
+
+def _shift(shift: Shift, contents: Contents) -> list[str]:
+    line = contents.headline
+    return [
+        escape(shift.change),
+        escape(words.difference(shift.versus_baseline, line.baseline_profit)),
+        escape(words.difference(shift.versus_logged, line.logged_profit)),
+    ]
+
+
+def _policy_table(rows: Sequence[PolicyRow], contents: Contents) -> str:
+    header = (
+        "policy",
+        f"profit an episode, {contents.currency}",
+        f"less {contents.headline.baseline}, {contents.currency}",
+        f"revenue, {contents.currency}",
+        "units sold",
+        "fill rate",
+        "stock-outs",
+        f"mean price, {contents.currency}",
+        "price spread",
+        "at a bound",
+        "ending stock, units",
+    )
+    body = [
+        [
+            escape(row.policy),
+            _interval(row.profit),
+            _interval(row.versus_baseline),
+            words.number(row.revenue),
+            words.number(row.units),
+            words.percent(row.fill_rate),
+            words.percent(row.stockout_share),
+            words.number(row.price_mean),
+            words.number(row.price_spread),
+            words.percent(row.at_bound),
+            words.number(row.ending_stock),
+        ]
+        for row in sorted(rows, key=lambda row: -row.profit.mean)
+    ]
+    learned = [row.learned for row in sorted(rows, key=lambda row: -row.profit.mean)]
+    return _table(header, body, marked=learned)
+
+
+def _interval(value: Interval | None) -> str:
+    if value is None:
+        return "–"
+    lo, hi = words.number(value.lo), words.number(value.hi)
+    return f'{words.number(value.mean)}<br><span class="range">{lo} … {hi}</span>'
+
+
+def _forecasts(contents: Contents) -> str:
+    pictures = [
+        _picture(figures.forecast(part, contents), f"Forecast: {part.title}") for part in contents.forecasts
+    ]
+    return _gallery(
+        "Forecast against history",
+        "The last periods were forecast from what precedes them; the line marks where the forecast begins.",
+        pictures,
+    )
+
+
+def _responses(contents: Contents) -> str:
+    pictures = [
+        _picture(figures.response(part, contents), f"Price response: {part.title}")
+        for part in contents.responses
+    ]
+    return _gallery(
+        "Price response and its support",
+        "Expected units over price. Inside the shaded range customers have met such prices; outside it the"
+        " curve is a guess, and no policy goes there.",
+        pictures,
+    )
+
+
+def _trajectory(contents: Contents) -> str:
+    if contents.trajectory is None:
+        return ""
+    drawing = figures.trajectory(contents.trajectory, contents)
+    return _gallery(
+        "One series over one episode",
+        f"Price, stock and sales under {contents.headline.learned}; the price of {contents.headline.baseline}"
+        " before the same customers beside it.",
+        [_picture(drawing, f"Price, stock and sales: {contents.trajectory.title}")],
+    )
+
+
+def _limits(contents: Contents) -> str:
+    items = "".join(f"<li>{escape(limit)}</li>" for limit in contents.limits)
+    return f"<section><h2>Limits</h2>\n<ul>{items}</ul></section>" if items else ""
+
+
+def _gallery(title: str, text: str, pictures: Sequence[str]) -> str:
+    if not pictures:
+        return ""
+    return (
+        f"<section><h2>{escape(title)}</h2>\n<p>{escape(text)}</p>\n"
+        f'<div class="pictures">{"".join(pictures)}</div></section>'
+    )
+
+
+def _picture(svg: str, alt: str) -> str:
+    data = base64.b64encode(svg.encode()).decode()
+    return f'<figure><img alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}"></figure>\n'
+
+
+def _table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    text: Sequence[int] = (),
+    marked: Sequence[bool] = (),
+) -> str:
+    """Cells are HTML already; ``text`` names the columns set flush left, ``marked`` the rows in colour."""
+
+    def cell(tag: str, index: int, value: str) -> str:
+        return f'<{tag} class="text">{value}</{tag}>' if index in text else f"<{tag}>{value}</{tag}>"
+
+    head = "".join(cell("th", index, escape(name)) for index, name in enumerate(header))
+    body = ""
+    for number, row in enumerate(rows):
+        colour = ' class="learned"' if number < len(marked) and marked[number] else ""
+        body += (
+            f"<tr{colour}>" + "".join(cell("td", index, value) for index, value in enumerate(row)) + "</tr>\n"
+        )
+    return (
+        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
+    )

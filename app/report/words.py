@@ -1,0 +1,76 @@
+"""Numbers and the headline in words, the same on the terminal and on the page."""
+
+from __future__ import annotations
+
+from .contents import Contents, Headline, Interval
+
+MINUS = "−"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Enough digits to tell apart, thousands separated: 1,234 · 12.3 · 0.123."""
+    if abs(value) >= 10 ** (digits - 1):
+        text = f"{value:,.0f}"
+    else:
+        text = f"{value:.{digits}g}" if abs(value) >= 1e-3 or value == 0 else f"{value:.1e}"
+    return text.replace("-", MINUS)
+
+
+def signed(value: float) -> str:
+    return ("+" if value > 0 else "") + number(value)
+
+
+def percent(value: float, digits: int = 1) -> str:
+    return f"{100 * value:.{digits}f}%".replace("-", MINUS)
+
+
+def money(value: float, currency: str) -> str:
+    sign = MINUS if value < 0 else ""
+    return f"{sign}{currency}{number(abs(value))}"
+
+
+def interval(value: Interval) -> str:
+    return f"{number(value.mean)} [{number(value.lo)}, {number(value.hi)}]"
+
+
+def difference(value: Interval, base: float) -> str:
+    """A paired difference with its interval, and as a share of ``base`` where that is a profit."""
+    text = f"{signed(value.mean)} [{signed(value.lo)}, {signed(value.hi)}]"
+    if base > 0:
+        shares = [
+            f"{100 * part / base:+.1f}".replace("-", MINUS) for part in (value.mean, value.lo, value.hi)
+        ]
+        return f"{shares[0]}% [{shares[1]}, {shares[2]}], {text}"
+    return text
+
+
+def _both(versus_baseline: Interval, versus_logged: Interval, line: Headline) -> str:
+    return (
+        f"{difference(versus_baseline, line.baseline_profit)} against the best baseline, {line.baseline}, and"
+        f" {difference(versus_logged, line.logged_profit)} against the logged prices, {line.logged}"
+    )
+
+
+def headline(line: Headline) -> str:
+    """The one line that matters."""
+    gains = _both(line.versus_baseline, line.versus_logged, line)
+    return f"The best learned policy, {line.learned}, earns {gains} (profit an episode, 95% intervals)."
+
+
+def elasticity(contents: Contents) -> str:
+    """How the headline moves over the elasticity's interval."""
+    line = contents.headline
+    moves = [
+        f"{s.change}: {_both(s.versus_baseline, s.versus_logged, line)}" for s in contents.elasticity_shifts
+    ]
+    return "Over the elasticity's interval: " + "; ".join(moves) + "."
+
+
+def verdict(line: Headline) -> str:
+    """Whether the learned policy beats every rule, in one sentence, then why not."""
+    if not line.not_beaten:
+        return f"{line.learned} beats every baseline: each 95% interval of the difference lies above zero."
+    claim = (
+        f"{line.learned} does not beat every baseline: the 95% interval of the paired difference does not lie"
+    )
+    return " ".join([f"{claim} above zero against {', '.join(line.not_beaten)}.", *line.reasons])

@@ -1,0 +1,159 @@
+"""A report with made-up numbers, as large and as awkward as a real one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mercato.app.report.contents import (
+    Assumption,
+    Contents,
+    Forecast,
+    Headline,
+    Interval,
+    PolicyRow,
+    Response,
+    Shift,
+    Trajectory,
+)
+
+
+def interval(mean: float, half: float) -> Interval:
+    return Interval(mean=mean, lo=mean - half, hi=mean + half)
+
+
+def shift(change: str, gain: float) -> Shift:
+    return Shift(
+        change=change, versus_baseline=interval(gain, 2_100), versus_logged=interval(gain + 52_000, 4_800)
+    )
+
+
+def row(policy: str, profit: float, best: float, *, learned: bool = False) -> PolicyRow:
+    return PolicyRow(
+        policy=policy,
+        learned=learned,
+        profit=interval(profit, 14_200),
+        revenue=profit * 3.7,
+        units=profit * 1.9,
+        fill_rate=0.962,
+        stockout_share=0.0312,
+        price_mean=2.41,
+        price_spread=0.183,
+        at_bound=0.051,
+        ending_stock=38_214.0,
+        versus_baseline=None if profit == best else interval(profit - best, 1_900),
+    )
+
+
+def contents() -> Contents:
+    rng = np.random.default_rng(7)
+    best = 412_300.0
+    names = {
+        "ppo": 428_900.0,
+        "dqn": 419_700.0,
+        "best static price + base-stock": best,
+        "myopic price + base-stock": 409_000.0,
+        "cost-plus + base-stock": 371_500.0,
+        "logged prices + base-stock": 376_400.0,
+        "keep last price + base-stock": 366_100.0,
+        "markdown + base-stock": 352_900.0,
+        "random": 121_000.0,
+    }
+    return Contents(
+        title="A shop's orange juice",
+        subtitle="Made-up numbers: 83 locations × 11 items × 121 weeks",
+        acknowledgement="Data courtesy of nobody: every number on this page was made up for a test.",
+        currency="$",
+        period="week",
+        horizon=26,
+        episodes=64,
+        seed=0,
+        facts=[
+            ("history", "1990-06-14 to 1992-10-01, 106,139 rows, 913 series"),
+            ("demand model", "axial Transformer, 213,000 parameters, validation loss 3.21"),
+            ("own elasticity", "−2.4 in the middle, −4.1 to −1.2 over the series"),
+        ],
+        assumptions=[
+            Assumption(
+                name="lead_time",
+                meaning="periods from order to arrival",
+                value="1",
+                given=False,
+                shifts=[shift("3", 9_800.0)],
+            ),
+            Assumption(
+                name="holding_rate",
+                meaning="cost of holding a unit for one period, share of unit cost",
+                value="0.005",
+                given=False,
+                shifts=[shift("0.0025", 16_100.0), shift("0.01", 13_900.0)],
+            ),
+            Assumption(
+                name="unmet", meaning="what happens to demand beyond the stock", value="lost", given=True
+            ),
+        ],
+        headline=Headline(
+            learned="ppo",
+            baseline="best static price + base-stock",
+            logged="logged prices + base-stock",
+            versus_baseline=interval(16_600.0, 1_900.0),
+            versus_logged=interval(52_500.0, 4_700.0),
+            baseline_profit=best,
+            logged_profit=376_400.0,
+        ),
+        elasticity_shifts=[
+            shift("weak end", 4_200.0),
+            shift("middle", 16_600.0),
+            shift("strong end", 24_800.0),
+        ],
+        policies=[row(name, profit, best, learned=name in ("ppo", "dqn")) for name, profit in names.items()],
+        forecasts=[forecast(f"location {place}, tropicana 64 oz", rng) for place in (2, 44, 112)],
+        responses=[
+            response(f"{item}, location 44", rng) for item in ("tropicana 64 oz", "minute maid 64 oz")
+        ],
+        trajectory=trajectory(rng),
+        limits=["The elasticity is estimated, not known.", "Stock was never recorded: censoring is unknown."],
+    )
+
+
+def forecast(title: str, rng: np.random.Generator) -> Forecast:
+    level = 4_000 * np.exp(0.4 * np.sin(np.arange(60) / 5) + 0.25 * rng.normal(size=60))
+    units: list[float | None] = [float(value) for value in level]
+    units[20] = None
+    empty: list[float | None] = [None] * 48
+    middle = 4_000 * np.exp(0.4 * np.sin(np.arange(48, 60) / 5))
+    dates = np.datetime64("1991-08-01") + 7 * np.arange(60)
+    return Forecast(
+        title=title,
+        dates=[str(date) for date in dates],
+        units=units,
+        lo=[*empty, *(0.7 * middle).tolist()],
+        median=[*empty, *middle.tolist()],
+        hi=[*empty, *(1.5 * middle).tolist()],
+    )
+
+
+def response(title: str, rng: np.random.Generator) -> Response:
+    price = np.linspace(1.2, 4.2, 61)
+    return Response(
+        title=title,
+        price=price.tolist(),
+        units=(3_000 * (price / 2.6) ** -2.4).tolist(),
+        lo=(3_000 * (price / 2.6) ** -2.9).tolist(),
+        hi=(3_000 * (price / 2.6) ** -1.9).tolist(),
+        support=(1.7, 3.4),
+        reference=2.6,
+        observed=np.clip(rng.normal(2.6, 0.35, size=120), 1.7, 3.4).tolist(),
+    )
+
+
+def trajectory(rng: np.random.Generator) -> Trajectory:
+    demand = rng.poisson(2_500, size=26) * np.exp(0.3 * rng.normal(size=26))
+    on_hand = np.full(26, 3_000.0)
+    return Trajectory(
+        title="tropicana 64 oz, location 44",
+        price=np.round(2.4 + 0.3 * rng.normal(size=26), 2).tolist(),
+        baseline_price=[2.55] * 26,
+        on_hand=on_hand.tolist(),
+        demand=demand.tolist(),
+        sales=np.minimum(demand, on_hand).tolist(),
+    )
