@@ -1,0 +1,230 @@
+"""Paired evaluation: every policy meets the same customers, and differences carry intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..envs.engine.types import Outcome
+from ..envs.market import Market
+from ..envs.simulator import Simulator
+from ..forecasters.errors import InputError
+from ..forecasters.progress import SILENT, Progress
+from .policy import Policy, price_range
+
+METRICS = {
+    "profit": "money an episode, over the whole market",
+    "revenue": "money an episode",
+    "units": "units sold or backordered an episode",
+    "fill_rate": "share of demanded units served from stock at once",
+    "stockout_share": "share of series-periods with unmet demand",
+    "price_mean": "price as a multiple of the reference price, mean over series and periods",
+    "price_sd": "standard deviation over the periods of a series' price multiple, mean over series",
+    "price_at_bound": "share of series-periods priced within 0.1% of an end of the supported range",
+    "ending_stock": "stock on hand at the end, in periods of typical demand",
+}
+
+_RESAMPLES = 4000
+_SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What each policy earned in each episode; column e of every policy is the same customers."""
+
+    names: tuple[str, ...]  # (P,)
+    values: dict[str, np.ndarray]  # metric -> (P, E)
+    episodes: int
+    horizon: int
+    seed: int
+
+    def policies(self) -> list[dict[str, float | str]]:
+        """One row a policy: profit with its 95% interval, and the mean of every other metric."""
+        rows: list[dict[str, float | str]] = []
+        for p, name in enumerate(self.names):
+            row: dict[str, float | str] = {"policy": name}
+            mean, lo, hi = bootstrap(self.values["profit"][p], self.seed)
+            row |= {"profit_mean": mean, "profit_lo": lo, "profit_hi": hi}
+            row |= {metric: float(self.values[metric][p].mean()) for metric in METRICS if metric != "profit"}
+            rows.append(row)
+        return rows
+
+    def pairs(self, references: Sequence[str] | None = None) -> list[dict[str, float | str]]:
+        """Profit of a less profit of b, episode by episode, with 95% intervals.
+
+        Args:
+            references: the policies to stand as b (the baselines); every other policy is an a. All pairs in
+                the order of ``names`` where None.
+        """
+        if references is None:
+            couples = [(a, b) for i, b in enumerate(self.names) for a in self.names[i + 1 :]]
+        else:
+            couples = [(a, b) for a in self.names if a not in references for b in references]
+        return [self._pair(a, b) for a, b in couples]
+
+    def best(self, names: Sequence[str] | None = None) -> str:
+        """The policy of highest mean profit, among ``names`` where given."""
+        means = dict(zip(self.names, self.values["profit"].mean(axis=1), strict=True))
+        return max(names or self.names, key=lambda name: means[name])
+
+    def _pair(self, a: str, b: str) -> dict[str, float | str]:
+        profit = self.values["profit"]
+        mean, lo, hi = bootstrap(profit[self.names.index(a)] - profit[self.names.index(b)], self.seed)
+        return {"a": a, "b": b, "diff_mean": mean, "diff_lo": lo, "diff_hi": hi}
+
+
+def bootstrap(sample: np.ndarray, seed: int, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean of ``sample`` (E,) with its percentile bootstrap interval (Efron 1979): mean, lower, upper.
+
+    The same seed draws the same resamples, so that rows of one table are comparable.
+    """
+    draws = np.random.default_rng(seed).integers(0, len(sample), size=(_RESAMPLES, len(sample)))
+    tail = (1.0 - level) / 2.0
+    lo, hi = np.quantile(sample[draws].mean(axis=1), [tail, 1.0 - tail])
+    return float(sample.mean()), float(lo), float(hi)
+
+
+def evaluate(
+    market: Market,
+    policies: Sequence[Policy],
+    episodes: int,
+    horizon: int,
+    seed: int,
+    progress: Progress = SILENT,
+) -> Evaluation:
+    """Play every policy through the same ``episodes`` of ``horizon`` periods.
+
+    Raises:
+        InputError: two policies of one name, or no episode.
+    """
+    names = tuple(policy.name for policy in policies)
+    if len(set(names)) < len(names):
+        raise InputError(f"evaluation: expected policies of different names, found {', '.join(names)}")
+    if episodes < 1 or horizon < 1:
+        raise InputError(
+            f"evaluation: expected at least one episode and period, found {episodes} and {horizon}"
+        )
+    batches = torch.arange(episodes).split(_batch(market))
+    rows = []
+    with progress.stage("play the same customers", total=len(policies) * len(batches)) as stage:
+        for policy in policies:
+            played = []
+            for batch in batches:
+                played.append(play(market, policy, batch, horizon, seed))
+                stage.advance()
+            rows.append({metric: torch.cat([one[metric] for one in played]) for metric in METRICS})
+    values = {metric: torch.stack([row[metric] for row in rows]).double().cpu().numpy() for metric in METRICS}
+    return Evaluation(names, values, episodes, horizon, seed)
+
+
+def _batch(market: Market) -> int:
+    series = len(market.locations) * len(market.items)
+    return max(1, _SERIES_AT_ONCE // series)
+
+
+@torch.no_grad()
+def play(market: Market, policy: Policy, episodes: Tensor, horizon: int, seed: int) -> dict[str, Tensor]:
+    """Metrics (B,) of one policy in the evaluation episodes numbered ``episodes`` (B,)."""
+    simulator = Simulator(market, len(episodes), horizon, seed, evaluation=True)
+    state = simulator.reset(episodes.to(market.device))
+    tally = _Tally(market, len(episodes))
+    for _ in range(horizon):
+        state, outcome = simulator.step(state, policy.decide(simulator.view(state)))
+        tally.add(outcome)
+    return tally.metrics(horizon, state.on_hand)
+
+
+class _Tally:
+    """Running sums over the periods of a batch of episodes, on the market's device."""
+
+    def __init__(self, market: Market, markets: int) -> None:
+        self.market = market
+        zeros = torch.zeros(markets, dtype=torch.float64, device=market.device)
+        self.sums = {
+            name: zeros.clone() for name in ("profit", "revenue", "units", "demand", "served", "short")
+        }
+        self.bound = zeros.clone()
+        shape = (markets, *market.shape)
+        self.price = torch.zeros(shape, dtype=torch.float64, device=market.device)
+        self.price_squared = torch.zeros_like(self.price)
+        low, high = (market.by_group.spread(bound, -2) for bound in price_range(market))
+        self.low, self.high = low * 1.001, high * 0.999
+
+    def add(self, outcome: Outcome) -> None:
+        parts = {
+            "profit": outcome.profit,
+            "revenue": outcome.revenue,
+            "units": outcome.sales + outcome.backordered,
+            "demand": outcome.demand,
+            "served": outcome.sales,
+            "short": (outcome.lost + outcome.backordered > 0).double() / self._series(),
+        }
+        for name, part in parts.items():
+            self.sums[name] += part.double().sum((1, 2))
+        at_bound = (outcome.price <= self.low) | (outcome.price >= self.high)
+        self.bound += at_bound.double().mean((1, 2))
+        multiple = (outcome.price / self.market.terms.reference_price).double()
+        self.price += multiple
+        self.price_squared += multiple.square()
+
+    def _series(self) -> int:
+        return len(self.market.locations) * len(self.market.items)
+
+    def metrics(self, horizon: int, on_hand: Tensor) -> dict[str, Tensor]:
+        sums, mean = self.sums, self.price / horizon
+        variance = (self.price_squared / horizon - mean.square()).clamp(min=0.0)
+        typical = self.market.terms.typical_demand.double().sum()
+        return {
+            "profit": sums["profit"],
+            "revenue": sums["revenue"],
+            "units": sums["units"],
+            "fill_rate": sums["served"] / sums["demand"].clamp(min=1e-9),
+            "stockout_share": sums["short"] / horizon,
+            "price_mean": mean.mean((1, 2)),
+            "price_sd": variance.sqrt().mean((1, 2)),
+            "price_at_bound": self.bound / horizon,
+            "ending_stock": on_hand.double().sum((1, 2)) / typical,
+        }
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One episode of one series under one policy; every array (H,)."""
+
+    policy: str
+    location: str
+    item: str
+    price: np.ndarray  # charged
+    on_hand: np.ndarray  # units in stock when the policy decided
+    ordered: np.ndarray  # units
+    demand: np.ndarray  # units wanted
+    sales: np.ndarray  # units sold
+
+
+@torch.no_grad()
+def trajectory(
+    market: Market, policy: Policy, location: str, item: str, horizon: int, seed: int, episode: int = 0
+) -> Trajectory:
+    """Record one series through one evaluation episode, the same customers as in ``evaluate``.
+
+    Raises:
+        InputError: the market has no such location or item.
+    """
+    for name, known in ((location, market.locations), (item, market.items)):
+        if name not in known:
+            raise InputError(f"trajectory: expected one of {', '.join(known[:5])} …, found {name!r}")
+    s, i = market.locations.index(location), market.items.index(item)
+    simulator = Simulator(market, 1, horizon, seed, evaluation=True)
+    state = simulator.reset(torch.tensor([episode], device=market.device))
+    rows = []
+    for _ in range(horizon):
+        view = simulator.view(state)
+        state, outcome = simulator.step(state, policy.decide(view))
+        seen = (outcome.price, view.state.on_hand, outcome.ordered, outcome.demand, outcome.sales)
+        rows.append(torch.stack([field[0, s, i] for field in seen]))
+    columns = torch.stack(rows, dim=1).cpu().numpy()
+    return Trajectory(policy.name, location, item, *columns)

@@ -1,0 +1,113 @@
+"""Learned policies: a network on the simulator's observation, saved as one safetensors file."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from ..envs.engine.observation import FEATURES, observe
+from ..envs.engine.types import Decision
+from ..envs.engine.view import View
+from ..forecasters.errors import InputError
+from .network import PolicyNetwork
+from .residual import Residual, ResidualGrid, from_spec, to_spec
+
+_FORMAT = "mercato policy 1"
+
+
+@dataclass(frozen=True)
+class LearnedPolicy:
+    """One network for every decision unit of any market whose observation has the same features."""
+
+    name: str
+    network: PolicyNetwork
+    actions: Residual | ResidualGrid
+    training: dict[str, Any]  # how it was trained, for the record
+    features: tuple[str, ...] = FEATURES
+
+    @torch.no_grad()
+    def decide(self, view: View) -> Decision:
+        seen = observe(view)
+        output = self.network.to(seen.device)(seen)
+        return self.actions.to_decision(self.actions.greedy(output), view)
+
+    def named(self, name: str) -> LearnedPolicy:
+        """The same policy under another name."""
+        return replace(self, name=name)
+
+    def save(self, path: str | Path) -> None:
+        """Write weights and description to one ``.safetensors`` file, whole or not at all."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        description = {
+            "name": self.name,
+            "sizes": self.network.sizes,
+            "activation": self.network.activation,
+            "features": self.features,
+            "actions": to_spec(self.actions),
+            "training": self.training,
+        }
+        weights = {key: value.detach().cpu().contiguous() for key, value in self.network.state_dict().items()}
+        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            save_file(weights, partial, metadata={"format": _FORMAT, "policy": json.dumps(description)})
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> LearnedPolicy:
+        """Read what ``save`` wrote.
+
+        Raises:
+            InputError: no such file, not a policy, or one that observes other features than this version's.
+        """
+        path = Path(path)
+        if not path.is_file():
+            found = "a directory" if path.is_dir() else "none"
+            raise InputError(f"policy {path}: expected a .safetensors file, found {found}")
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"policy {path}: not a readable safetensors file ({error})") from None
+        if metadata.get("format") != _FORMAT:
+            raise InputError(f"policy {path}: expected format {_FORMAT!r}, found {metadata.get('format')!r}")
+        try:
+            return cls._described(json.loads(metadata["policy"]), weights)
+        except InputError as error:
+            raise InputError(f"policy {path}: {error}") from None
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"policy {path}: damaged ({type(error).__name__}: {error})".splitlines()[0]
+            ) from None
+
+    @classmethod
+    def _described(cls, description: dict[str, Any], weights: dict[str, torch.Tensor]) -> LearnedPolicy:
+        features = tuple(description["features"])
+        if features != FEATURES:
+            odd = sorted(set(features) ^ set(FEATURES)) or ["their order"]
+            raise InputError(f"expected the features of this version, found a difference in {', '.join(odd)}")
+        network = PolicyNetwork(description["sizes"], description["activation"])
+        network.load_state_dict(weights)
+        return cls(
+            name=description["name"],
+            network=network.requires_grad_(False).eval(),
+            actions=from_spec(description["actions"]),
+            training=description["training"],
+            features=features,
+        )
+
+
+def linear_layers(*modules: nn.Module) -> list[nn.Linear]:
+    """The linear layers of modules, in the order in which they are applied."""
+    return [layer for module in modules for layer in module.modules() if isinstance(layer, nn.Linear)]

@@ -1,0 +1,131 @@
+"""Learning on top of a tuned baseline: an action is a correction, none is the baseline itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor
+
+from ..envs.engine.types import Decision
+from ..envs.engine.view import View
+from .baselines.myopic import MyopicPrice
+from .baselines.orders import BaseStock, FixedCover, order_up_to
+from .baselines.prices import CostPlus, LastPrice, LoggedPrice
+from .policy import LevelRule, Pair, PriceRule, price_range
+
+# the rules that mean the same in any market; a learned policy's file may name them
+PRICE_RULES: dict[str, type] = {
+    "myopic": MyopicPrice,
+    "cost_plus": CostPlus,
+    "last_price": LastPrice,
+    "logged_price": LoggedPrice,
+}
+ORDER_RULES: dict[str, type] = {"base_stock": BaseStock, "fixed_cover": FixedCover}
+
+
+def portable(pair: Pair) -> bool:
+    """Whether a pair's rules mean the same in any market."""
+    return type(pair.pricing) in PRICE_RULES.values() and type(pair.ordering) in ORDER_RULES.values()
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Corrects a baseline's price and order-up-to level by two numbers in [-1, 1].
+
+    log price = log base price + ``price_reach`` · a₀ · (log high - log low), kept inside the supported range;
+    log level = log base level at that price + ``cover_reach`` · a₁.
+    """
+
+    pricing: PriceRule
+    ordering: LevelRule
+    price_reach: float = 0.25  # share of the supported log range
+    cover_reach: float = 0.5  # log of the largest multiple of the base level
+    space: spaces.Space = field(
+        default_factory=lambda: spaces.Box(-1.0, 1.0, (2,), dtype=np.float32),
+        compare=False,
+    )
+
+    def to_decision(self, action: Tensor, view: View) -> Decision:
+        """Decision for ``action`` (B, U, 2)."""
+        groups = view.market.by_group
+        low, high = (bound.log() for bound in price_range(view.market))
+        correction = action.clamp(-1.0, 1.0).unflatten(1, low.shape)  # (B, G, I, 2)
+        base = groups.mean(self.pricing.price(view).log(), -2)
+        log_price = base + self.price_reach * (high - low) * correction[..., 0]
+        price = groups.spread(torch.clamp(log_price, low, high).exp(), -2)
+        lift = groups.spread((self.cover_reach * correction[..., 1]).exp(), -2)
+        return Decision(price=price, order=order_up_to(lift * self.ordering.level(view, price), view))
+
+    def greedy(self, output: Tensor) -> Tensor:
+        """The action (B, U, 2) that a network's output (B, U, 2) means."""
+        return output
+
+
+@dataclass(frozen=True)
+class ResidualGrid:
+    """A lattice of corrections for learners with discrete actions: index = price · covers + cover."""
+
+    residual: Residual
+    prices: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    covers: tuple[float, ...] = (-0.5, 0.0, 0.5)
+
+    @property
+    def space(self) -> spaces.Space:
+        return spaces.Discrete(len(self.prices) * len(self.covers))
+
+    @property
+    def neutral(self) -> int:
+        """Index of no correction."""
+        return self.prices.index(0.0) * len(self.covers) + self.covers.index(0.0)
+
+    def to_decision(self, index: Tensor, view: View) -> Decision:
+        """Decision for ``index`` (B, U) int64."""
+        axes = [torch.tensor(axis, device=index.device) for axis in (self.prices, self.covers)]
+        return self.residual.to_decision(torch.cartesian_prod(*axes)[index], view)
+
+    def greedy(self, output: Tensor) -> Tensor:
+        """The index (B, U) that a network's values (B, U, A) mean: the best."""
+        return output.argmax(-1)
+
+
+def residual_on(pair: Pair, price_reach: float, cover_reach: float) -> Residual:
+    """Corrections of a baseline whose order rule orders up to a level."""
+    return Residual(pair.pricing, pair.ordering, price_reach, cover_reach)  # type: ignore[arg-type]
+
+
+def to_spec(actions: Residual | ResidualGrid) -> dict[str, Any]:
+    """An action map as plain data."""
+    if isinstance(actions, ResidualGrid):
+        return {**to_spec(actions.residual), "prices": list(actions.prices), "covers": list(actions.covers)}
+    return {
+        "pricing": _rule_spec(actions.pricing, PRICE_RULES),
+        "ordering": _rule_spec(actions.ordering, ORDER_RULES),
+        "price_reach": actions.price_reach,
+        "cover_reach": actions.cover_reach,
+    }
+
+
+def from_spec(spec: dict[str, Any]) -> Residual | ResidualGrid:
+    """The action map that ``to_spec`` described; KeyError, TypeError or ValueError where it is none."""
+    residual = Residual(
+        pricing=_rule(spec["pricing"], PRICE_RULES),
+        ordering=_rule(spec["ordering"], ORDER_RULES),
+        price_reach=float(spec["price_reach"]),
+        cover_reach=float(spec["cover_reach"]),
+    )
+    if "prices" not in spec:
+        return residual
+    return ResidualGrid(residual, tuple(spec["prices"]), tuple(spec["covers"]))
+
+
+def _rule_spec(rule: Any, known: dict[str, type]) -> dict[str, Any]:
+    names = {kind: name for name, kind in known.items()}
+    return {"rule": names[type(rule)], **asdict(rule)}
+
+
+def _rule(spec: dict[str, Any], known: dict[str, type]) -> Any:
+    return known[spec["rule"]](**{key: value for key, value in spec.items() if key != "rule"})
