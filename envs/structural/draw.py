@@ -104,7 +104,7 @@ def _draw_own(places: _Places, item_own: np.ndarray, rng: np.random.Generator) -
 def _draw_cross(
     places: _Places, categories: np.ndarray, item_own: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
-    """(S, I, I): substitutes within a category, together 15 to 30% of the item's own elasticity; by region."""
+    """(S, I, I): substitutes within a category, together 15 to 30% of the own elasticity; by region."""
     items = len(item_own)
     kin = (categories[:, None] == categories) & ~np.eye(items, dtype=bool)
     weight = kin * rng.uniform(0.3, 1.0, (items, items))
@@ -115,7 +115,7 @@ def _draw_cross(
 
 
 def _draw_season(categories: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(I, 4) weights of the yearly and half-yearly waves; items of a category peak within weeks of each other."""
+    """(I, 4) weights of the yearly and half-yearly waves; a category's items peak weeks apart."""
     items = len(categories)
     peak = rng.uniform(0, 2 * np.pi, categories.max() + 1)[categories] + rng.normal(0, 0.3, items)
     year, half = rng.uniform(0.3, 0.5, items), rng.uniform(0.05, 0.12, items)

@@ -1,4 +1,4 @@
-"""What a family of true markets offers beyond ``DemandProcess``: enough to write its history and its truth."""
+"""What a family of true markets offers beyond ``DemandProcess``: enough to write its history and tables."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StructuralDemand(DemandProcess, Protocol):
     def realised(self) -> Any: ...
 
     def calm(self, state: Any) -> Any:
-        """``state`` without its shocks: what a retailer who knows the shop but not the week's luck expects."""
+        """``state`` without its shocks: what one expects who does not know the week's luck."""
         ...
 
     def log_mean(self, state: Any, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
@@ -45,7 +45,7 @@ class StructuralDemand(DemandProcess, Protocol):
         ...
 
     def cross(self) -> Tensor:
-        """(S, I, I) ∂log demand(second axis) / ∂log price(third axis) at reference prices, 0 on the diagonal."""
+        """(S, I, I) ∂log demand(second axis) / ∂log price(third axis) at reference prices, diagonal 0."""
         ...
 
     def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> Any:

@@ -81,8 +81,8 @@ class LogLinearState:
 class LogLinearDemand:
     """The market's customers: a ``DemandProcess`` of known truth.
 
-    ``realised`` holds the states of weeks 0 … periods (B = periods + 1 rows) that the history went through, so
-    that ``reset`` goes on from what really was; fresh shocks follow from there.
+    ``realised`` holds the states of weeks 0 … periods (B = periods + 1 rows) that the history went through,
+    so that ``reset`` goes on from what really was; fresh shocks follow from there.
     """
 
     shop: Shop

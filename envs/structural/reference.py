@@ -25,7 +25,7 @@ ROLES: dict[str, Role] = {
 def make_reference(
     seed: int = 0, size: Size = Size(), retailer: Retailer = Retailer()
 ) -> tuple[pd.DataFrame, Truth]:
-    """A panel as a data frame in the panel contract, and the truth behind it; the same for the same arguments."""
+    """A panel as a data frame in the panel contract, and the truth behind it; a function of its arguments."""
     market, history = write_history(draw_log_linear(size, seed), retailer, size.weeks, seed)
     truth = Truth(market, history)
     return panel_frame(truth), truth

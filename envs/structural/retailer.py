@@ -25,7 +25,8 @@ HISTORY_EPISODE = -1  # noise of the past never returns in play, whose episodes 
 class Retailer:
     """A pricing rule and a base-stock rule.
 
-    log p = log p̄ + reaction·(expected log demand − its usual level) − discount·promo + pass_through·shifter + chance
+    log p = log p̄ + reaction·(expected log demand − its usual level) − discount·promo
+            + pass_through·log shifter + chance
     """
 
     reaction: float = 0.32  # of log price to expected log demand: what confounds
@@ -40,7 +41,7 @@ class Retailer:
     shifter_series: tuple[float, float] = (0.8, 0.05)  # AR(1) of what a location adds to it
     learn_location: float = 0.35  # weight of the newest week in what is expected of a location
     learn_series: float = 0.15  # the same for what a series adds to its location
-    safety: float = 0.65  # log of stock over expected demand
+    safety: float = 0.57  # log of stock over expected demand
     stock_noise: float = 0.35  # standard deviation of log stock
 
 
@@ -105,7 +106,7 @@ class _Belief:
         return self.location.unsqueeze(-1) + self.series
 
     def after(self, sales: Tensor, ordinary: Tensor, in_stock: Tensor, retailer: Retailer) -> _Belief:
-        """The view after a week that sold ``sales`` where ``ordinary`` (S, I) was usual; stock-outs say nothing."""
+        """The view after a week of ``sales`` where ``ordinary`` (S, I) was usual; stock-outs say nothing."""
         news = torch.where(in_stock, ((sales + 0.5) / (ordinary + 0.5)).log().clamp(-1.5, 1.5), self.surprise)
         shared = self.location + retailer.learn_location * (
             news.mean(-1) - self.location - self.series.mean(-1)
@@ -125,7 +126,7 @@ def _week(
     left: Tensor,
     key: NoiseKey,
 ) -> dict[str, Tensor]:
-    """One week of the shop; every tensor (S, I), keyed by the fields of ``History``; ``ordinary`` beside them."""
+    """One week, tensors (S, I) keyed by the fields of ``History``; ``ordinary`` demand beside them."""
     reference, promo = demand.shop.reference_price, plan.promo[t]
     calm = demand.calm(state)
     expected = demand.log_mean(calm, reference.unsqueeze(0))[0] + view.surprise - demand.level()
@@ -148,7 +149,7 @@ def _week(
 
 
 def _empty_share(demand: Tensor, stock: Tensor, rng: np.random.Generator) -> Tensor:
-    """Share of the week without stock (T, S, I): D customers come at uniform times, the K-th takes the last unit.
+    """Share of the week without stock (T, S, I): D customers come at uniform times, the K-th empties it.
 
     That moment is Beta(K, D − K + 1), an order statistic of uniforms. A shelf that the last customer emptied
     counts as empty: the shop cannot tell whether another would have come.
@@ -163,7 +164,7 @@ def _empty_share(demand: Tensor, stock: Tensor, rng: np.random.Generator) -> Ten
 def write_history(
     market: StructuralDemand, retailer: Retailer, weeks: int, seed: int
 ) -> tuple[StructuralDemand, History]:
-    """Let ``retailer`` run its shops for ``weeks`` from week 0; returns the market with its realised states."""
+    """Let ``retailer`` run its shops for ``weeks``; returns the market with its realised states."""
     rng = np.random.default_rng([seed, 1])
     places, goods = market.shop.reference_price.shape
     plan = _plan(retailer, weeks, (places, goods), rng)

@@ -1,4 +1,4 @@
-"""A true market with the history it went through: saved to plain files, told as tables, played as an environment."""
+"""A true market with the history it went through: saved to plain files, told as tables, played."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Truth:
         return Truth(self.demand.select(locations, items), history)
 
     def save(self, folder: str | Path) -> None:
-        """Write truth.json, truth.safetensors and the tables own.csv, cross.csv, series.csv into ``folder``."""
+        """Write truth.json, truth.safetensors, own.csv, cross.csv and series.csv into ``folder``."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         family = next(name for name, kind in FAMILIES.items() if isinstance(self.demand, kind))
@@ -74,7 +74,7 @@ class Truth:
         try:
             told = json.loads((folder / "truth.json").read_text())
             tensors = load_file(folder / "truth.safetensors")
-            demand = unpack(FAMILIES[told["family"]], tensors, told["demand"], "demand.")
+            demand: StructuralDemand = unpack(FAMILIES[told["family"]], tensors, told["demand"], "demand.")
             return Truth(demand, unpack(History, tensors, {}, "history."))
         except OSError as error:
             raise InputError(
@@ -84,7 +84,7 @@ class Truth:
             raise InputError(f"truth folder {folder}: expected a saved truth, found {error!r}") from error
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The truth in words: ``own`` and ``series`` by series, ``cross`` by pair of items, averaged over locations."""
+        """Tables of the truth: ``own`` and ``series`` by series, ``cross`` by pair (mean of locations)."""
         shop = self.demand.shop
         keys = pd.MultiIndex.from_product([shop.locations, shop.items], names=["location", "item"])
         pairs = pd.MultiIndex.from_product([shop.items, shop.items], names=["item", "other_item"])
@@ -110,8 +110,8 @@ def _column(values: Tensor) -> np.ndarray:
 def true_market(truth: Truth, economics: Economics | None = None) -> Market:
     """The market behind the panel, as an environment to play.
 
-    The reference price is the median logged price and the supported range the middle 95% of logged log prices, by
-    series, as a fitted market has them; unit cost is the median logged one.
+    By series: the reference price is the median logged price, the supported range the middle 95% of them,
+    unit cost the median logged one.
     """
     history, demand = truth.history, truth.demand
     log_price = history.price.double().log()
