@@ -72,8 +72,7 @@ def inferred_grid(days: np.ndarray) -> Grid:
         return Grid("M", _usual_step(numbers), int(numbers[0]))
     numbers = _numbers(days, "D")
     step = _usual_step(numbers)
-    phases, counts = np.unique(numbers % step, return_counts=True)
-    off = days[numbers % step != phases[np.argmax(counts)]]
+    off = days[_off_grid(numbers, step)]
     if len(off):
         shown = ", ".join(str(day) for day in off[:3])
         raise InputError(
@@ -128,8 +127,16 @@ def _numbers(dates: np.ndarray, unit: str) -> np.ndarray:
 
 
 def _usual_step(numbers: np.ndarray) -> int:
+    """The most common gap; among equally common ones, the one that leaves the fewest numbers off its grid."""
     steps, counts = np.unique(np.diff(numbers), return_counts=True)
-    return int(steps[np.argmax(counts)])
+    candidates = [int(step) for step in steps[counts == counts.max()]]
+    return min(candidates, key=lambda step: _off_grid(numbers, step).sum())
+
+
+def _off_grid(numbers: np.ndarray, step: int) -> np.ndarray:
+    """Which numbers are not a whole count of steps from most of the others: bool."""
+    phases, counts = np.unique(numbers % step, return_counts=True)
+    return numbers % step != phases[np.argmax(counts)]
 
 
 def _are_months(days: np.ndarray) -> bool:

@@ -11,7 +11,8 @@ from ..errors import InputError
 from .tables import RawTable
 
 REQUIRED = ("date", "location", "item", "units")
-KNOWN = (*REQUIRED, "price", "revenue", "category", "cost", "censored", "price_group", "lat", "lon")
+FIELDS = (*REQUIRED, "price", "revenue", "category", "cost", "censored", "price_group", "lat", "lon")
+NUMERIC = ("units", "price", "revenue", "cost", "censored", "promo", "stock_on_hand", "competitor_price")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def typed_rows(table: RawTable, notes: list[str]) -> Rows:
     """
     frame = table.frame
     _require(frame)
-    day = _days(frame["date"])
+    day = _days(frame["date"], notes)
     location, locations = _codes(frame["location"])
     item, items = _codes(frame["item"])
     if (day[1:] < day[:-1]).any() and _unsorted(day, location, item):
@@ -86,21 +87,23 @@ def _require(frame: pd.DataFrame) -> None:
         )
 
 
-def _days(column: pd.Series) -> np.ndarray:
+def _days(column: pd.Series, notes: list[str]) -> np.ndarray:
     """Dates as datetime64[D]; text is ISO 8601 or YYYYMMDD, since 01/02/2024 is two dates."""
     if pd.api.types.is_numeric_dtype(column):
-        column = column.astype("Int64").astype(str)
-    stamps = pd.to_datetime(column, format=None if _is_time(column) else "ISO8601", errors="coerce")
+        column = column.convert_dtypes().astype(str)
+    expected = "date: expected ISO dates such as 2024-01-31, found"
+    try:
+        stamps = pd.to_datetime(column, format="ISO8601", errors="coerce")
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{expected}: {error}") from error
     bad = stamps.isna().to_numpy()
     if bad.any():
-        raise InputError(f"date: expected ISO dates such as 2024-01-31, found {_unreadable(column, bad)}")
+        raise InputError(f"{expected} {_unreadable(column, bad)}")
     if stamps.dt.tz is not None:
         stamps = stamps.dt.tz_localize(None)
+    if (timed := stamps != stamps.dt.normalize()).any():
+        notes.append(f"date: {timed.sum()} rows carry a time of day, left out")
     return stamps.to_numpy().astype("datetime64[D]")
-
-
-def _is_time(column: pd.Series) -> bool:
-    return pd.api.types.is_datetime64_any_dtype(column)
 
 
 def _codes(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -123,11 +126,12 @@ def _unsorted(day: np.ndarray, location: np.ndarray, item: np.ndarray) -> bool:
 
 def _numbers(frame: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
     """Every numeric column as float64; a text column outside the contract is left out and noted."""
-    keys = {"date", "location", "item", "category", "price_group", "lat", "lon"}
     numbers = {}
-    for name in frame.columns.difference(list(keys), sort=False):
+    for name in frame.columns:
         column = frame[name]
-        if name not in KNOWN and not _is_number(column):
+        if name in FIELDS and name not in NUMERIC:
+            continue
+        if name not in NUMERIC and not _is_number(column):
             example = column.dropna()
             shown = f", such as {example.iloc[0]!s:.40}" if len(example) else ""
             notes.append(f"{name}: left out, {len(frame)} rows that are not numbers{shown}")
@@ -137,7 +141,7 @@ def _numbers(frame: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
 
 
 def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_complex_dtype(column)
+    return pd.api.types.is_numeric_dtype(column) or pd.api.types.infer_dtype(column) == "decimal"
 
 
 def _number(column: pd.Series) -> np.ndarray:
@@ -210,6 +214,8 @@ def _checked(rows: Rows, notes: list[str]) -> Rows:
             "leave price empty where it is unknown"
         )
     _note_unknown("units", numbers["units"], rows, notes, "units unknown there")
+    if (broken := numbers["units"] % 1 > 0).any():
+        notes.append(f"units: {broken.sum()} rows are not whole numbers, kept, {rows.where(broken)}")
     if "cost" in numbers and (bad := numbers["cost"] <= 0).any():
         notes.append(f"cost: {bad.sum()} rows at or below 0 taken as unknown, {rows.where(bad)}")
         numbers["cost"] = np.where(bad, np.nan, numbers["cost"])

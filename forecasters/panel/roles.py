@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import InputError
 from .cells import Cells
-from .columns import KNOWN
+from .columns import FIELDS
 from .sales_panel import ROLES, Covariate, Role
 
 _BY_NAME: dict[str, Role] = {
@@ -29,7 +29,7 @@ def covariates_of(cells: Cells, declared: Mapping[str, str], notes: list[str]) -
     Raises:
         InputError: a declared role that does not exist, names no column or does not fit its column.
     """
-    names = [name for name in cells.values if name not in KNOWN]
+    names = [name for name in cells.values if name not in FIELDS]
     if declared.get("cost") == "instrument" and "cost" in cells.values:
         names.append("cost")
     for name, role in declared.items():
@@ -61,11 +61,18 @@ def _told_by_variation(name: str, cells: Cells, notes: list[str]) -> Role:
     values = cells.values[name]
     if _constant_within(values, cells.owner, len(cells.series)):
         return "static"
-    if _constant_within(values, cells.period, len(cells.dates)):
+    shared = len(values) > len(
+        np.unique(cells.period)
+    )  # with one series a date, "the same for all" says nothing
+    if shared and _constant_within(values, cells.period, len(cells.dates)):
+        notes.append(
+            f"{name}: the same for all series on each of {len(cells.dates)} dates, taken as known ahead "
+            "(role exogenous); declare another role where that is wrong"
+        )
         return "exogenous"
     notes.append(
-        f"{name}: {len(values)} rows that vary over time and between series, taken as known only afterwards "
-        "(role past); declare another role where that is wrong"
+        f"{name}: {len(values)} rows that vary over time, taken as known only afterwards (role past); "
+        "declare another role where that is wrong"
     )
     return "past"
 

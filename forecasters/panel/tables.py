@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,8 @@ class RawTable:
     """A table as it came, renamed to our columns, and what the file says about itself."""
 
     frame: pd.DataFrame
-    declared: dict[str, Any] = field(
-        default_factory=dict
-    )  # "frequency", "roles", "notes" of a panel that we wrote ourselves
-    notes: tuple[str, ...] = ()
+    declared: dict[str, Any]  # "frequency", "roles", "notes" of a panel that we wrote ourselves
+    notes: tuple[str, ...]
 
 
 def load_table(source: str | Path | pd.DataFrame, renames: Mapping[str, str]) -> RawTable:
@@ -38,12 +36,15 @@ def load_table(source: str | Path | pd.DataFrame, renames: Mapping[str, str]) ->
         InputError: the source cannot be read, is empty, or lacks a column that ``renames`` names.
     """
     if isinstance(source, pd.DataFrame):
-        frame, declared, name = source, {}, "the data frame"
+        frame, name = source, "the data frame"
+        declared: dict[str, Any] = {}
     else:
         path = _existing_file(Path(source))
         frame, declared = _READERS[_suffix(path)](path, renames)
         name = str(path)
-    frame.columns = frame.columns.astype(str)
+    if any(level is not None for level in frame.index.names):
+        frame = frame.reset_index()
+    frame = frame.set_axis(frame.columns.astype(str), axis=1)
     if frame.empty:
         raise InputError(f"{name}: expected at least one row, found none")
     frame, notes = _renamed(frame, renames, name)
@@ -95,10 +96,7 @@ def _read_parquet(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame,
     except (pa.ArrowException, OSError) as error:
         message = f"{path}: expected a whole parquet file, found: {_one_line(error)}"
         raise InputError(message) from error
-    frame = table.to_pandas()
-    if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
-    return frame, json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    return table.to_pandas(), json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
 
 
 _READERS = {".csv": _read_csv, ".csv.gz": _read_csv, ".parquet": _read_parquet, ".pq": _read_parquet}

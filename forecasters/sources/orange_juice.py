@@ -14,6 +14,7 @@ from .fetch import cached_file, from_debian
 from .source import Source
 
 _FILE = "orangeJuice.rda"
+_ORIGIN = "data/orangeJuice.rda of the R package bayesm"
 _SHA256 = "4418b33f320a1e91124e934d4c7e3e978812e9c60b6924037447ffc44cf71855"
 _WEEK_ONE = np.datetime64("1989-09-14")  # the first Thursday of Dominick's calendar
 _MARGIN = (0.0, 60.0)  # percent; margins outside come from bad wholesale records
@@ -47,7 +48,7 @@ _STORE = {  # attributes of a store's neighbourhood in bayesm: our names
 
 def panel(cache: Path) -> SalesPanel:
     """The panel, one row a (week, store, item); the file is kept in ``cache``."""
-    path = cached_file(_FILE, _SHA256, cache, _fetch)
+    path = cached_file(_FILE, _SHA256, cache, _fetch, _ORIGIN)
     frame, notes = tidy(*_read(path))
     read = read_panel(frame)
     return replace(read, report=replace(read.report, notes=(*notes, *read.report.notes)))

