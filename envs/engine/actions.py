@@ -19,7 +19,10 @@ from .view import View
 class ActionMap(Protocol):
     """Turns actions of all units, (B, U, …), into a decision for all series."""
 
-    space: spaces.Space  # of one unit
+    @property
+    def space(self) -> spaces.Space:
+        """Of one unit."""
+        ...
 
     def to_decision(self, action: Tensor, view: View) -> Decision: ...
 
@@ -60,7 +63,7 @@ class BoxActions:
     def __init__(self, market: Market, max_cover: float | None = None) -> None:
         self.prices = UnitPrices(market)
         self.max_cover = default_cover(market) if max_cover is None else max_cover
-        self.space = spaces.Box(-1.0, 1.0, (2,), dtype="float32")  # type: ignore[arg-type]
+        self.space = spaces.Box(-1.0, 1.0, (2,))
 
     def to_decision(self, action: Tensor, view: View) -> Decision:
         """Decision for ``action`` (B, U, 2)."""
@@ -95,7 +98,7 @@ class RawActions:
     def __init__(self, market: Market, max_units: float) -> None:
         self.prices = UnitPrices(market)
         self.max_units = max_units
-        self.space = spaces.Box(-1.0, 1.0, (2,), dtype="float32")  # type: ignore[arg-type]
+        self.space = spaces.Box(-1.0, 1.0, (2,))
 
     def to_decision(self, action: Tensor, view: View) -> Decision:
         """Decision for ``action`` (B, U, 2)."""

@@ -24,8 +24,8 @@ class ObservedState:
 class ObservedDemand:
     """Customers come from ``nature``; outlook and expectation are ``observer``'s, who sees what a shop sees.
 
-    The observer is told prices, sales and whether the shelf ran empty, never how much was wanted beyond: it
-    gets the least demand that fits, one unit above sales where stock ran out.
+    The observer is told prices, sales and whether the shelf ran empty, never how much was wanted beyond: where
+    stock ran out it fills in what it expected, or one unit above sales where that is more.
 
     Raises:
         InputError: the two do not name the same locations and items.
@@ -55,7 +55,8 @@ class ObservedDemand:
 
     def advance(self, state: ObservedState, period: Period, key: NoiseKey) -> ObservedState:
         ran_out = period.demand > period.sales
-        seen = Period(period.price, period.sales + ran_out.to(period.sales.dtype), period.sales)
+        least = torch.maximum(period.sales + 1, self.observer.expected(state.observer, period.price))
+        seen = Period(period.price, torch.where(ran_out, least, period.sales), period.sales)
         return ObservedState(
             self.nature.advance(state.nature, period, key), self.observer.advance(state.observer, seen, key)
         )

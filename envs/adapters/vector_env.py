@@ -1,0 +1,108 @@
+"""Many copies of one market, stepped together, as a ``gymnasium.vector.VectorEnv``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from torch import Tensor
+
+from ...forecasters.errors import InputError
+from ..engine.actions import ActionMap, BoxActions
+from ..engine.rewards import CategoryProfit, Reward
+from ..market import Market
+from .batch import HORIZON, MarketBatch, money
+
+
+class MarketplaceVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
+    """``num_envs`` copies of ``MarketplaceEnv`` in one batch; copy b is market slot b under the one seed.
+
+    Observation, action, reward and termination are ``MarketplaceEnv``'s, along a first axis of copies.
+
+    State:
+        One batched state. ``autoreset_mode`` (an ``AutoresetMode`` or its value) says when a finished copy
+        begins anew: on the next step, whose action it ignores (default); in the same step, with the last
+        observation in ``infos["final_obs"]``; or when ``reset(options={"reset_mask": …})`` asks for it.
+    """
+
+    def __init__(
+        self,
+        num_envs: int,
+        market: Market | str | Path,
+        horizon: int = HORIZON,
+        actions: Callable[[Market], ActionMap] = BoxActions,
+        reward: Reward | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        render_mode: str | None = None,
+    ) -> None:
+        self.batch = MarketBatch(market, num_envs, horizon, actions, reward or CategoryProfit())
+        self.num_envs, self.render_mode = num_envs, render_mode
+        self.autoreset_mode = AutoresetMode(autoreset_mode)
+        self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
+        self.single_observation_space = self.batch.market_space()
+        self.single_action_space = self.batch.market_actions()
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._over: Tensor | None = None  # (B,) copies whose episode has ended; None before the first reset
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """First episodes under ``seed``; without one the next, of the copies in ``reset_mask`` or of all."""
+        super().reset(seed=seed)
+        which = self._mask(options)
+        if seed is not None or self._over is None:
+            observation = self.batch.begin(int(self.np_random.integers(2**31)) if seed is None else seed)
+            self._over = torch.zeros_like(which)
+        else:
+            observation = self.batch.restart(which)
+            self._over = self._over & ~which
+        return self._array(observation), {}
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        over = self._over
+        if over is None:
+            raise InputError("vector environment: expected reset before the first step")
+        if self.autoreset_mode is AutoresetMode.DISABLED and bool(over.any()):
+            raise InputError("vector environment: expected a reset of finished copies before the step")
+        observation, reward, done, outcome = self.batch.step(self.batch.tensor(actions))
+        reward, profit = reward.mean(1), money(outcome)
+        if bool(over.any()):
+            observation = self.batch.restart(over)
+            reward, profit, done = reward.masked_fill(over, 0), profit.masked_fill(over, 0), done & ~over
+        self._over = done
+        infos: dict[str, Any] = {"profit": profit.cpu().numpy(), "_profit": ~over.cpu().numpy()}
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and bool(done.any()):
+            infos |= self._final(self._array(observation), infos["profit"], done.cpu().numpy())
+            observation = self.batch.restart(done)
+            self._over = torch.zeros_like(done)
+        truncated = done.cpu().numpy()
+        rewards = reward.double().cpu().numpy()
+        return self._array(observation), rewards, np.zeros_like(truncated), truncated, infos
+
+    def _mask(self, options: dict[str, Any] | None) -> Tensor:
+        """(B,) the copies to reset: ``options["reset_mask"]``, or all."""
+        mask = (options or {}).get("reset_mask")
+        if mask is None:
+            return self.batch.everywhere()
+        if not isinstance(mask, np.ndarray) or mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
+            raise InputError(f"reset_mask: expected a bool array of shape ({self.num_envs},), found {mask!r}")
+        return torch.from_numpy(mask).to(self.batch.market.device)
+
+    def _array(self, observation: Tensor) -> np.ndarray:
+        return observation.flatten(1).cpu().numpy()
+
+    def _final(self, observation: np.ndarray, profit: np.ndarray, done: np.ndarray) -> dict[str, Any]:
+        """Gymnasium's ``final_obs`` and ``final_info`` of the copies that are done."""
+        last = np.full(self.num_envs, None, dtype=object)
+        for copy in np.flatnonzero(done):
+            last[copy] = observation[copy]
+        info = {"profit": np.where(done, profit, 0), "_profit": done}
+        return {"final_obs": last, "_final_obs": done, "final_info": info, "_final_info": done}
