@@ -1,0 +1,137 @@
+"""A panel as dense tensors: what the networks read, with nothing of the future in it but what is known ahead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from .panel.sales_panel import SalesPanel
+
+_HARMONICS = 3
+AHEAD = 60  # periods beyond the panel for which the calendar is laid out
+
+
+@dataclass(frozen=True)
+class History:
+    """Dense view of a panel, T periods, S locations, I items; A periods of calendar beyond it."""
+
+    units: Tensor  # (T, S, I) units sold, 0 where unknown
+    known: Tensor  # (T, S, I) bool, whether the row was observed
+    censored: Tensor  # (T, S, I) share of the period out of stock
+    log_price: Tensor  # (T, S, I) filled forward and back
+    promo: Tensor  # (T, S, I, K) decision-linked covariates, scaled to 0 … 1
+    instrument: Tensor  # (T, S, I, Z) log of the declared cost shifters, Z is 0 or 1
+    ahead: Tensor  # (T + A, S, I, C) calendar and exogenous covariates, standardised
+    static: Tensor  # (S, I, Q) attributes of the series, standardised
+    distance: Tensor | None  # (S, S) in units of its mean, where coordinates are known
+
+    @property
+    def periods(self) -> int:
+        return self.units.shape[0]
+
+    def to(self, device: torch.device | str) -> History:
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return History(**{k: None if v is None else v.to(device) for k, v in moved.items()})
+
+    def pick(self, locations: Tensor | slice, items: Tensor | slice = slice(None)) -> History:
+        """The sub-market of some locations and items (index tensors)."""
+
+        def cut(x: Tensor) -> Tensor:
+            return x[:, locations][:, :, items]
+
+        distance = None if self.distance is None else self.distance[locations][:, locations]
+        return History(
+            *(
+                cut(getattr(self, f))
+                for f in ("units", "known", "censored", "log_price", "promo", "instrument", "ahead")
+            ),
+            static=self.static[locations][:, items],
+            distance=distance,
+        )
+
+
+def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.ndarray, np.ndarray]:
+    """Dates of the panel and ``ahead`` periods more, and their features (T + A, C): harmonics of year and week."""
+    step = dates[-1] - dates[-2] if len(dates) > 1 else np.timedelta64(7, "D")
+    more = pd.date_range(dates[-1], periods=ahead + 1, freq=frequency)[1:].to_numpy().astype("datetime64[D]")
+    if len(more) != ahead or (len(dates) > 1 and more[0] - dates[-1] > 2 * step):
+        more = dates[-1] + step * np.arange(1, ahead + 1)
+    full = np.concatenate([dates, more])
+    stamps = pd.DatetimeIndex(full)
+    year = (stamps.dayofyear.to_numpy() - 1) / 365.25
+    waves = [f(2 * np.pi * k * year) for k in range(1, _HARMONICS + 1) for f in (np.sin, np.cos)]
+    if step <= np.timedelta64(1, "D"):
+        week = stamps.dayofweek.to_numpy() / 7
+        waves += [f(2 * np.pi * k * week) for k in range(1, 4) for f in (np.sin, np.cos)]
+    return full, np.stack(waves, axis=-1).astype(np.float32)
+
+
+def _filled(values: np.ndarray) -> np.ndarray:
+    """(T, N) filled forward, then back, along time."""
+    return pd.DataFrame(values).ffill().bfill().to_numpy(dtype=np.float32)
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    spread = np.nanstd(values) if np.isfinite(values).any() else 0.0
+    centre = np.nanmean(values) if np.isfinite(values).any() else 0.0
+    return np.nan_to_num((values - centre) / (spread if spread > 1e-6 else 1.0)).astype(np.float32)
+
+
+def _distance(coordinates: np.ndarray | None) -> Tensor | None:
+    """Great-circle distance (haversine) between locations, divided by its mean."""
+    if coordinates is None or not np.isfinite(coordinates).all() or len(coordinates) < 2:
+        return None
+    lat, lon = np.radians(coordinates.astype(float)).T
+    a = np.sin((lat[:, None] - lat) / 2) ** 2
+    a = a + np.cos(lat[:, None]) * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
+    angle = 2 * np.arcsin(np.sqrt(np.clip(a, 0, 1)))
+    mean = angle.mean()
+    return torch.tensor(angle / mean if mean > 0 else angle, dtype=torch.float32)
+
+
+def build_history(panel: SalesPanel) -> History:
+    """Dense tensors of a panel; a pair that is not listed is unknown throughout."""
+
+    def dense(values: np.ndarray, fill: float = 0.0) -> Tensor:
+        return torch.from_numpy(panel.dense(values, fill))
+
+    by_role: dict[str, list[np.ndarray]] = {"decision": [], "exogenous": [], "static": [], "instrument": []}
+    for covariate in panel.covariates:
+        if covariate.role in by_role:
+            by_role[covariate.role].append(covariate.values)
+
+    def stack(columns: list[Tensor], shape: tuple[int, ...]) -> Tensor:
+        return torch.stack(columns, dim=-1) if columns else torch.zeros(*shape, 0)
+
+    periods, places, goods = panel.periods, len(panel.locations), len(panel.items)
+    promos = []
+    for values in by_role["decision"]:
+        top = np.nanmax(values) if np.isfinite(values).any() else 1.0
+        promos.append(dense(np.nan_to_num(values / (top if top > 0 else 1.0)).clip(0, 1)))
+    shifters = [dense(_filled(np.log(np.maximum(v, 1e-6)))) for v in by_role["instrument"][:1]]
+    _, waves = calendar(panel.dates, panel.frequency)
+    ahead = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in waves.T]
+    for values in by_role["exogenous"]:
+        scaled = dense(_standardised(_filled(values)))
+        year = (
+            max(1, round(np.timedelta64(365, "D") / (panel.dates[1] - panel.dates[0]))) if periods > 1 else 1
+        )
+        back = torch.arange(periods, periods + AHEAD) - year  # the same season last year, else the last value
+        ahead.append(torch.cat([scaled, scaled[back.clamp(0, periods - 1)]]))
+    price = panel.dense(_filled(panel.price), np.nan)
+    price = np.where(np.isfinite(price), price, np.nanmedian(price, axis=(0, 1), keepdims=True))
+    return History(
+        units=dense(np.nan_to_num(panel.units)),
+        known=dense(np.isfinite(panel.units).astype(np.float32)) > 0,
+        censored=dense(np.nan_to_num(panel.censored)),
+        log_price=torch.from_numpy(np.log(price)).float(),
+        promo=stack(promos, (periods, places, goods)),
+        instrument=stack(shifters, (periods, places, goods)),
+        ahead=torch.stack(ahead, dim=-1),
+        static=stack([dense(_standardised(v)[0]) for v in by_role["static"]], (places, goods)),
+        distance=_distance(panel.coordinates),
+    )

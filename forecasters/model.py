@@ -1,0 +1,154 @@
+"""The demand model: identified price response, then a trunk trained around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .elasticity import Elasticities, estimate
+from .history import History, build_history
+from .network import DemandNetwork, history_tokens, log_level
+from .nuisance import NuisanceSettings, fit_nuisances, row_log_likelihood
+from .panel.sales_panel import SalesPanel
+from .progress import SILENT, Progress
+from .response import PriceResponse
+from .training import SubMarket, TrainingSettings, train_network
+from .trunk import TrunkSettings
+
+LOG_R_CENTRE = 2.0  # log dispersion of an untrained head
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """Settings of a fit; two stages with two trainings, since accuracy and identification want different lengths."""
+
+    trunk: TrunkSettings = TrunkSettings()
+    training: TrainingSettings = TrainingSettings(steps=450)
+    nuisance: NuisanceSettings = field(default_factory=NuisanceSettings)
+    validation: int = 10  # last periods, held out for early stopping; at most a fifth of the panel
+
+
+@dataclass(frozen=True)
+class DemandModel:
+    """A fitted model. Serialised by ``forecasters.store``."""
+
+    locations: tuple[str, ...]
+    items: tuple[str, ...]
+    network: DemandNetwork
+    response: PriceResponse
+    level: Tensor  # (S, I) log level of sales
+    settings: FitSettings
+    elasticities: Elasticities
+    overfit: float  # the truth-free over-training check of the nuisances
+    validation_loss: float  # negative log likelihood a row on the held-out last periods
+
+
+def reference_log_price(history: History, frequency_a_year: int) -> Tensor:
+    """(S, I) log of the median price of the last year: what price multiples refer to."""
+    recent = history.log_price[-frequency_a_year:]
+    return recent.median(0).values
+
+
+def periods_a_year(panel: SalesPanel) -> int:
+    """Periods in a year, from the spacing of the dates."""
+    if panel.periods < 2:
+        return 52
+    days = (panel.dates[-1] - panel.dates[0]).astype(int) / (panel.periods - 1)
+    return max(1, round(365.25 / days))
+
+
+def promo_rule(history: History, pivot: Tensor, rounds: int = 50) -> tuple[Tensor, Tensor]:
+    """Which promotion went with which discount: logistic a, b ≤ 0 (I, K), by Newton with a weak prior."""
+    shift = history.log_price - pivot
+    goods, promos = history.promo.shape[2:]
+    level, slope = torch.full((goods, promos), -2.0), torch.full((goods, promos), -5.0)
+    for i in range(goods):
+        seen = history.known[:, :, i]
+        x = torch.stack([torch.ones_like(shift[:, :, i][seen]), shift[:, :, i][seen]], dim=1).double()
+        prior = torch.tensor([0.1, 0.01], dtype=torch.float64)
+        for k in range(promos):
+            y = history.promo[:, :, i, k][seen].double()
+            beta = torch.tensor([-2.0, -5.0], dtype=torch.float64)
+            for _ in range(rounds):
+                chance = torch.sigmoid(x @ beta)
+                weight = (chance * (1 - chance)).clamp(min=1e-6)
+                hessian = x.T @ (weight.unsqueeze(1) * x) + prior.diag()
+                beta = beta + torch.linalg.solve(hessian, x.T @ (y - chance) - prior * beta).clamp(-2, 2)
+            level[i, k], slope[i, k] = float(beta[0]), min(float(beta[1]), 0.0)
+    return level, slope
+
+
+def price_response(history: History, pivot: Tensor, found: Elasticities) -> PriceResponse:
+    level, slope = promo_rule(history, pivot)
+    return PriceResponse(pivot, found.own, found.own_lo, found.own_hi, found.cross, found.promo, level, slope)
+
+
+def fit_demand(
+    panel: SalesPanel,
+    settings: FitSettings | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+    device: torch.device | str = "cpu",
+) -> DemandModel:
+    """Fit the price response, then the trunk around it, on all of a panel."""
+    settings = settings or FitSettings()
+    history = build_history(panel).to(device)
+    everything = slice(None)
+    pivot = reference_log_price(history, periods_a_year(panel))
+    raw_level = log_level(history, everything)
+    residuals = fit_nuisances(history, raw_level, pivot, settings.nuisance, seed, progress)
+    with progress.stage("elasticities", len(panel.items)) as stage:
+        found = estimate(history.units, history.censored, residuals, _category_index(panel).to(device), stage)
+    response = price_response(history, pivot, found)
+    network, level, loss = fit_trunk(history, response, settings, seed, progress)
+    return DemandModel(
+        panel.locations, panel.items, network, response, level, settings, found, residuals.overfit, loss
+    )
+
+
+def fit_trunk(
+    history: History, response: PriceResponse, settings: FitSettings, seed: int, progress: Progress = SILENT
+) -> tuple[DemandNetwork, Tensor, float]:
+    """Second stage: network, level (S, I) and validation loss, with the response held fixed."""
+    torch.manual_seed(seed)
+    periods, places, goods = history.units.shape
+    effect = response.effect(history.log_price, history.promo)
+    level = _adjusted_level(history, effect)
+    tokens = history_tokens(history, level, response)
+    device = tokens.device
+    network = DemandNetwork(tokens.shape[-1], 2, places, goods, settings.trunk).to(device)
+
+    def loss(out: Tensor, cut: SubMarket, rows: Tensor) -> Tensor:
+        index = slice(cut.periods.start + 1, cut.periods.stop)
+
+        def part(x: Tensor) -> Tensor:
+            return x[index][:, cut.places][:, :, cut.goods]
+
+        weight = part(history.known) & rows[index].view(-1, 1, 1)
+        log_mean = level[cut.places][:, cut.goods] + out[:-1, ..., 0] + part(effect)
+        value = -row_log_likelihood(
+            part(history.units), part(history.censored), log_mean, out[:-1, ..., 1] + LOG_R_CENTRE
+        )
+        return (value * weight).sum() / weight.sum().clamp(min=1)
+
+    held = min(settings.validation, periods // 5)
+    valid = torch.arange(periods, device=device) >= periods - held
+    with progress.stage("the market's demand", settings.training.steps) as stage:
+        best = train_network(network, tokens, history, loss, ~valid, valid, settings.training, seed, stage)
+    return network, level, best
+
+
+def _adjusted_level(history: History, effect: Tensor) -> Tensor:
+    """(S, I) mean of price-adjusted log sales."""
+    weight = history.known.float()
+    logs = ((history.units + 0.5).log() - effect) * weight
+    count = weight.sum(0)
+    by_item = logs.sum((0, 1)) / count.sum(0).clamp(min=1)
+    return torch.where(count > 0, logs.sum(0) / count.clamp(min=1), by_item)
+
+
+def _category_index(panel: SalesPanel) -> Tensor:
+    order = {name: i for i, name in enumerate(dict.fromkeys(panel.categories))}
+    return torch.tensor([order[name] for name in panel.categories])

@@ -1,0 +1,100 @@
+"""The trunk with its inputs and outputs: tokens of what is known at the end of a period, heads for the next."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .history import History
+from .response import PriceResponse
+from .trunk import Transformer, TrunkSettings
+
+_ID_WIDTH = 6
+_ID_DROPOUT = 0.15  # so that a new location or item, which has no id, still works from its attributes
+
+
+class DemandNetwork(nn.Module):
+    """Tokens (B, T, S, I, F) → outputs (B, T, S, I, O), the one at t speaking of period t + 1.
+
+    Ids of locations and items are optional extras: an index of -1 is one the network has not met.
+    """
+
+    def __init__(self, features: int, outputs: int, locations: int, items: int, settings: TrunkSettings):
+        super().__init__()
+        self.places = nn.Embedding(locations + 1, _ID_WIDTH)
+        self.goods = nn.Embedding(items + 1, _ID_WIDTH)
+        nn.init.normal_(self.places.weight, std=0.1)
+        nn.init.normal_(self.goods.weight, std=0.1)
+        self.trunk = Transformer(features + 2 * _ID_WIDTH, settings)
+        self.head = nn.Linear(settings.width, outputs)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def identity(self, places: Tensor, goods: Tensor) -> Tensor:
+        """(S, I, 2·width) id features of a sub-market, from indices (S,) and (I,)."""
+        if self.training:
+            drop = torch.rand(places.shape, device=places.device) < _ID_DROPOUT
+            places = torch.where(drop, -1, places)
+            goods = torch.where(torch.rand(goods.shape, device=goods.device) < _ID_DROPOUT, -1, goods)
+        place, good = self.places(places + 1), self.goods(goods + 1)
+        shape = (len(places), len(goods), _ID_WIDTH)
+        return torch.cat([place.unsqueeze(1).expand(shape), good.unsqueeze(0).expand(shape)], dim=-1)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        identity: Tensor,
+        distance: Tensor | None = None,
+        keep: list[tuple[Tensor, Tensor]] | None = None,
+    ) -> Tensor:
+        full = torch.cat([tokens, identity.expand(*tokens.shape[:-1], -1)], dim=-1)
+        return self.head(self.trunk(full, distance, keep))
+
+
+def log_level(history: History, within: slice) -> Tensor:
+    """(S, I) mean log sales of each series over the periods ``within``; the item's mean where it never sold."""
+    weight = history.known[within].float()
+    logs = (history.units[within] + 0.5).log() * weight
+    total, count = logs.sum(0), weight.sum(0)
+    by_item = total.sum(0) / count.sum(0).clamp(min=1)
+    return torch.where(count > 0, total / count.clamp(min=1), by_item)
+
+
+def demand_token(adjusted: Tensor, known: Tensor, censored: Tensor, ahead: Tensor, static: Tensor) -> Tensor:
+    """Token of one or more periods (…, S, I, F).
+
+    Args:
+        adjusted: (…, S, I) price-adjusted log demand above the series' level; raw past prices do not enter.
+        known: (…, S, I) whether the period was observed.
+        censored: (…, S, I) share of the period out of stock.
+        ahead: (…, S, I, C) what is known ahead of the *next* period.
+        static: (S, I, Q) attributes.
+    """
+    seen = known.float()
+    columns = torch.stack([(adjusted * seen).clamp(-6, 6), seen, censored], dim=-1)
+    return torch.cat([columns, ahead, static.expand(*columns.shape[:-1], -1)], dim=-1)
+
+
+def adjusted_demand(
+    units: Tensor, log_price: Tensor, level: Tensor, response: PriceResponse, promo: Tensor | None
+):
+    """Log demand above the level, with the effect of its own price and promotion taken out."""
+    return (units + 0.5).log() - level - response.effect(log_price, promo)
+
+
+def history_tokens(history: History, level: Tensor, response: PriceResponse) -> Tensor:
+    """(T, S, I, F) demand tokens of a whole panel."""
+    adjusted = adjusted_demand(history.units, history.log_price, level, response, history.promo)
+    ahead = history.ahead[1 : history.periods + 1]
+    return demand_token(adjusted, history.known, history.censored, ahead, history.static)
+
+
+def nuisance_tokens(history: History, level: Tensor, pivot: Tensor) -> Tensor:
+    """(T, S, I, F) tokens of the identification stage: everything past that a price-setter could know."""
+    seen = history.known.float()
+    sales = (((history.units + 0.5).log() - level) * seen).clamp(-6, 6)
+    columns = [sales, seen, history.censored, 4 * (history.log_price - pivot)]
+    shifter = history.instrument - history.instrument.mean(0, keepdim=True)
+    stacked = torch.cat([torch.stack(columns, dim=-1), history.promo, 4 * shifter], dim=-1)
+    ahead = history.ahead[1 : history.periods + 1]
+    return torch.cat([stacked, ahead, history.static.expand(*stacked.shape[:-1], -1)], dim=-1)

@@ -1,0 +1,130 @@
+"""One training loop for both stages: random sub-markets, validation, early stop, the best weights kept."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .history import History
+from .network import DemandNetwork
+from .progress import Stage
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long and on what a network is trained."""
+
+    steps: int = 400
+    learning_rate: float = 4e-3
+    weight_decay: float = 0.02
+    locations: int = 12  # locations of a random sub-market
+    items: int = 16  # items of one
+    periods: int = 160  # longest window
+    check_every: int = 25  # steps between validations
+    patience: int = 4  # validations without improvement before stopping
+
+
+@dataclass(frozen=True)
+class SubMarket:
+    """A random cut of the panel: what one training step sees."""
+
+    places: Tensor  # (S',) location indices
+    goods: Tensor  # (I',) item indices
+    periods: slice  # of the panel
+
+
+Loss = Callable[[Tensor, SubMarket, Tensor], Tensor]
+"""(outputs (T', S', I', O), sub-market, rows (T,) bool that count) → mean loss."""
+
+
+def draw_sub_market(history: History, settings: TrainingSettings, generator: torch.Generator) -> SubMarket:
+    periods, places, goods = history.units.shape
+    length = min(periods, settings.periods)
+    start = int(torch.randint(periods - length + 1, (1,), generator=generator))
+    device = history.units.device
+    return SubMarket(
+        torch.randperm(places, generator=generator)[: settings.locations].sort().values.to(device),
+        torch.randperm(goods, generator=generator)[: settings.items].sort().values.to(device),
+        slice(start, start + length),
+    )
+
+
+def run_network(network: DemandNetwork, tokens: Tensor, history: History, cut: SubMarket) -> Tensor:
+    """Outputs (T', S', I', O) on a sub-market of the panel's tokens (T, S, I, F)."""
+    part = tokens[cut.periods][:, cut.places][:, :, cut.goods].unsqueeze(0)
+    distance = None if history.distance is None else history.distance[cut.places][:, cut.places]
+    return network(part, network.identity(cut.places, cut.goods), distance)[0]
+
+
+def train_network(
+    network: DemandNetwork,
+    tokens: Tensor,
+    history: History,
+    loss: Loss,
+    train_rows: Tensor,
+    valid_rows: Tensor,
+    settings: TrainingSettings,
+    seed: int,
+    stage: Stage,
+    extra: list[tuple[list[torch.nn.Parameter], float]] | None = None,
+) -> float:
+    """Train in place; returns the best validation loss, whose weights the network is left with.
+
+    Args:
+        tokens: (T, S, I, F).
+        loss: see ``Loss``; it reads targets from the panel itself.
+        train_rows, valid_rows: (T,) bool, the periods whose targets count.
+        extra: further parameters with learning rates of their own.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    groups = [
+        {
+            "params": list(network.parameters()),
+            "lr": settings.learning_rate,
+            "weight_decay": settings.weight_decay,
+        }
+    ]
+    groups += [{"params": params, "lr": rate, "weight_decay": 0.0} for params, rate in extra or []]
+    optimiser = torch.optim.AdamW(groups)
+    rates = [group["lr"] for group in optimiser.param_groups]
+    fixed = torch.Generator().manual_seed(seed + 1)
+    checks = [draw_sub_market(history, settings, fixed) for _ in range(3)]
+    has_validation = bool(valid_rows.any())
+    best, best_state, bad = math.inf, copy.deepcopy(network.state_dict()), 0
+    for step in range(settings.steps):
+        scale = min(1.0, (step + 1) / 20) * (
+            0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+        )
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate * scale
+        network.train()
+        cut = draw_sub_market(history, settings, generator)
+        value = loss(run_network(network, tokens, history, cut), cut, train_rows)
+        optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        stage.advance()
+        if has_validation and ((step + 1) % settings.check_every == 0 or step + 1 == settings.steps):
+            network.eval()
+            with torch.no_grad():
+                score = (
+                    sum(float(loss(run_network(network, tokens, history, c), c, valid_rows)) for c in checks)
+                    / 3
+                )
+            stage.note(f"validation {score:.4f}")
+            if score < best:
+                best, best_state, bad = score, copy.deepcopy(network.state_dict()), 0
+            else:
+                bad += 1
+            if bad > settings.patience:
+                break
+    if has_validation:
+        network.load_state_dict(best_state)
+    network.eval()
+    return best

@@ -1,0 +1,188 @@
+"""The spatiotemporal Transformer: axial attention over time, then items, then locations.
+
+Trained on whole windows under a *banded* causal mask of width W, it steps through a ring cache of W keys and
+values a layer and gives the same function (a truncated window recomputed from scratch would not: deeper layers
+see further back than W). Axial attention: Ho et al. 2019, arXiv 1912.12180; rotary positions: Su et al. 2021,
+arXiv 2104.09864, eq. 34.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class TrunkSettings:
+    """Sizes of a trunk."""
+
+    width: int = 32  # channels a token, D
+    blocks: int = 2
+    heads: int = 2
+    window: int = 26  # periods that time attention reaches back, W
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
+class RingCache:
+    """Keys and values of the last W periods of every layer; the token of position p lies in slot p mod W."""
+
+    keys: tuple[Tensor, ...]  # one (B, S, I, H, W, D/H) a layer, rotated to their absolute position
+    values: tuple[Tensor, ...]  # likewise
+    position: Tensor  # (B,) int64 position of the next token
+    filled: Tensor  # (B,) int64 how many of the last W slots hold a token
+
+
+def _rotate(x: Tensor, position: Tensor) -> Tensor:
+    """Rotary embedding of x (..., D/H); ``position`` broadcasts against x without its last axis."""
+    half = x.shape[-1] // 2
+    frequency = 100.0 ** (-torch.arange(half, device=x.device, dtype=torch.float32) / half)
+    angle = position.unsqueeze(-1).to(torch.float32) * frequency
+    cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
+    a, b = x[..., :half], x[..., half:]
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+class _Attention(nn.Module):
+    """Multi-head attention along the second-to-last axis of (..., N, D)."""
+
+    def __init__(self, width: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.project = nn.Linear(width, 3 * width, bias=False)
+        self.merge = nn.Linear(width, width, bias=False)
+
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys, values (..., H, N, D/H) of x (..., N, D)."""
+        shape = (*x.shape[:-1], 3, self.heads, x.shape[-1] // self.heads)
+        q, k, v = self.project(self.norm(x)).view(shape).unbind(-3)
+        return q.transpose(-2, -3), k.transpose(-2, -3), v.transpose(-2, -3)
+
+    def join(self, heads: Tensor) -> Tensor:
+        merged = heads.transpose(-2, -3)
+        return self.merge(merged.reshape(*merged.shape[:-2], -1))
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        q, k, v = self.split(x)
+        lead = q.shape[:-3]
+        q, k, v = (t.reshape(-1, *t.shape[-3:]) for t in (q, k, v))
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.join(out.view(*lead, *out.shape[-3:]))
+
+
+class _Block(nn.Module):
+    def __init__(self, settings: TrunkSettings):
+        super().__init__()
+        width = settings.width
+        self.time = _Attention(width, settings.heads)
+        self.items = _Attention(width, settings.heads)
+        self.locations = _Attention(width, settings.heads)
+        self.nearness = nn.Parameter(
+            torch.zeros(settings.heads)
+        )  # softplus: attention lost a unit of distance
+        self.feed = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+        self.dropout = nn.Dropout(settings.dropout)
+
+    def across(self, x: Tensor, distance: Tensor | None) -> Tensor:
+        """Everything but time: attention over the items of a location, the locations of an item, and the MLP.
+
+        x: (..., S, I, D), any leading axes.
+        """
+        if x.shape[-2] > 1:
+            x = x + self.dropout(self.items(x, None))
+        if x.shape[-3] > 1:
+            bias = None if distance is None else -F.softplus(self.nearness).view(-1, 1, 1) * distance
+            x = x + self.dropout(self.locations(x.transpose(-2, -3), bias).transpose(-2, -3))
+        return x + self.dropout(self.feed(x))
+
+
+class Transformer(nn.Module):
+    """Tokens (B, T, S, I, F) → hidden states (B, T, S, I, D), causal in time.
+
+    ``distance`` (S, S), where coordinates are known, biases attention between locations.
+    """
+
+    def __init__(self, features: int, settings: TrunkSettings):
+        super().__init__()
+        self.settings = settings
+        self.embed = nn.Linear(features, settings.width)
+        self.blocks = nn.ModuleList(_Block(settings) for _ in range(settings.blocks))
+        self.norm = nn.LayerNorm(settings.width)
+
+    def _band(self, length: int, device: torch.device) -> Tensor:
+        index = torch.arange(length, device=device)
+        age = index.unsqueeze(1) - index
+        return (age >= 0) & (age < self.settings.window)
+
+    def forward(
+        self, tokens: Tensor, distance: Tensor | None = None, keep: list[tuple[Tensor, Tensor]] | None = None
+    ) -> Tensor:
+        """Hidden states of whole windows; appends each layer's keys and values to ``keep`` where given."""
+        x = self.embed(tokens)
+        band = self._band(x.shape[1], x.device)
+        position = torch.arange(x.shape[1], device=x.device)
+        for block in self.blocks:
+            lead = x.permute(0, 2, 3, 1, 4)  # (B, S, I, T, D)
+            q, k, v = block.time.split(lead)
+            q, k = _rotate(q, position), _rotate(k, position)
+            if keep is not None:
+                keep.append((k, v))
+            flat = [t.reshape(-1, *t.shape[-3:]) for t in (q, k, v)]
+            out = F.scaled_dot_product_attention(*flat, attn_mask=band).view(q.shape)
+            x = x + block.dropout(block.time.join(out)).permute(0, 3, 1, 2, 4)
+            x = block.across(x, distance)
+        return self.norm(x)
+
+    def step(
+        self, token: Tensor, cache: RingCache, distance: Tensor | None = None
+    ) -> tuple[Tensor, RingCache]:
+        """One period: token (B, S, I, F) → hidden (B, S, I, D). The cache's tensors are updated in place."""
+        window = self.settings.window
+        x = self.embed(token)
+        markets = torch.arange(x.shape[0], device=x.device)
+        slot = cache.position % window
+        filled = (cache.filled + 1).clamp(max=window)
+        age = (slot.unsqueeze(1) - torch.arange(window, device=x.device)) % window
+        mask = (age < filled.unsqueeze(1)).view(-1, 1, 1, 1, 1, window).expand(*x.shape[:3], 1, 1, window)
+        mask = mask.reshape(-1, 1, 1, window)
+        at = cache.position.view(-1, 1, 1, 1, 1)
+        for block, keys, values in zip(self.blocks, cache.keys, cache.values, strict=True):
+            q, k, v = block.time.split(x.unsqueeze(-2))  # (B, S, I, H, 1, D/H)
+            q, k = _rotate(q, at), _rotate(k, at)
+            keys[markets, :, :, :, slot] = k.squeeze(-2)
+            values[markets, :, :, :, slot] = v.squeeze(-2)
+            flat = [t.view(-1, *t.shape[-3:]) for t in (q, keys, values)]
+            out = F.scaled_dot_product_attention(*flat, attn_mask=mask).view(q.shape)
+            x = x + block.time.join(out).squeeze(-2)
+            x = block.across(x, distance)
+        return self.norm(x), RingCache(cache.keys, cache.values, cache.position + 1, filled)
+
+
+def gather_cache(history: list[tuple[Tensor, Tensor]], start: Tensor, window: int) -> RingCache:
+    """Ring caches of markets that continue after the tokens 0 … start - 1 of one history.
+
+    Args:
+        history: a layer's keys and values (S, I, H, T, D/H) each, from one forward pass over the panel.
+        start: (B,) int64 number of history tokens seen, in 0 … T.
+        window: W.
+    """
+    slots = torch.arange(window, device=start.device)
+    newest = start.unsqueeze(1) - 1
+    index = newest - (newest - slots) % window  # the latest position <= newest that belongs in each slot
+    index = index.clamp(min=0)
+
+    def pick(x: Tensor) -> Tensor:
+        return x[:, :, :, index].permute(3, 0, 1, 2, 4, 5).contiguous()
+
+    return RingCache(
+        keys=tuple(pick(k) for k, _ in history),
+        values=tuple(pick(v) for _, v in history),
+        position=start.clone(),
+        filled=start.clamp(max=window),
+    )
