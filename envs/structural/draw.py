@@ -68,8 +68,8 @@ def draw_log_linear(size: Size, seed: int) -> LogLinearDemand:
         cross=_tensor(_draw_cross(places, categories, item_own, rng)),
         season=_tensor(_draw_season(categories, rng)),
         lift=_tensor(rng.uniform(0.15, 0.35, size.items)),
-        dispersion=_tensor(rng.uniform(0.03, 0.08, size.items)),
-        series_shock=Ar1(persistence=0.8, spread=0.15),
+        dispersion=_tensor(rng.uniform(0.02, 0.06, size.items)),
+        series_shock=Ar1(persistence=0.8, spread=0.12),
         location_shock=Ar1(persistence=0.92, spread=0.3),
         chain_shock=Ar1(persistence=0.95, spread=0.15),
     )

@@ -31,7 +31,7 @@ class Retailer:
 
     reaction: float = 0.32  # of log price to expected log demand: what confounds
     pass_through: float = 0.5  # of the cost shifter into the price
-    chance: float = 0.065  # standard deviation of what no column explains in log price
+    chance: float = 0.075  # standard deviation of what no column explains in log price
     discount: float = 0.2  # of log price in a promotion
     promotions: float = 0.06  # share of weeks in which an item is promoted, the whole chain at once
     shifter_item: tuple[float, float] = (
@@ -41,7 +41,7 @@ class Retailer:
     shifter_series: tuple[float, float] = (0.8, 0.05)  # AR(1) of what a location adds to it
     learn_location: float = 0.35  # weight of the newest week in what is expected of a location
     learn_series: float = 0.15  # the same for what a series adds to its location
-    safety: float = 0.57  # log of stock over expected demand
+    safety: float = 0.53  # log of stock over expected demand
     stock_noise: float = 0.35  # standard deviation of log stock
 
 

@@ -1,4 +1,4 @@
-"""The panel that a true market left: confounded as claimed, readable, with a floor that the oracle reaches."""
+"""The panel a true market left: confounded as claimed, readable, with a floor that the oracle reaches."""
 
 import numpy as np
 import pandas as pd
@@ -42,7 +42,7 @@ def test_little_price_is_left_to_chance(large):
     rest = (large.history.price / large.history.rule_price).log()
     assert rest.std() < 0.10
     alone = (rest - 0.5 * large.history.shifter.log()).std()
-    assert 0.03 < alone < 0.08
+    assert 0.05 < alone < 0.09
 
 
 def test_stock_outs(large):
