@@ -69,8 +69,8 @@ class PolicyRow(_Part):
     fill_rate: float
     stockout_share: float
     price_mean: float
-    price_spread: float
-    at_bound: float
+    price_sd: float
+    price_at_bound: float
     ending_stock: float
     versus_baseline: Interval | None = None  # paired difference of profit; None for the best baseline itself
 

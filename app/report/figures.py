@@ -125,7 +125,7 @@ def response(part: Response, contents: Contents) -> str:
             title=part.title,
             xlabel=f"price ({contents.currency} a unit); ticks: prices charged, dotted: reference price",
             ylabel=f"units a {contents.period}",
-            ylim=(0, None),
+            ylim=(0, 1.25 * max(np.array(part.hi)[inside], default=1.0)),
         )
         _short(axes.yaxis)
         _legend(figure)
@@ -150,10 +150,16 @@ def differences(contents: Contents) -> str:
 
 
 def _dots(rows: Sequence[PolicyRow], values: Sequence[Interval], label: str, *, zero: bool) -> str:
+    least = _least([value.mean for value in values])
+
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         for height, (row, value) in enumerate(zip(rows, values, strict=True)):
             color = LEARNED if row.learned else INK
+            if value.mean < least:
+                note = f"◀ {_compact(value.mean)}, off the scale"
+                axes.text(0.01, height, note, transform=axes.get_yaxis_transform(), color=color, va="center")
+                continue
             axes.plot(
                 [value.lo, value.hi], [height, height], color=color, linewidth=2.2, solid_capstyle="butt"
             )
@@ -165,7 +171,7 @@ def _dots(rows: Sequence[PolicyRow], values: Sequence[Interval], label: str, *, 
         if zero:
             axes.axvline(0, color=GREY, linewidth=0.8)
         axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.set_axisbelow(True)
+        axes.set(axisbelow=True, ylim=(-0.6, len(rows) - 0.4))
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
         axes.xaxis.set_major_locator(MaxNLocator(5))
@@ -173,6 +179,12 @@ def _dots(rows: Sequence[PolicyRow], values: Sequence[Interval], label: str, *, 
         _short(axes.xaxis)
 
     return _draw(0.9 + 0.26 * len(rows), draw)
+
+
+def _least(means: Sequence[float]) -> float:
+    """The smallest mean drawn to scale: one far below the others would squeeze them together."""
+    middle, top = float(np.median(means)), max(means)
+    return middle - 3 * max(top - middle, 1e-9)
 
 
 def trajectory(part: Trajectory, contents: Contents) -> str:
@@ -209,5 +221,5 @@ def trajectory(part: Trajectory, contents: Contents) -> str:
     return _draw(4.0, draw)
 
 
-def _legend(figure: Figure) -> None:
-    figure.legend(loc="outside lower center", ncols=6, columnspacing=1.2, handlelength=1.4)
+def _legend(figure: Figure, columns: int = 3) -> None:
+    figure.legend(loc="outside lower center", ncols=columns, columnspacing=1.2, handlelength=1.4)

@@ -123,16 +123,16 @@ def _shift(shift: Shift, contents: Contents) -> list[str]:
 def _policy_table(rows: Sequence[PolicyRow], contents: Contents) -> str:
     header = (
         "policy",
-        f"profit an episode, {contents.currency}",
-        f"less {contents.headline.baseline}, {contents.currency}",
+        f"profit, {contents.currency}",
+        f"less {contents.headline.baseline}",
         f"revenue, {contents.currency}",
-        "units sold",
+        "units",
         "fill rate",
         "stock-outs",
-        f"mean price, {contents.currency}",
-        "price spread",
+        "price",
+        "price sd",
         "at a bound",
-        "ending stock, units",
+        "ending stock",
     )
     body = [
         [
@@ -143,15 +143,21 @@ def _policy_table(rows: Sequence[PolicyRow], contents: Contents) -> str:
             words.number(row.units),
             words.percent(row.fill_rate),
             words.percent(row.stockout_share),
-            words.number(row.price_mean),
-            words.number(row.price_spread),
-            words.percent(row.at_bound),
+            f"{row.price_mean:.3f}",
+            f"{row.price_sd:.3f}",
+            words.percent(row.price_at_bound),
             words.number(row.ending_stock),
         ]
         for row in sorted(rows, key=lambda row: -row.profit.mean)
     ]
     learned = [row.learned for row in sorted(rows, key=lambda row: -row.profit.mean)]
-    return _table(header, body, marked=learned)
+    note = (
+        "Per episode over the whole market, 95% intervals. Fill rate: share of demand met from stock."
+        " Stock-outs: share of series and periods with unmet demand. Price: mean multiple of the reference"
+        " price, and its standard deviation over time. At a bound: share of prices at an end of the supported"
+        " range. Ending stock: in periods of typical demand."
+    )
+    return _table(header, body, marked=learned) + f'<p class="note">{note}</p>\n'
 
 
 def _interval(value: Interval | None) -> str:

@@ -34,14 +34,13 @@ def interval(value: Interval) -> str:
 
 
 def difference(value: Interval, base: float) -> str:
-    """A paired difference with its interval, and as a share of ``base`` where that is a profit."""
-    text = f"{signed(value.mean)} [{signed(value.lo)}, {signed(value.hi)}]"
-    if base > 0:
-        shares = [
-            f"{100 * part / base:+.1f}".replace("-", MINUS) for part in (value.mean, value.lo, value.hi)
-        ]
-        return f"{shares[0]}% [{shares[1]}, {shares[2]}], {text}"
-    return text
+    """A paired difference with its interval: as a share of ``base`` where that is a profit, then in money."""
+    if base <= 0:
+        return f"{signed(value.mean)} [{signed(value.lo)}, {signed(value.hi)}]"
+    mean, lo, hi = (
+        f"{100 * part / base:+.1f}".replace("-", MINUS) for part in (value.mean, value.lo, value.hi)
+    )
+    return f"{mean}% [{lo}, {hi}] ({signed(value.mean)})"
 
 
 def _both(versus_baseline: Interval, versus_logged: Interval, line: Headline) -> str:

@@ -36,10 +36,10 @@ def row(policy: str, profit: float, best: float, *, learned: bool = False) -> Po
         units=profit * 1.9,
         fill_rate=0.962,
         stockout_share=0.0312,
-        price_mean=2.41,
-        price_spread=0.183,
-        at_bound=0.051,
-        ending_stock=38_214.0,
+        price_mean=0.953,
+        price_sd=0.083,
+        price_at_bound=0.051,
+        ending_stock=1.82,
         versus_baseline=None if profit == best else interval(profit - best, 1_900),
     )
 
@@ -50,12 +50,12 @@ def contents() -> Contents:
     names = {
         "ppo": 428_900.0,
         "dqn": 419_700.0,
-        "best static price + base-stock": best,
-        "myopic price + base-stock": 409_000.0,
-        "cost-plus + base-stock": 371_500.0,
-        "logged prices + base-stock": 376_400.0,
-        "keep last price + base-stock": 366_100.0,
-        "markdown + base-stock": 352_900.0,
+        "static price, base-stock": best,
+        "myopic price, base-stock": 409_000.0,
+        "cost-plus, base-stock": 371_500.0,
+        "logged price, base-stock": 376_400.0,
+        "last price, base-stock": 366_100.0,
+        "last price, fixed cover": 352_900.0,
         "random": 121_000.0,
     }
     return Contents(
@@ -93,8 +93,8 @@ def contents() -> Contents:
         ],
         headline=Headline(
             learned="ppo",
-            baseline="best static price + base-stock",
-            logged="logged prices + base-stock",
+            baseline="static price, base-stock",
+            logged="logged price, base-stock",
             versus_baseline=interval(16_600.0, 1_900.0),
             versus_logged=interval(52_500.0, 4_700.0),
             baseline_profit=best,
