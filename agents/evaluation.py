@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ class Evaluation:
                 the order of ``names`` where None.
         """
         if references is None:
-            couples = [(a, b) for i, b in enumerate(self.names) for a in self.names[i + 1 :]]
+            couples = list(combinations(self.names, 2))
         else:
             couples = [(a, b) for a in self.names if a not in references for b in references]
         return [self._pair(a, b) for a, b in couples]

@@ -77,7 +77,8 @@ def common(values: Tensor, market: Market) -> Tensor:
 def price_range(market: Market) -> tuple[Tensor, Tensor]:
     """Lowest and highest price (G, I) of each decision unit: supported and not against the rules."""
     prices, groups = UnitPrices(market), market.by_group
-    least, most = (groups.mean(bound, -2) for bound in limits(market))
+    least, most = limits(market)
+    least, most = groups.largest(least, -2), groups.smallest(most, -2)
     low = torch.clamp(prices.log_low.exp(), least, most)
     return low, torch.maximum(low, torch.clamp((prices.log_low + prices.log_span).exp(), least, most))
 

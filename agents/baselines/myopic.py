@@ -12,7 +12,7 @@ from ...envs.engine.view import View
 from ...envs.market import Market
 from ..policy import price_range
 
-_LONGEST_STEP = 0.2  # in log price
+_LONGEST_STEP = 0.3  # in log price
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class MyopicPrice:
     """Maximises the expected profit (p - c) · E[demand | p] of the coming period, jointly over the items of a
     location, within the supported range. Stock plays no part."""
 
-    iterations: int = 8
+    iterations: int = 10
 
     def price(self, view: View) -> Tensor:
         market = view.market
@@ -32,7 +32,7 @@ class MyopicPrice:
 
 
 def best_price(
-    profit: Callable[[Tensor], Tensor], market: Market, *, markets: int, iterations: int = 8, starts: int = 5
+    profit: Callable[[Tensor], Tensor], market: Market, *, markets: int, iterations: int = 10, starts: int = 5
 ) -> Tensor:
     """Prices (B, S, I) that maximise ``profit`` (B, S, I) of prices (B, S, I), summed over each price group.
 
@@ -88,7 +88,7 @@ def _start(value: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, starts:
 
 
 def _secant_step(x: Tensor, slope: Tensor, earlier_x: Tensor | None, earlier_slope: Tensor | None) -> Tensor:
-    """Newton's step with the curvature met since the last one; a long step uphill where it is not concave."""
+    """Newton's step with the curvature met since the last one; the longest uphill where it is not concave."""
     uphill = torch.sign(slope) * _LONGEST_STEP
     if earlier_x is None or earlier_slope is None:
         return uphill / 4

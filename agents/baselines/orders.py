@@ -15,9 +15,9 @@ class BaseStock:
     """Order up to the newsvendor's quantile of demand until the next order can arrive.
 
     The level is the critical-ratio quantile of demand over lead time + 1 periods (Zipkin 2000, Foundations of
-    Inventory Management, section 6.2), demand taken as gamma distributed with the outlook's spread, its quantile
-    by Wilson and Hilferty (1931). ``safety`` multiplies the level and is tuned by simulation: with lost sales
-    and a lead time the quantile is only a guide.
+    Inventory Management, section 6.2). Demand is taken as gamma distributed with the outlook's spread, its
+    quantile by Wilson and Hilferty (1931). ``safety`` multiplies the level and is tuned by simulation: with
+    lost sales and a lead time the quantile is only a guide.
     """
 
     safety: float | Tensor = 1.0  # a tensor (B, 1, 1) tries one a market
