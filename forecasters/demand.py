@@ -42,9 +42,14 @@ class DemandProcess(Protocol):
     knows; ``reset`` accepts a start in 0 … periods (``periods`` itself: right after the history).
     """
 
-    locations: tuple[str, ...]
-    items: tuple[str, ...]
-    periods: int
+    @property
+    def locations(self) -> tuple[str, ...]: ...
+
+    @property
+    def items(self) -> tuple[str, ...]: ...
+
+    @property
+    def periods(self) -> int: ...
 
     def reset(self, start: Tensor, key: NoiseKey) -> Any:
         """State of markets about to play calendar index ``start`` (B,) int64."""

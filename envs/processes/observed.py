@@ -24,7 +24,7 @@ class ObservedState:
 class ObservedDemand:
     """Customers come from ``nature``; outlook and expectation are ``observer``'s, who sees what a shop sees.
 
-    The observer is told prices, sales and whether the shelf ran empty, never how much was wanted beyond: where
+    The observer is told prices, sales and whether the shelf ran empty, never how much more was wanted: where
     stock ran out it fills in what it expected, or one unit above sales where that is more.
 
     Raises:

@@ -114,7 +114,7 @@ def _codes(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
     if pd.api.types.is_float_dtype(column) and (column % 1 == 0).all():
         column = column.astype(np.int64)
     first_codes, values = pd.factorize(column)
-    names, codes = np.unique(np.array([str(value) for value in values]), return_inverse=True)
+    names, codes = np.unique(np.array([str(value) for value in values], dtype=object), return_inverse=True)
     return codes[first_codes].astype(np.int64), tuple(names.tolist())
 
 

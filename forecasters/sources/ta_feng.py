@@ -57,7 +57,6 @@ def tidy(lines: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     product_class = kept.groupby("PRODUCT_ID", observed=True)["PRODUCT_SUBCLASS"].min().str[:4]
     frame["category"] = frame["PRODUCT_ID"].map(product_class)
     frame["price_group"] = "Ta Feng"
-    frame["weekend"] = (frame["date"].dt.dayofweek >= 5).astype(float)
     return frame.rename(columns={"PIN_CODE": "location", "PRODUCT_ID": "item"}), notes
 
 

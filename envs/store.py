@@ -1,0 +1,170 @@
+"""A fitted market on disk: the panel it was learned from, the demand model, the terms and the economics."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..forecasters.errors import InputError
+from ..forecasters.history import History
+from ..forecasters.learned import LearnedDemand
+from ..forecasters.model import DemandModel, FitSettings, fit_demand, periods_a_year
+from ..forecasters.panel import read_panel, write_panel
+from ..forecasters.panel.sales_panel import SalesPanel
+from ..forecasters.progress import SILENT, Progress
+from ..forecasters.store import load_model, save_model
+from .economics import Economics
+from .market import Market, Terms
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SUPPORT = (0.025, 0.975)  # quantiles of an item's price, as a multiple of reference, that count as tried
+_LEAST_SUPPORT = 0.02  # half width of the range of an item whose price never moved
+_LARGEST_COST = 0.98  # unit cost as a share of reference price, beyond which it is clipped
+
+
+def fit_market(
+    panel: SalesPanel,
+    economics: Economics,
+    out: Path,
+    settings: FitSettings | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+    device: torch.device | str = "cpu",
+) -> Market:
+    """Fit a panel and write the market to the folder ``out``, whole or not at all."""
+    check_replaceable(out)
+    model = fit_demand(panel, settings, seed, progress, device)
+    save_market(out, model, panel, economics)
+    return fitted_market(model, panel, economics, out.name)
+
+
+def fitted_market(model: DemandModel, panel: SalesPanel, economics: Economics, name: str) -> Market:
+    """The market that a fitted model and its panel make."""
+    demand = LearnedDemand(model, build_on(model, panel))
+    window = model.settings.trunk.window
+    return Market(
+        name=name,
+        dates=panel.dates,
+        frequency=panel.frequency,
+        categories=panel.categories,
+        price_groups=panel.price_groups,
+        economics=economics,
+        terms=learned_terms(demand, panel, economics),
+        demand=demand,
+        logged_price=demand.history.log_price.exp(),
+        first_start=min(window, panel.periods // 2),
+    )
+
+
+def build_on(model: DemandModel, panel: SalesPanel) -> History:
+    from ..forecasters.history import build_history
+
+    return build_history(panel).to(model.level.device)
+
+
+def learned_terms(demand: LearnedDemand, panel: SalesPanel, economics: Economics) -> Terms:
+    """Reference price: median of the last year. Supported range: the item's prices as multiples of it, pooled
+    over locations. Unit cost: median of the last year, else the assumed share of reference price."""
+    history, pivot = demand.history, demand.response.pivot
+    shift = (history.log_price - pivot).where(history.known, torch.nan)
+    by_item = shift.permute(2, 0, 1).flatten(1)
+    low, high = (torch.nanquantile(by_item, q, dim=1) for q in SUPPORT)
+    low, high = low.nan_to_num(0).clamp(max=-_LEAST_SUPPORT), high.nan_to_num(0).clamp(min=_LEAST_SUPPORT)
+    reference = pivot.exp()
+    return Terms(
+        reference_price=reference,
+        price_low=reference * low.exp(),
+        price_high=reference * high.exp(),
+        unit_cost=_unit_cost(panel, reference, economics),
+        typical_demand=_typical_demand(demand),
+    )
+
+
+def _unit_cost(panel: SalesPanel, reference: Tensor, economics: Economics) -> Tensor:
+    assumed = economics.unit_cost_share * reference
+    if panel.cost is None:
+        return assumed
+    recent = torch.from_numpy(panel.dense(panel.cost[-periods_a_year(panel) :], np.nan)).to(reference.device)
+    cost = torch.nanmedian(recent, dim=0).values
+    return torch.minimum(torch.where(cost.isfinite(), cost, assumed), _LARGEST_COST * reference)
+
+
+def _typical_demand(demand: LearnedDemand) -> Tensor:
+    """(S, I) mean over the history of what would have sold at reference prices."""
+    history, response = demand.history, demand.response
+    usual = response.effect(response.pivot) - response.effect(history.log_price, history.promo)
+    weight = history.known.float()
+    total = (history.units * usual.exp() * weight).sum(0)
+    return (total / weight.sum(0).clamp(min=1)).clamp(min=1e-3)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse to overwrite what is not a market.
+
+    Raises:
+        InputError: ``folder`` is a file, or a folder that holds something else.
+    """
+    if folder.is_file() or (
+        folder.is_dir() and any(folder.iterdir()) and not (folder / "market.json").exists()
+    ):
+        raise InputError(
+            f"{folder}: expected a market folder to replace or a new name, found something else there"
+        )
+
+
+def save_market(folder: Path, model: DemandModel, panel: SalesPanel, economics: Economics) -> None:
+    """Write the market folder whole or not at all."""
+    check_replaceable(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        write_panel(panel, new / "panel.parquet")
+        save_model(model, new)
+        about = {
+            "format": 1,
+            "economics": economics.model_dump(exclude_unset=True),
+            "cleaning": {
+                "rows_read": panel.report.rows_read,
+                "rows_kept": panel.report.rows_kept,
+                "notes": panel.report.notes,
+            },
+        }
+        (new / "market.json").write_text(json.dumps(about, indent=1))
+        os.chmod(new, 0o755)
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            folder.rename(old / "market")
+            new.rename(folder)
+            shutil.rmtree(old)
+        else:
+            new.rename(folder)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def load_market(path: str | Path) -> Market:
+    """A fitted market folder, or the truth folder of a reference panel, as a market to play.
+
+    Raises:
+        InputError: the path is neither.
+    """
+    folder = Path(path)
+    if (folder / "market.json").exists():
+        about = json.loads((folder / "market.json").read_text())
+        panel = read_panel(folder / "panel.parquet")
+        return fitted_market(load_model(folder), panel, Economics(**about["economics"]), folder.name)
+    from .structural.truth import Truth, true_market
+
+    if not folder.is_dir():
+        raise InputError(f"{folder}: expected a market folder (made by `mercato fit`), found none")
+    return true_market(Truth.load(folder))

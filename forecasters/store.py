@@ -1,0 +1,98 @@
+"""A demand model on disk: tensors as safetensors, everything else as JSON. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from .elasticity import Elasticities
+from .errors import InputError
+from .model import DemandModel, FitSettings
+from .network import DemandNetwork
+from .nuisance import NuisanceSettings
+from .response import PriceResponse
+from .training import TrainingSettings
+from .trunk import TrunkSettings
+
+_FORMAT = 1
+
+
+def save_model(model: DemandModel, folder: Path) -> None:
+    """Write ``model.safetensors`` and ``model.json`` into an existing folder."""
+    tensors = {f"network.{k}": v for k, v in model.network.state_dict().items()}
+    for name, part in (("response", model.response), ("elasticities", model.elasticities)):
+        for field in fields(part):
+            value = getattr(part, field.name)
+            if value is not None:
+                tensors[f"{name}.{field.name}"] = value
+    tensors["level"] = model.level
+    save_file(
+        {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors"
+    )
+    about = {
+        "format": _FORMAT,
+        "locations": model.locations,
+        "items": model.items,
+        "settings": asdict(model.settings),
+        "overfit": model.overfit,
+        "validation_loss": model.validation_loss,
+    }
+    (folder / "model.json").write_text(json.dumps(about, indent=1))
+
+
+def load_model(folder: Path) -> DemandModel:
+    """Read what ``save_model`` wrote.
+
+    Raises:
+        InputError: a file is absent, damaged or of another format.
+    """
+    try:
+        about = json.loads((folder / "model.json").read_text())
+        tensors = load_file(folder / "model.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(
+            f"{folder}: expected a fitted market, found none that can be read ({error})"
+        ) from None
+    if about.get("format") != _FORMAT:
+        raise InputError(
+            f"{folder}: expected model format {_FORMAT}, found {about.get('format')!r}; fit it again"
+        )
+    settings = _settings(about["settings"])
+    locations, items = tuple(about["locations"]), tuple(about["items"])
+    weights = _part(tensors, "network")
+    embed = weights["trunk.embed.weight"].shape[1]
+    ids = weights["places.weight"].shape[1] + weights["goods.weight"].shape[1]
+    outputs = weights["head.weight"].shape[0]
+    network = DemandNetwork(embed - ids, outputs, len(locations), len(items), settings.trunk)
+    network.load_state_dict(weights)
+    found = {f.name: None for f in fields(Elasticities)} | _part(tensors, "elasticities")
+    return DemandModel(
+        locations,
+        items,
+        network.eval(),
+        PriceResponse(**_part(tensors, "response")),
+        tensors["level"],
+        settings,
+        Elasticities(**found),
+        about["overfit"],
+        about["validation_loss"],
+    )
+
+
+def _part(tensors: dict[str, torch.Tensor], name: str) -> dict[str, Any]:
+    return {k.split(".", 1)[1]: v for k, v in tensors.items() if k.startswith(name + ".")}
+
+
+def _settings(data: dict[str, Any]) -> FitSettings:
+    nuisance = NuisanceSettings(
+        TrunkSettings(**data["nuisance"]["trunk"]), TrainingSettings(**data["nuisance"]["training"])
+    )
+    return FitSettings(
+        TrunkSettings(**data["trunk"]), TrainingSettings(**data["training"]), nuisance, data["validation"]
+    )
