@@ -62,8 +62,8 @@ class NoiseKey:
         start = torch.full_like(self.slot, self.seed * 1024 + stream)
         key = _combine(_combine(_combine(_mix(start + _GAMMA), self.slot), self.episode), self.period)
         key = key.view(-1, *([1] * ids.dim()))
-        bits = _shift(_combine(key, ids.unsqueeze(0)), 40)  # the 24 bits that a float32 holds
-        return (bits.to(torch.float32) + 0.5) * 2.0**-24
+        bits = _shift(_combine(key, ids.unsqueeze(0)), 41)  # 23 bits and a half: exact in float32, never 0 or 1
+        return (bits.to(torch.float32) + 0.5) * 2.0**-23
 
     def normal(self, ids: Tensor, stream: int) -> Tensor:
         """Standard normals, one for each market and id: (B, *ids.shape)."""
