@@ -49,6 +49,11 @@ class Residual:
         compare=False,
     )
 
+    @classmethod
+    def of(cls, base: Pair, price_reach: float, cover_reach: float) -> Residual:
+        """Corrections of a baseline, whose order rule must order up to a level."""
+        return cls(base.pricing, base.ordering, price_reach, cover_reach)  # type: ignore[arg-type]
+
     def to_decision(self, action: Tensor, view: View) -> Decision:
         """Decision for ``action`` (B, U, 2)."""
         groups = view.market.by_group
@@ -90,11 +95,6 @@ class ResidualGrid:
     def greedy(self, output: Tensor) -> Tensor:
         """The index (B, U) that a network's values (B, U, A) mean: the best."""
         return output.argmax(-1)
-
-
-def residual_on(pair: Pair, price_reach: float, cover_reach: float) -> Residual:
-    """Corrections of a baseline whose order rule orders up to a level."""
-    return Residual(pair.pricing, pair.ordering, price_reach, cover_reach)  # type: ignore[arg-type]
 
 
 def to_spec(actions: Residual | ResidualGrid) -> dict[str, Any]:
