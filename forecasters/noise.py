@@ -45,7 +45,8 @@ def stable_id(*names: str) -> int:
 
 def series_ids(locations: Sequence[str], items: Sequence[str]) -> Tensor:
     """(S, I) int64 ids of the series, by name, so that a sub-market keeps its customers."""
-    return torch.tensor([[stable_id(place, item) for item in items] for place in locations], dtype=torch.int64)
+    rows = [[stable_id(place, item) for item in items] for place in locations]
+    return torch.tensor(rows, dtype=torch.int64)
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ class NoiseKey:
     period: Tensor  # (B,) int64 period within the episode
 
     def uniform(self, ids: Tensor, stream: int) -> Tensor:
-        """Uniforms in the open interval (0, 1) for each market and each of ``ids`` (any shape): (B, *ids.shape)."""
+        """Uniforms in the open interval (0, 1) for each market and ``ids`` (any shape): (B, *ids.shape)."""
         start = torch.full_like(self.slot, self.seed * 1024 + stream)
         key = _combine(_combine(_combine(_mix(start + _GAMMA), self.slot), self.episode), self.period)
         key = key.view(-1, *([1] * ids.dim()))
-        bits = _shift(_combine(key, ids.unsqueeze(0)), 41)  # 23 bits and a half: exact in float32, never 0 or 1
+        bits = _shift(_combine(key, ids.unsqueeze(0)), 41)  # 23 bits and a half are exact: never 0 or 1
         return (bits.to(torch.float32) + 0.5) * 2.0**-23
 
     def normal(self, ids: Tensor, stream: int) -> Tensor:
