@@ -15,7 +15,7 @@ from mercato.envs.simulator import Simulator
 
 
 def sell(market: Market, price: torch.Tensor) -> Outcome:
-    """What a period of expected demand at ``price`` (B, S, I) brings from a full shop, without other costs."""
+    """What a period of expected demand at ``price`` (B, S, I) brings from a full shop."""
     simulator = Simulator(market, len(price), horizon=5, seed=0)
     state = simulator.initial_state(
         torch.zeros(len(price), dtype=torch.int64), on_hand=torch.full(market.shape, 1e4)
@@ -65,7 +65,7 @@ def test_accrued_profit_adds_up_to_the_cash_of_an_episode(unmet: str) -> None:
 def test_substitutes_settle_at_the_joint_optimum_only_when_they_share_profit(
     reward: Reward, markup: float
 ) -> None:
-    """Own elasticity -3, cross +0.5, each in turn at its best reply: the joint markup is 2.5/1.5, rivals' 3/2.
+    """Own elasticity -3, cross +0.5, best replies in turn: the joint markup is 2.5/1.5, that of rivals 3/2.
 
     With a cross elasticity of 1 the joint optimum at equal prices, 2, would be a saddle: one item is better
     priced out of the market.

@@ -1,7 +1,7 @@
 """Zipkin 2008, "Old and new methods for lost-sales inventory systems", Operations Research 56(5).
 
-Lost sales, lead time 4, holding cost 1, lost-sale penalty 4, demand of mean 5, base-stock policies: the average
-cost a period pins the order of events down to the period.
+Lost sales, lead time 4, holding cost 1, lost-sale penalty 4, demand of mean 5, base-stock policies: the
+average cost a period pins the order of events down to the period.
 """
 
 from __future__ import annotations

@@ -19,12 +19,10 @@ from mercato.forecasters.errors import InputError
 HORIZON = 6
 
 
-def play(
-    simulator: Simulator, state: State, order: float = 10.0, price: float = 2.0, periods: int = HORIZON
-) -> Tensor:
-    """Demand (periods, B, S, I) met under a fixed order and price."""
+def play(simulator: Simulator, state: State, order: float = 10.0, price: float = 2.0) -> Tensor:
+    """Demand (horizon, B, S, I) met under a fixed order and price."""
     met = []
-    for _ in range(periods):
+    for _ in range(HORIZON):
         ones = torch.ones_like(state.on_hand)
         state, outcome = simulator.step(state, Decision(price * ones, order * ones))
         met.append(outcome.demand)
