@@ -1,0 +1,54 @@
+"""``mercato decide``: what to charge and order in the coming period."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...forecasters.errors import InputError
+from ..console import stderr
+from ..output import to_json, write_text
+from ..reading import Reading
+from ..report.words import signed
+from ..runtime import open_market
+
+
+def run(
+    market: Path, policy: Path, panel: Path, stock: Path | None, out: Path, json: bool, seed: int
+) -> None:
+    from ...agents.learned import LearnedPolicy
+    from ..decisions import decide
+    from ..stock import read_stock
+
+    console = stderr()
+    who = LearnedPolicy.load(policy)
+    shop = open_market(market)
+    if not (market / "market.json").is_file():
+        raise InputError(f"{market}: expected a market made by `mercato fit`, found a true one")
+    table = Reading.of_market(market).read(panel)
+    at_hand = None if stock is None else read_stock(stock, shop)
+    decisions = decide(shop, who, table, at_hand, seed)
+    write_text(out, decisions.rows.to_csv(index=False))
+    rows = decisions.rows
+    changed = int(((rows["price"] - rows["current_price"]).abs() > 0.005).sum())
+    if json:
+        print(
+            to_json(
+                {
+                    "date": rows["date"].iloc[0],
+                    "series": len(rows),
+                    "prices_changed": changed,
+                    "outside_support": int(rows["outside_support"].sum()),
+                    "gain": {"mean": decisions.gain, "lo": decisions.gain_lo, "hi": decisions.gain_hi},
+                    "out": str(out),
+                }
+            )
+        )
+    console.print(
+        f"{rows['date'].iloc[0]}: {changed} of {len(rows)} prices change, {int(rows['order'].sum())} units"
+        f" ordered; expected gain against keeping all prices {signed(decisions.gain)}"
+        f" [{signed(decisions.gain_lo)}, {signed(decisions.gain_hi)}] over the elasticity's 90% interval",
+        markup=False,
+    )
+    if stock is None:
+        console.print("stock is assumed: give --stock for orders that fit what is there", markup=False)
+    console.print(f"wrote {out}", markup=False)

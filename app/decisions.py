@@ -1,0 +1,189 @@
+"""What to charge and order in the coming period, and what that is expected to gain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ..agents.policy import Policy
+from ..envs.engine.rules import enforce
+from ..envs.engine.types import Decision, State
+from ..envs.market import Market
+from ..envs.simulator import Simulator
+from ..forecasters.learned import LearnedDemand
+from ..forecasters.noise import NoiseKey
+from ..forecasters.panel.sales_panel import SalesPanel
+
+_SAME = 1e-4  # prices closer than this share of each other are the same
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """One row a series, and the whole market's expected gain."""
+
+    rows: pd.DataFrame
+    gain: float  # money in the coming period, all prices changed against all kept
+    gain_lo: float
+    gain_hi: float
+
+
+def decide(
+    market: Market,
+    policy: Policy,
+    panel: SalesPanel,
+    stock: tuple[np.ndarray, np.ndarray] | None,
+    seed: int,
+) -> Decisions:
+    """Price and order of every series for the period right after ``panel``.
+
+    The expected gain of a series is what its new price adds to the expected margin of its location in that
+    one period, the other items at their new prices, against keeping its current price: its own margin and
+    what it takes from or gives to the others. Expected sales are capped by the stock at hand. The interval is
+    over the own elasticity's 90% interval.
+
+    Args:
+        market: a fitted market.
+        policy: who decides.
+        panel: the latest sales table of the same locations and items.
+        stock: on hand and on order (S, I), NaN where unknown; the economics' initial cover where None.
+        seed: for policies that draw.
+    """
+    market = after(market, panel)
+    state = state_after(market, panel, stock, seed)
+    simulator = Simulator(market, 1, 1, seed, evaluation=True)
+    with torch.no_grad():
+        decision = enforce(policy.decide(simulator.view(state)), state, market)
+        gains, totals, units = _gains(market, state, decision)
+    known = np.zeros(market.shape, bool) if stock is None else np.isfinite(stock[0])
+    rows = _rows(market, panel, state, decision, gains, units, known)
+    return Decisions(rows, *totals)
+
+
+def after(market: Market, panel: SalesPanel) -> Market:
+    """The fitted market right after a later history."""
+    if not isinstance(market.demand, LearnedDemand):
+        raise TypeError(f"expected a fitted market, found one of {type(market.demand).__name__}")
+    demand = market.demand.condition(panel)
+    return replace(market, dates=panel.dates, demand=demand, logged_price=demand.history.log_price.exp())
+
+
+def state_after(
+    market: Market, panel: SalesPanel, stock: tuple[np.ndarray, np.ndarray] | None, seed: int
+) -> State:
+    """The one market's state at the start of the coming period; what is on order is due in the next one."""
+    simulator = Simulator(market, 1, 1, seed, evaluation=True)
+    start = torch.full((1,), panel.periods, dtype=torch.int64, device=market.device)
+    state = simulator.initial_state(start, last_price=current_price(market, panel))
+    since = torch.from_numpy(_since_change(panel, market)).to(market.device)
+    state = replace(state, since_change=since.expand_as(state.since_change).clone())
+    if stock is None:
+        return state
+    on_hand, on_order = (torch.from_numpy(part).to(market.device).unsqueeze(0) for part in stock)
+    on_hand = torch.where(on_hand.isnan(), state.on_hand, on_hand)
+    if market.economics.lead_time == 0:
+        return replace(state, on_hand=on_hand + on_order)
+    pipeline = state.pipeline.clone()
+    pipeline[:, 0] = on_order
+    return replace(state, on_hand=on_hand, pipeline=pipeline)
+
+
+def current_price(market: Market, panel: SalesPanel) -> Tensor:
+    """(S, I) last known price of each series; the reference price where there is none."""
+    last = pd.DataFrame(panel.select(market.locations, market.items).price).ffill().to_numpy()[-1]
+    price = torch.from_numpy(panel.dense(last.astype(np.float32))).to(market.device)
+    return torch.where(price.isnan(), market.terms.reference_price, price)
+
+
+def _since_change(panel: SalesPanel, market: Market) -> np.ndarray:
+    """(S, I) int64 periods since each price last changed."""
+    price = pd.DataFrame(panel.price).ffill().bfill().to_numpy()
+    same = np.abs(price - price[-1]) <= _SAME * price[-1]
+    run = np.where(same.all(axis=0), len(price), np.argmin(same[::-1], axis=0))
+    out = np.full(market.shape, panel.periods, dtype=np.int64)
+    out[panel.series[:, 0], panel.series[:, 1]] = np.maximum(run, 1)
+    return out
+
+
+def _gains(
+    market: Market, state: State, decision: Decision
+) -> tuple[dict[str, Tensor], tuple[float, float, float], Tensor]:
+    """Expected gain of each series (S, I) by end of the interval, the whole market's, and expected units."""
+    new, old = decision.price[0], state.last_price[0]
+    kept = new.repeat(len(market.items), 1, 1)  # (I, S, I): one item at a time keeps its price
+    each = torch.arange(len(market.items), device=new.device)
+    kept[each, :, each] = old.T
+    prices = torch.cat([new[None], old[None], kept])
+    at_hand = state.on_hand[0] + (decision.order[0] if market.economics.lead_time == 0 else 0.0)
+    gains, totals, units = [], [], []
+    for end in ("mean", "lo", "hi"):
+        sold = torch.minimum(_expected(market, state, prices, end), at_hand)
+        margin = (prices - market.terms.unit_cost) * sold
+        gains.append(margin[0].sum(-1, keepdim=True) - margin[2:].sum(-1).T)
+        totals.append(float((margin[0] - margin[1]).sum()))
+        units.append(sold[0])
+    span = torch.stack(gains)
+    interval = {"mean": gains[0], "lo": span.min(0).values, "hi": span.max(0).values}
+    return interval, (totals[0], min(totals), max(totals)), units[0]
+
+
+def _expected(market: Market, state: State, prices: Tensor, end: Literal["mean", "lo", "hi"]) -> Tensor:
+    """Expected demand (V, S, I) of the one market at each of ``prices`` (V, S, I)."""
+    demand: LearnedDemand = market.demand  # type: ignore[assignment]  # ``after`` has made sure
+    demand = demand.with_elasticity(end)
+    key = NoiseKey(0, state.slot, state.episode, state.age)
+    return demand.expected(demand.reset(state.start, key), prices)
+
+
+def _rows(
+    market: Market,
+    panel: SalesPanel,
+    state: State,
+    decision: Decision,
+    gains: dict[str, Tensor],
+    units: Tensor,
+    known: np.ndarray,
+) -> pd.DataFrame:
+    place, item = panel.select(market.locations, market.items).series.T
+
+    def listed(values: Tensor) -> np.ndarray:
+        return values.cpu().numpy()[place, item]
+
+    terms, price, current = market.terms, listed(decision.price[0]), listed(state.last_price[0])
+    low, high = listed(terms.price_low) * (1 - _SAME), listed(terms.price_high) * (1 + _SAME)
+    new_outside, old_outside = ((p < low) | (p > high) for p in (price, current))
+    notes = [
+        "; ".join(text for text, holds in zip(_NOTES, row, strict=True) if holds)
+        for row in zip(new_outside, old_outside, ~known[place, item], strict=True)
+    ]
+    columns: dict[str, Any] = {
+        "date": str(next_date(panel)),
+        "location": np.array(market.locations, dtype=object)[place],
+        "item": np.array(market.items, dtype=object)[item],
+        "current_price": current.round(4),
+        "price": price.round(4),
+        "order": listed(decision.order[0]).astype(np.int64),
+        "on_hand": listed(state.on_hand[0]).round(2),
+        "expected_units": listed(units).round(2),
+        "expected_gain": listed(gains["mean"]).round(2),
+        "gain_lo": listed(gains["lo"]).round(2),
+        "gain_hi": listed(gains["hi"]).round(2),
+        "outside_support": new_outside | old_outside,
+        "note": notes,
+    }
+    return pd.DataFrame(columns)
+
+
+_NOTES = ("price outside what was ever tried", "current price outside what was ever tried", "stock assumed")
+
+
+def next_date(panel: SalesPanel) -> np.datetime64:
+    """First day of the period after the panel's last one."""
+    if panel.frequency.endswith("MS"):
+        months = int(panel.frequency[:-2] or 1)
+        return (panel.dates[-1].astype("datetime64[M]") + months).astype("datetime64[D]")
+    return panel.dates[-1] + (panel.dates[-1] - panel.dates[-2])

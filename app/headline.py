@@ -1,0 +1,170 @@
+"""The one line that matters, why it may not hold, and how it moves with what is assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from ..agents.evaluation import Evaluation, bootstrap, evaluate
+from ..envs.economics import Economics
+from ..envs.market import Market
+from ..envs.processes import ObservedDemand
+from ..forecasters.learned import LearnedDemand
+from ..forecasters.progress import SILENT, Progress
+from .benchmarking import Benchmark
+from .report.contents import Assumption, Headline, Interval, Shift
+
+LOGGED = "logged price, base-stock"
+
+
+def difference(evaluation: Evaluation, a: str, b: str) -> Interval:
+    """Profit of a less profit of b, paired, with its 95% interval."""
+    profit = evaluation.values["profit"]
+    paired = profit[evaluation.names.index(a)] - profit[evaluation.names.index(b)]
+    mean, lo, hi = bootstrap(paired, evaluation.seed)
+    return Interval(mean=mean, lo=lo, hi=hi)
+
+
+def headline(benchmark: Benchmark) -> Headline:
+    """The best learned policy against the best baseline and against the logged prices."""
+    evaluation = benchmark.evaluation
+    rules = [policy.name for policy in benchmark.baselines]
+    learned = evaluation.best([policy.name for policy in benchmark.learned])
+    baseline, logged = evaluation.best(rules), LOGGED if LOGGED in rules else "last price, base-stock"
+    profit = dict(zip(evaluation.names, evaluation.values["profit"].mean(axis=1), strict=True))
+    beaten = {rule: difference(evaluation, learned, rule).lo > 0 for rule in rules}
+    not_beaten = [rule for rule, won in beaten.items() if not won]
+    return Headline(
+        learned=learned,
+        baseline=baseline,
+        logged=logged,
+        versus_baseline=difference(evaluation, learned, baseline),
+        versus_logged=difference(evaluation, learned, logged),
+        baseline_profit=float(profit[baseline]),
+        logged_profit=float(profit[logged]),
+        not_beaten=not_beaten,
+        reasons=_reasons(evaluation, learned, not_beaten),
+    )
+
+
+def elasticity_shifts(
+    benchmark: Benchmark, line: Headline, episodes: int, progress: Progress = SILENT
+) -> list[Shift]:
+    """The headline before customers whose own elasticities lie at the ends of their 90% intervals.
+
+    Only nature changes: the shop goes on forecasting with the model that it fitted, as it would.
+    """
+    market = benchmark.market
+    demand = market.demand
+    if not isinstance(demand, LearnedDemand):
+        return []
+
+    def at(end: Literal["lo", "hi"]) -> Market:
+        return market.with_demand(ObservedDemand(demand.with_elasticity(end), demand))
+
+    middle = Shift(change="middle", versus_baseline=line.versus_baseline, versus_logged=line.versus_logged)
+    weak = shift(benchmark, line, "weak end", at("hi"), episodes, progress)
+    return [weak, middle, shift(benchmark, line, "strong end", at("lo"), episodes, progress)]
+
+
+def assumptions(
+    benchmark: Benchmark, line: Headline, costs_known: bool, episodes: int, progress: Progress = SILENT
+) -> list[Assumption]:
+    """Every line of the economics, and the headline with each assumed one changed."""
+    market = benchmark.market
+    given, out = market.economics.given(), []
+    for name, meaning, value in _lines(market.economics, costs_known):
+        shifts = []
+        if not given[name] and not (name == "unit_cost_share" and costs_known):
+            for change, other in _otherwise(market, name):
+                shifts.append(shift(benchmark, line, change, other, episodes, progress))
+        out.append(Assumption(name=name, meaning=meaning, value=value, given=given[name], shifts=shifts))
+    return out
+
+
+def shift(
+    benchmark: Benchmark,
+    line: Headline,
+    change: str,
+    market: Market,
+    episodes: int,
+    progress: Progress = SILENT,
+) -> Shift:
+    """The headline's policies, as they are, in another market."""
+    names = dict.fromkeys((line.learned, line.baseline, line.logged))
+    policies = [benchmark.policy(name) for name in names]
+    settings = benchmark.evaluation
+    other = evaluate(market, policies, episodes, settings.horizon, settings.seed, progress)
+    return Shift(
+        change=change,
+        versus_baseline=difference(other, line.learned, line.baseline),
+        versus_logged=difference(other, line.learned, line.logged),
+    )
+
+
+def _lines(economics: Economics, costs_known: bool) -> Iterator[tuple[str, str, str]]:
+    """Name, meaning and value of every field that says something here."""
+    for name, field in type(economics).model_fields.items():
+        value: Any = getattr(economics, name)
+        if name == "price_rules":
+            rules = value.model_dump(exclude_defaults=True)
+            text = ", ".join(f"{rule.replace('_', ' ')} {limit}" for rule, limit in rules.items())
+            yield name, "rules that every policy's price obeys", text or "none"
+        elif name == "unit_cost_share" and costs_known:
+            yield name, "not used: the sales table has costs", "–"
+        else:
+            yield name, field.description or "", "none" if value is None else f"{value}"
+
+
+def _otherwise(market: Market, name: str) -> Iterator[tuple[str, Market]]:
+    """The shop with another value of one assumption, in words and as a market."""
+    now = market.economics
+    takings = float((market.terms.reference_price * market.terms.typical_demand).median())
+    values: dict[str, tuple[Any, ...]] = {
+        "lead_time": (now.lead_time + 1,),
+        "unmet": ("backorder" if now.unmet == "lost" else "lost",),
+        "holding_rate": (4 * now.holding_rate,),
+        "shortage_rate": (0.0, 3 * now.shortage_rate),
+        "fixed_order_cost": (round(0.02 * takings, 2),),
+        "price_change_cost": (round(0.02 * takings, 2),),
+        "unit_cost_share": (
+            round(now.unit_cost_share * 0.9, 3),
+            round(min(now.unit_cost_share * 1.1, 0.95), 3),
+        ),
+        "initial_cover": (now.initial_cover / 2,),
+        "capacity": (float(now.lead_time + 2),),
+        "waste_rate": (0.05,),
+    }
+    for value in values.get(name, ()):
+        economics = now.model_copy(update={name: value})
+        terms = market.terms
+        if name == "unit_cost_share":
+            terms = replace(terms, unit_cost=terms.unit_cost * value / now.unit_cost_share)
+        yield f"{value}", replace(market, economics=economics, terms=terms)
+
+
+_TRAITS = (
+    ("price_mean", "price, multiple of reference", ".3f"),
+    ("fill_rate", "demand met", ".1%"),
+    ("ending_stock", "periods of stock at the end", ".2f"),
+)
+
+
+def _reasons(evaluation: Evaluation, learned: str, not_beaten: Sequence[str]) -> list[str]:
+    """What tells the learned policy from the rules it does not beat."""
+    said = []
+    for rule in not_beaten:
+        gap = difference(evaluation, learned, rule)
+        kind = "earns less" if gap.hi < 0 else "cannot be told apart"
+        parts = [
+            f"{words} {_mean(evaluation, learned, metric):{form}} against"
+            f" {_mean(evaluation, rule, metric):{form}}"
+            for metric, words, form in _TRAITS
+        ]
+        said.append(f"Against {rule} it {kind} on {evaluation.episodes} episodes ({'; '.join(parts)}).")
+    return said
+
+
+def _mean(evaluation: Evaluation, name: str, metric: str) -> float:
+    return float(evaluation.values[metric][evaluation.names.index(name)].mean())

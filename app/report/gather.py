@@ -1,0 +1,273 @@
+"""From a benchmarked market to the report's contents: what to show, and the numbers behind the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...agents.evaluation import Evaluation, trajectory
+from ...envs.market import Market
+from ...forecasters.demand import Period
+from ...forecasters.learned import LearnedDemand
+from ...forecasters.noise import NoiseKey
+from ...forecasters.panel.sales_panel import SalesPanel
+from ...forecasters.progress import SILENT, Progress
+from ..benchmarking import Benchmark
+from ..headline import assumptions, difference, elasticity_shifts, headline
+from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory
+from .words import MINUS, number
+
+_PERIODS = {"D": "day", "W": "week", "MS": "month"}
+_PATHS = 64  # sampled futures behind a forecast's band
+_SHOWN = 60  # periods of history in a forecast's picture
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a report is about."""
+
+    title: str
+    subtitle: str
+    acknowledgement: str
+    currency: str
+    panel: SalesPanel
+    benchmark: Benchmark
+    shift_episodes: int  # episodes for each changed assumption
+    seed: int
+
+
+def gather(run: Run, progress: Progress = SILENT) -> Contents:
+    """Everything that the page says."""
+    benchmark, market = run.benchmark, run.benchmark.market
+    demand = market.demand
+    if not isinstance(demand, LearnedDemand):
+        raise TypeError(f"expected a fitted market, found one of {type(demand).__name__}")
+    line, evaluation = headline(benchmark), benchmark.evaluation
+    shown = _typical_series(market)
+    with torch.no_grad():
+        forecasts = _forecasts(demand, run.panel, shown, run.seed, progress)
+        responses = _responses(demand, market, _items_at(market, shown[0][0]))
+    return Contents(
+        title=run.title,
+        subtitle=run.subtitle,
+        acknowledgement=run.acknowledgement,
+        currency=run.currency,
+        period=period_name(market.frequency),
+        horizon=evaluation.horizon,
+        episodes=evaluation.episodes,
+        seed=evaluation.seed,
+        facts=_facts(run.panel, demand),
+        headline=line,
+        assumptions=assumptions(benchmark, line, run.panel.cost is not None, run.shift_episodes, progress),
+        elasticity_shifts=elasticity_shifts(benchmark, line, evaluation.episodes, progress),
+        policies=_rows(evaluation, benchmark, line),
+        true_market=[] if benchmark.truth is None else _rows(benchmark.truth, benchmark, line),
+        forecasts=forecasts,
+        responses=responses,
+        trajectory=_trajectory(benchmark, line, shown[0]),
+        limits=_limits(run.panel, market),
+    )
+
+
+def period_name(frequency: str) -> str:
+    """What people call a period of a pandas offset."""
+    return _PERIODS.get(frequency, "period")
+
+
+def _rows(evaluation: Evaluation, benchmark: Benchmark, line: Headline) -> list[PolicyRow]:
+    learned = {policy.name for policy in benchmark.learned}
+    rows = []
+    for row in evaluation.policies():
+        values: dict[str, Any] = {key: value for key, value in row.items() if key in PolicyRow.model_fields}
+        name = str(row["policy"])
+        rows.append(
+            PolicyRow(
+                **values,
+                learned=name in learned,
+                profit=Interval(
+                    mean=float(row["profit_mean"]), lo=float(row["profit_lo"]), hi=float(row["profit_hi"])
+                ),
+                versus_baseline=None
+                if name == line.baseline
+                else difference(evaluation, name, line.baseline),
+            )
+        )
+    return rows
+
+
+def _facts(panel: SalesPanel, demand: LearnedDemand) -> list[tuple[str, str]]:
+    own = demand.elasticities.own.flatten().cpu()
+    low, middle, high = (f"{float(own.quantile(q)):.2f}".replace("-", MINUS) for q in (0.1, 0.5, 0.9))
+    weights = sum(parameter.numel() for parameter in demand.model.network.parameters())
+    rows = int(np.isfinite(panel.units).sum())
+    facts = [
+        (
+            "history",
+            f"{panel.dates[0]} to {panel.dates[-1]}, {number(rows, 9)} rows, {len(panel.series)} series",
+        ),
+        (
+            "demand model",
+            f"spatiotemporal Transformer, {number(weights, 9)} weights; loss"
+            f" {demand.model.validation_loss:.3f} a row on the held-out last periods",
+        ),
+        ("own elasticity", f"{middle} in the middle, {low} to {high} over the middle 80% of series"),
+    ]
+    notes = [("cleaning", note) for note in panel.report.notes[:4]]
+    return facts + notes
+
+
+def _typical_series(market: Market) -> list[tuple[int, int]]:
+    """Three series to show, (location, item): of largest takings, of middling ones, of small ones."""
+    takings = (market.terms.reference_price * market.terms.typical_demand).flatten().cpu()
+    order = takings.argsort(descending=True)
+    picks = dict.fromkeys(int(order[int(share * (len(order) - 1))]) for share in (0.0, 0.5, 0.9))
+    return [divmod(pick, len(market.items)) for pick in picks]
+
+
+def _items_at(market: Market, place: int) -> list[tuple[int, int]]:
+    """Up to four items of largest takings at a location."""
+    takings = (market.terms.reference_price * market.terms.typical_demand)[place]
+    return [(place, int(item)) for item in takings.argsort(descending=True)[:4]]
+
+
+def _name(market_or_demand: Market | LearnedDemand, place: int, item: int) -> str:
+    return f"{market_or_demand.items[item]}, location {market_or_demand.locations[place]}"
+
+
+def _forecasts(
+    demand: LearnedDemand,
+    panel: SalesPanel,
+    shown: Sequence[tuple[int, int]],
+    seed: int,
+    progress: Progress,
+) -> list[Forecast]:
+    """The last periods, on which the trunk was not trained, from what precedes them, at their own prices."""
+    held = min(demand.model.settings.validation, panel.periods // 5)
+    begin = panel.periods - held
+    paths = _paths(demand, begin, held, shown, seed, progress)
+    bands = np.quantile(paths, [0.1, 0.5, 0.9], axis=0)  # (3, held, series)
+    first = max(0, panel.periods - _SHOWN)
+    units = panel.dense(panel.units)
+    out = []
+    for n, (place, item) in enumerate(shown):
+        before: Numbers = [None] * (begin - first)
+        lo, median, hi = ([*before, *band[:, n].tolist()] for band in bands)
+        out.append(
+            Forecast(
+                title=_name(demand, place, item),
+                dates=[str(date) for date in panel.dates[first:]],
+                units=[None if np.isnan(value) else float(value) for value in units[first:, place, item]],
+                lo=lo,
+                median=median,
+                hi=hi,
+            )
+        )
+    return out
+
+
+def _paths(
+    demand: LearnedDemand,
+    begin: int,
+    held: int,
+    shown: Sequence[tuple[int, int]],
+    seed: int,
+    progress: Progress,
+) -> np.ndarray:
+    """Sampled demand (paths, held, series) at the prices and promotions of the history."""
+    history, device = demand.history, demand.history.units.device
+    places, items = ([*index] for index in zip(*shown, strict=True))
+    batch = max(1, min(_PATHS, 16_384 // history.units[0].numel()))
+    out: list[Tensor] = []
+    with progress.stage("forecast the last periods", total=held * -(-_PATHS // batch)) as stage:
+        for first in range(0, _PATHS, batch):
+            episode = torch.arange(first, min(first + batch, _PATHS), device=device)
+            start = torch.full_like(episode, begin)
+            key = NoiseKey(seed, torch.zeros_like(episode), episode, torch.zeros_like(episode))
+            state, path = demand.reset(start, key), []
+            for t in range(held):
+                key = NoiseKey(seed, torch.zeros_like(episode), episode, torch.full_like(episode, t))
+                price = history.log_price[begin + t].exp().expand(len(episode), -1, -1)
+                promo = history.promo[begin + t].expand(len(episode), -1, -1, -1)
+                units = demand.sample(state, price, key, promo)
+                state = demand.advance(state, Period(price, units, units), key, promo)
+                path.append(units[:, places, items])
+                stage.advance()
+            out.append(torch.stack(path, dim=1))
+    return torch.cat(out).cpu().numpy()
+
+
+def _responses(demand: LearnedDemand, market: Market, shown: Sequence[tuple[int, int]]) -> list[Response]:
+    """Expected units of the period after the history over each series' own price, the others at reference."""
+    zero = torch.zeros(1, dtype=torch.int64, device=market.device)
+    state = demand.reset(zero + demand.periods, NoiseKey(0, zero, zero, zero))
+    terms, out = market.terms, []
+    for place, item in shown:
+        low, high = float(terms.price_low[place, item]), float(terms.price_high[place, item])
+        grid = torch.linspace(0.85 * low, 1.15 * high, 61, device=market.device)
+        prices = terms.reference_price.repeat(len(grid), 1, 1)
+        prices[:, place, item] = grid
+        middle = demand.expected(state, prices)[:, place, item]
+        usual = demand.response.effect(prices.log())[:, place, item]
+        ends = {}
+        for end in ("lo", "hi"):
+            response = demand.model.response.at(end)
+            ends[end] = middle * (response.effect(prices.log())[:, place, item] - usual).exp()
+        seen = demand.history.log_price[:, place, item][demand.history.known[:, place, item]].exp()
+        span = torch.stack([*ends.values()])
+        out.append(
+            Response(
+                title=_name(market, place, item),
+                price=grid.tolist(),
+                units=middle.tolist(),
+                lo=span.min(0).values.tolist(),
+                hi=span.max(0).values.tolist(),
+                support=(low, high),
+                reference=float(terms.reference_price[place, item]),
+                observed=seen[-200:].tolist(),
+            )
+        )
+    return out
+
+
+def _trajectory(benchmark: Benchmark, line: Headline, shown: tuple[int, int]) -> Trajectory:
+    market, settings = benchmark.market, benchmark.evaluation
+    location, item = market.locations[shown[0]], market.items[shown[1]]
+    learned, baseline = (
+        trajectory(market, benchmark.policy(name), location, item, settings.horizon, settings.seed)
+        for name in (line.learned, line.baseline)
+    )
+    return Trajectory(
+        title=_name(market, *shown),
+        price=learned.price.tolist(),
+        baseline_price=baseline.price.tolist(),
+        on_hand=learned.on_hand.tolist(),
+        demand=learned.demand.tolist(),
+        sales=learned.sales.tolist(),
+    )
+
+
+def _limits(panel: SalesPanel, market: Market) -> list[str]:
+    """What a reader should know before acting on the page."""
+    limits = [
+        "Profits are earned in a learned market: they are promises of the model, not of the real one. A trial"
+        " in some shops is the next step, not a roll-out.",
+        "The price response is estimated from the prices that were charged. A reason for both high prices and"
+        " high demand that no column shows would bias it; a cost shifter in the table guards against that.",
+        "No policy charges prices outside the supported range: what customers would do there is unknown.",
+        "Competitors' reactions, shelf space and customers who stock up are not modelled.",
+    ]
+    if not (panel.censored > 0).any():
+        limits.append(
+            "The table has no record of stock-outs: what customers wanted beyond the stock is not in it, and"
+            " demand is taken to be what was sold."
+        )
+    if panel.cost is None:
+        limits.append("The table has no unit costs: they are an assumed share of the reference price.")
+    if not market.economics.model_fields_set:
+        limits.append("All of the shop's economics are assumed: give your own before you read the profits.")
+    return limits

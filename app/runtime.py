@@ -1,0 +1,27 @@
+"""Where the numbers are crunched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..envs.market import Market
+
+
+def device() -> str:
+    """The GPU where there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def open_market(path: Path) -> Market:
+    """A market from its folder, on the device that plays it.
+
+    Raises:
+        InputError: the folder holds no market.
+    """
+    from ..envs.store import load_market
+
+    return load_market(path).to(device())

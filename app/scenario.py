@@ -1,0 +1,121 @@
+"""A what-if question as a YAML file: changes of demand, cost and price, by item, location and window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from torch import Tensor
+
+from ..envs.market import Market
+from ..envs.processes.scaled import ScaledDemand
+from ..forecasters.errors import InputError
+
+
+class Change(BaseModel):
+    """Multipliers of demand, unit cost and price for some items at some locations during a window."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    demand: float = Field(1.0, gt=0, le=100, description="multiple of what customers want")
+    cost: float = Field(1.0, gt=0, le=100, description="multiple of the unit cost")
+    price: float = Field(1.0, gt=0, le=100, description="multiple of the price that the policy sets")
+    items: list[str] | None = Field(None, description="names of items; all where left out")
+    locations: list[str] | None = Field(None, description="names of locations; all where left out")
+    window: tuple[int, int] | None = Field(
+        None, description="first and last period of the episode, counted from 1; all of it where left out"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Change:
+        if self.demand == self.cost == self.price == 1.0:
+            raise ValueError("expected a multiple of demand, cost or price other than 1, found none")
+        if self.window and not 1 <= self.window[0] <= self.window[1]:
+            raise ValueError(
+                f"window: expected [first, last] with 1 <= first <= last, found {list(self.window)}"
+            )
+        return self
+
+
+class Scenario(BaseModel):
+    """Changes that hold together, and how long and how often to play them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field("scenario", description="what to call it")
+    horizon: int = Field(26, ge=1, le=1000, description="periods of an episode")
+    episodes: int = Field(
+        64, ge=2, le=10_000, description="episodes, each played with and without the changes"
+    )
+    changes: list[Change] = Field(min_length=1, description="those that overlap multiply")
+
+
+def read_scenario(path: Path) -> Scenario:
+    """The scenario in a YAML file.
+
+    Raises:
+        InputError: the file is absent, not YAML, or a field is unknown or out of range.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"scenario {path}: cannot be read ({error.strerror})") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise InputError(f"scenario {path}: not valid YAML ({str(error).splitlines()[0]})") from None
+    if not isinstance(data, dict):
+        raise InputError(f"scenario {path}: expected a mapping with changes, found {type(data).__name__}")
+    try:
+        return Scenario(**data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            f"scenario {path}: {where}: {first['msg']}; a scenario has {', '.join(Scenario.model_fields)},"
+            f" a change has {', '.join(Change.model_fields)}"
+        ) from None
+
+
+def multiples(scenario: Scenario, market: Market, field: str) -> Tensor:
+    """Multiples (H, S, I) of one field over the periods of an episode.
+
+    Raises:
+        InputError: a change names an item or a location that the market lacks, or a window past the horizon.
+    """
+    out = torch.ones(scenario.horizon, *market.shape)
+    for change in scenario.changes:
+        places = _positions("location", change.locations, market.locations)
+        goods = _positions("item", change.items, market.items)
+        first, last = change.window or (1, scenario.horizon)
+        if last > scenario.horizon:
+            raise InputError(
+                f"scenario: expected a window within the horizon {scenario.horizon}, found {first} to {last}"
+            )
+        out[first - 1 : last, places.unsqueeze(1), goods] *= getattr(change, field)
+    return out.to(market.device)
+
+
+def periods(scenario: Scenario, market: Market) -> list[Market]:
+    """The market as it is in each period of an episode (H)."""
+    demand, cost = multiples(scenario, market, "demand"), multiples(scenario, market, "cost")
+    return [
+        replace(
+            market,
+            demand=ScaledDemand(market.demand, demand[t]),
+            terms=replace(market.terms, unit_cost=market.terms.unit_cost * cost[t]),
+        )
+        for t in range(scenario.horizon)
+    ]
+
+
+def _positions(what: str, names: Sequence[str] | None, known: Sequence[str]) -> Tensor:
+    if names is None:
+        return torch.arange(len(known))
+    for name in names:
+        if name not in known:
+            some = ", ".join(known[:5]) + (" …" if len(known) > 5 else "")
+            raise InputError(f"scenario: expected {what}s of the market ({some}), found {name!r}")
+    return torch.tensor([known.index(name) for name in names])

@@ -1,0 +1,114 @@
+"""Play episodes with and without a scenario, before the same customers, and say what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..agents.baselines.orders import BaseStock
+from ..agents.baselines.prices import LastPrice, LoggedPrice
+from ..agents.evaluation import bootstrap
+from ..agents.policy import Pair, Policy
+from ..envs.engine.types import Decision
+from ..envs.engine.view import View
+from ..envs.market import Market
+from ..envs.simulator import Simulator
+from ..forecasters.progress import SILENT, Progress
+from .scenario import Scenario, multiples, periods
+
+METRICS = ("profit", "revenue", "units", "demand", "unmet", "ordered")
+_SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
+
+
+def answer(
+    market: Market, scenario: Scenario, policy: Policy, seed: int, progress: Progress = SILENT
+) -> dict[str, Any]:
+    """Totals an episode with and without the scenario, and paired differences with 95% intervals."""
+    still = [market] * scenario.horizon
+    plain = torch.ones(scenario.horizon, *market.shape, device=market.device)
+    batch = max(1, _SERIES_AT_ONCE // (market.shape[0] * market.shape[1]))
+    batches = torch.arange(scenario.episodes, device=market.device).split(batch)
+    with progress.stage("play with and without the scenario", total=2 * len(batches)) as stage:
+        totals = []
+        for markets, prices in (
+            (still, plain),
+            (periods(scenario, market), multiples(scenario, market, "price")),
+        ):
+            played = []
+            for episodes in batches:
+                played.append(_play(markets, prices, policy, episodes, seed))
+                stage.advance()
+            totals.append(torch.cat(played, dim=1).double().cpu())  # (metric, episode, item)
+    without, changed = totals
+    return {
+        "scenario": scenario.name,
+        "policy": policy.name,
+        "episodes": scenario.episodes,
+        "horizon": scenario.horizon,
+        "seed": seed,
+        "without": _means(without),
+        "with": _means(changed),
+        "differences": [
+            {"metric": name, **_difference(changed[m].sum(1) - without[m].sum(1), seed)}
+            for m, name in enumerate(METRICS)
+        ],
+        "items": [
+            {"item": item, "metric": "profit", **_difference(changed[0, :, i] - without[0, :, i], seed)}
+            for i, item in enumerate(market.items)
+        ],
+    }
+
+
+def usual_policy(market: Market) -> Policy:
+    """What the shop does today, as far as the history says: its logged prices, else its last ones."""
+    if market.logged_price is None:
+        return Pair("last price, base-stock", LastPrice(), BaseStock())
+    return Pair("logged price, base-stock", LoggedPrice(), BaseStock())
+
+
+@dataclass(frozen=True)
+class Repriced:
+    """A policy whose prices are multiplied; its order-up-to levels follow what is expected at them."""
+
+    policy: Policy
+    multiple: Tensor  # (S, I)
+
+    @property
+    def name(self) -> str:
+        return self.policy.name
+
+    def decide(self, view: View) -> Decision:
+        decision = self.policy.decide(view)
+        price, position = decision.price * self.multiple, view.position()
+        change = view.expected(price) / view.expected(decision.price).clamp(min=1e-9)
+        order = ((position + decision.order) * change - position).clamp(min=0.0)
+        return Decision(price=price, order=torch.where(decision.order > 0, order, 0.0))
+
+
+@torch.no_grad()
+def _play(markets: Sequence[Market], prices: Tensor, policy: Policy, episodes: Tensor, seed: int) -> Tensor:
+    """Totals of each metric by episode and item, (metric, B, I); period t is played in ``markets[t]``."""
+    simulators = [Simulator(market, len(episodes), len(markets), seed, evaluation=True) for market in markets]
+    state = simulators[0].reset(episodes)
+    total = torch.zeros(len(METRICS), len(episodes), len(markets[0].items), device=episodes.device)
+    for simulator, multiple in zip(simulators, prices, strict=True):
+        decision = Repriced(policy, multiple).decide(simulator.view(state))
+        state, outcome = simulator.step(state, decision)
+        unmet = outcome.lost + outcome.backordered
+        units = outcome.sales + outcome.backordered
+        parts = (outcome.profit, outcome.revenue, units, outcome.demand, unmet, outcome.ordered)
+        total += torch.stack([part.sum(1) for part in parts])
+    return total
+
+
+def _means(totals: Tensor) -> dict[str, float]:
+    return {name: float(totals[m].sum(1).mean()) for m, name in enumerate(METRICS)}
+
+
+def _difference(values: Tensor, seed: int) -> dict[str, float]:
+    mean, lo, hi = bootstrap(values.numpy(), seed)
+    return {"diff_mean": mean, "diff_lo": lo, "diff_hi": hi}

@@ -1,0 +1,50 @@
+"""Customers who come in other numbers than the process they are made of: what a scenario changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...forecasters.demand import DemandProcess, Outlook, Period
+from ...forecasters.noise import NoiseKey, series_ids
+
+ROUNDING_STREAM = 10
+
+
+class ScaledDemand:
+    """``process`` with every demand multiplied by ``scale`` (S, I) > 0, states shared with ``process``.
+
+    The expected demand is exactly the multiple; sampled demand is the multiple of the process' own count,
+    rounded up or down by a uniform of its own, so that it keeps its mean, stays monotone for fixed noise, and
+    a scale of one changes nothing. The process remembers its own customers, not the multiple: a scenario does
+    not feed on itself, and since states are shared the scale may differ from period to period.
+    """
+
+    def __init__(self, process: DemandProcess, scale: Tensor) -> None:
+        self.process, self.scale = process, scale
+        self.locations, self.items, self.periods = process.locations, process.items, process.periods
+        self._ids = series_ids(self.locations, self.items).to(scale.device)
+
+    def reset(self, start: Tensor, key: NoiseKey) -> Any:
+        return self.process.reset(start, key)
+
+    def outlook(self, state: Any) -> Outlook:
+        outlook = self.process.outlook(state)
+        return replace(outlook, mean=outlook.mean * self.scale)
+
+    def expected(self, state: Any, price: Tensor) -> Tensor:
+        return self.process.expected(state, price) * self.scale
+
+    def sample(self, state: Any, price: Tensor, key: NoiseKey) -> Tensor:
+        scaled = self.process.sample(state, price, key) * self.scale
+        return torch.floor(scaled + key.uniform(self._ids, ROUNDING_STREAM))
+
+    def advance(self, state: Any, period: Period, key: NoiseKey) -> Any:
+        own = replace(period, demand=period.demand / self.scale, sales=period.sales / self.scale)
+        return self.process.advance(state, own, key)
+
+    def to(self, device: torch.device | str) -> ScaledDemand:
+        return ScaledDemand(self.process.to(device), self.scale.to(device))
