@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import gymnasium
 import numpy as np
@@ -229,5 +230,7 @@ def test_stock_learners_train_on_the_slots(market: Market, learner, settings, ac
     assert env.env_is_wrapped(gymnasium.Wrapper) == [False] * env.num_envs
 
 
-def test_a_market_is_taken_as_it_is(market: Market) -> None:
+def test_a_market_is_taken_as_it_is_and_a_folder_is_opened(market: Market, tmp_path: Path) -> None:
     assert as_market(market) is market
+    with pytest.raises(InputError, match="nowhere"):
+        gymnasium.make(MARKETPLACE, market=str(tmp_path / "nowhere"))
