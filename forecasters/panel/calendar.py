@@ -91,7 +91,7 @@ def check_cover(grid: Grid, days: np.ndarray, declared: bool) -> list[str]:
     """
     seen = np.unique(grid.period_of(days))
     gaps = np.diff(seen)
-    if declared and len(seen) > 2 and (finest := int(np.gcd.reduce(gaps))) > 1:
+    if declared and len(seen) > 3 and (finest := int(np.gcd.reduce(gaps))) > 1:
         raise InputError(
             f"freq: expected periods at least as long as the steps between dates, found {grid.frequency} "
             f"where dates are {finest} such periods apart"

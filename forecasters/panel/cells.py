@@ -120,27 +120,3 @@ def _netted(cells: Cells, rows: Rows, notes: list[str]) -> Cells:
     if (below := units < 0).any():
         notes.append(f"units: {below.sum()} periods of a series with more returns than sales set to 0")
     return replace(cells, values={**cells.values, "units": np.where(below, 0, units)})
-
-
-def without_unpriced(cells: Cells, rows: Rows, notes: list[str]) -> Cells:
-    """Leave out the series that never show a price. Raises InputError where none does."""
-    priced = np.zeros(len(cells.series), dtype=bool)
-    priced[cells.owner[~np.isnan(cells.values["price"])]] = True
-    if not priced.any():
-        raise InputError("price: expected numbers above 0, found no price in any row")
-    if priced.all():
-        return cells
-    place, good = cells.series[np.argmin(priced)]
-    notes.append(
-        f"price: {(~priced).sum()} series without any price left out, first: "
-        f"{rows.locations[place]} {rows.items[good]}"
-    )
-    keep = priced[cells.owner]
-    return replace(
-        cells,
-        series=cells.series[priced],
-        period=cells.period[keep],
-        owner=(np.cumsum(priced) - 1)[cells.owner[keep]],
-        values={name: values[keep] for name, values in cells.values.items()},
-        merged=cells.merged[keep],
-    )

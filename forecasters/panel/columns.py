@@ -260,3 +260,16 @@ def _censored(numbers: dict[str, np.ndarray], rows: Rows, notes: list[str]) -> n
 def _note_unknown(name: str, values: np.ndarray, rows: Rows, notes: list[str], what: str) -> None:
     if (empty := np.isnan(values)).any():
         notes.append(f"{name}: {empty.sum()} rows are empty, {what}, {rows.where(empty)}")
+
+
+def without_unpriced(rows: Rows, notes: list[str]) -> Rows:
+    """Leave out the series that never show a price. Raises InputError where none does."""
+    _, owner = np.unique(rows.location * len(rows.items) + rows.item, return_inverse=True)
+    priced = np.bincount(owner, weights=~np.isnan(rows.numbers["price"])) > 0
+    if not priced.any():
+        raise InputError("price: expected numbers above 0, found no price in any row")
+    if priced.all():
+        return rows
+    keep = priced[owner]
+    notes.append(f"price: {(~priced).sum()} series without any price left out, {rows.where(~keep)}")
+    return rows.take(keep)

@@ -11,8 +11,8 @@ import pandas as pd
 
 from ..errors import InputError
 from .calendar import Grid, check_cover, declared_grid, inferred_grid, partial_edges
-from .cells import Cells, cells_of, without_unpriced
-from .columns import Rows, typed_rows
+from .cells import Cells, cells_of
+from .columns import Rows, typed_rows, without_unpriced
 from .roles import covariates_of
 from .sales_panel import CleaningReport, Role, SalesPanel
 from .tables import load_table
@@ -45,13 +45,13 @@ def read_panel(
         raise InputError(f"absent: expected zero or unknown, found {absent!r}")
     table = load_table(source, map or {})
     notes = [*table.declared.get("notes", ()), *table.notes]
-    rows = typed_rows(table, notes)
+    rows = without_unpriced(typed_rows(table, notes), notes)
     days = np.unique(rows.day)
     grid = _grid(freq, table.declared.get("frequency"), days)
     notes += check_cover(grid, days, declared=freq is not None)
     if freq:
         rows = _whole_periods(rows, grid, days, notes)
-    cells = without_unpriced(cells_of(rows, grid, freq is not None, notes), rows, notes)
+    cells = cells_of(rows, grid, freq is not None, notes)
     _note_single_prices(cells, rows, notes)
     written = {name: role for name, role in table.declared.get("roles", {}).items() if name in cells.values}
     covariates = covariates_of(cells, {**written, **(roles or {})}, notes)

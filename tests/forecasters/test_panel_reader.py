@@ -340,7 +340,7 @@ def test_series_without_any_price_are_left_out_and_noted() -> None:
     frame.loc[(frame["location"] == "b") & (frame["item"] == "y"), "price"] = np.nan
     panel = read_panel(frame)
     assert panel.units.shape == (6, 3)
-    assert "1 series without any price left out, first: b y" in note(panel, "price")
+    assert "1 series without any price left out, first: 2024-01-01 b y;" in note(panel, "price")
     assert panel.report.rows_kept == 18
 
 
