@@ -4,7 +4,7 @@
 period t with lead time L >= 1 arrives at the start of t + L, with L = 0 at once; 3 demand; 4 sales, then lost
 sales or backorders; 5 costs on ending stock, waste, and the arrivals of the next morning, which serve what is
 owed first. The convention is that of Zipkin 2008 ("Old and new methods for lost-sales inventory systems",
-Operations Research 56(5)): ending stock (x - D)+ is held and (D - x)+ is short, x being stock less backorders.
+Operations Research 56(5)): ending stock (x - D)+ is held and (D - x)+ short, x being stock less backorders.
 """
 
 from __future__ import annotations
