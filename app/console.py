@@ -14,13 +14,18 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+_WIDE = 140  # columns of a table in a log or a pipe
+
 
 def stderr() -> Console:
-    return Console(stderr=True, highlight=False)
+    """For everything but results."""
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 def stdout() -> Console:
-    return Console(highlight=False)
+    """For results that people read."""
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=_WIDE)
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class _Bar:
         self.bars.advance(self.task, n)
 
     def note(self, text: str) -> None:
-        self.bars.console.print(f"  {text}", style="dim", markup=False)
+        self.bars.console.print(f"  {text}", style="dim")
 
 
 class Bars:
@@ -63,7 +68,7 @@ class Bars:
         yield _Bar(self._bars, task)
         self._bars.update(task, total=self._bars.tasks[task].completed)  # it may have ended early
         if self._bars.disable:
-            self.console.print(f"{name}: {time.monotonic() - started:.0f} s", markup=False)
+            self.console.print(f"{name}: {time.monotonic() - started:.0f} s")
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:

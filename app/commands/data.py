@@ -13,10 +13,10 @@ def run(name: str, out: Path, seed: int) -> None:
         from ...envs.structural import truth_folder, write_reference
 
         write_reference(out, seed)
-        console.print(f"wrote {out}; its truth lies in {truth_folder(out)}", markup=False)
+        console.print(f"wrote {out}; its truth lies in {truth_folder(out)}")
         return
     from ...forecasters.sources import SOURCES, write_source
 
     write_source(name, out)
-    console.print(SOURCES[name].text, markup=False)
-    console.print(f"wrote {out}; terms and acknowledgement beside it", markup=False)
+    console.print(SOURCES[name].text)
+    console.print(f"wrote {out}; terms and acknowledgement beside it")

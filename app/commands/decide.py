@@ -47,8 +47,7 @@ def run(
         f"{rows['date'].iloc[0]}: {changed} of {len(rows)} prices change, {int(rows['order'].sum())} units"
         f" ordered; expected gain against keeping all prices {signed(decisions.gain)}"
         f" [{signed(decisions.gain_lo)}, {signed(decisions.gain_hi)}] over the elasticity's 90% interval",
-        markup=False,
     )
     if stock is None:
-        console.print("stock is assumed: give --stock for orders that fit what is there", markup=False)
-    console.print(f"wrote {out}", markup=False)
+        console.print("stock is assumed: give --stock for orders that fit what is there")
+    console.print(f"wrote {out}")

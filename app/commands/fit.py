@@ -18,17 +18,16 @@ def run(panel: Path, out: Path, economics: Path | None, reading: Reading, seed: 
     check_replaceable(out)
     table = reading.read(panel)
     for note in table.report.notes:
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {note}")
     places, items = len(table.locations), len(table.items)
     console.print(
         f"{panel}: {places} locations, {items} items, {len(table.series)} series, {table.periods} periods"
         f" ({table.frequency}) from {table.dates[0]} to {table.dates[-1]}",
-        markup=False,
     )
     with Bars(console) as bars:
         fit_market(table, shop, out, seed=seed, progress=bars, device=device())
     reading.save(out)
     assumed = [name.replace("_", " ") for name, given in shop.given().items() if not given]
     if assumed:
-        console.print(f"assumed, since no economics file gives them: {', '.join(assumed)}", markup=False)
-    console.print(f"wrote the market {out}; `mercato card {out}` says how far to trust it", markup=False)
+        console.print(f"assumed, since no economics file gives them: {', '.join(assumed)}")
+    console.print(f"wrote the market {out}; `mercato card {out}` says how far to trust it")

@@ -9,7 +9,7 @@ from ..console import stderr
 
 def run(folder: Path) -> None:
     write_report(folder)
-    stderr().print(f"wrote {folder / 'report.html'}", markup=False)
+    stderr().print(f"wrote {folder / 'report.html'}")
 
 
 def write_report(folder: Path) -> None:

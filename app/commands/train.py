@@ -21,4 +21,4 @@ def run(market: Path, algo: str, out: Path, seed: int) -> None:
     with Bars(console) as bars:
         policy = learners[algo](open_market(market), seed=seed, progress=bars)
     policy.save(out)
-    console.print(f"wrote the policy {out}", markup=False)
+    console.print(f"wrote the policy {out}")

@@ -221,5 +221,29 @@ def trajectory(part: Trajectory, contents: Contents) -> str:
     return _draw(4.0, draw)
 
 
+def elasticities(rows: Sequence[dict[str, Any]]) -> str:
+    """Own elasticities of every series by item, and the median ends of their 90% intervals."""
+    items = list(dict.fromkeys(row["item"] for row in rows))
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for height, item in enumerate(reversed(items)):
+            own = [row for row in rows if row["item"] == item]
+            lo, hi = (float(np.median([row[end] for row in own])) for end in ("lo", "hi"))
+            axes.plot([lo, hi], [height, height], color=MODEL, linewidth=6, alpha=0.3, solid_capstyle="butt")
+            means = [row["mean"] for row in own]
+            axes.plot(means, [height] * len(means), "o", color=MODEL, markersize=3, alpha=0.5)
+        axes.set_yticks(range(len(items)), list(reversed(items)))
+        axes.axvline(-1, color=GREY, linewidth=0.8, linestyle=":")
+        axes.grid(axis="x", color=FAINT, linewidth=0.6)
+        axes.set(axisbelow=True, ylim=(-0.6, len(items) - 0.4))
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        figure.supxlabel("own elasticity; dotted: −1", fontsize=9, color=INK)
+        _short(axes.xaxis)
+
+    return _draw(0.9 + 0.26 * len(items), draw)
+
+
 def _legend(figure: Figure, columns: int = 3) -> None:
     figure.legend(loc="outside lower center", ncols=columns, columnspacing=1.2, handlelength=1.4)

@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ...agents.evaluation import Evaluation, trajectory
 from ...envs.market import Market
-from ...forecasters.demand import Period
 from ...forecasters.learned import LearnedDemand
 from ...forecasters.noise import NoiseKey
 from ...forecasters.panel.sales_panel import SalesPanel
 from ...forecasters.progress import SILENT, Progress
 from ..benchmarking import Benchmark
 from ..headline import assumptions, difference, elasticity_shifts, headline
+from ..paths import sample_paths
 from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory
 from .words import MINUS, number
 
@@ -149,14 +148,14 @@ def _forecasts(
     """The last periods, on which the trunk was not trained, from what precedes them, at their own prices."""
     held = min(demand.model.settings.validation, panel.periods // 5)
     begin = panel.periods - held
-    paths = _paths(demand, begin, held, shown, seed, progress)
-    bands = np.quantile(paths, [0.1, 0.5, 0.9], axis=0)  # (3, held, series)
+    paths = sample_paths(demand, begin, held, _PATHS, seed, progress)
+    bands = np.quantile(paths, [0.1, 0.5, 0.9], axis=0)  # (3, held, S, I)
     first = max(0, panel.periods - _SHOWN)
     units = panel.dense(panel.units)
     out = []
-    for n, (place, item) in enumerate(shown):
+    for place, item in shown:
         before: Numbers = [None] * (begin - first)
-        lo, median, hi = ([*before, *band[:, n].tolist()] for band in bands)
+        lo, median, hi = ([*before, *band[:, place, item].tolist()] for band in bands)
         out.append(
             Forecast(
                 title=_name(demand, place, item),
@@ -168,37 +167,6 @@ def _forecasts(
             )
         )
     return out
-
-
-def _paths(
-    demand: LearnedDemand,
-    begin: int,
-    held: int,
-    shown: Sequence[tuple[int, int]],
-    seed: int,
-    progress: Progress,
-) -> np.ndarray:
-    """Sampled demand (paths, held, series) at the prices and promotions of the history."""
-    history, device = demand.history, demand.history.units.device
-    places, items = ([*index] for index in zip(*shown, strict=True))
-    batch = max(1, min(_PATHS, 16_384 // history.units[0].numel()))
-    out: list[Tensor] = []
-    with progress.stage("forecast the last periods", total=held * -(-_PATHS // batch)) as stage:
-        for first in range(0, _PATHS, batch):
-            episode = torch.arange(first, min(first + batch, _PATHS), device=device)
-            start = torch.full_like(episode, begin)
-            key = NoiseKey(seed, torch.zeros_like(episode), episode, torch.zeros_like(episode))
-            state, path = demand.reset(start, key), []
-            for t in range(held):
-                key = NoiseKey(seed, torch.zeros_like(episode), episode, torch.full_like(episode, t))
-                price = history.log_price[begin + t].exp().expand(len(episode), -1, -1)
-                promo = history.promo[begin + t].expand(len(episode), -1, -1, -1)
-                units = demand.sample(state, price, key, promo)
-                state = demand.advance(state, Period(price, units, units), key, promo)
-                path.append(units[:, places, items])
-                stage.advance()
-            out.append(torch.stack(path, dim=1))
-    return torch.cat(out).cpu().numpy()
 
 
 def _responses(demand: LearnedDemand, market: Market, shown: Sequence[tuple[int, int]]) -> list[Response]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
-from importlib import resources
 
 from . import figures, words
 from .contents import Assumption, Contents, Interval, PolicyRow, Shift
+from .html import document, gallery, picture, table
 
 
 def render(contents: Contents) -> str:
     """HTML of the whole report."""
-    style = resources.files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     body = "\n".join(
         part
         for part in (
@@ -27,12 +25,7 @@ def render(contents: Contents) -> str:
         )
         if part
     )
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{escape(contents.title)}</title>\n<link rel="icon" href="data:,">\n'
-        f"<style>\n{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
-    )
+    return document(contents.title, body)
 
 
 def _header(contents: Contents) -> str:
@@ -60,7 +53,7 @@ def _economics(contents: Contents) -> str:
                 _moves(part, contents),
             ]
         )
-    table = _table(
+    lines = table(
         ("economics", "", "value", "meaning", "headline if it were otherwise"), rows, text=(1, 3, 4)
     )
     return (
@@ -68,7 +61,7 @@ def _economics(contents: Contents) -> str:
         "<p>What the sales table does not say comes from an economics file (<code>--economics FILE</code>);"
         " what the file leaves out is assumed. The last column plays the best learned policy and the best"
         " baseline again, as they are, in a shop where one value is different.</p>\n"
-        f"{table}</section>"
+        f"{lines}</section>"
     )
 
 
@@ -82,13 +75,13 @@ def _moves(part: Assumption, contents: Contents) -> str:
 
 def _policies(contents: Contents) -> str:
     pictures = (
-        _picture(figures.profits(contents), "Profit an episode by policy, with 95% intervals."),
-        _picture(
+        picture(figures.profits(contents), "Profit an episode by policy, with 95% intervals."),
+        picture(
             figures.differences(contents),
             f"Difference of profit from {contents.headline.baseline}, paired over the same customers.",
         ),
     )
-    moves = _table(
+    moves = table(
         ("own elasticity at", f"against {contents.headline.baseline}", f"against {contents.headline.logged}"),
         [_shift(shift, contents) for shift in contents.elasticity_shifts],
         text=(),
@@ -157,7 +150,7 @@ def _policy_table(rows: Sequence[PolicyRow], contents: Contents) -> str:
         " price, and its standard deviation over time. At a bound: share of prices at an end of the supported"
         " range. Ending stock: in periods of typical demand."
     )
-    return _table(header, body, marked=learned) + f'<p class="note">{note}</p>\n'
+    return table(header, body, marked=learned) + f'<p class="note">{note}</p>\n'
 
 
 def _interval(value: Interval | None) -> str:
@@ -169,9 +162,9 @@ def _interval(value: Interval | None) -> str:
 
 def _forecasts(contents: Contents) -> str:
     pictures = [
-        _picture(figures.forecast(part, contents), f"Forecast: {part.title}") for part in contents.forecasts
+        picture(figures.forecast(part, contents), f"Forecast: {part.title}") for part in contents.forecasts
     ]
-    return _gallery(
+    return gallery(
         "Forecast against history",
         "The last periods were forecast from what precedes them; the line marks where the forecast begins.",
         pictures,
@@ -180,10 +173,10 @@ def _forecasts(contents: Contents) -> str:
 
 def _responses(contents: Contents) -> str:
     pictures = [
-        _picture(figures.response(part, contents), f"Price response: {part.title}")
+        picture(figures.response(part, contents), f"Price response: {part.title}")
         for part in contents.responses
     ]
-    return _gallery(
+    return gallery(
         "Price response and its support",
         "Expected units over price. Inside the shaded range customers have met such prices; outside it the"
         " curve is a guess, and no policy goes there.",
@@ -195,52 +188,14 @@ def _trajectory(contents: Contents) -> str:
     if contents.trajectory is None:
         return ""
     drawing = figures.trajectory(contents.trajectory, contents)
-    return _gallery(
+    return gallery(
         "One series over one episode",
         f"Price, stock and sales under {contents.headline.learned}; the price of {contents.headline.baseline}"
         " before the same customers beside it.",
-        [_picture(drawing, f"Price, stock and sales: {contents.trajectory.title}")],
+        [picture(drawing, f"Price, stock and sales: {contents.trajectory.title}")],
     )
 
 
 def _limits(contents: Contents) -> str:
     items = "".join(f"<li>{escape(limit)}</li>" for limit in contents.limits)
     return f"<section><h2>Limits</h2>\n<ul>{items}</ul></section>" if items else ""
-
-
-def _gallery(title: str, text: str, pictures: Sequence[str]) -> str:
-    if not pictures:
-        return ""
-    return (
-        f"<section><h2>{escape(title)}</h2>\n<p>{escape(text)}</p>\n"
-        f'<div class="pictures">{"".join(pictures)}</div></section>'
-    )
-
-
-def _picture(svg: str, alt: str) -> str:
-    data = base64.b64encode(svg.encode()).decode()
-    return f'<figure><img alt="{escape(alt)}" src="data:image/svg+xml;base64,{data}"></figure>\n'
-
-
-def _table(
-    header: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    text: Sequence[int] = (),
-    marked: Sequence[bool] = (),
-) -> str:
-    """Cells are HTML already; ``text`` names the columns set flush left, ``marked`` the rows in colour."""
-
-    def cell(tag: str, index: int, value: str) -> str:
-        return f'<{tag} class="text">{value}</{tag}>' if index in text else f"<{tag}>{value}</{tag}>"
-
-    head = "".join(cell("th", index, escape(name)) for index, name in enumerate(header))
-    body = ""
-    for number, row in enumerate(rows):
-        colour = ' class="learned"' if number < len(marked) and marked[number] else ""
-        body += (
-            f"<tr{colour}>" + "".join(cell("td", index, value) for index, value in enumerate(row)) + "</tr>\n"
-        )
-    return (
-        f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
-    )
