@@ -71,13 +71,12 @@ class Bars:
             self.console.print(f"{name}: {time.monotonic() - started:.0f} s")
 
 
-def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
+def print_table(console: Console, title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
     """A table whose first column is names and whose others are numbers."""
-    out = Table(
-        title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False
-    )
+    out = Table(box=None, pad_edge=False)
     for index, column in enumerate(columns):
         out.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
         out.add_row(*row)
-    return out
+    console.print(f"\n{title}", style="bold")
+    console.print(out)

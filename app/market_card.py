@@ -1,4 +1,4 @@
-"""How far to trust a fitted market: its elasticities, the prices it knows, its sales against the real ones."""
+"""How far to trust a fitted market: elasticities, supported prices, its sales against the real ones."""
 
 from __future__ import annotations
 

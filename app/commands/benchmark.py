@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..console import Bars, stderr, stdout, table
+from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json
-from ..report.words import MINUS, number, percent
+from ..report.words import number, percent
 from ..runtime import open_market
 
 
@@ -41,34 +41,23 @@ def show(payload: dict[str, Any]) -> None:
     """The tables, on standard output."""
     console = stdout()
     scale = f"{payload['episodes']} episodes of {payload['horizon']} periods, seed {payload['seed']}"
-    console.print(_policies(f"In the learned market ({scale})", payload["policies"]))
+    print_table(console, f"In the learned market ({scale})", _COLUMNS, _rows(payload["policies"]))
     if "true_market" in payload:
-        console.print(_policies(f"In the true market ({scale})", payload["true_market"]["policies"]))
+        rows = _rows(payload["true_market"]["policies"])
+        print_table(console, f"In the true market ({scale})", _COLUMNS, rows)
 
 
-def _policies(title: str, rows: Sequence[dict[str, Any]]) -> Any:
-    columns = (
-        "policy",
-        "profit an episode",
-        "95% interval",
-        "fill rate",
-        "stock-outs",
-        "price",
-        "at a bound",
-    )
-    return table(
-        title,
-        columns,
-        [
-            (
-                row["policy"],
-                number(row["profit_mean"]),
-                f"{number(row['profit_lo'])} … {number(row['profit_hi'])}",
-                percent(row["fill_rate"]),
-                percent(row["stockout_share"]),
-                f"{row['price_mean']:.3f}".replace("-", MINUS),
-                percent(row["price_at_bound"]),
-            )
-            for row in sorted(rows, key=lambda row: -row["profit_mean"])
-        ],
-    )
+_COLUMNS = ("policy", "profit an episode", "95% interval", "fill rate", "stock-outs", "price", "at a bound")
+
+
+def _rows(policies: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    for row in sorted(policies, key=lambda row: -row["profit_mean"]):
+        yield (
+            row["policy"],
+            number(row["profit_mean"]),
+            f"{number(row['profit_lo'])} … {number(row['profit_hi'])}",
+            percent(row["fill_rate"]),
+            percent(row["stockout_share"]),
+            f"{row['price_mean']:.3f}",
+            percent(row["price_at_bound"]),
+        )

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from ...forecasters.errors import InputError
-from ..console import Bars, stderr, stdout, table
+from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json, write_text
 from ..report.words import MINUS, number
 from ..runtime import open_market
@@ -42,23 +42,19 @@ def show(card: dict[str, Any]) -> None:
         of_item = [row for row in own if row["item"] == item]
         mean, lo, hi = (_two(median(row[end] for row in of_item)) for end in ("mean", "lo", "hi"))
         rows.append((item, mean, f"{lo} … {hi}"))
-    console.print(table("Own elasticity, median over locations", ("item", "mean", "90% interval"), rows))
+    print_table(console, "Own elasticity, median over locations", ("item", "mean", "90% interval"), rows)
     told = card["simulated"]
-    console.print(
-        table(
-            f"Simulated against real sales, {told['from']} to {told['to']}",
-            ("measure", "real", "simulated", "80% of simulations"),
-            [
-                (
-                    row["measure"],
-                    number(row["real"]),
-                    number(row["simulated"]),
-                    f"{number(row['lo'])} … {number(row['hi'])}",
-                )
-                for row in told["measures"]
-            ],
+    moments = [
+        (
+            row["measure"],
+            number(row["real"]),
+            number(row["simulated"]),
+            f"{number(row['lo'])} … {number(row['hi'])}",
         )
-    )
+        for row in told["measures"]
+    ]
+    title = f"Simulated against real sales, {told['from']} to {told['to']}"
+    print_table(console, title, ("measure", "real", "simulated", "80% of simulations"), moments)
 
 
 def _two(value: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..console import Bars, stderr, stdout, table
+from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json
 from ..report.words import number, signed
 from ..runtime import open_market
@@ -36,4 +36,5 @@ def run(market: Path, scenario: Path, policy: Path | None, json: bool, seed: int
         )
         for row in told["differences"]
     ]
-    stdout().print(table(title, ("an episode", "without", "with", "difference", "95% interval"), rows))
+    columns = ("an episode", "without", "with", "difference", "95% interval")
+    print_table(stdout(), title, columns, rows)

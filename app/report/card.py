@@ -15,8 +15,9 @@ def render_card(card: dict[str, Any]) -> str:
     """HTML of a card as ``market_card`` makes it."""
     title = f"Market card: {card['market']}"
     body = (
-        f'<header><h1>{escape(title)}</h1>\n<p class="subtitle">{card["locations"]} locations × {card["items"]}'
-        f" items, {card['from']} to {card['to']}</p></header>\n"
+        f"<header><h1>{escape(title)}</h1>\n"
+        f'<p class="subtitle">{card["locations"]} locations × {card["items"]} items,'
+        f" {card['from']} to {card['to']}</p></header>\n"
         + _own(card)
         + _cross(card)
         + _simulated(card)
@@ -29,8 +30,8 @@ def _own(card: dict[str, Any]) -> str:
     drawing = figures.elasticities(card["elasticity"]["own"])
     return gallery(
         "Own elasticities",
-        "By what percent demand changes when the price rises by one percent: every series of an item as a dot, the"
-        " item's middle 90% interval as a bar.",
+        "By what percent demand changes when the price rises by one percent: every series of an item a dot,"
+        " the item's middle 90% interval as a bar.",
         [image(drawing, "Own elasticities by item, with 90% intervals.")],
     )
 
@@ -59,8 +60,8 @@ def _simulated(card: dict[str, Any]) -> str:
     ]
     return (
         "<section><h2>Simulated against real sales</h2>\n"
-        f"<p>{told['paths']} sampled histories from {told['from']} to {told['to']}, at the prices and promotions"
-        " that were charged. The range holds 80% of them.</p>\n"
+        f"<p>{told['paths']} sampled histories from {told['from']} to {told['to']}, at the prices and"
+        " promotions that were charged. The range holds 80% of them.</p>\n"
         + table(("measure", "real", "simulated", "range"), rows)
         + "</section>\n"
     )

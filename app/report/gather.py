@@ -27,7 +27,7 @@ _SHOWN = 60  # periods of history in a forecast's picture
 
 
 @dataclass(frozen=True)
-class Run:
+class Subject:
     """What a report is about."""
 
     title: str
@@ -35,41 +35,40 @@ class Run:
     acknowledgement: str
     currency: str
     panel: SalesPanel
-    benchmark: Benchmark
-    shift_episodes: int  # episodes for each changed assumption
-    seed: int
 
 
-def gather(run: Run, progress: Progress = SILENT) -> Contents:
-    """Everything that the page says."""
-    benchmark, market = run.benchmark, run.benchmark.market
+def gather(
+    subject: Subject, benchmark: Benchmark, shift_episodes: int, progress: Progress = SILENT
+) -> Contents:
+    """Everything that the page says; ``shift_episodes`` are played for each changed assumption."""
+    market, panel = benchmark.market, subject.panel
     demand = market.demand
     if not isinstance(demand, LearnedDemand):
         raise TypeError(f"expected a fitted market, found one of {type(demand).__name__}")
     line, evaluation = headline(benchmark), benchmark.evaluation
     shown = _typical_series(market)
     with torch.no_grad():
-        forecasts = _forecasts(demand, run.panel, shown, run.seed, progress)
+        forecasts = _forecasts(demand, panel, shown, evaluation.seed, progress)
         responses = _responses(demand, market, _items_at(market, shown[0][0]))
     return Contents(
-        title=run.title,
-        subtitle=run.subtitle,
-        acknowledgement=run.acknowledgement,
-        currency=run.currency,
+        title=subject.title,
+        subtitle=subject.subtitle,
+        acknowledgement=subject.acknowledgement,
+        currency=subject.currency,
         period=period_name(market.frequency),
         horizon=evaluation.horizon,
         episodes=evaluation.episodes,
         seed=evaluation.seed,
-        facts=_facts(run.panel, demand),
+        facts=_facts(panel, demand),
         headline=line,
-        assumptions=assumptions(benchmark, line, run.panel.cost is not None, run.shift_episodes, progress),
+        assumptions=assumptions(benchmark, line, panel.cost is not None, shift_episodes, progress),
         elasticity_shifts=elasticity_shifts(benchmark, line, evaluation.episodes, progress),
         policies=_rows(evaluation, benchmark, line),
         true_market=[] if benchmark.truth is None else _rows(benchmark.truth, benchmark, line),
         forecasts=forecasts,
         responses=responses,
         trajectory=_trajectory(benchmark, line, shown[0]),
-        limits=_limits(run.panel, market),
+        limits=_limits(panel, market),
     )
 
 

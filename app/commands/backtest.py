@@ -1,0 +1,45 @@
+"""``mercato backtest``: forecasts of the panel's last periods against what came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...forecasters.errors import InputError
+from ..console import Bars, print_table, stderr, stdout
+from ..output import to_json, write_file
+from ..reading import Reading
+from ..report.words import number, percent
+
+
+def run(
+    panel: Path, horizon: int, windows: int, json: bool, out: Path | None, reading: Reading, seed: int
+) -> None:
+    from ...forecasters.backtest import run_backtest
+
+    if out is not None and out.suffix not in (".csv", ".parquet"):
+        raise InputError(f"--out: expected a file ending in .csv or .parquet, found {out}")
+    table = reading.read(panel)
+    with Bars(stderr()) as bars:
+        models, quantiles = run_backtest(table, horizon, windows, seed, bars)
+    if out is not None:
+        write = quantiles.to_csv if out.suffix == ".csv" else quantiles.to_parquet
+        write_file(out, lambda path: write(path, index=False))
+        stderr().print(f"wrote {out}")
+    if json:
+        print(to_json({"models": models}))
+        return
+    rows = [
+        (
+            name,
+            percent(score["wape"]),
+            percent(score["wpe"]),
+            f"{score['wql']:.4f}",
+            percent(score["coverage80"]),
+            number(score["rows"], 9),
+            f"{score['seconds']:.1f}",
+        )
+        for name, score in sorted(models.items(), key=lambda pair: pair[1]["wql"])
+    ]
+    title = f"{windows} windows of {horizon} periods"
+    columns = ("model", "WAPE", "WPE", "WQL", "80% covers", "rows", "seconds")
+    print_table(stdout(), title, columns, rows)

@@ -1,0 +1,31 @@
+"""``mercato demo``: the whole path, and the line that matters."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ..console import Bars, stderr, stdout
+from ..report import words
+from .benchmark import show
+
+
+def run(out: Path, data: str, seed: int, quick: bool) -> None:
+    from ..demo import DemoSettings, rehearsal, run_demo
+
+    console, started = stderr(), time.monotonic()
+    with Bars(console) as bars:
+        finished = run_demo(out, data, seed, rehearsal() if quick else DemoSettings(), bars, console.print)
+    show(finished.benchmark.payload())
+    contents = finished.contents
+    for line in (
+        words.headline(contents.headline),
+        words.elasticity(contents),
+        words.verdict(contents.headline),
+    ):
+        stdout().print(f"\n{line}", soft_wrap=True)
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    console.print(
+        f"\n{minutes} min {seconds} s; wrote the market, the policies, benchmark.json, decisions.csv and"
+        f" report.html to {out}"
+    )
