@@ -25,7 +25,6 @@ from ..envs.store import fit_market, load_market
 from ..envs.structural import truth_folder, write_reference
 from ..forecasters.errors import InputError
 from ..forecasters.model import FitSettings
-from ..forecasters.nuisance import NuisanceSettings
 from ..forecasters.panel import SalesPanel, read_panel
 from ..forecasters.progress import Progress
 from ..forecasters.sources import SOURCES, SourceUnavailable, write_source
@@ -57,9 +56,9 @@ class DemoSettings:
 
 def rehearsal() -> DemoSettings:
     """The same path with little training: to see that all of it works, not what it earns."""
-    short, glance = TrainingSettings(steps=30), Validation(times=1, episodes=1, horizon=13)
+    glance = Validation(times=1, episodes=1, horizon=13)
     return DemoSettings(
-        fit=FitSettings(training=short, nuisance=NuisanceSettings(training=short)),
+        fit=FitSettings(training=TrainingSettings(steps=30)),
         ppo=PPOSettings(steps=20_000, markets=1, validation=glance),
         dqn=DQNSettings(steps=20_000, markets=1, warm_up=5_000, validation=glance),
         episodes=8,

@@ -1,0 +1,178 @@
+"""The report, from made-up numbers: self-contained, escaped, complete, and the same twice."""
+
+from __future__ import annotations
+
+import base64
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mercato.app.report import words
+from mercato.app.report.contents import Contents, Interval, read_contents
+from mercato.app.report.page import render
+from mercato.forecasters.errors import InputError
+from tests.app.samples import contents
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render(contents())
+
+
+class Reader(HTMLParser):
+    """Collects what a browser would load, and whether tags close."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources: list[str] = []
+        self.alts: list[str] = []
+        self.open: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.sources += [str(given[name]) for name in ("src", "href") if name in given]
+        if tag == "img":
+            self.alts.append(given.get("alt") or "")
+        if tag not in ("meta", "link", "img", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(html: str) -> Reader:
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def test_the_page_loads_nothing_from_outside(page: str) -> None:
+    reader = read(page)
+    assert reader.sources
+    assert all(source.startswith("data:") for source in reader.sources)
+    assert "<script" not in page
+    assert not re.search(r"@import|url\(", page)
+
+
+def test_every_picture_is_a_labelled_drawing_with_words_for_it(page: str) -> None:
+    reader = read(page)
+    pictures = [s for s in reader.sources if s.startswith("data:image/svg+xml;base64,")]
+    assert len(pictures) == len(reader.alts) == 2 + 3 + 2 + 1
+    assert all(reader.alts)
+    drawings = [base64.b64decode(source.partition(",")[2]).decode() for source in pictures]
+    for drawing in drawings:
+        assert 'xlink:href="http' not in drawing
+    text = " ".join(re.findall(r">([^<>]+)<", "".join(drawings)))
+    for label in (
+        "profit an episode of 26 weeks ($)",
+        "units sold a week",
+        "price ($ a unit)",
+        "week of the",
+    ):
+        assert label in text
+
+
+def test_assumptions_stand_above_results_and_say_which_were_given(page: str) -> None:
+    text = read(page).text
+    assert text.index("What was given and what was assumed") < text.index("What each policy earns")
+    assert "assumed" in page
+    assert re.search(r"unmet.*?given", page, flags=re.DOTALL)
+
+
+def test_the_headline_has_intervals_and_shares(page: str) -> None:
+    line = words.headline(contents().headline)
+    assert line in read(page).text
+    assert "+4.0% [+3.6, +4.5] (+16,600)" in line
+    assert "static price, base-stock" in line
+
+
+def test_every_policy_is_in_the_table_best_first(page: str) -> None:
+    text = read(page).text
+    names = [row.policy for row in sorted(contents().policies, key=lambda row: -row.profit.mean)]
+    table = text[text.index("at a bound") :]
+    places = [table.index(name) for name in names]
+    assert places == sorted(places)
+
+
+def test_names_cannot_break_the_page() -> None:
+    wild = contents().model_copy(update={"title": '<b>&"</title><script>x</script>'})
+    html = render(wild)
+    assert "<script>" not in html
+    assert read(html).text.count("<script>x</script>") == 2  # title and heading, as text
+
+
+def test_the_same_contents_give_the_same_page(page: str) -> None:
+    assert render(contents()) == page
+
+
+def test_contents_survive_their_file(tmp_path: Path, page: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(contents().model_dump_json())
+    assert render(read_contents(path)) == page
+
+
+def test_a_report_with_little_to_show_is_still_a_page() -> None:
+    bare = contents().model_copy(
+        update={"forecasts": [], "responses": [], "trajectory": None, "limits": [], "elasticity_shifts": []}
+    )
+    text = read(render(bare)).text
+    assert "What each policy earns" in text
+    assert "Forecast against history" not in text
+
+
+def test_not_beating_a_baseline_is_said_with_the_reason() -> None:
+    line = contents().headline.model_copy(
+        update={"not_beaten": ["static price, base-stock"], "reasons": ["Its prices are the same."]}
+    )
+    said = words.verdict(line)
+    assert "does not beat every baseline" in said
+    assert said.endswith("Its prices are the same.")
+    assert "beats every baseline" in words.verdict(contents().headline)
+
+
+def test_the_true_market_has_its_own_table() -> None:
+    known: Contents = contents().model_copy(update={"true_market": contents().policies})
+    assert "The same policies in the true market" in read(render(known)).text
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{}", "not a report of this version"), ("nonsense", "not a report of this version")],
+)
+def test_a_broken_file_is_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_contents(path)
+    with pytest.raises(InputError, match="expected the folder of a run"):
+        read_contents(tmp_path / "none" / "report.json")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1234567.8, "1,234,568"),
+        (12.345, "12.3"),
+        (0.01234, "0.0123"),
+        (-0.5, "−0.5"),
+        (0.0, "0"),
+        (99.96, "100"),
+    ],
+)
+def test_numbers_keep_three_digits_and_their_thousands(value: float, text: str) -> None:
+    assert words.number(value) == text
+
+
+def test_a_loss_has_no_share_to_be_told_in() -> None:
+    gap = Interval(mean=5.0, lo=-1.0, hi=11.0)
+    assert words.difference(gap, -10.0) == "+5 [−1, +11]"
+    assert words.difference(gap, 100.0) == "+5.0% [−1.0, +11.0] (+5)"
+    assert not gap.excludes_zero()
