@@ -16,6 +16,7 @@ from .benchmarking import Benchmark
 from .report.contents import Assumption, Headline, Interval, Shift
 
 LOGGED = "logged price, base-stock"
+_ROUNDING = 1e-6  # a difference below this share of profit is the arithmetic's, not the policy's
 
 
 def difference(evaluation: Evaluation, a: str, b: str) -> Interval:
@@ -33,8 +34,8 @@ def headline(benchmark: Benchmark) -> Headline:
     learned = evaluation.best([policy.name for policy in benchmark.learned])
     baseline, logged = evaluation.best(rules), LOGGED if LOGGED in rules else "last price, base-stock"
     profit = dict(zip(evaluation.names, evaluation.values["profit"].mean(axis=1), strict=True))
-    beaten = {rule: difference(evaluation, learned, rule).lo > 0 for rule in rules}
-    not_beaten = [rule for rule, won in beaten.items() if not won]
+    least = _ROUNDING * abs(profit[baseline])
+    not_beaten = [rule for rule in rules if difference(evaluation, learned, rule).lo <= least]
     return Headline(
         learned=learned,
         baseline=baseline,
@@ -64,38 +65,43 @@ def elasticity_shifts(
         return market.with_demand(ObservedDemand(demand.with_elasticity(end), demand))
 
     middle = Shift(change="middle", versus_baseline=line.versus_baseline, versus_logged=line.versus_logged)
-    weak = shift(benchmark, line, "weak end", at("hi"), episodes, progress)
-    return [weak, middle, shift(benchmark, line, "strong end", at("lo"), episodes, progress)]
+    with progress.stage("change the elasticity", total=2) as stage:
+        weak = shift(benchmark, line, "weak end", at("hi"), episodes)
+        stage.advance()
+        strong = shift(benchmark, line, "strong end", at("lo"), episodes)
+        stage.advance()
+    return [weak, middle, strong]
 
 
 def assumptions(
     benchmark: Benchmark, line: Headline, costs_known: bool, episodes: int, progress: Progress = SILENT
 ) -> list[Assumption]:
     """Every line of the economics, and the headline with each assumed one changed."""
-    market = benchmark.market
-    given, out = market.economics.given(), []
-    for name, meaning, value in _lines(market.economics, costs_known):
-        shifts = []
-        if not given[name] and not (name == "unit_cost_share" and costs_known):
-            for change, other in _otherwise(market, name):
-                shifts.append(shift(benchmark, line, change, other, episodes, progress))
-        out.append(Assumption(name=name, meaning=meaning, value=value, given=given[name], shifts=shifts))
-    return out
+    market, given = benchmark.market, benchmark.market.economics.given()
+    fixed = {"unit_cost_share"} if costs_known else set()
+    changed = {
+        name: [] if is_given or name in fixed else list(_otherwise(market, name))
+        for name, is_given in given.items()
+    }
+    shifts: dict[str, list[Shift]] = {}
+    with progress.stage("change the assumptions", total=sum(map(len, changed.values()))) as stage:
+        for name, markets in changed.items():
+            shifts[name] = []
+            for change, other in markets:
+                shifts[name].append(shift(benchmark, line, change, other, episodes))
+                stage.advance()
+    return [
+        Assumption(name=name, meaning=meaning, value=value, given=given[name], shifts=shifts[name])
+        for name, meaning, value in _lines(market.economics, costs_known)
+    ]
 
 
-def shift(
-    benchmark: Benchmark,
-    line: Headline,
-    change: str,
-    market: Market,
-    episodes: int,
-    progress: Progress = SILENT,
-) -> Shift:
+def shift(benchmark: Benchmark, line: Headline, change: str, market: Market, episodes: int) -> Shift:
     """The headline's policies, as they are, in another market."""
     names = dict.fromkeys((line.learned, line.baseline, line.logged))
     policies = [benchmark.policy(name) for name in names]
     settings = benchmark.evaluation
-    other = evaluate(market, policies, episodes, settings.horizon, settings.seed, progress)
+    other = evaluate(market, policies, episodes, settings.horizon, settings.seed)
     return Shift(
         change=change,
         versus_baseline=difference(other, line.learned, line.baseline),
@@ -141,7 +147,10 @@ def _otherwise(market: Market, name: str) -> Iterator[tuple[str, Market]]:
         terms = market.terms
         if name == "unit_cost_share":
             terms = replace(terms, unit_cost=terms.unit_cost * value / now.unit_cost_share)
-        yield f"{value}", replace(market, economics=economics, terms=terms)
+        yield (
+            f"{value:g}" if isinstance(value, float) else f"{value}",
+            replace(market, economics=economics, terms=terms),
+        )
 
 
 _TRAITS = (

@@ -18,12 +18,13 @@ def run(out: Path, data: str, seed: int, quick: bool) -> None:
         finished = run_demo(out, data, seed, rehearsal() if quick else DemoSettings(), bars, console.print)
     show(finished.benchmark.payload())
     contents = finished.contents
+    result = stdout()
     for line in (
-        words.headline(contents.headline),
-        words.elasticity(contents),
-        words.verdict(contents.headline),
+        f"\n{words.headline(contents.headline)}",
+        *words.elasticity(contents),
+        f"\n{words.verdict(contents.headline)}",
     ):
-        stdout().print(f"\n{line}", soft_wrap=True)
+        result.print(line, soft_wrap=True)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     console.print(
         f"\n{minutes} min {seconds} s; wrote the market, the policies, benchmark.json, decisions.csv and"

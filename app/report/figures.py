@@ -182,9 +182,11 @@ def _dots(rows: Sequence[PolicyRow], values: Sequence[Interval], label: str, *, 
 
 
 def _least(means: Sequence[float]) -> float:
-    """The smallest mean drawn to scale: one far below the others would squeeze them together."""
-    middle, top = float(np.median(means)), max(means)
-    return middle - 3 * max(top - middle, 1e-9)
+    """The smallest mean drawn to scale: a last one farther off than all others span would squeeze them."""
+    ordered = sorted(means)
+    if len(ordered) > 2 and ordered[1] - ordered[0] > ordered[-1] - ordered[1]:
+        return ordered[1]
+    return ordered[0]
 
 
 def trajectory(part: Trajectory, contents: Contents) -> str:

@@ -8,29 +8,20 @@ MINUS = "−"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Enough digits to tell apart, thousands separated: 1,234 · 12.3 · 0.123."""
+    """Enough digits to tell apart, thousands separated: 1,234 · 12.3 · 0.123; less than 0.001 is 0."""
     if abs(value) >= 10 ** (digits - 1):
         text = f"{value:,.0f}"
     else:
-        text = f"{value:.{digits}g}" if abs(value) >= 1e-3 or value == 0 else f"{value:.1e}"
+        text = f"{value:.{digits}g}" if abs(value) >= 1e-3 else "0"
     return text.replace("-", MINUS)
 
 
 def signed(value: float) -> str:
-    return ("+" if value > 0 else "") + number(value)
+    return ("+" if value >= 1e-3 else "") + number(value)
 
 
 def percent(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f}%".replace("-", MINUS)
-
-
-def money(value: float, currency: str) -> str:
-    sign = MINUS if value < 0 else ""
-    return f"{sign}{currency}{number(abs(value))}"
-
-
-def interval(value: Interval) -> str:
-    return f"{number(value.mean)} [{number(value.lo)}, {number(value.hi)}]"
 
 
 def difference(value: Interval, base: float) -> str:
@@ -43,26 +34,25 @@ def difference(value: Interval, base: float) -> str:
     return f"{mean}% [{lo}, {hi}] ({signed(value.mean)})"
 
 
-def _both(versus_baseline: Interval, versus_logged: Interval, line: Headline) -> str:
+def headline(line: Headline) -> str:
+    """The one line that matters."""
     return (
-        f"{difference(versus_baseline, line.baseline_profit)} against the best baseline, {line.baseline}, and"
-        f" {difference(versus_logged, line.logged_profit)} against the logged prices, {line.logged}"
+        f"The best learned policy, {line.learned}, earns"
+        f" {difference(line.versus_baseline, line.baseline_profit)} against the best baseline,"
+        f" {line.baseline}, and {difference(line.versus_logged, line.logged_profit)} against the logged prices,"
+        f" {line.logged} (profit an episode, 95% intervals)."
     )
 
 
-def headline(line: Headline) -> str:
-    """The one line that matters."""
-    gains = _both(line.versus_baseline, line.versus_logged, line)
-    return f"The best learned policy, {line.learned}, earns {gains} (profit an episode, 95% intervals)."
-
-
-def elasticity(contents: Contents) -> str:
-    """How the headline moves over the elasticity's interval."""
+def elasticity(contents: Contents) -> list[str]:
+    """How the headline moves over the elasticity's interval, one line an end."""
     line = contents.headline
-    moves = [
-        f"{s.change}: {_both(s.versus_baseline, s.versus_logged, line)}" for s in contents.elasticity_shifts
+    return [
+        f"own elasticity at the {shift.change}:"
+        f" {difference(shift.versus_baseline, line.baseline_profit)} against the best baseline,"
+        f" {difference(shift.versus_logged, line.logged_profit)} against the logged prices"
+        for shift in contents.elasticity_shifts
     ]
-    return "Over the elasticity's interval: " + "; ".join(moves) + "."
 
 
 def verdict(line: Headline) -> str:
