@@ -22,7 +22,9 @@ class Outlook:
 
     mean: Tensor  # (B, S, I) expected units at the reference price
     spread: Tensor  # (B, S, I) standard deviation of demand divided by its mean
-    elasticity: Tensor  # (B, S, I) own elasticity near the reference price, negative; 0 where price has no effect
+    elasticity: (
+        Tensor  # (B, S, I) own elasticity near the reference price, negative; 0 where price has no effect
+    )
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def nb_log_prob(count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
 
 
 def _betainc_fraction(a: Tensor, b: Tensor, x: Tensor) -> Tensor:
-    """Continued fraction of the incomplete beta function by Lentz's method (DLMF 8.17.22), fixed iterations."""
+    """Continued fraction of the incomplete beta function by Lentz's method (DLMF 8.17.22)."""
     tiny = 1e-300
     c = torch.ones_like(x)
     d = 1 / (1 - (a + b) * x / (a + 1)).clamp(min=tiny)
@@ -45,6 +45,8 @@ def _betainc_fraction(a: Tensor, b: Tensor, x: Tensor) -> Tensor:
             c = 1 + step / c
             c = torch.where(c.abs() < tiny, torch.full_like(c, tiny), c)
             value = value * c * d
+        if m % 15 == 0 and bool(((c * d - 1).abs() < 1e-13).all()):
+            break
     return value
 
 
@@ -74,16 +76,28 @@ class _NegativeBinomialLogSurvival(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad: Tensor):  # type: ignore[override]
         n, m, r, value = ctx.saved_tensors
-        # d I_x(n, r) / d log μ = x^n (1 - x)^r / B(n, r) with x = μ / (μ + r)
-        log_total = torch.logaddexp(m, r)
-        log_beta = torch.lgamma(n) + torch.lgamma(r.exp()) - torch.lgamma(n + r.exp())
-        log_slope = n * (m - log_total) + r.exp() * (r - log_total) - log_beta
-        positive = n > 0
-        by_mean = torch.where(positive, (log_slope - value).exp(), 0.0)
+        by_mean = _survival_slope(n, m, r, value)
         step = 1e-4
         by_r = (_survival(n, m, r + step) - _survival(n, m, r - step)) / (2 * step)
         grad = grad.double()
         return None, (grad * by_mean).to(ctx.dtypes[0]), (grad * by_r).to(ctx.dtypes[1])
+
+
+def _survival_slope(n: Tensor, log_mean: Tensor, log_r: Tensor, value: Tensor) -> Tensor:
+    """d log P(D >= n) / d log μ: I_x(n, r) has the derivative x^n (1 - x)^r / B(n, r) with x = μ / (μ + r)."""
+    log_total = torch.logaddexp(log_mean, log_r)
+    r = log_r.exp()
+    log_beta = torch.lgamma(n) + torch.lgamma(r) - torch.lgamma(n + r)
+    log_slope = n * (log_mean - log_total) + r * (log_r - log_total) - log_beta
+    return torch.where(n > 0, (log_slope - value).exp(), 0.0)
+
+
+def nb_survival_score(count: Tensor, log_mean: Tensor, log_r: Tensor) -> tuple[Tensor, Tensor]:
+    """First and minus second derivative of ``nb_log_survival`` in log μ, float64."""
+    n, m, r = (x.double() for x in torch.broadcast_tensors(count, log_mean, log_r))
+    slope = _survival_slope(n, m, r, _survival(n, m, r))
+    curvature = slope * (slope - n + (n + r.exp()) * torch.sigmoid(m - r))
+    return slope, curvature.clamp(min=0)
 
 
 def _survival(n: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
@@ -160,3 +174,13 @@ def poisson_quantile(uniform: Tensor, mean: Tensor) -> Tensor:
 def nb_sample(gamma_uniform: Tensor, poisson_uniform: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
     """Counts from two uniforms; the same uniforms and a higher mean never give less."""
     return poisson_quantile(poisson_uniform, log_mean.exp() * gamma_noise(gamma_uniform, log_r))
+
+
+def row_log_likelihood(units: Tensor, censored: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
+    """Log likelihood of sales; a row with stock-out says only that demand was at least the sales."""
+    exact = nb_log_prob(units, log_mean, log_r)
+    out = censored > 0
+    if not bool(out.any()):
+        return exact
+    result = exact.masked_fill(out, 0.0)
+    return result.masked_scatter(out, nb_log_survival(units[out], log_mean[out], log_r[out]))

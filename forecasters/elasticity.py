@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .distributions import nb_log_prob, nb_log_survival
+from .distributions import nb_log_prob, nb_survival_score
 from .nuisance import Residuals
 from .progress import SILENT, Stage
 from .response import WEAKEST
@@ -23,6 +23,7 @@ from .response import WEAKEST
 PRIOR_MEAN, PRIOR_SD = -2.0, 1.5  # own elasticity where the data say nothing (Bijmolt et al. 2005: mean -2.6)
 _CROSS_SD, _PROMO_SD, _CONTROL_SD, _LEVEL_SD = 0.3, 1.5, 5.0, 0.3
 _NINETY = 1.645
+_ALARM = 2.0  # standard errors between the estimates with and without instrument that count as disagreement
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ class Elasticities:
     cross: Tensor  # (I, I) ∂log demand(row) / ∂log price(column)
     promo: Tensor  # (I, K) lift of log demand by a full promotion, >= 0
     price_spread: Tensor  # (I,) standard deviation of residual log price: what there is to learn from
-    without_instrument: (
-        Tensor | None
-    )  # (I,) the estimate without control function, where a shifter is declared
+    with_instrument: Tensor | None  # (I,) estimate by the control function, where a shifter is declared
+    without_instrument: Tensor | None  # (I,) estimate without it
+    confounded: bool  # the two disagree beyond their error: something hidden moves price and demand together
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,9 @@ def _score(rows: _Rows, eta: Tensor, log_r: Tensor) -> tuple[Tensor, Tensor]:
     score = (rows.units - mean) / (1 + mean / r)
     if bool(rows.censored.any()):
         out = rows.censored
-
-        def slope(at: Tensor) -> Tensor:
-            at = at.detach().requires_grad_(True)
-            return torch.autograd.grad(nb_log_survival(rows.units[out], at, log_r).sum(), at)[0]
-
-        h = 1e-3
-        middle = slope(eta[out])
-        score = score.masked_scatter(out, middle)
-        weight = weight.masked_scatter(out, ((middle - slope(eta[out] + h)) / h).clamp(min=0))
+        slope, curvature = nb_survival_score(rows.units[out], eta[out], log_r)
+        score = score.masked_scatter(out, slope)
+        weight = weight.masked_scatter(out, curvature)
     return score, weight
 
 
@@ -152,17 +147,29 @@ def estimate(
 ) -> Elasticities:
     """Elasticities from out-of-fold residuals.
 
+    Where a cost shifter is declared both estimates are made. The control function costs most of the precision, so
+    the plain one stands unless the two disagree (Hausman 1978, doi:10.2307/1913827, with the control's error taken
+    as common to all items).
+
     Args:
         units, censored: (T, S, I) as in ``History``.
         residuals: of the same panel.
         categories: (I,) int64; cross effects stay within a category.
     """
-    same = (categories.unsqueeze(0) == categories.unsqueeze(1)).float()
-    with_control = _estimate(units, censored, residuals, categories, _control(residuals, same), stage)
+    plain = _estimate(units, censored, residuals, categories, residuals.instrument[..., :0], stage)
     if residuals.instrument.shape[-1] == 0:
-        return Elasticities(**with_control, without_instrument=None)
-    plain = _estimate(units, censored, residuals, categories, residuals.instrument[..., :0], SILENT)
-    return Elasticities(**with_control, without_instrument=plain["own"].mean(0))
+        return Elasticities(**plain, with_instrument=None, without_instrument=None, confounded=False)
+    same = (categories.unsqueeze(0) == categories.unsqueeze(1)).float()
+    control = _estimate(units, censored, residuals, categories, _control(residuals, same), SILENT)
+    gap = (control["own"] - plain["own"]).mean()
+    error = (control["own_hi"] - control["own_lo"]).mean() / (2 * _NINETY)
+    confounded = bool(gap.abs() > _ALARM * error)
+    return Elasticities(
+        **(control if confounded else plain),
+        with_instrument=control["own"].mean(0),
+        without_instrument=plain["own"].mean(0),
+        confounded=confounded,
+    )
 
 
 def _shrunk(rows: _Rows, sizes: list[int], at_place: slice, each: slice, shocks: slice) -> _Fit:

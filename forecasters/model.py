@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from .distributions import row_log_likelihood
 from .elasticity import Elasticities, estimate
 from .history import History, build_history
 from .network import DemandNetwork, history_tokens, log_level
-from .nuisance import NuisanceSettings, fit_nuisances, row_log_likelihood
+from .nuisance import ROUNDS, fit_nuisances
 from .panel.sales_panel import SalesPanel
 from .progress import SILENT, Progress
 from .response import PriceResponse
@@ -25,8 +26,7 @@ class FitSettings:
     """Settings of a fit; two stages with two trainings, since accuracy and identification want different lengths."""
 
     trunk: TrunkSettings = TrunkSettings()
-    training: TrainingSettings = TrainingSettings(steps=450)
-    nuisance: NuisanceSettings = field(default_factory=NuisanceSettings)
+    training: TrainingSettings = TrainingSettings()
     validation: int = 10  # last periods, held out for early stopping; at most a fifth of the panel
 
 
@@ -98,7 +98,8 @@ def fit_demand(
     everything = slice(None)
     pivot = reference_log_price(history, periods_a_year(panel))
     raw_level = log_level(history, everything)
-    residuals = fit_nuisances(history, raw_level, pivot, settings.nuisance, seed, progress)
+    with progress.stage("what prices followed", ROUNDS) as stage:
+        residuals = fit_nuisances(history, raw_level, pivot, stage)
     with progress.stage("elasticities", len(panel.items)) as stage:
         found = estimate(history.units, history.censored, residuals, _category_index(panel).to(device), stage)
     response = price_response(history, pivot, found)

@@ -87,14 +87,3 @@ def history_tokens(history: History, level: Tensor, response: PriceResponse) -> 
     adjusted = adjusted_demand(history.units, history.log_price, level, response, history.promo)
     ahead = history.ahead[1 : history.periods + 1]
     return demand_token(adjusted, history.known, history.censored, ahead, history.static)
-
-
-def nuisance_tokens(history: History, level: Tensor, pivot: Tensor) -> Tensor:
-    """(T, S, I, F) tokens of the identification stage: everything past that a price-setter could know."""
-    seen = history.known.float()
-    sales = (((history.units + 0.5).log() - level) * seen).clamp(-6, 6)
-    columns = [sales, seen, history.censored, 4 * (history.log_price - pivot)]
-    shifter = history.instrument - history.instrument.mean(0, keepdim=True)
-    stacked = torch.cat([torch.stack(columns, dim=-1), history.promo, 4 * shifter], dim=-1)
-    ahead = history.ahead[1 : history.periods + 1]
-    return torch.cat([stacked, ahead, history.static.expand(*stacked.shape[:-1], -1)], dim=-1)

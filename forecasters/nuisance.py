@@ -1,8 +1,9 @@
 """First stage of identification: what price, promotion, cost shifter and demand were expected to be.
 
-Two networks, each trained on alternating blocks of weeks and read on the others (cross-fitting, Chernozhukov
-et al. 2018, doi:10.1111/ectj.12097), stopped early: over-trained nuisances break the second stage, under-trained
-ones do not.
+Ridge regressions on what a price-setter could know (past price-adjusted demand, past prices and promotions of the
+series, of its location and of the item everywhere, the calendar), each read only on the blocks of weeks it was not
+fitted on (cross-fitting: Chernozhukov et al. 2018, doi:10.1111/ectj.12097). Why not the network:
+``docs/decisions/0002-ridge-nuisances.md``.
 """
 
 from __future__ import annotations
@@ -10,145 +11,168 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .distributions import nb_log_prob, nb_log_survival
 from .history import History
-from .network import DemandNetwork, nuisance_tokens
-from .progress import SILENT, Progress
-from .training import SubMarket, TrainingSettings, train_network
-from .trunk import TrunkSettings
+from .progress import SILENT, Stage
 
-_BLOCK = 6  # periods of a block of the folds
-
-
-@dataclass(frozen=True)
-class NuisanceSettings:
-    """The identification stage wants short training; accuracy is the second stage's business."""
-
-    trunk: TrunkSettings = TrunkSettings(width=32, blocks=1, heads=2, window=16, dropout=0.1)
-    training: TrainingSettings = TrainingSettings(steps=250, patience=3)
+_FOLDS = 5
+_BLOCK = 6  # consecutive periods that share a fold
+_RIDGE = (3.0, 30.0, 300.0)  # candidates, in rows' worth of prior; chosen out of fold by item and target
+ROUNDS = 4  # price adjustment and stock-out imputation need each other's result
+_FIRST_GUESS = -2.0  # own elasticity of the first price adjustment
 
 
 @dataclass(frozen=True)
 class Residuals:
     """What the second stage regresses, out of fold."""
 
-    log_mean: Tensor  # (T, S, I) expected log mean demand given the past, whatever the price turned out to be
-    log_r: Tensor  # (T, S, I)
+    log_mean: Tensor  # (T, S, I) expected log demand given the past, whatever the price turned out to be
     price: Tensor  # (T, S, I) residual of log price
     promo: Tensor  # (T, S, I, K) residuals of the decision-linked covariates
     instrument: Tensor  # (T, S, I, Z) residual of the log cost shifter
-    rows: Tensor  # (T, S, I) bool: observed rows that were predicted
+    rows: Tensor  # (T, S, I) bool: observed rows with a past
     overfit: (
         float  # spread of in-fold price residuals over out-of-fold ones; near 1 is sound, 0.5 is over-trained
     )
 
 
-def row_log_likelihood(units: Tensor, censored: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
-    """Log likelihood of sales; a row with stock-out says only that demand was at least the sales."""
-    exact = nb_log_prob(units, log_mean, log_r)
-    out = censored > 0
-    if not bool(out.any()):
-        return exact
-    result = exact.masked_fill(out, 0.0)
-    return result.masked_scatter(out, nb_log_survival(units[out], log_mean[out], log_r[out]))
+def _lag(x: Tensor, by: int) -> Tensor:
+    """x (T, …) moved ``by`` periods on, zeros before."""
+    return torch.cat([torch.zeros_like(x[:by]), x[:-by]])
 
 
-def _decisions(history: History, pivot: Tensor) -> Tensor:
-    """(T, S, I, 1 + K + Z) log price above the pivot, promotions, log shifter above its mean."""
-    shifter = history.instrument - history.instrument.mean(0, keepdim=True)
-    return torch.cat([(history.log_price - pivot).unsqueeze(-1), history.promo, shifter], dim=-1)
+def _smooth(x: Tensor, seen: Tensor, half_life: float) -> Tensor:
+    """(T, …) exponentially weighted mean of what was seen before each period, shrunk to 0 where little was."""
+    keep = 0.5 ** (1 / half_life)
+    total, weight, out = torch.zeros_like(x[0]), torch.zeros_like(x[0]), []
+    for now, mask in zip(x, seen, strict=True):
+        out.append(total / (weight + 0.5))
+        total, weight = keep * total + now * mask, keep * weight + mask
+    return torch.stack(out)
 
 
-def fit_nuisances(
-    history: History,
-    level: Tensor,
-    pivot: Tensor,
-    settings: NuisanceSettings,
-    seed: int,
-    progress: Progress = SILENT,
-) -> Residuals:
-    """Out-of-fold residuals of a panel.
+def _past(x: Tensor, seen: Tensor, lags: int, half_lives: tuple[float, ...]) -> list[Tensor]:
+    """Lags and smoothed past of the series (T, S, I), of the item everywhere and of the location's items."""
+    x = x * seen
+    across = x.sum(1, keepdim=True) / seen.sum(1, keepdim=True).clamp(min=1)
+    around = x.sum(2, keepdim=True) / seen.sum(2, keepdim=True).clamp(min=1)
+    columns = [_lag(x, k) for k in range(1, lags + 1)] + [_smooth(x, seen, h) for h in half_lives]
+    ones = torch.ones_like(seen)
+    for part, more in ((across, half_lives), (around, half_lives[:1])):
+        wide = part.expand_as(x)
+        columns += [_lag(wide, 1), *(_smooth(wide, ones, h) for h in more)]
+    return columns
+
+
+def _features(history: History, adjusted: Tensor, shift: Tensor) -> Tensor:
+    """(T, S, I, P): nothing of the period itself but its calendar."""
+    seen = history.known.float()
+    columns = _past(adjusted, seen, 3, (2.0, 6.0, 20.0))
+    columns += _past(shift, torch.ones_like(seen), 4, (4.0, 13.0))
+    for k in range(history.promo.shape[-1]):
+        columns += _past(history.promo[..., k], seen, 3, (4.0,))
+    calendar = history.ahead[: history.periods]
+    return torch.cat([torch.stack(columns, dim=-1), calendar], dim=-1)
+
+
+def _ridge_out_of_fold(design: Tensor, targets: Tensor, rows: Tensor, fold: Tensor) -> tuple[Tensor, Tensor]:
+    """Predictions (N, R) of targets (N, R), out of fold and in fold, each target with its best ridge.
+
+    Args:
+        design: (N, P), its last column 1; rows: (N,) bool that are fitted; fold: (N,) int64.
+    """
+    penalty = torch.ones(design.shape[1], dtype=design.dtype, device=design.device)
+    penalty[-1] = 1e-6
+    out = torch.zeros(len(_RIDGE), *targets.shape, dtype=design.dtype, device=design.device)
+    inside = torch.zeros_like(out)
+    for f in range(_FOLDS):
+        fit, read = rows & (fold != f), fold == f
+        x, y = design[fit], targets[fit]
+        gram, moment = x.T @ x, x.T @ y
+        for c, strength in enumerate(_RIDGE):
+            beta = torch.linalg.solve(gram + (strength * penalty).diag(), moment)
+            out[c, read] = design[read] @ beta
+            inside[c, ~read] += design[~read] @ beta / (_FOLDS - 1)
+    error = ((out - targets).square() * rows.view(1, -1, 1)).sum(1)  # (C, R)
+    best = error.argmin(0).view(1, 1, -1).expand(1, *targets.shape)
+    return out.gather(0, best)[0], inside.gather(0, best)[0]
+
+
+def _impute(observed: Tensor, censored: Tensor, expected: Tensor, spread: Tensor) -> Tensor:
+    """Log demand; where stock ran out, its mean given that it was at least the sales (normal, inverse Mills)."""
+    z = ((observed - expected) / spread).clamp(-6, 6)
+    mills = torch.exp(-0.5 * z * z) / (2.5066283 * torch.special.ndtr(-z).clamp(min=1e-12))
+    return torch.where(censored > 0, torch.maximum(expected + spread * mills, observed), observed)
+
+
+def fit_nuisances(history: History, level: Tensor, pivot: Tensor, stage: Stage = SILENT) -> Residuals:
+    """Out-of-fold residuals of a panel; the first guess of the elasticities is refined in a few rounds.
 
     Args:
         history: T periods, S locations, I items.
         level: (S, I) log level of sales.
         pivot: (S, I) log reference price.
     """
-    periods, places, goods = history.units.shape
-    device = history.units.device
-    tokens = nuisance_tokens(history, level, pivot)
-    decisions = _decisions(history, pivot)
-    promos = history.promo.shape[-1]
-    scale = decisions[history.known].std(0).clamp(min=1e-3)
-    block = torch.arange(periods, device=device) // _BLOCK % 2
-    predictions = torch.zeros(periods, places, goods, 2 + decisions.shape[-1], device=device)
-    spread: dict[str, list[Tensor]] = {"in": [], "out": []}
-    for fold in (0, 1):
-        torch.manual_seed(seed + fold)
-        network = DemandNetwork(tokens.shape[-1], 2 + decisions.shape[-1], places, goods, settings.trunk).to(
-            device
-        )
-        slopes = nn.Parameter(torch.zeros(goods, 1 + promos, device=device))
-        with torch.no_grad():
-            slopes[:, 0] = -2.0
-
-        def loss(out: Tensor, cut: SubMarket, rows: Tensor, slopes: nn.Parameter = slopes) -> Tensor:
-            index = slice(cut.periods.start + 1, cut.periods.stop)
-            part = [
-                x[index][:, cut.places][:, :, cut.goods] for x in (history.units, history.censored, decisions)
-            ]
-            units, censored, wanted = part
-            weight = history.known[index][:, cut.places][:, :, cut.goods] & rows[index].view(-1, 1, 1)
-            out = out[:-1]
-            miss = wanted - out[..., 2:]
-            priced = (miss[..., : 1 + promos].detach() * slopes[cut.goods]).sum(-1)
-            log_mean = level[cut.places][:, cut.goods] + out[..., 0] + priced
-            value = -row_log_likelihood(units, censored, log_mean, out[..., 1] + 1.0)
-            value = value + 0.5 * (miss / scale).square().sum(-1)
-            return (value * weight).sum() / weight.sum().clamp(min=1)
-
-        with progress.stage(f"what prices followed, fold {fold + 1} of 2", settings.training.steps) as stage:
-            train_network(
-                network,
-                tokens,
-                history,
-                loss,
-                block == fold,
-                block != fold,
-                settings.training,
-                seed + fold,
-                stage,
-                extra=[([slopes], 0.1)],
-            )
-        with torch.no_grad():
-            out = _predict(network, tokens, history)
-        other = block[1:] != fold
-        predictions[1:][other] = out[:-1][other]
-        miss = (decisions[1:, ..., 0] - out[:-1, ..., 2]).where(history.known[1:], torch.nan)
-        spread["out"].append(miss[other].flatten())
-        spread["in"].append(miss[~other].flatten())
-    residual = decisions - predictions[..., 2:]
+    shift = history.log_price - pivot
+    shifter = history.instrument - history.instrument.mean(0, keepdim=True)
+    decisions = torch.cat([shift.unsqueeze(-1), history.promo, shifter], dim=-1)
+    observed = (history.units + 0.5).log() - level
     rows = history.known.clone()
     rows[0] = False
-    sizes = {
-        k: torch.cat(v).nan_to_num().square().sum() / torch.cat(v).isfinite().sum().clamp(min=1)
-        for k, v in spread.items()
-    }
+    demand, slopes = observed, torch.full((history.units.shape[2], 1), _FIRST_GUESS, device=level.device)
+    for _ in range(ROUNDS):
+        adjusted = demand - _priced(decisions, slopes)
+        predicted, inside = _predict(_features(history, adjusted, shift), adjusted, decisions, rows)
+        residual = decisions - predicted[..., 1:]
+        mean = predicted[..., 0] + _priced(predicted[..., 1:], slopes)
+        exact = rows & (history.censored == 0)
+        slopes = _regress(demand - mean, residual[..., : 1 + history.promo.shape[-1]], rows)
+        fitted = mean + _priced(residual, slopes)
+        spread = ((observed - fitted).square() * exact).sum((0, 1)) / exact.sum((0, 1)).clamp(min=1)
+        demand = _impute(observed, history.censored, fitted, spread.sqrt().clamp(min=0.05))
+        stage.advance()
+    promos = history.promo.shape[-1]
+    in_fold = (decisions[..., 0] - inside[..., 1])[rows]
     return Residuals(
-        log_mean=level + predictions[..., 0],
-        log_r=predictions[..., 1] + 1.0,
+        log_mean=level + mean,
         price=residual[..., 0],
         promo=residual[..., 1 : 1 + promos],
         instrument=residual[..., 1 + promos :],
         rows=rows,
-        overfit=float((sizes["in"] / sizes["out"].clamp(min=1e-12)).sqrt()),
+        overfit=float(in_fold.std() / residual[..., 0][rows].std().clamp(min=1e-9)),
     )
 
 
-def _predict(network: DemandNetwork, tokens: Tensor, history: History) -> Tensor:
-    """(T, S, I, O) on the whole panel."""
-    places = torch.arange(tokens.shape[1], device=tokens.device)
-    goods = torch.arange(tokens.shape[2], device=tokens.device)
-    return network(tokens.unsqueeze(0), network.identity(places, goods), history.distance)[0]
+def _priced(decisions: Tensor, slopes: Tensor) -> Tensor:
+    """(T, S, I) effect of the first decisions on log demand, slopes (I, R')."""
+    return (decisions[..., : slopes.shape[1]] * slopes).sum(-1)
+
+
+def _predict(features: Tensor, adjusted: Tensor, decisions: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """(T, S, I, 1 + R) predictions of price-adjusted demand and of each decision, out of fold and in fold."""
+    periods, places, goods = rows.shape
+    fold = (torch.arange(periods, device=rows.device) // _BLOCK % _FOLDS).repeat_interleave(places)
+    one_hot = torch.eye(places, dtype=torch.float64, device=rows.device).repeat(periods, 1)
+    targets = torch.cat([adjusted.unsqueeze(-1), decisions], dim=-1)
+    out = torch.zeros_like(targets, dtype=torch.float64)
+    inside = torch.zeros_like(out)
+    for item in range(goods):
+        columns = features[:, :, item].reshape(periods * places, -1).double()
+        columns = columns / columns.std(0).clamp(min=1e-6)
+        design = torch.cat([columns, one_hot, torch.ones_like(columns[:, :1])], dim=1)
+        y = targets[:, :, item].reshape(periods * places, -1).double()
+        a, b = _ridge_out_of_fold(design, y, rows[:, :, item].reshape(-1), fold)
+        out[:, :, item], inside[:, :, item] = a.view(periods, places, -1), b.view(periods, places, -1)
+    return out.float(), inside.float()
+
+
+def _regress(target: Tensor, regressors: Tensor, rows: Tensor) -> Tensor:
+    """(I, R') least squares of the residual of demand on the residuals of price and promotion, with a weak prior."""
+    x = (regressors * rows.unsqueeze(-1)).double()
+    gram = torch.einsum("tsir,tsiq->irq", x, x)
+    moment = torch.einsum("tsir,tsi->ir", x, (target * rows).double())
+    prior = torch.full((x.shape[-1],), 0.05, dtype=torch.float64, device=x.device)
+    guess = torch.zeros_like(prior)
+    guess[0] = _FIRST_GUESS
+    return torch.linalg.solve(gram + prior.diag(), moment + prior * guess).float()

@@ -15,7 +15,6 @@ from .elasticity import Elasticities
 from .errors import InputError
 from .model import DemandModel, FitSettings
 from .network import DemandNetwork
-from .nuisance import NuisanceSettings
 from .response import PriceResponse
 from .training import TrainingSettings
 from .trunk import TrunkSettings
@@ -29,7 +28,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
     for name, part in (("response", model.response), ("elasticities", model.elasticities)):
         for field in fields(part):
             value = getattr(part, field.name)
-            if value is not None:
+            if isinstance(value, torch.Tensor):
                 tensors[f"{name}.{field.name}"] = value
     tensors["level"] = model.level
     save_file(
@@ -41,6 +40,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
         "items": model.items,
         "settings": asdict(model.settings),
         "overfit": model.overfit,
+        "confounded": model.elasticities.confounded,
         "validation_loss": model.validation_loss,
     }
     (folder / "model.json").write_text(json.dumps(about, indent=1))
@@ -72,6 +72,7 @@ def load_model(folder: Path) -> DemandModel:
     network = DemandNetwork(embed - ids, outputs, len(locations), len(items), settings.trunk)
     network.load_state_dict(weights)
     found = {f.name: None for f in fields(Elasticities)} | _part(tensors, "elasticities")
+    found["confounded"] = about["confounded"]
     return DemandModel(
         locations,
         items,
@@ -90,9 +91,6 @@ def _part(tensors: dict[str, torch.Tensor], name: str) -> dict[str, Any]:
 
 
 def _settings(data: dict[str, Any]) -> FitSettings:
-    nuisance = NuisanceSettings(
-        TrunkSettings(**data["nuisance"]["trunk"]), TrainingSettings(**data["nuisance"]["training"])
-    )
     return FitSettings(
-        TrunkSettings(**data["trunk"]), TrainingSettings(**data["training"]), nuisance, data["validation"]
+        TrunkSettings(**data["trunk"]), TrainingSettings(**data["training"]), data["validation"]
     )

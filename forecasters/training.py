@@ -1,4 +1,4 @@
-"""One training loop for both stages: random sub-markets, validation, early stop, the best weights kept."""
+"""The training loop: random sub-markets, validation, early stop, the best weights kept."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .progress import Stage
 class TrainingSettings:
     """How long and on what a network is trained."""
 
-    steps: int = 400
-    learning_rate: float = 4e-3
-    weight_decay: float = 0.02
+    steps: int = 90
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.1
     locations: int = 12  # locations of a random sub-market
     items: int = 16  # items of one
     periods: int = 160  # longest window
-    check_every: int = 25  # steps between validations
-    patience: int = 4  # validations without improvement before stopping
+    check_every: int = 15  # steps between validations
+    patience: int = 3  # validations without improvement before stopping
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,6 @@ def train_network(
     settings: TrainingSettings,
     seed: int,
     stage: Stage,
-    extra: list[tuple[list[torch.nn.Parameter], float]] | None = None,
 ) -> float:
     """Train in place; returns the best validation loss, whose weights the network is left with.
 
@@ -79,19 +78,11 @@ def train_network(
         tokens: (T, S, I, F).
         loss: see ``Loss``; it reads targets from the panel itself.
         train_rows, valid_rows: (T,) bool, the periods whose targets count.
-        extra: further parameters with learning rates of their own.
     """
     generator = torch.Generator().manual_seed(seed)
-    groups = [
-        {
-            "params": list(network.parameters()),
-            "lr": settings.learning_rate,
-            "weight_decay": settings.weight_decay,
-        }
-    ]
-    groups += [{"params": params, "lr": rate, "weight_decay": 0.0} for params, rate in extra or []]
-    optimiser = torch.optim.AdamW(groups)
-    rates = [group["lr"] for group in optimiser.param_groups]
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
     fixed = torch.Generator().manual_seed(seed + 1)
     checks = [draw_sub_market(history, settings, fixed) for _ in range(3)]
     has_validation = bool(valid_rows.any())
@@ -100,8 +91,8 @@ def train_network(
         scale = min(1.0, (step + 1) / 20) * (
             0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         )
-        for group, rate in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate * scale
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * scale
         network.train()
         cut = draw_sub_market(history, settings, generator)
         value = loss(run_network(network, tokens, history, cut), cut, train_rows)

@@ -23,7 +23,7 @@ class TrunkSettings:
     blocks: int = 2
     heads: int = 2
     window: int = 26  # periods that time attention reaches back, W
-    dropout: float = 0.1
+    dropout: float = 0.2
 
 
 @dataclass(frozen=True)
