@@ -15,7 +15,7 @@ import torch
 from stable_baselines3 import DQN, PPO
 from torch import nn
 
-from ..envs.adapters.sb3_vec_env import MarketplaceVecEnv
+from .customers import LearnerVecEnv
 from ..envs.engine.actions import ActionMap
 from ..envs.market import Market
 from ..forecasters.progress import SILENT, Progress
@@ -35,13 +35,13 @@ class PPOSettings:
     steps: int = 1_000_000  # periods of a decision unit
     markets: int = 4  # side by side
     horizon: int = 52  # periods an episode in training
-    rollout: int = 16  # periods between updates
+    rollout: int = 26  # periods between updates
     batch: int = 8192  # unit-periods a gradient step
     epochs: int = 4  # passes over a rollout
     learning_rate: float = 1e-3
-    gamma: float = 0.9  # discount a period
-    gae_lambda: float = 0.9
-    exploration: float = 0.35  # initial standard deviation of an action in [-1, 1]
+    gamma: float = 0.8  # discount a period
+    gae_lambda: float = 1.0
+    exploration: float = 0.2  # initial standard deviation of an action in [-1, 1]
     hidden: tuple[int, ...] = (64, 64)
     price_reach: float = 0.25  # largest price correction, share of the supported log range
     cover_reach: float = 0.5  # largest correction of the log order-up-to level
@@ -178,10 +178,10 @@ def _residual(
 
 def _slots(
     market: Market, actions: ActionMap, settings: PPOSettings | DQNSettings, seed: int
-) -> tuple[MarketplaceVecEnv, Standardise]:
+) -> tuple[LearnerVecEnv, Standardise]:
     """The learner's environment, and the statistics of what it observes there."""
     training_seed = seed_for("train", seed)
-    env = MarketplaceVecEnv(market, settings.markets, settings.horizon, training_seed, lambda _: actions)
+    env = LearnerVecEnv(market, settings.markets, settings.horizon, training_seed, lambda _: actions)
     return env, watch(env, training_seed)
 
 
