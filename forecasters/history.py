@@ -62,10 +62,10 @@ def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.
         more = dates[-1] + step * np.arange(1, ahead + 1)
     full = np.concatenate([dates, more])
     stamps = pd.DatetimeIndex(full)
-    year = (stamps.dayofyear.to_numpy() - 1) / 365.25
+    year = (stamps.day_of_year.to_numpy() - 1) / 365.25
     waves = [f(2 * np.pi * k * year) for k in range(1, _HARMONICS + 1) for f in (np.sin, np.cos)]
     if step <= np.timedelta64(1, "D"):
-        week = stamps.dayofweek.to_numpy() / 7
+        week = stamps.day_of_week.to_numpy() / 7
         waves += [f(2 * np.pi * k * week) for k in range(1, 4) for f in (np.sin, np.cos)]
     return full, np.stack(waves, axis=-1).astype(np.float32)
 
