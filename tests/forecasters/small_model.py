@@ -1,0 +1,35 @@
+"""A small panel of known truth and a briefly trained model of it, shared by the tests of the demand model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+
+from mercato.envs.structural.draw import Size
+from mercato.envs.structural.reference import ROLES, make_reference
+from mercato.envs.structural.truth import Truth
+from mercato.forecasters.history import build_history
+from mercato.forecasters.learned import LearnedDemand
+from mercato.forecasters.model import DemandModel, FitSettings, fit_demand
+from mercato.forecasters.panel import SalesPanel, read_panel
+from mercato.forecasters.training import TrainingSettings
+from mercato.forecasters.trunk import TrunkSettings
+
+QUICK = FitSettings(TrunkSettings(width=16, window=8), TrainingSettings(steps=30, check_every=10))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    panel: SalesPanel
+    truth: Truth
+    model: DemandModel
+    demand: LearnedDemand
+
+
+@pytest.fixture(scope="session")
+def fitted() -> Fitted:
+    table, truth = make_reference(seed=7, size=Size(locations=8, items=4, weeks=120))
+    panel = read_panel(table, roles=ROLES)
+    model = fit_demand(panel, QUICK, seed=0)
+    return Fitted(panel, truth, model, LearnedDemand(model, build_history(panel)))
