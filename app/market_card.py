@@ -12,8 +12,8 @@ from ..envs.market import Market
 from ..forecasters.errors import InputError
 from ..forecasters.learned import LearnedDemand
 from ..forecasters.panel.sales_panel import SalesPanel
+from ..forecasters.paths import sample_paths
 from ..forecasters.progress import SILENT, Progress
-from .paths import sample_paths
 
 _PATHS, _LENGTH = 16, 26  # sampled histories, and periods of each at most
 
@@ -92,7 +92,8 @@ def _against_history(
     seen = (history.known & (history.censored == 0))[begin:].cpu().numpy()
     real = np.where(seen, history.units[begin:].cpu().numpy(), np.nan)
     paths = [
-        np.where(seen, path, np.nan) for path in sample_paths(demand, begin, length, _PATHS, seed, progress)
+        np.where(seen, path, np.nan)
+        for path in sample_paths(demand, demand.history, begin, length, _PATHS, seed, progress)
     ]
     told = [_moments(path) for path in paths]
     return {

@@ -14,10 +14,10 @@ from ...envs.market import Market
 from ...forecasters.learned import LearnedDemand
 from ...forecasters.noise import NoiseKey
 from ...forecasters.panel.sales_panel import SalesPanel
+from ...forecasters.paths import sample_paths
 from ...forecasters.progress import SILENT, Progress
 from ..benchmarking import Benchmark
 from ..headline import assumptions, difference, elasticity_shifts, headline
-from ..paths import sample_paths
 from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory
 from .words import MINUS, number
 
@@ -147,7 +147,7 @@ def _forecasts(
     """The last periods, on which the trunk was not trained, from what precedes them, at their own prices."""
     held = min(demand.model.settings.validation, panel.periods // 5)
     begin = panel.periods - held
-    paths = sample_paths(demand, begin, held, _PATHS, seed, progress)
+    paths = sample_paths(demand, demand.history, begin, held, _PATHS, seed, progress)
     bands = np.quantile(paths, [0.1, 0.5, 0.9], axis=0)  # (3, held, S, I)
     first = max(0, panel.periods - _SHOWN)
     units = panel.dense(panel.units)

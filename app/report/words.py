@@ -39,8 +39,8 @@ def headline(line: Headline) -> str:
     return (
         f"The best learned policy, {line.learned}, earns"
         f" {difference(line.versus_baseline, line.baseline_profit)} against the best baseline,"
-        f" {line.baseline}, and {difference(line.versus_logged, line.logged_profit)} against the logged prices,"
-        f" {line.logged} (profit an episode, 95% intervals)."
+        f" {line.baseline}, and {difference(line.versus_logged, line.logged_profit)} against the logged"
+        f" prices, {line.logged} (profit an episode, 95% intervals)."
     )
 
 

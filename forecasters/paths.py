@@ -1,27 +1,35 @@
-"""What a learned market would have sold at the prices that were charged."""
+"""What a learned market's customers would have wanted at the prices that were charged."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 
-from ..forecasters.demand import Period
-from ..forecasters.learned import LearnedDemand
-from ..forecasters.noise import NoiseKey
-from ..forecasters.progress import SILENT, Progress
+from .demand import Period
+from .history import History
+from .learned import LearnedDemand
+from .noise import NoiseKey
+from .progress import SILENT, Progress
 
 _SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
 
 
 @torch.no_grad()
 def sample_paths(
-    demand: LearnedDemand, begin: int, length: int, count: int, seed: int, progress: Progress = SILENT
+    demand: LearnedDemand,
+    history: History,
+    begin: int,
+    length: int,
+    count: int,
+    seed: int,
+    progress: Progress = SILENT,
 ) -> np.ndarray:
-    """Sampled demand (count, length, S, I) from period ``begin`` on, at the history's prices and promotions.
+    """Sampled demand (count, length, S, I) from ``begin`` on, at the prices and promotions of ``history``.
 
-    Each path goes its own way: nothing of the history is seen after ``begin`` but prices and promotions.
+    Each path goes its own way: nothing of ``history`` is seen from ``begin`` on but prices and promotions.
+    ``demand`` is conditioned on what precedes ``begin`` at least.
     """
-    history, device = demand.history, demand.history.units.device
+    device = history.units.device
     batches = torch.arange(count, device=device).split(max(1, _SERIES_AT_ONCE // history.units[0].numel()))
     out = []
     with progress.stage("sample the last periods", total=length * len(batches)) as stage:

@@ -1,0 +1,51 @@
+"""A shop's own sales table, a market hardly fitted to it and a policy hardly trained in it: once a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mercato.agents.learner import Validation
+from mercato.agents.train import PPOSettings, train_ppo
+from mercato.app.reading import Reading
+from mercato.envs.economics import Economics
+from mercato.envs.store import fit_market, load_market
+from mercato.forecasters.model import FitSettings
+from mercato.forecasters.training import TrainingSettings
+
+MAP = {"date": "day", "item": "sku", "location": "shop", "units": "qty", "price": "unit price"}
+
+
+def sales(days: int = 120) -> pd.DataFrame:
+    """One café, three drinks, daily, a week missing, columns named its own way."""
+    rng = np.random.default_rng(1)
+    dates = pd.date_range("2023-01-02", periods=days, freq="D")
+    drinks = []
+    for sku, base, usual in (("espresso", 40, 3.0), ("flat white", 25, 4.0), ("mocha", 12, 4.5)):
+        price = usual * np.exp(np.repeat(rng.normal(0, 0.12, days // 7 + 1), 7)[:days])
+        qty = rng.poisson(base * (price / usual) ** -1.8)
+        drinks.append(
+            pd.DataFrame(
+                {"day": dates, "sku": sku, "shop": "corner", "qty": qty, "unit price": price.round(2)}
+            )
+        )
+    table = pd.concat(drinks)
+    return table[~table["day"].between("2023-03-06", "2023-03-12")]
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with sales.csv, market/ and ppo.safetensors."""
+    folder = tmp_path_factory.mktemp("home")
+    sales().to_csv(folder / "sales.csv", index=False)
+    reading = Reading(map=MAP)
+    settings = FitSettings(training=TrainingSettings(steps=8))
+    fit_market(reading.read(folder / "sales.csv"), Economics(), folder / "market", settings)
+    reading.save(folder / "market")
+    glance = Validation(times=1, episodes=1, horizon=4)
+    settings_ppo = PPOSettings(steps=600, markets=4, horizon=8, validation=glance)
+    train_ppo(load_market(folder / "market"), settings_ppo).save(folder / "ppo.safetensors")
+    return folder

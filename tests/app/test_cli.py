@@ -1,0 +1,265 @@
+"""The command line as a person and a script meet it: results, exit statuses, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from mercato.app import cli
+from mercato.forecasters.errors import InputError
+from tests.app.conftest import MAP
+
+VERBS = ("data", "fit", "card", "backtest", "train", "decide", "benchmark", "whatif", "report", "demo")
+MAPPED = [part for ours, theirs in MAP.items() for part in ("--map", f"{ours}={theirs}")]
+
+
+def mercato(*arguments: object) -> Any:
+    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+
+
+def result(*arguments: object) -> dict[str, Any]:
+    """Standard output of a command that must succeed, which must be JSON and nothing else."""
+    outcome = mercato(*arguments)
+    assert outcome.exit_code == 0, outcome.stderr
+    return json.loads(outcome.stdout)
+
+
+def refused(*arguments: object) -> str:
+    """The one line of a command that must fail as wrong use."""
+    outcome = mercato(*arguments)
+    assert outcome.exit_code == 2, outcome.output
+    assert outcome.stdout == ""
+    assert "Traceback" not in outcome.stderr
+    lines = [line for line in outcome.stderr.splitlines() if line.startswith("error: ")]
+    assert lines == outcome.stderr.strip().splitlines()[-1:]
+    return lines[0]
+
+
+def test_help_names_every_verb() -> None:
+    text = mercato("--help").stdout
+    assert [verb for verb in VERBS if not re.search(rf"^.? {verb} ", text, flags=re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str) -> None:
+    outcome = mercato(verb, "--help")
+    assert outcome.exit_code == 0
+    assert "Usage" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit"],
+        ["fly"],
+        ["fit", "x.csv"],
+        ["train", "m", "--out", "p", "--algo", "sarsa"],
+        ["demo", "--seed", "-1"],
+    ],
+)
+def test_wrong_use_exits_with_2(arguments: list[str]) -> None:
+    outcome = mercato(*arguments)
+    assert outcome.exit_code == 2
+    assert outcome.stdout == ""
+    assert "Traceback" not in outcome.stderr
+
+
+def test_the_version_is_printed() -> None:
+    assert re.fullmatch(r"mercato \d+\.\d+\.\d+.*\n", mercato("--version").stdout)
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "said"),
+    [
+        (InputError("expected this,\n found that"), 2, "error: expected this, found that"),
+        (PermissionError(13, "Permission denied", "x"), 1, "error: [Errno 13] Permission denied: 'x'"),
+        (ZeroDivisionError("by zero"), 1, "error: ZeroDivisionError: by zero (--verbose shows where)"),
+        (KeyboardInterrupt(), 130, "error: interrupted"),
+    ],
+)
+def test_whatever_goes_wrong_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException, status: int, said: str
+) -> None:
+    def fails(*_: object) -> None:
+        raise raised
+
+    monkeypatch.delenv("MERCATO_DEBUG", raising=False)
+    monkeypatch.setattr("mercato.app.commands.report.run", fails)
+    outcome = mercato("report", "x")
+    assert (outcome.exit_code, outcome.stderr, outcome.stdout) == (status, said + "\n", "")
+
+
+def test_verbose_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MERCATO_DEBUG", "1")
+    outcome = mercato("report", "nowhere")
+    assert isinstance(outcome.exception, InputError)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--map", "units"], "--map: expected name=value such as units=qty, found 'units'"),
+        (["--role", "deal=boss"], "--role deal: expected one of static, exogenous"),
+        (["--absent", "perhaps"], "--absent: expected zero or unknown, found 'perhaps'"),
+        (["--economics", "none.yaml"], "economics file none.yaml: cannot be read"),
+    ],
+)
+def test_fit_checks_its_options(home: Path, tmp_path: Path, options: list[str], message: str) -> None:
+    assert message in refused("fit", home / "sales.csv", "--out", tmp_path / "m", *options)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda path: path.mkdir(), "found a directory"),
+        (lambda path: path.write_text(""), "found an empty file"),
+        (lambda path: None, "found no such file"),
+    ],
+)
+def test_fit_refuses_what_is_no_table(tmp_path: Path, write: Any, message: str) -> None:
+    write(tmp_path / "x.csv")
+    assert message in refused("fit", tmp_path / "x.csv", "--out", tmp_path / "m")
+
+
+def test_fit_does_not_overwrite_what_is_not_a_market(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("dear")
+    assert "expected a market folder" in refused("fit", home / "sales.csv", "--out", tmp_path, *MAPPED)
+    assert (tmp_path / "letters.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize(
+    "verb", [["card"], ["benchmark"], ["train", "--algo", "ppo", "--out", "p.safetensors"]]
+)
+def test_a_market_that_is_none_is_said(tmp_path: Path, verb: list[str]) -> None:
+    assert "market" in refused(verb[0], tmp_path / "none", *verb[1:])
+
+
+def test_card_keeps_its_keys(home: Path) -> None:
+    card = result("card", home / "market", "--json")
+    own, cross = card["elasticity"]["own"], card["elasticity"]["cross"]
+    assert [(row["location"], row["item"]) for row in own] == [
+        ("corner", item) for item in ("espresso", "flat white", "mocha")
+    ]
+    assert all(row["lo"] <= row["mean"] <= row["hi"] and row["mean"] < 0 for row in own)
+    assert {(row["item"], row["other_item"]) for row in cross} == {
+        (a, b)
+        for a in ("espresso", "flat white", "mocha")
+        for b in ("espresso", "flat white", "mocha")
+        if a != b
+    }
+    assert set(cross[0]) == {"item", "other_item", "mean"}
+    assert not card["economics"]["lead_time"]["given"]
+
+
+def test_card_as_a_page_and_as_tables(home: Path, tmp_path: Path) -> None:
+    outcome = mercato("card", home / "market", "--out", tmp_path / "card.html")
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "Own elasticities" in (tmp_path / "card.html").read_text()
+    shown = mercato("card", home / "market").stdout
+    assert "flat white" in shown
+    assert "Simulated against real sales" in shown
+
+
+def test_backtest_keeps_its_keys(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "quantiles.csv"
+    arguments = ["backtest", home / "sales.csv", "--horizon", 7, "--windows", 2, *MAPPED]
+    told = result(*arguments, "--out", out, "--json")
+    assert len(told["models"]) >= 2
+    for scores in told["models"].values():
+        assert set(scores) == {"wape", "wpe", "wql", "coverage80", "rows", "seconds"}
+    quantiles = pd.read_csv(out)
+    deciles = [f"q0.{n}" for n in range(1, 10)]
+    assert list(quantiles.columns) == ["date", "location", "item", *deciles]
+    assert len(quantiles) == 2 * 7 * 3
+    assert (quantiles[deciles].diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+
+
+def test_benchmark_keeps_its_keys(home: Path) -> None:
+    arguments = [
+        "benchmark",
+        home / "market",
+        home / "ppo.safetensors",
+        "--episodes",
+        4,
+        "--horizon",
+        5,
+        "--json",
+    ]
+    told = result(*arguments, "--seed", 3)
+    assert (told["episodes"], told["horizon"], told["seed"]) == (4, 5, 3)
+    row = told["policies"][0]
+    assert {"policy", "profit_mean", "profit_lo", "profit_hi", "fill_rate", "price_mean"} <= set(row)
+    assert len(told["policies"]) >= 8
+    assert {pair["a"] for pair in told["pairs"]} == {"PPO"}
+    assert all(pair["diff_lo"] <= pair["diff_mean"] <= pair["diff_hi"] for pair in told["pairs"])
+    assert told == result(*arguments, "--seed", 3)
+    assert "true_market" not in told
+
+
+def test_benchmark_without_policies_shows_the_rules(home: Path) -> None:
+    shown = mercato("benchmark", home / "market", "--episodes", 2, "--horizon", 3)
+    assert shown.exit_code == 0, shown.stderr
+    assert "static price, base-stock" in shown.stdout
+
+
+def test_benchmark_says_how_long_an_episode_can_be(home: Path) -> None:
+    assert "expected at most the 120 periods" in refused("benchmark", home / "market", "--horizon", 500)
+
+
+def test_whatif_answers_with_and_without(home: Path, tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text("name: fair\nhorizon: 6\nepisodes: 8\nchanges:\n- demand: 2\n  items: [mocha]\n")
+    told = result("whatif", home / "market", scenario, "--json")
+    (demand,) = [row for row in told["differences"] if row["metric"] == "demand"]
+    assert 0 < demand["diff_lo"] <= demand["diff_hi"]
+    learned = result("whatif", home / "market", scenario, "--policy", home / "ppo.safetensors", "--json")
+    assert (told["policy"], learned["policy"]) == ("logged price, base-stock", "PPO")
+    assert "fair" in mercato("whatif", home / "market", scenario).stdout
+
+
+def test_decide_writes_a_row_a_series_for_the_next_day(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "decisions.csv"
+    given = ["decide", home / "market", home / "ppo.safetensors", "--panel", home / "sales.csv", "--out", out]
+    told = result(*given, "--json")
+    rows = pd.read_csv(out)
+    assert list(rows["item"]) == ["espresso", "flat white", "mocha"]
+    assert set(rows["date"]) == {"2023-05-02"}
+    assert (rows["gain_lo"] <= rows["expected_gain"]).all()
+    assert (rows["expected_gain"] <= rows["gain_hi"]).all()
+    assert rows["note"].str.contains("stock assumed").all()
+    assert told["series"] == 3
+    assert told["gain"]["lo"] <= told["gain"]["mean"] <= told["gain"]["hi"]
+
+
+def test_decide_orders_less_where_more_is_there(home: Path, tmp_path: Path) -> None:
+    given = ["decide", home / "market", home / "ppo.safetensors", "--panel", home / "sales.csv"]
+    orders = []
+    for units in (0, 500):
+        stock, out = tmp_path / f"stock{units}.csv", tmp_path / f"out{units}.csv"
+        stock.write_text(
+            "location,item,on_hand\n" + "".join(f"corner,{i},{units}\n" for i in ("espresso", "mocha"))
+        )
+        assert mercato(*given, "--stock", stock, "--out", out).exit_code == 0
+        orders.append(pd.read_csv(out).set_index("item"))
+    empty, full = orders
+    assert (empty.loc[["espresso", "mocha"], "order"] > 0).all()
+    assert (full.loc[["espresso", "mocha"], "order"] == 0).all()
+    assert full["note"].fillna("").to_dict()["espresso"] == ""
+    assert "stock assumed" in full["note"]["flat white"]
+
+
+def test_report_says_what_it_needs(tmp_path: Path) -> None:
+    assert "expected the folder of a run" in refused("report", tmp_path)
+
+
+def test_data_makes_the_reference_table(tmp_path: Path) -> None:
+    out = tmp_path / "reference.parquet"
+    assert mercato("data", "reference", "--out", out).exit_code == 0
+    assert {"date", "location", "item", "units", "price", "cost"} <= set(pd.read_parquet(out))
+    assert (tmp_path / "reference.truth" / "own.csv").is_file()

@@ -1,0 +1,135 @@
+"""The demo on a small reference market: what it leaves, what it says, how it goes on."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mercato.agents.learner import Validation
+from mercato.agents.train import DQNSettings, PPOSettings
+from mercato.app import demo
+from mercato.app.report import words
+from mercato.app.report.contents import read_contents
+from mercato.envs.structural import Size, write_reference
+from mercato.forecasters.errors import InputError
+from mercato.forecasters.model import FitSettings
+from mercato.forecasters.progress import SILENT
+from mercato.forecasters.sources import SourceUnavailable
+from mercato.forecasters.training import TrainingSettings
+
+GLANCE = Validation(times=1, episodes=1, horizon=4)
+SMALL = demo.DemoSettings(
+    fit=FitSettings(training=TrainingSettings(steps=4)),
+    ppo=PPOSettings(steps=400, markets=2, horizon=8, validation=GLANCE),
+    dqn=DQNSettings(steps=400, markets=2, horizon=8, warm_up=100, validation=GLANCE),
+    episodes=4,
+    horizon=5,
+    shift_episodes=2,
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_reference() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "write_reference", functools.partial(write_reference, size=Size(2, 3, 45)))
+        yield
+
+
+def run(folder: Path, name: str = "reference") -> tuple[demo.Finished, list[str]]:
+    said: list[str] = []
+    return demo.run_demo(folder, name, 1, SMALL, SILENT, said.append), said
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runs") / "demo"
+
+
+@pytest.fixture(scope="module")
+def finished(folder: Path) -> demo.Finished:
+    return run(folder)[0]
+
+
+def test_the_demo_leaves_all_that_it_promises(folder: Path, finished: demo.Finished) -> None:
+    left = {path.name for path in folder.iterdir()}
+    assert {"market", "policies", "benchmark.json", "decisions.csv", "report.html"} <= left
+    told = json.loads((folder / "benchmark.json").read_text())
+    assert {row["policy"] for row in told["policies"]} >= {"PPO", "DQN", "logged price, base-stock", "random"}
+    assert {row["policy"] for row in told["true_market"]["policies"]} == {
+        row["policy"] for row in told["policies"]
+    }
+    assert "The same policies in the true market" in (folder / "report.html").read_text()
+    assert len(pd.read_csv(folder / "decisions.csv")) == 6
+    ends = [shift.change for shift in finished.contents.elasticity_shifts]
+    assert ends == ["weak end", "middle", "strong end"]
+    assert read_contents(folder / "report.json") == finished.contents
+    moved = {part.name for part in finished.contents.assumptions if part.shifts}
+    assert {"lead_time", "holding_rate", "shortage_rate"} <= moved
+    assert "unit_cost_share" not in moved  # the table has costs
+
+
+def test_the_headline_follows_from_the_table(finished: demo.Finished) -> None:
+    line, told = finished.contents.headline, finished.benchmark.payload()
+    profit = {row["policy"]: row["profit_mean"] for row in told["policies"]}
+    assert line.learned == max(("PPO", "DQN"), key=profit.__getitem__)
+    assert line.baseline == max(profit.keys() - {"PPO", "DQN"}, key=profit.__getitem__)
+    (pair,) = [p for p in told["pairs"] if (p["a"], p["b"]) == (line.learned, line.baseline)]
+    assert line.versus_baseline.mean == pytest.approx(profit[line.learned] - profit[line.baseline], abs=1e-3)
+    assert (line.versus_baseline.lo, line.versus_baseline.hi) == (pair["diff_lo"], pair["diff_hi"])
+    lost = [p["b"] for p in told["pairs"] if p["a"] == line.learned and p["diff_lo"] <= 1e-6 * profit[p["b"]]]
+    assert line.not_beaten == lost
+    assert ("does not beat" in words.verdict(line)) == bool(lost)
+    assert all(any(rule in reason for reason in line.reasons) for rule in lost)
+
+
+def test_a_finished_run_starts_afresh_and_the_same_seed_gives_the_same_table(
+    folder: Path, finished: demo.Finished
+) -> None:
+    model = folder / "market" / "model.safetensors"
+    written = model.stat().st_mtime_ns
+    again, said = run(folder)
+    assert said == []
+    assert model.stat().st_mtime_ns != written
+    assert again.benchmark.payload() == finished.benchmark.payload()
+
+
+def test_an_unreachable_source_is_said_in_one_line_and_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(name: str, out: Path) -> Path:
+        raise SourceUnavailable(f"{name}: no way there")
+
+    monkeypatch.setattr(demo, "write_source", unreachable)
+    finished, said = run(tmp_path / "run", "orange-juice")
+    assert said == ["orange-juice: no way there; going on with the reference market, whose truth is known"]
+    assert finished.contents.true_market
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(demo, "train_dqn", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "run")
+    kept = [
+        tmp_path / "run" / "market" / "model.safetensors",
+        tmp_path / "run" / "policies" / "ppo.safetensors",
+    ]
+    written = [path.stat().st_mtime_ns for path in kept]
+    _, said = run(tmp_path / "run")
+    assert "going on with the run that was interrupted" in said[0]
+    assert [path.stat().st_mtime_ns for path in kept] == written
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letters.txt").write_text("dear")
+    with pytest.raises(InputError, match="expected a new folder or that of a run"):
+        run(tmp_path)
+    assert (tmp_path / "letters.txt").read_text() == "dear"
