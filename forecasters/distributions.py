@@ -66,7 +66,7 @@ class _NegativeBinomialLogSurvival(torch.autograd.Function):
     """log P(D >= n): exact value, exact gradient in log μ, central difference in log r."""
 
     @staticmethod
-    def forward(ctx, count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx, count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
         n, m, r = (x.double() for x in torch.broadcast_tensors(count, log_mean, log_r))
         value = _survival(n, m, r)
         ctx.save_for_backward(n, m, r, value)
@@ -74,7 +74,7 @@ class _NegativeBinomialLogSurvival(torch.autograd.Function):
         return value.to(log_mean.dtype)
 
     @staticmethod
-    def backward(ctx, grad: Tensor):  # type: ignore[override]
+    def backward(ctx, grad: Tensor):
         n, m, r, value = ctx.saved_tensors
         by_mean = _survival_slope(n, m, r, value)
         step = 1e-4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -34,24 +34,8 @@ class History:
         return self.units.shape[0]
 
     def to(self, device: torch.device | str) -> History:
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return History(**{k: None if v is None else v.to(device) for k, v in moved.items()})
-
-    def pick(self, locations: Tensor | slice, items: Tensor | slice = slice(None)) -> History:
-        """The sub-market of some locations and items (index tensors)."""
-
-        def cut(x: Tensor) -> Tensor:
-            return x[:, locations][:, :, items]
-
-        distance = None if self.distance is None else self.distance[locations][:, locations]
-        return History(
-            *(
-                cut(getattr(self, f))
-                for f in ("units", "known", "censored", "log_price", "promo", "instrument", "ahead")
-            ),
-            static=self.static[locations][:, items],
-            distance=distance,
-        )
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: v.to(device) for k, v in parts.items() if v is not None})
 
 
 def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.ndarray, np.ndarray]:

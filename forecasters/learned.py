@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -55,8 +55,8 @@ class LearnedDemand:
         self.locations, self.items = model.locations, model.items
         self.periods = history.periods
         device = history.units.device
-        self._network = model.network.to(device).eval().requires_grad_(False)
-        self._level = model.level.to(device)
+        self._network = model.network.eval().requires_grad_(False)
+        self._level = model.level
         self._ids = series_ids(self.locations, self.items).to(device)
         places = torch.arange(len(self.locations), device=device)
         self._identity = self._network.identity(places, torch.arange(len(self.items), device=device))
@@ -145,7 +145,4 @@ class LearnedDemand:
         return self.model.elasticities
 
     def to(self, device: torch.device | str) -> LearnedDemand:
-        model = replace(
-            self.model, level=self.model.level.to(device), response=self.model.response.to(device)
-        )
-        return LearnedDemand(model, self.history.to(device), self.response.to(device))
+        return LearnedDemand(self.model.to(device), self.history.to(device), self.response.to(device))

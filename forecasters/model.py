@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -43,6 +44,15 @@ class DemandModel:
     elasticities: Elasticities
     overfit: float  # the truth-free over-training check of the nuisances
     validation_loss: float  # negative log likelihood a row on the held-out last periods
+
+    def to(self, device: torch.device | str) -> DemandModel:
+        """A copy on another device; the elasticities, which only people read, stay where they are."""
+        return replace(
+            self,
+            network=copy.deepcopy(self.network).to(device),
+            response=self.response.to(device),
+            level=self.level.to(device),
+        )
 
 
 def reference_log_price(history: History, frequency_a_year: int) -> Tensor:
@@ -92,21 +102,25 @@ def fit_demand(
     progress: Progress = SILENT,
     device: torch.device | str = "cpu",
 ) -> DemandModel:
-    """Fit the price response, then the trunk around it, on all of a panel."""
+    """Fit the price response, then the trunk around it, on all of a panel.
+
+    The trunk is trained on ``device``; the model comes back on the CPU, where the price response is estimated.
+    """
     settings = settings or FitSettings()
-    history = build_history(panel).to(device)
+    history = build_history(panel)
     everything = slice(None)
     pivot = reference_log_price(history, periods_a_year(panel))
     raw_level = log_level(history, everything)
     with progress.stage("what prices followed", ROUNDS) as stage:
         residuals = fit_nuisances(history, raw_level, pivot, stage)
     with progress.stage("elasticities", len(panel.items)) as stage:
-        found = estimate(history.units, history.censored, residuals, _category_index(panel).to(device), stage)
+        found = estimate(history.units, history.censored, residuals, _category_index(panel), stage)
     response = price_response(history, pivot, found)
-    network, level, loss = fit_trunk(history, response, settings, seed, progress)
-    return DemandModel(
+    network, level, loss = fit_trunk(history.to(device), response.to(device), settings, seed, progress)
+    model = DemandModel(
         panel.locations, panel.items, network, response, level, settings, found, residuals.overfit, loss
     )
+    return model.to("cpu")
 
 
 def fit_trunk(

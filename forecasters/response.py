@@ -57,9 +57,3 @@ class PriceResponse:
 
     def to(self, device: torch.device | str) -> PriceResponse:
         return PriceResponse(*(getattr(self, f.name).to(device) for f in fields(self)))
-
-    def pick(self, locations: Tensor, items: Tensor) -> PriceResponse:
-        """The response of a sub-market (index tensors)."""
-        by_series = {n: getattr(self, n)[locations][:, items] for n in ("pivot", "own", "own_lo", "own_hi")}
-        by_item = {n: getattr(self, n)[items] for n in ("promo", "promo_level", "promo_slope")}
-        return PriceResponse(**by_series, **by_item, cross=self.cross[items][:, items])

@@ -1,14 +1,15 @@
 """The spatiotemporal Transformer: axial attention over time, then items, then locations.
 
 Trained on whole windows under a *banded* causal mask of width W, it steps through a ring cache of W keys and
-values a layer and gives the same function (a truncated window recomputed from scratch would not: deeper layers
-see further back than W). Axial attention: Ho et al. 2019, arXiv 1912.12180; rotary positions: Su et al. 2021,
+values a layer and gives the same function (a truncated window recomputed from scratch would not: deeper
+layers see further back than W). Axial attention: Ho et al. 2019, arXiv 1912.12180; rotary positions: Su et al. 2021,
 arXiv 2104.09864, eq. 34.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -46,6 +47,12 @@ def _rotate(x: Tensor, position: Tensor) -> Tensor:
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
+def _attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Attention over the second-to-last axis of (..., H, N, D/H), all leading axes as one batch."""
+    flat = [t.reshape(-1, *t.shape[-3:]) for t in (q, k, v)]
+    return F.scaled_dot_product_attention(flat[0], flat[1], flat[2], attn_mask=mask).view(q.shape)
+
+
 class _Attention(nn.Module):
     """Multi-head attention along the second-to-last axis of (..., N, D)."""
 
@@ -67,11 +74,7 @@ class _Attention(nn.Module):
         return self.merge(merged.reshape(*merged.shape[:-2], -1))
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        q, k, v = self.split(x)
-        lead = q.shape[:-3]
-        q, k, v = (t.reshape(-1, *t.shape[-3:]) for t in (q, k, v))
-        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return self.join(out.view(*lead, *out.shape[-3:]))
+        return self.join(_attend(*self.split(x), mask))
 
 
 class _Block(nn.Module):
@@ -115,6 +118,9 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(_Block(settings) for _ in range(settings.blocks))
         self.norm = nn.LayerNorm(settings.width)
 
+    def _layers(self) -> list[_Block]:
+        return [cast(_Block, block) for block in self.blocks]
+
     def _band(self, length: int, device: torch.device) -> Tensor:
         index = torch.arange(length, device=device)
         age = index.unsqueeze(1) - index
@@ -127,14 +133,13 @@ class Transformer(nn.Module):
         x = self.embed(tokens)
         band = self._band(x.shape[1], x.device)
         position = torch.arange(x.shape[1], device=x.device)
-        for block in self.blocks:
+        for block in self._layers():
             lead = x.permute(0, 2, 3, 1, 4)  # (B, S, I, T, D)
             q, k, v = block.time.split(lead)
             q, k = _rotate(q, position), _rotate(k, position)
             if keep is not None:
                 keep.append((k, v))
-            flat = [t.reshape(-1, *t.shape[-3:]) for t in (q, k, v)]
-            out = F.scaled_dot_product_attention(*flat, attn_mask=band).view(q.shape)
+            out = _attend(q, k, v, band)
             x = x + block.dropout(block.time.join(out)).permute(0, 3, 1, 2, 4)
             x = block.across(x, distance)
         return self.norm(x)
@@ -152,13 +157,12 @@ class Transformer(nn.Module):
         mask = (age < filled.unsqueeze(1)).view(-1, 1, 1, 1, 1, window).expand(*x.shape[:3], 1, 1, window)
         mask = mask.reshape(-1, 1, 1, window)
         at = cache.position.view(-1, 1, 1, 1, 1)
-        for block, keys, values in zip(self.blocks, cache.keys, cache.values, strict=True):
+        for block, keys, values in zip(self._layers(), cache.keys, cache.values, strict=True):
             q, k, v = block.time.split(x.unsqueeze(-2))  # (B, S, I, H, 1, D/H)
             q, k = _rotate(q, at), _rotate(k, at)
             keys[markets, :, :, :, slot] = k.squeeze(-2)
             values[markets, :, :, :, slot] = v.squeeze(-2)
-            flat = [t.view(-1, *t.shape[-3:]) for t in (q, keys, values)]
-            out = F.scaled_dot_product_attention(*flat, attn_mask=mask).view(q.shape)
+            out = _attend(q, keys, values, mask)
             x = x + block.time.join(out).squeeze(-2)
             x = block.across(x, distance)
         return self.norm(x), RingCache(cache.keys, cache.values, cache.position + 1, filled)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_model import QUICK, Fitted, fitted
 
 from mercato.forecasters.backtest import run_backtest
 from mercato.forecasters.demand import DemandProcess, Period
@@ -15,8 +16,6 @@ from mercato.forecasters.errors import InputError
 from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.noise import NoiseKey
 from mercato.forecasters.store import load_model, save_model
-
-from small_model import QUICK, Fitted, fitted
 
 __all__ = ["fitted"]
 

@@ -76,7 +76,11 @@ def test_poisson_quantiles_equal_scipys(mean: float) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(
-    some.floats(1e-6, 1 - 1e-6), some.floats(1e-6, 1 - 1e-6), some.floats(-3, 7), some.floats(0, 2), some.floats(-2, 5)
+    some.floats(1e-6, 1 - 1e-6),
+    some.floats(1e-6, 1 - 1e-6),
+    some.floats(-3, 7),
+    some.floats(0, 2),
+    some.floats(-2, 5),
 )
 def test_the_same_customers_never_want_less_when_the_mean_is_higher(
     u: float, v: float, log_mean: float, more: float, log_r: float
