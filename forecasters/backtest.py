@@ -1,8 +1,8 @@
 """Backtest: K windows of H periods at the end of a panel, fitted once on what precedes the first.
 
-Each window is forecast at its own origin, conditioned on all that precedes it. The prices and promotions charged in
-a window are given to every model alike: they are the shop's decisions, not the market's. Only observed rows of
-series in stock are scored.
+Each window is forecast at its own origin, conditioned on all that precedes it. The prices and promotions
+charged in a window are given to every model alike: they are the shop's decisions, not the market's. Only
+observed rows of series in stock are scored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .progress import SILENT, Progress
 SAMPLES = 100  # simulated futures a window
 
 Forecast = Callable[[SalesPanel, int, int], np.ndarray]
-"""(panel, origin, horizon) → deciles (H, N, 9) of the periods origin … origin + horizon - 1, from before origin."""
+"""(panel, origin, horizon) → deciles (H, N, 9) of the periods from origin on, from what precedes it."""
 
 
 def run_backtest(
@@ -52,8 +52,8 @@ def run_backtest(
     least = max(8, panel.periods // 3)
     if horizon < 1 or windows < 1 or first < least:
         raise InputError(
-            f"backtest: expected at least {least} periods before the first window, found {first}: the panel has"
-            f" {panel.periods}, and {windows} windows of {horizon} take {horizon * windows}"
+            f"backtest: expected at least {least} periods before the first window, found {first}: the panel
+            has" f" {panel.periods}, and {windows} windows of {horizon} take {horizon * windows}"
         )
     origins = [first + k * horizon for k in range(windows)]
     began = time.perf_counter()
@@ -105,7 +105,7 @@ def simulate_deciles(
 
 
 def _last_value(panel: SalesPanel, origin: int, horizon: int) -> np.ndarray:
-    """The last observed sales; spread from the series' own period-to-period changes in logs, growing with √h."""
+    """The last observed sales; spread from its own changes in logs, growing with √h."""
     return _naive(panel, origin, horizon, 1)
 
 

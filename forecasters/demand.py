@@ -1,8 +1,8 @@
 """The demand protocol: what every demand process meets, learned or structural, i.i.d. or replayed.
 
 A process is immutable; its state is a dataclass of tensors with the market axis first. The engine asks in
-the order of events: ``outlook`` (what is expected before anyone acts), then ``sample`` at the price the policy
-set, then ``advance`` with what happened.
+the order of events: ``outlook`` (what is expected before anyone acts), then ``sample`` at the price the
+policy set, then ``advance`` with what happened.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Period:
 class DemandProcess(Protocol):
     """A market's customers.
 
-    ``locations`` and ``items`` name the axes S and I. ``periods`` is the number of calendar indices the process
-    knows; ``reset`` accepts a start in 0 … periods (``periods`` itself: right after the history).
+    ``locations`` and ``items`` name the axes S and I. ``periods`` is the number of calendar indices the
+    process knows; ``reset`` accepts a start in 0 … periods (``periods`` itself: right after the history).
     """
 
     @property

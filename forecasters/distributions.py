@@ -84,7 +84,7 @@ class _NegativeBinomialLogSurvival(torch.autograd.Function):
 
 
 def _survival_slope(n: Tensor, log_mean: Tensor, log_r: Tensor, value: Tensor) -> Tensor:
-    """d log P(D >= n) / d log μ: I_x(n, r) has the derivative x^n (1 - x)^r / B(n, r) with x = μ / (μ + r)."""
+    """d log P(D >= n) / d log μ: the derivative of I_x(n, r), x^n (1 - x)^r / B(n, r), x = μ / (μ + r)."""
     log_total = torch.logaddexp(log_mean, log_r)
     r = log_r.exp()
     log_beta = torch.lgamma(n) + torch.lgamma(r) - torch.lgamma(n + r)

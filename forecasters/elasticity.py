@@ -1,11 +1,12 @@
 """Second stage of identification: elasticities by censored likelihood on out-of-fold residuals.
 
-For each item, log μ = m + (ε + δ_s)·r_p + Σ_j cross_j·r_pj + Σ_k promo_k·r_k + λ·v + a_s + b_t, where m, r come from
-``nuisance`` (Robinson 1988, doi:10.2307/1912705: the residual of demand on the residual of price), v is the
-control function of a declared cost shifter, δ_s, a_s are locations' deviations and b_t a shock that the period
-brings to the item everywhere. Deviations, shocks and the rivals' effects around their common mean are random
-effects whose variances are estimated by EM: without b_t the rows of one week would count as independent evidence
-and the shrinkage would trust noise. Intervals come from a sandwich clustered by period.
+For each item, log μ = m + (ε + δ_s)·r_p + Σ_j cross_j·r_pj + Σ_k promo_k·r_k + λ·v + a_s + b_t, where m, r
+come from ``nuisance`` (Robinson 1988, doi:10.2307/1912705: the residual of demand on the residual of
+price), v is the control function of a declared cost shifter, δ_s, a_s are locations' deviations and b_t a
+shock that the period brings to the item everywhere. Deviations, shocks and the rivals' effects around their
+common mean are random effects whose variances are estimated by EM: without b_t the rows of one week would
+count as independent evidence and the shrinkage would trust noise. Intervals come from a sandwich clustered
+by period.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class _Rows:
 
 
 def _score(rows: _Rows, eta: Tensor, log_r: Tensor) -> tuple[Tensor, Tensor]:
-    """Derivative of the log likelihood in log μ, and minus its second derivative (expected, where uncensored)."""
+    """Derivative of the log likelihood in log μ, and minus its second (expected, where uncensored)."""
     mean, r = eta.exp(), log_r.exp()
     weight = mean / (1 + mean / r)
     score = (rows.units - mean) / (1 + mean / r)
@@ -118,7 +119,7 @@ def _control(residuals: Residuals, same: Tensor) -> Tensor:
 def _item_rows(
     units: Tensor, censored: Tensor, residuals: Residuals, control: Tensor, item: int, rivals: Tensor
 ) -> _Rows:
-    """Columns: own, locations' deviations, rivals in common, each rival, promotions, controls, levels, shocks."""
+    """Columns: own, its deviations, rivals in common, each rival, promotions, controls, levels, shocks."""
     keep = residuals.rows[:, :, item]
     period, place = keep.nonzero(as_tuple=True)
     places = keep.shape[1]
@@ -147,9 +148,9 @@ def estimate(
 ) -> Elasticities:
     """Elasticities from out-of-fold residuals.
 
-    Where a cost shifter is declared both estimates are made. The control function costs most of the precision, so
-    the plain one stands unless the two disagree (Hausman 1978, doi:10.2307/1913827, with the control's error taken
-    as common to all items).
+    Where a cost shifter is declared both estimates are made. The control function costs most of the
+    precision, so the plain one stands unless the two disagree (Hausman 1978, doi:10.2307/1913827, with the
+    control's error taken as common to all items).
 
     Args:
         units, censored: (T, S, I) as in ``History``.
@@ -173,7 +174,7 @@ def estimate(
 
 
 def _shrunk(rows: _Rows, sizes: list[int], at_place: slice, each: slice, shocks: slice) -> _Fit:
-    """Alternate the fit with the spreads of locations' and rivals' deviations and of the periods' shocks (EM)."""
+    """Alternate the fit with the spreads of the deviations and of the periods' shocks (EM)."""
     centre = torch.zeros(sum(sizes), dtype=torch.float64)
     centre[0] = PRIOR_MEAN
     parts, spreads = (at_place, each, shocks), [0.3, 0.2, 0.2]

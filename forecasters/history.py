@@ -1,4 +1,4 @@
-"""A panel as dense tensors: what the networks read, with nothing of the future in it but what is known ahead."""
+"""A panel as dense tensors: what the networks read, nothing of the future but what is known ahead."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class History:
 
 
 def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.ndarray, np.ndarray]:
-    """Dates of the panel and ``ahead`` periods more, and their features (T + A, C): harmonics of year and week."""
+    """Dates of the panel and ``ahead`` periods more; harmonics of year and week (T + A, C)."""
     step = dates[-1] - dates[-2] if len(dates) > 1 else np.timedelta64(7, "D")
     more = pd.date_range(dates[-1], periods=ahead + 1, freq=frequency)[1:].to_numpy().astype("datetime64[D]")
     if len(more) != ahead or (len(dates) > 1 and more[0] - dates[-1] > 2 * step):

@@ -24,7 +24,7 @@ from .trunk.transformer import gather_cache
 
 @dataclass(frozen=True)
 class LearnedState:
-    """What the model knows at the start of a period; the cache's tensors are updated in place by ``advance``."""
+    """What the model knows at the start of a period; ``advance`` updates the cache's tensors in place."""
 
     cache: RingCache
     log_base: Tensor  # (B, S, I) log mean demand before price and promotion
@@ -43,9 +43,9 @@ class _Memory:
 class LearnedDemand:
     """``DemandProcess`` of a fitted model conditioned on a history.
 
-    ``advance`` remembers the whole demand of a period: a stock-out hides customers from the shop, not from the
-    market, so that two policies under one seed meet the same customers. Where the model only observes another
-    market, whoever feeds it says what could be seen (``envs.processes.ObservedDemand``).
+    ``advance`` remembers the whole demand of a period: a stock-out hides customers from the shop, not from
+    the market, so that two policies under one seed meet the same customers. Where the model only observes
+    another market, whoever feeds it says what could be seen (``envs.processes.ObservedDemand``).
     """
 
     def __init__(self, model: DemandModel, history: History, response: PriceResponse | None = None):
@@ -91,7 +91,7 @@ class LearnedDemand:
     def sample(
         self, state: LearnedState, price: Tensor, key: NoiseKey, promo: Tensor | None = None
     ) -> Tensor:
-        """Demand at ``price``; ``promo`` (B, S, I, K) where it is known (a backtest), else it follows price."""
+        """Demand at ``price``; ``promo`` (B, S, I, K) where known (a backtest), else it follows price."""
         log_mean = state.log_base + self.response.effect(price.log(), promo)
         return nb_sample(key.uniform(self._ids, 0), key.uniform(self._ids, 1), log_mean, state.log_r)
 
@@ -122,7 +122,8 @@ class LearnedDemand:
             missing = sorted(set(want) - set(have))
             if missing:
                 raise InputError(
-                    f"the panel lacks {len(missing)} {what}(s) that the market was fitted on, first {missing[0]!r}"
+                    f"the panel lacks {len(missing)} {what}(s) that the market was fitted on, first
+                    {missing[0]!r}"
                 )
         panel = panel.select(self.locations, self.items)
         if panel.locations != self.locations or panel.items != self.items:

@@ -16,7 +16,8 @@ def scores(actual: np.ndarray, quantiles: np.ndarray) -> dict[str, float]:
 
     Returns:
         ``wape`` Σ|y − median| / Σy; ``wpe`` Σ(median − y) / Σy; ``wql`` mean over the deciles of
-        2·Σ pinball / Σy; ``coverage80`` share of rows within the 10% and 90% deciles; ``rows``. NaN without sales.
+        2·Σ pinball / Σy; ``coverage80`` share of rows within the 10% and 90% deciles; ``rows``. NaN without
+        sales.
     """
     total = float(actual.sum())
     if total <= 0:

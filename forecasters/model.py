@@ -24,7 +24,7 @@ LOG_R_CENTRE = 2.0  # log dispersion of an untrained head
 
 @dataclass(frozen=True)
 class FitSettings:
-    """Settings of a fit; two stages with two trainings, since accuracy and identification want different lengths."""
+    """Settings of a fit."""
 
     trunk: TrunkSettings = TrunkSettings()
     training: TrainingSettings = TrainingSettings()
@@ -104,7 +104,8 @@ def fit_demand(
 ) -> DemandModel:
     """Fit the price response, then the trunk around it, on all of a panel.
 
-    The trunk is trained on ``device``; the model comes back on the CPU, where the price response is estimated.
+    The trunk is trained on ``device``; the model comes back on the CPU, where the price response is
+    estimated.
     """
     settings = settings or FitSettings()
     history = build_history(panel)

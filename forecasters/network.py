@@ -1,4 +1,4 @@
-"""The trunk with its inputs and outputs: tokens of what is known at the end of a period, heads for the next."""
+"""The trunk with its inputs and outputs: tokens of what a period leaves known, heads for the next."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class DemandNetwork(nn.Module):
 
 
 def log_level(history: History, within: slice) -> Tensor:
-    """(S, I) mean log sales of each series over the periods ``within``; the item's mean where it never sold."""
+    """(S, I) mean log sales of each series over ``within``; the item's mean where it never sold."""
     weight = history.known[within].float()
     logs = (history.units[within] + 0.5).log() * weight
     total, count = logs.sum(0), weight.sum(0)

@@ -1,9 +1,9 @@
 """First stage of identification: what price, promotion, cost shifter and demand were expected to be.
 
-Ridge regressions on what a price-setter could know (past price-adjusted demand, past prices and promotions of the
-series, of its location and of the item everywhere, the calendar), each read only on the blocks of weeks it was not
-fitted on (cross-fitting: Chernozhukov et al. 2018, doi:10.1111/ectj.12097). Why not the network:
-``docs/decisions/0002-ridge-nuisances.md``.
+Ridge regressions on what a price-setter could know (past price-adjusted demand, past prices and promotions
+of the series, of its location and of the item everywhere, the calendar), each read only on the blocks of
+weeks it was not fitted on (cross-fitting: Chernozhukov et al. 2018, doi:10.1111/ectj.12097). Why not the
+network: ``docs/decisions/0002-ridge-nuisances.md``.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _lag(x: Tensor, by: int) -> Tensor:
 
 
 def _smooth(x: Tensor, seen: Tensor, half_life: float) -> Tensor:
-    """(T, …) exponentially weighted mean of what was seen before each period, shrunk to 0 where little was."""
+    """(T, …) exponentially weighted mean of what was seen before, shrunk to 0 where little was."""
     keep = 0.5 ** (1 / half_life)
     total, weight, out = torch.zeros_like(x[0]), torch.zeros_like(x[0]), []
     for now, mask in zip(x, seen, strict=True):
@@ -100,7 +100,7 @@ def _ridge_out_of_fold(design: Tensor, targets: Tensor, rows: Tensor, fold: Tens
 
 
 def _impute(observed: Tensor, censored: Tensor, expected: Tensor, spread: Tensor) -> Tensor:
-    """Log demand; where stock ran out, its mean given that it was at least the sales (normal, inverse Mills)."""
+    """Log demand; where stock ran out, its mean given at least the sales (normal, inverse Mills)."""
     z = ((observed - expected) / spread).clamp(-6, 6)
     mills = torch.exp(-0.5 * z * z) / (2.5066283 * torch.special.ndtr(-z).clamp(min=1e-12))
     return torch.where(censored > 0, torch.maximum(expected + spread * mills, observed), observed)
@@ -168,7 +168,7 @@ def _predict(features: Tensor, adjusted: Tensor, decisions: Tensor, rows: Tensor
 
 
 def _regress(target: Tensor, regressors: Tensor, rows: Tensor) -> Tensor:
-    """(I, R') least squares of the residual of demand on the residuals of price and promotion, with a weak prior."""
+    """(I, R') least squares of residual demand on residual price and promotion, with a weak prior."""
     x = (regressors * rows.unsqueeze(-1)).double()
     gram = torch.einsum("tsir,tsiq->irq", x, x)
     moment = torch.einsum("tsir,tsi->ir", x, (target * rows).double())

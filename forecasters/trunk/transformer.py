@@ -2,8 +2,8 @@
 
 Trained on whole windows under a *banded* causal mask of width W, it steps through a ring cache of W keys and
 values a layer and gives the same function (a truncated window recomputed from scratch would not: deeper
-layers see further back than W). Axial attention: Ho et al. 2019, arXiv 1912.12180; rotary positions: Su et al. 2021,
-arXiv 2104.09864, eq. 34.
+layers see further back than W). Axial attention: Ho et al. 2019, arXiv 1912.12180; rotary positions: Su et
+al. 2021, arXiv 2104.09864, eq. 34.
 """
 
 from __future__ import annotations
