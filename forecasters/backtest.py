@@ -52,8 +52,8 @@ def run_backtest(
     least = max(8, panel.periods // 3)
     if horizon < 1 or windows < 1 or first < least:
         raise InputError(
-            f"backtest: expected at least {least} periods before the first window, found {first}: the panel
-            has" f" {panel.periods}, and {windows} windows of {horizon} take {horizon * windows}"
+            f"backtest: expected at least {least} periods before the first window, found {first}: the panel"
+            f" has {panel.periods}, and {windows} windows of {horizon} take {horizon * windows}"
         )
     origins = [first + k * horizon for k in range(windows)]
     began = time.perf_counter()

@@ -122,8 +122,8 @@ class LearnedDemand:
             missing = sorted(set(want) - set(have))
             if missing:
                 raise InputError(
-                    f"the panel lacks {len(missing)} {what}(s) that the market was fitted on, first
-                    {missing[0]!r}"
+                    f"the panel lacks {len(missing)} {what}(s) that the market was fitted on,"
+                    f" first {missing[0]!r}"
                 )
         panel = panel.select(self.locations, self.items)
         if panel.locations != self.locations or panel.items != self.items:
