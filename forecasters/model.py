@@ -109,19 +109,25 @@ def fit_demand(
     """
     settings = settings or FitSettings()
     history = build_history(panel)
-    everything = slice(None)
-    pivot = reference_log_price(history, periods_a_year(panel))
-    raw_level = log_level(history, everything)
-    with progress.stage("what prices followed", ROUNDS) as stage:
-        residuals = fit_nuisances(history, raw_level, pivot, stage)
-    with progress.stage("elasticities", len(panel.items)) as stage:
-        found = estimate(history.units, history.censored, residuals, _category_index(panel), stage)
+    pivot, found, overfit = identify(panel, history, progress)
     response = price_response(history, pivot, found)
     network, level, loss = fit_trunk(history.to(device), response.to(device), settings, seed, progress)
     model = DemandModel(
-        panel.locations, panel.items, network, response, level, settings, found, residuals.overfit, loss
+        panel.locations, panel.items, network, response, level, settings, found, overfit, loss
     )
     return model.to("cpu")
+
+
+def identify(
+    panel: SalesPanel, history: History, progress: Progress = SILENT
+) -> tuple[Tensor, Elasticities, float]:
+    """First stage: log reference price (S, I), elasticities, and the over-training check of the nuisances."""
+    pivot = reference_log_price(history, periods_a_year(panel))
+    with progress.stage("what prices followed", ROUNDS) as stage:
+        residuals = fit_nuisances(history, log_level(history), pivot, stage)
+    with progress.stage("elasticities", len(panel.items)) as stage:
+        found = estimate(history.units, history.censored, residuals, _category_index(panel), stage)
+    return pivot, found, residuals.overfit
 
 
 def fit_trunk(
@@ -131,7 +137,7 @@ def fit_trunk(
     torch.manual_seed(seed)
     periods, places, goods = history.units.shape
     effect = response.effect(history.log_price, history.promo)
-    level = _adjusted_level(history, effect)
+    level = log_level(history, effect)
     tokens = history_tokens(history, level, response)
     device = tokens.device
     network = DemandNetwork(tokens.shape[-1], 2, places, goods, settings.trunk).to(device)
@@ -154,15 +160,6 @@ def fit_trunk(
     with progress.stage("the market's demand", settings.training.steps) as stage:
         best = train_network(network, tokens, history, loss, ~valid, valid, settings.training, seed, stage)
     return network, level, best
-
-
-def _adjusted_level(history: History, effect: Tensor) -> Tensor:
-    """(S, I) mean of price-adjusted log sales."""
-    weight = history.known.float()
-    logs = ((history.units + 0.5).log() - effect) * weight
-    count = weight.sum(0)
-    by_item = logs.sum((0, 1)) / count.sum(0).clamp(min=1)
-    return torch.where(count > 0, logs.sum(0) / count.clamp(min=1), by_item)
 
 
 def _category_index(panel: SalesPanel) -> Tensor:

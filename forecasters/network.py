@@ -51,10 +51,10 @@ class DemandNetwork(nn.Module):
         return self.head(self.trunk(full, distance, keep))
 
 
-def log_level(history: History, within: slice) -> Tensor:
-    """(S, I) mean log sales of each series over ``within``; the item's mean where it never sold."""
-    weight = history.known[within].float()
-    logs = (history.units[within] + 0.5).log() * weight
+def log_level(history: History, effect: Tensor | float = 0.0) -> Tensor:
+    """(S, I) mean log sales of each series less ``effect`` (T, S, I); the item's mean where it never sold."""
+    weight = history.known.float()
+    logs = ((history.units + 0.5).log() - effect) * weight
     total, count = logs.sum(0), weight.sum(0)
     by_item = total.sum(0) / count.sum(0).clamp(min=1)
     return torch.where(count > 0, total / count.clamp(min=1), by_item)
