@@ -1,1 +1,1 @@
-"""Scripts that print a table and write JSON with machine, versions and commit: ``python -m benchmarks.NAME``."""
+"""Scripts that print a table and write JSON with machine, versions, commit: ``python -m benchmarks.NAME``."""
