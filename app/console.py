@@ -37,7 +37,7 @@ class _Bar:
         self.bars.advance(self.task, n)
 
     def note(self, text: str) -> None:
-        self.bars.console.print(f"  {text}", style="dim")
+        self.bars.console.print(f"  {text}", style="dim", markup=False)
 
 
 class Bars:
@@ -46,7 +46,7 @@ class Bars:
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or stderr()
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=28),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -68,7 +68,7 @@ class Bars:
         yield _Bar(self._bars, task)
         self._bars.update(task, total=self._bars.tasks[task].completed)  # it may have ended early
         if self._bars.disable:
-            self.console.print(f"{name}: {time.monotonic() - started:.0f} s")
+            self.console.print(f"{name}: {time.monotonic() - started:.0f} s", markup=False)
 
 
 def print_table(console: Console, title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:

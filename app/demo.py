@@ -49,9 +49,9 @@ class DemoSettings:
     fit: FitSettings = field(default_factory=FitSettings)
     ppo: PPOSettings = field(default_factory=PPOSettings)
     dqn: DQNSettings = field(default_factory=DQNSettings)
-    episodes: int = 64
+    episodes: int = 32
     horizon: int = 26
-    shift_episodes: int = 16  # for each changed assumption
+    shift_episodes: int = 12  # for each thing that is changed to see what hangs on it
 
 
 def rehearsal() -> DemoSettings:
@@ -179,7 +179,7 @@ def _subject(name: str, panel: SalesPanel) -> Subject:
     return Subject(
         title=f"What learned policies earn: {name}",
         subtitle=f"{size}, {panel.dates[0]} to {panel.dates[-1]}",
-        acknowledgement=f"{known.acknowledgement} {known.terms}" if known else "",
+        acknowledgement=f"{known.acknowledgement} Terms: {known.terms}" if known else "",
         currency=_CURRENCY.get(name, "money"),
         panel=panel,
     )

@@ -66,9 +66,9 @@ def elasticity_shifts(
 
     middle = Shift(change="middle", versus_baseline=line.versus_baseline, versus_logged=line.versus_logged)
     with progress.stage("change the elasticity", total=2) as stage:
-        weak = shift(benchmark, line, "weak end", at("hi"), episodes)
+        weak = shift(benchmark, line, "weak end", at("hi"), episodes, with_logged=True)
         stage.advance()
-        strong = shift(benchmark, line, "strong end", at("lo"), episodes)
+        strong = shift(benchmark, line, "strong end", at("lo"), episodes, with_logged=True)
         stage.advance()
     return [weak, middle, strong]
 
@@ -96,16 +96,24 @@ def assumptions(
     ]
 
 
-def shift(benchmark: Benchmark, line: Headline, change: str, market: Market, episodes: int) -> Shift:
+def shift(
+    benchmark: Benchmark,
+    line: Headline,
+    change: str,
+    market: Market,
+    episodes: int,
+    *,
+    with_logged: bool = False,
+) -> Shift:
     """The headline's policies, as they are, in another market."""
-    names = dict.fromkeys((line.learned, line.baseline, line.logged))
-    policies = [benchmark.policy(name) for name in names]
+    names = dict.fromkeys((line.learned, line.baseline, *([line.logged] if with_logged else [])))
     settings = benchmark.evaluation
+    policies = [benchmark.policy(name) for name in names]
     other = evaluate(market, policies, episodes, settings.horizon, settings.seed)
     return Shift(
         change=change,
         versus_baseline=difference(other, line.learned, line.baseline),
-        versus_logged=difference(other, line.learned, line.logged),
+        versus_logged=difference(other, line.learned, line.logged) if with_logged else None,
     )
 
 
@@ -153,6 +161,7 @@ def _otherwise(market: Market, name: str) -> Iterator[tuple[str, Market]]:
         )
 
 
+_MOSTLY = 0.5  # share of prices at a bound beyond which the range decides rather than the policy
 _TRAITS = (
     ("price_mean", "price, multiple of reference", ".3f"),
     ("fill_rate", "demand met", ".1%"),
@@ -163,6 +172,12 @@ _TRAITS = (
 def _reasons(evaluation: Evaluation, learned: str, not_beaten: Sequence[str]) -> list[str]:
     """What tells the learned policy from the rules it does not beat."""
     said = []
+    bound = _mean(evaluation, learned, "price_at_bound")
+    if not_beaten and bound > _MOSTLY:
+        said.append(
+            f"{bound:.0%} of its prices lie at an end of the supported range: the model would go further, but"
+            " nobody knows what customers do there, and at the end little is left to choose."
+        )
     for rule in not_beaten:
         gap = difference(evaluation, learned, rule)
         kind = "earns less" if gap.hi < 0 else "cannot be told apart"

@@ -8,7 +8,7 @@ from ...forecasters.errors import InputError
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json, write_file
 from ..reading import Reading
-from ..report.words import number, percent
+from ..report.words import percent
 
 
 def run(
@@ -35,7 +35,7 @@ def run(
             percent(score["wpe"]),
             f"{score['wql']:.4f}",
             percent(score["coverage80"]),
-            number(score["rows"], 9),
+            f"{score['rows']:,.0f}",
             f"{score['seconds']:.1f}",
         )
         for name, score in sorted(models.items(), key=lambda pair: pair[1]["wql"])

@@ -22,16 +22,13 @@ class Interval(_Part):
     lo: float
     hi: float
 
-    def excludes_zero(self) -> bool:
-        return self.lo > 0 or self.hi < 0
-
 
 class Shift(_Part):
     """The headline again, with one thing changed."""
 
     change: str  # what was changed, in words
     versus_baseline: Interval
-    versus_logged: Interval
+    versus_logged: Interval | None = None  # where it was played too
 
 
 class Assumption(_Part):

@@ -19,7 +19,7 @@ from ...forecasters.progress import SILENT, Progress
 from ..benchmarking import Benchmark
 from ..headline import assumptions, difference, elasticity_shifts, headline
 from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory
-from .words import MINUS, number
+from .words import MINUS
 
 _PERIODS = {"D": "day", "W": "week", "MS": "month"}
 _PATHS = 64  # sampled futures behind a forecast's band
@@ -40,7 +40,7 @@ class Subject:
 def gather(
     subject: Subject, benchmark: Benchmark, shift_episodes: int, progress: Progress = SILENT
 ) -> Contents:
-    """Everything that the page says; ``shift_episodes`` are played for each changed assumption."""
+    """Everything that the page says; ``shift_episodes`` are played for each thing that is changed."""
     market, panel = benchmark.market, subject.panel
     demand = market.demand
     if not isinstance(demand, LearnedDemand):
@@ -62,7 +62,7 @@ def gather(
         facts=_facts(panel, demand),
         headline=line,
         assumptions=assumptions(benchmark, line, panel.cost is not None, shift_episodes, progress),
-        elasticity_shifts=elasticity_shifts(benchmark, line, evaluation.episodes, progress),
+        elasticity_shifts=elasticity_shifts(benchmark, line, shift_episodes, progress),
         policies=_rows(evaluation, benchmark, line),
         true_market=[] if benchmark.truth is None else _rows(benchmark.truth, benchmark, line),
         forecasts=forecasts,
@@ -106,17 +106,16 @@ def _facts(panel: SalesPanel, demand: LearnedDemand) -> list[tuple[str, str]]:
     facts = [
         (
             "history",
-            f"{panel.dates[0]} to {panel.dates[-1]}, {number(rows, 9)} rows, {len(panel.series)} series",
+            f"{panel.dates[0]} to {panel.dates[-1]}, {rows:,} rows, {len(panel.series)} series",
         ),
         (
             "demand model",
-            f"spatiotemporal Transformer, {number(weights, 9)} weights; loss"
+            f"spatiotemporal Transformer, {weights:,} weights; loss"
             f" {demand.model.validation_loss:.3f} a row on the held-out last periods",
         ),
         ("own elasticity", f"{middle} in the middle, {low} to {high} over the middle 80% of series"),
     ]
-    notes = [("cleaning", note) for note in panel.report.notes[:4]]
-    return facts + notes
+    return facts + [("" if n else "cleaning", note) for n, note in enumerate(panel.report.notes[:4])]
 
 
 def _typical_series(market: Market) -> list[tuple[int, int]]:

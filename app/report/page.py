@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from . import figures, words
-from .contents import Assumption, Contents, Interval, PolicyRow, Shift
+from .contents import Assumption, Contents, Interval, PolicyRow
 from .html import document, gallery, picture, table
 
 
@@ -83,7 +83,10 @@ def _policies(contents: Contents) -> str:
     )
     moves = table(
         ("own elasticity at", f"against {contents.headline.baseline}", f"against {contents.headline.logged}"),
-        [_shift(shift, contents) for shift in contents.elasticity_shifts],
+        [
+            [escape(shift.change), *map(escape, words.both(shift, contents.headline))]
+            for shift in contents.elasticity_shifts
+        ],
         text=(),
     )
     truth = ""
@@ -102,15 +105,6 @@ def _policies(contents: Contents) -> str:
         "<p>The same policies before customers whose own elasticity is at either end of its 90% interval.</p>"
         f"{moves}\n{truth}</section>"
     )
-
-
-def _shift(shift: Shift, contents: Contents) -> list[str]:
-    line = contents.headline
-    return [
-        escape(shift.change),
-        escape(words.difference(shift.versus_baseline, line.baseline_profit)),
-        escape(words.difference(shift.versus_logged, line.logged_profit)),
-    ]
 
 
 def _policy_table(rows: Sequence[PolicyRow], contents: Contents) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .contents import Contents, Headline, Interval
+from .contents import Contents, Headline, Interval, Shift
 
 MINUS = "−"
 
@@ -24,6 +24,11 @@ def percent(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f}%".replace("-", MINUS)
 
 
+def _share(value: float) -> str:
+    tenths = round(1000 * value)
+    return f"{tenths / 10:+.1f}".replace("-", MINUS) if tenths else "0.0"
+
+
 def difference(value: Interval, base: float) -> str:
     """A paired difference with its interval: as a share of ``base`` where that is a profit, then in money."""
     if base <= 0:
@@ -38,9 +43,9 @@ def headline(line: Headline) -> str:
     """The one line that matters."""
     return (
         f"The best learned policy, {line.learned}, earns"
-        f" {difference(line.versus_baseline, line.baseline_profit)} against the best baseline,"
-        f" {line.baseline}, and {difference(line.versus_logged, line.logged_profit)} against the logged"
-        f" prices, {line.logged} (profit an episode, 95% intervals)."
+        f" {difference(line.versus_baseline, line.baseline_profit)} against the best baseline"
+        f" ({line.baseline}) and {difference(line.versus_logged, line.logged_profit)} against the logged"
+        " prices; profit an episode, 95% intervals."
     )
 
 
@@ -48,11 +53,17 @@ def elasticity(contents: Contents) -> list[str]:
     """How the headline moves over the elasticity's interval, one line an end."""
     line = contents.headline
     return [
-        f"own elasticity at the {shift.change}:"
-        f" {difference(shift.versus_baseline, line.baseline_profit)} against the best baseline,"
-        f" {difference(shift.versus_logged, line.logged_profit)} against the logged prices"
+        f"own elasticity at the {shift.change}: {against_baseline} against the best baseline,"
+        f" {against_logged} against the logged prices"
         for shift in contents.elasticity_shifts
+        for against_baseline, against_logged in [both(shift, line)]
     ]
+
+
+def both(shift: Shift, line: Headline) -> tuple[str, str]:
+    """A shift's differences from the best baseline and from the logged prices."""
+    logged = "–" if shift.versus_logged is None else difference(shift.versus_logged, line.logged_profit)
+    return difference(shift.versus_baseline, line.baseline_profit), logged
 
 
 def verdict(line: Headline) -> str:
