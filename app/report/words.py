@@ -33,9 +33,7 @@ def difference(value: Interval, base: float) -> str:
     """A paired difference with its interval: as a share of ``base`` where that is a profit, then in money."""
     if base <= 0:
         return f"{signed(value.mean)} [{signed(value.lo)}, {signed(value.hi)}]"
-    mean, lo, hi = (
-        f"{100 * part / base:+.1f}".replace("-", MINUS) for part in (value.mean, value.lo, value.hi)
-    )
+    mean, lo, hi = (_share(part / base) for part in (value.mean, value.lo, value.hi))
     return f"{mean}% [{lo}, {hi}] ({signed(value.mean)})"
 
 
