@@ -24,6 +24,7 @@ from .response import WEAKEST
 PRIOR_MEAN, PRIOR_SD = -2.0, 1.5  # own elasticity where the data say nothing (Bijmolt et al. 2005: mean -2.6)
 _CROSS_SD, _PROMO_SD, _CONTROL_SD, _LEVEL_SD = 0.3, 1.5, 5.0, 0.3
 _NINETY = 1.645
+_ROUNDS, _NEWTON = 6, 4  # EM rounds, and Newton steps in each: every round goes on from the last
 _ALARM = 2.0  # standard errors between the estimates with and without instrument that count as disagreement
 
 
@@ -68,7 +69,7 @@ def _score(rows: _Rows, eta: Tensor, log_r: Tensor) -> tuple[Tensor, Tensor]:
 
 def _dispersion(rows: _Rows, eta: Tensor, log_r: Tensor) -> Tensor:
     """Log dispersion of an item: the likeliest of a grid around the last, on the uncensored rows."""
-    grid = log_r + torch.linspace(-1.0, 1.0, 21, dtype=eta.dtype, device=eta.device)
+    grid = log_r + torch.linspace(-0.6, 0.6, 9, dtype=eta.dtype, device=eta.device)
     seen = ~rows.censored
     fit = nb_log_prob(rows.units[seen].unsqueeze(1), eta[seen].unsqueeze(1), grid).sum(0)
     return grid[fit.argmax()]
@@ -85,7 +86,7 @@ class _Fit:
 def _solve(rows: _Rows, start: Tensor, centre: Tensor, precision: Tensor, log_r: Tensor) -> _Fit:
     """Penalised maximum likelihood by damped Newton steps."""
     beta = start
-    for _ in range(25):
+    for _ in range(_NEWTON):
         eta = (rows.offset + rows.design @ beta).clamp(-12, 16)
         log_r = _dispersion(rows, eta, log_r)
         score, weight = _score(rows, eta, log_r)
@@ -94,7 +95,7 @@ def _solve(rows: _Rows, start: Tensor, centre: Tensor, precision: Tensor, log_r:
         gradient = rows.design.T @ score - precision * (beta - centre)
         move = torch.linalg.solve(hessian, gradient)
         beta = beta + move * min(1.0, 1.0 / float(move.abs().max().clamp(min=1e-9)))
-        if float(move.abs().max()) < 1e-5:
+        if float(move.abs().max()) < 1e-4:
             break
     by_period = torch.zeros(int(rows.period.max()) + 1, len(beta), dtype=beta.dtype, device=beta.device)
     by_period.index_add_(0, rows.period, score.unsqueeze(1) * rows.design)
@@ -179,7 +180,7 @@ def _shrunk(rows: _Rows, sizes: list[int], at_place: slice, each: slice, shocks:
     centre[0] = PRIOR_MEAN
     parts, spreads = (at_place, each, shocks), [0.3, 0.2, 0.2]
     beta, log_r = centre, torch.tensor(1.5, dtype=torch.float64)
-    for _ in range(5):
+    for _ in range(_ROUNDS):
         by_place, by_rival, by_period = spreads
         sds = [
             PRIOR_SD,

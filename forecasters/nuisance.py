@@ -86,10 +86,12 @@ def _ridge_out_of_fold(design: Tensor, targets: Tensor, rows: Tensor, fold: Tens
     penalty[-1] = 1e-6
     out = torch.zeros(len(_RIDGE), *targets.shape, dtype=design.dtype, device=design.device)
     inside = torch.zeros_like(out)
+    folds = [(rows & (fold == f)).unsqueeze(1).to(design) for f in range(_FOLDS)]
+    grams = [(design * mask).T @ design for mask in folds]
+    moments = [(design * mask).T @ targets for mask in folds]
     for f in range(_FOLDS):
-        fit, read = rows & (fold != f), fold == f
-        x, y = design[fit], targets[fit]
-        gram, moment = x.T @ x, x.T @ y
+        read = fold == f
+        gram, moment = sum(grams) - grams[f], sum(moments) - moments[f]
         for c, strength in enumerate(_RIDGE):
             beta = torch.linalg.solve(gram + (strength * penalty).diag(), moment)
             out[c, read] = design[read] @ beta

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -84,7 +84,8 @@ def train_network(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     fixed = torch.Generator().manual_seed(seed + 1)
-    checks = [draw_sub_market(history, settings, fixed) for _ in range(3)]
+    last = slice(max(0, history.periods - settings.periods), history.periods)  # where the held-out rows are
+    checks = [replace(draw_sub_market(history, settings, fixed), periods=last) for _ in range(3)]
     has_validation = bool(valid_rows.any())
     best, best_state, bad = math.inf, copy.deepcopy(network.state_dict()), 0
     for step in range(settings.steps):
