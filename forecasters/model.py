@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .distributions import row_log_likelihood
 from .elasticity import Elasticities, estimate
+from .errors import InputError
 from .history import History, build_history
 from .network import DemandNetwork, history_tokens, log_level
 from .nuisance import ROUNDS, fit_nuisances
@@ -20,6 +21,7 @@ from .training import SubMarket, TrainingSettings, train_network
 from .trunk import TrunkSettings
 
 LOG_R_CENTRE = 2.0  # log dispersion of an untrained head
+LEAST_PERIODS = 8  # a shorter panel has nothing to cross-fit on
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,14 @@ def fit_demand(
 
     The trunk is trained on ``device``; the model comes back on the CPU, where the price response is
     estimated.
+
+    Raises:
+        InputError: the panel is too short to learn from.
     """
+    if panel.periods < LEAST_PERIODS:
+        raise InputError(
+            f"date: expected at least {LEAST_PERIODS} periods to learn from, found {panel.periods}"
+        )
     settings = settings or FitSettings()
     history = build_history(panel)
     pivot, found, overfit = identify(panel, history, progress)
