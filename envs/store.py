@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..forecasters.errors import InputError
-from ..forecasters.history import History
+from ..forecasters.history import build_history
 from ..forecasters.learned import LearnedDemand
 from ..forecasters.model import DemandModel, FitSettings, fit_demand, periods_a_year
 from ..forecasters.panel import read_panel, write_panel
@@ -49,7 +49,7 @@ def fit_market(
 
 def fitted_market(model: DemandModel, panel: SalesPanel, economics: Economics, name: str) -> Market:
     """The market that a fitted model and its panel make."""
-    demand = LearnedDemand(model, build_on(model, panel))
+    demand = LearnedDemand(model, build_history(panel))
     window = model.settings.trunk.window
     return Market(
         name=name,
@@ -65,18 +65,13 @@ def fitted_market(model: DemandModel, panel: SalesPanel, economics: Economics, n
     )
 
 
-def build_on(model: DemandModel, panel: SalesPanel) -> History:
-    from ..forecasters.history import build_history
-
-    return build_history(panel).to(model.level.device)
-
-
 def learned_terms(demand: LearnedDemand, panel: SalesPanel, economics: Economics) -> Terms:
-    """Reference price: median of the last year. Supported range: the item's prices as multiples of it, pooled
-    over locations. Unit cost: median of the last year, else the assumed share of reference price."""
+    """Reference price: median of the last year. Supported range: the item's prices of the last year as multiples
+    of it, pooled over locations (older ones belong to other price levels). Unit cost: median of the last year,
+    else the assumed share of reference price."""
     history, pivot = demand.history, demand.response.pivot
     shift = (history.log_price - pivot).where(history.known, torch.nan)
-    by_item = shift.permute(2, 0, 1).flatten(1)
+    by_item = shift[-periods_a_year(panel) :].permute(2, 0, 1).flatten(1)
     low, high = (torch.nanquantile(by_item, q, dim=1) for q in SUPPORT)
     low, high = low.nan_to_num(0).clamp(max=-_LEAST_SUPPORT), high.nan_to_num(0).clamp(min=_LEAST_SUPPORT)
     reference = pivot.exp()
