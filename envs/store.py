@@ -66,10 +66,12 @@ def fitted_market(model: DemandModel, panel: SalesPanel, economics: Economics, n
 
 
 def learned_terms(demand: LearnedDemand, panel: SalesPanel, economics: Economics) -> Terms:
-    """Reference price: median of the last year. Supported range: the item's prices of the last year as multiples
-    of it, pooled over locations (older ones belong to other price levels). Unit cost: median of the last
-    year,
-    else the assumed share of reference price."""
+    """Terms of a learned market.
+
+    Reference price: median of the last year. Supported range: the item's prices of the last year as
+    multiples of it, pooled over locations (older ones belong to other price levels). Unit cost: median of
+    the last year, else the assumed share of reference price.
+    """
     history, pivot = demand.history, demand.response.pivot
     shift = (history.log_price - pivot).where(history.known, torch.nan)
     by_item = shift[-periods_a_year(panel) :].permute(2, 0, 1).flatten(1)

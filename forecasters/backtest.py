@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import torch
 
-from .demand import Period
 from .errors import InputError
 from .history import build_history
 from .learned import LearnedDemand
 from .metrics import DECILES, scores
 from .model import FitSettings, fit_demand, periods_a_year
-from .noise import NoiseKey
 from .panel.sales_panel import SalesPanel
+from .paths import sample_paths
 from .progress import SILENT, Progress
 
 SAMPLES = 100  # simulated futures a window
@@ -86,22 +84,9 @@ def simulate_deciles(
 ) -> np.ndarray:
     """Deciles (H, N, 9) of simulated sales under the prices and promotions that were charged."""
     known = demand.condition(panel.window(0, origin))
-    future = build_history(panel)
-    markets = torch.arange(SAMPLES)
-    zero = torch.zeros_like(markets)
-    key = NoiseKey(seed, zero, markets, zero)
-    state = known.reset(torch.full_like(markets, origin), key)
-    levels = torch.tensor(DECILES)
-    out = []
-    for step in range(horizon):
-        key = replace(key, period=zero + step)
-        price = future.log_price[origin + step].exp().expand(SAMPLES, -1, -1)
-        promo = future.promo[origin + step].expand(SAMPLES, -1, -1, -1)
-        sold = known.sample(state, price, key, promo)
-        state = known.advance(state, Period(price, sold, sold), key, promo)
-        deciles = torch.quantile(sold, levels, dim=0)  # (9, S, I)
-        out.append(deciles[:, panel.series[:, 0], panel.series[:, 1]].T.numpy())
-    return np.stack(out)
+    paths = sample_paths(known, build_history(panel), origin, horizon, SAMPLES, seed)
+    deciles = np.quantile(paths[:, :, panel.series[:, 0], panel.series[:, 1]], DECILES, axis=0)
+    return np.moveaxis(deciles, 0, -1)
 
 
 def _last_value(panel: SalesPanel, origin: int, horizon: int) -> np.ndarray:
