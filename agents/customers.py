@@ -1,8 +1,8 @@
 """A learner's markets all meet the same customers, so that what differs between them is what they did.
 
-Paid the excess over the batch's mean, a unit's reward loses the luck that all markets share: common random
-numbers as a control variate. The mean over the other markets does not depend on the unit's own action, so the
-best policy is the same.
+Paid the excess over the other markets' mean, a unit's reward loses the luck that all markets share: common
+random numbers as a control variate. The others' mean does not depend on the unit's own action, so the best
+policy is the same.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ..envs.simulator import Simulator
 
 
 class Excess:
-    """A reward less its mean over the markets."""
+    """A reward less the mean of the other markets' rewards; the reward itself where there is no other."""
 
     def __init__(self, reward: Reward) -> None:
         self.reward = reward
 
     def __call__(self, outcome: Outcome, market: Market) -> Tensor:
         reward = self.reward(outcome, market)
-        return reward - reward.mean(0)
+        return reward - (reward.sum(0) - reward) / max(len(reward) - 1, 1)
 
 
 class SameCustomers(MarketBatch):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,8 +15,9 @@ from gymnasium import spaces
 from stable_baselines3 import DQN
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from torch import Tensor
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, create_mlp
+from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
+from torch import Tensor, nn
 
 from ..envs.adapters.sb3_vec_env import MarketplaceVecEnv
 from ..envs.market import Market
@@ -70,17 +72,47 @@ class StandardFeatures(BaseFeaturesExtractor):
 
 
 @torch.no_grad()
-def watch(env: MarketplaceVecEnv, seed: int) -> Standardise:
-    """Statistics of the observation over a warm-up at random actions."""
+def watch(env: MarketplaceVecEnv, seed: int) -> Tensor:
+    """Observations (N, F) of a warm-up at random actions; the environment begins anew afterwards."""
     env.action_space.seed(seed)
     seen = [env.reset_tensor()]
     for _ in range(_WARM_UP):
         actions = np.stack([env.action_space.sample() for _ in range(env.num_envs)])
         seen.append(env.step_tensor(env.batch.tensor(actions))[0])
     env.seed(seed)
-    standardise = Standardise(seen[0].shape[-1]).to(seen[0].device)
-    standardise.measure(torch.cat(seen))
-    return standardise
+    return torch.cat(seen).cpu()
+
+
+class AdditiveQNetwork(QNetwork):
+    """Q(price, cover) = P(price) + C(cover): each factor learns from every action that shares it."""
+
+    def __init__(self, *args: Any, prices: int, covers: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        layers = create_mlp(self.features_dim, prices + covers, self.net_arch, self.activation_fn)
+        self.q_net = nn.Sequential(*layers, _OuterSum(prices))
+
+
+class _OuterSum(nn.Module):
+    """(N, P + C) to all sums (N, P · C), cover fastest."""
+
+    def __init__(self, prices: int) -> None:
+        super().__init__()
+        self.prices = prices
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x[:, : self.prices, None] + x[:, None, self.prices :]).flatten(1)
+
+
+class AdditiveQPolicy(DQNPolicy):
+    """The policy of a DQN over a lattice of prices and covers."""
+
+    def __init__(self, *args: Any, prices: int, covers: int, **kwargs: Any) -> None:
+        self.factors = {"prices": prices, "covers": covers}
+        super().__init__(*args, **kwargs)
+
+    def make_q_net(self) -> QNetwork:
+        arguments = self._update_features_extractor(self.net_args, features_extractor=None)
+        return AdditiveQNetwork(**arguments, **self.factors).to(self.device)
 
 
 class SlotwiseDQN(DQN):
@@ -101,23 +133,22 @@ class KeepBest(BaseCallback):
 
     def __init__(
         self,
-        policy: Callable[[], LearnedPolicy],
+        candidates: Callable[[], Sequence[LearnedPolicy]],
         worth: Callable[[Policy], float],
         interval: int,
         stage: Stage,
         checkpoint: Path | None,
     ) -> None:
         super().__init__()
-        self.policy, self.worth, self.interval = policy, worth, interval
+        self.candidates, self.worth, self.interval = candidates, worth, interval
         self.stage, self.checkpoint = stage, checkpoint
-        self.best = policy()
+        self.best = candidates()[0]
         self.start = self.most = worth(self.best)
         self.next_at = interval
 
     def consider(self) -> None:
-        """Keep the policy as it is now if it earns more than any before."""
-        policy = self.policy()
-        profit = self.worth(policy)
+        """Keep a policy that can be read off now if it earns more than any before."""
+        profit, policy = max(((self.worth(one), one) for one in self.candidates()), key=itemgetter(0))
         gain = (profit - self.start) / max(abs(self.start), 1e-9)
         self.stage.note(f"{self.num_timesteps:,} unit-periods: {gain:+.2%} on the start in validation")
         if profit > self.most:
@@ -148,21 +179,20 @@ def few_threads() -> Iterator[None]:
 
 def learn(
     model: BaseAlgorithm,
-    policy: Callable[[], LearnedPolicy],
+    candidates: Callable[[], Sequence[LearnedPolicy]],
     worth: Callable[[Policy], float],
     settings: Schedule,
     progress: Progress,
     checkpoint: Path | None,
 ) -> LearnedPolicy:
-    """Train ``model`` and return the best of the iterates that ``policy`` reads off it.
+    """Train ``model``; of the policies that ``candidates`` reads off it at each validation return the best.
 
     Interrupted (KeyboardInterrupt), it returns the best so far.
     """
-    first = policy()
-    with progress.stage(f"train {first.name}", total=settings.steps) as stage, few_threads():
-        keeper = KeepBest(
-            policy, worth, max(1, settings.steps // settings.validation.times), stage, checkpoint
-        )
+    name = candidates()[0].name
+    with progress.stage(f"train {name}", total=settings.steps) as stage, few_threads():
+        interval = max(1, settings.steps // settings.validation.times)
+        keeper = KeepBest(candidates, worth, interval, stage, checkpoint)
         try:
             model.learn(settings.steps, callback=keeper, log_interval=None)  # type: ignore[arg-type]
             keeper.consider()

@@ -22,11 +22,13 @@ class Standardise(nn.Module):
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
 
-    def measure(self, sample: Tensor) -> None:
-        """Take the statistics from a sample (N, F); a feature that hardly varies keeps its scale."""
-        deviation = sample.std(0, correction=0)
-        self.mean.copy_(sample.mean(0))
-        self.deviation.copy_(torch.where(deviation > 1e-3, deviation, 1.0))
+    @classmethod
+    def of(cls, sample: Tensor) -> Standardise:
+        """By the statistics of a sample (N, F); a feature that hardly varies keeps its scale."""
+        standardise, deviation = cls(sample.shape[-1]), sample.std(0, correction=0)
+        standardise.mean.copy_(sample.mean(0))
+        standardise.deviation.copy_(torch.where(deviation > 1e-3, deviation, 1.0))
+        return standardise
 
     def forward(self, x: Tensor) -> Tensor:
         return ((x - self.mean) / self.deviation).clamp(-5.0, 5.0)

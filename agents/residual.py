@@ -76,16 +76,16 @@ class ResidualGrid:
 
     residual: Residual
     prices: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
-    covers: tuple[float, ...] = (-0.5, 0.0, 0.5)
+    covers: tuple[float, ...] = (-1.0, 0.0, 1.0)
 
     @property
     def space(self) -> spaces.Space:
         return spaces.Discrete(len(self.prices) * len(self.covers))
 
     @property
-    def neutral(self) -> int:
-        """Index of no correction."""
-        return self.prices.index(0.0) * len(self.covers) + self.covers.index(0.0)
+    def neutral(self) -> tuple[int, int]:
+        """Which price and which cover are no correction."""
+        return self.prices.index(0.0), self.covers.index(0.0)
 
     def to_decision(self, index: Tensor, view: View) -> Decision:
         """Decision for ``index`` (B, U) int64."""
@@ -93,8 +93,9 @@ class ResidualGrid:
         return self.residual.to_decision(torch.cartesian_prod(*axes)[index], view)
 
     def greedy(self, output: Tensor) -> Tensor:
-        """The index (B, U) that a network's values (B, U, A) mean: the best."""
-        return output.argmax(-1)
+        """The best index (B, U) by values (B, U, prices + covers); a pair's value is the sum of its two."""
+        price, cover = output.split([len(self.prices), len(self.covers)], dim=-1)
+        return price.argmax(-1) * len(self.covers) + cover.argmax(-1)
 
 
 def to_spec(actions: Residual | ResidualGrid) -> dict[str, Any]:

@@ -6,6 +6,7 @@ One policy is shared by all decision units; a slot of the vectorised environment
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from math import ceil, log
 from pathlib import Path
@@ -13,14 +14,22 @@ from typing import Any
 
 import torch
 from stable_baselines3 import DQN, PPO
-from torch import nn
+from torch import Tensor, nn
 
-from .customers import LearnerVecEnv
 from ..envs.engine.actions import ActionMap
 from ..envs.market import Market
 from ..forecasters.progress import SILENT, Progress
+from .customers import LearnerVecEnv
 from .learned import LearnedPolicy, linear_layers
-from .learner import SlotwiseDQN, StandardFeatures, Validation, learn, validation_profit, watch
+from .learner import (
+    AdditiveQPolicy,
+    SlotwiseDQN,
+    StandardFeatures,
+    Validation,
+    learn,
+    validation_profit,
+    watch,
+)
 from .network import PolicyNetwork, Standardise
 from .policy import Pair, Policy
 from .residual import Residual, ResidualGrid, portable
@@ -36,14 +45,14 @@ class PPOSettings:
     markets: int = 4  # side by side
     horizon: int = 52  # periods an episode in training
     rollout: int = 26  # periods between updates
-    batch: int = 8192  # unit-periods a gradient step
+    batch: int = 4096  # unit-periods a gradient step
     epochs: int = 4  # passes over a rollout
-    learning_rate: float = 1e-3
-    gamma: float = 0.8  # discount a period
+    learning_rate: float = 3e-3  # at first, falling linearly
+    gamma: float | None = None  # discount a period; None suits the lead time
     gae_lambda: float = 1.0
     exploration: float = 0.2  # initial standard deviation of an action in [-1, 1]
     hidden: tuple[int, ...] = (64, 64)
-    price_reach: float = 0.25  # largest price correction, share of the supported log range
+    price_reach: float = 0.5  # largest price correction, share of the supported log range
     cover_reach: float = 0.5  # largest correction of the log order-up-to level
     validation: Validation = field(default_factory=Validation)
 
@@ -55,20 +64,23 @@ class DQNSettings:
     steps: int = 1_000_000  # periods of a decision unit
     markets: int = 4
     horizon: int = 52
-    buffer: int = 300_000  # unit-periods remembered
+    buffer: int = 1_000_000  # unit-periods remembered
     warm_up: int = 50_000  # unit-periods played at random first
     every: int = 4  # periods between updates
-    updates: int = 8  # gradient steps an update
+    replays: float = 4.5  # times a unit-period is learned from, on average
     batch: int = 4096
-    learning_rate: float = 5e-4
-    gamma: float = 0.9
-    target_every: int = 16  # periods between copies of the target network
-    exploration: float = 0.1  # final share of random actions
+    learning_rate: float = 1e-3
+    gamma: float | None = None  # discount a period; None suits the lead time
+    returns: int = 4  # periods of reward before the value of the next state takes over
+    tau: float = 0.02  # share of the network that enters the target network each period
+    weight_decay: float = 2.0  # pulls what differs between units and has little evidence to none
+    exploration: float = 0.5  # final share of random actions
     hidden: tuple[int, ...] = (64, 64)
+    cautions: tuple[float, ...] = (0.0, 2.0, 5.0)  # how sure a correction must be; validation chooses
     prices: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
-    covers: tuple[float, ...] = (-0.5, 0.0, 0.5)
-    price_reach: float = 0.15
-    cover_reach: float = 0.5
+    covers: tuple[float, ...] = (-1.0, 0.0, 1.0)
+    price_reach: float = 0.1
+    cover_reach: float = 0.2
     validation: Validation = field(default_factory=Validation)
 
 
@@ -93,15 +105,16 @@ def train_ppo(
     Interrupted (KeyboardInterrupt), it returns the best policy so far.
     """
     actions = _residual(market, base, settings, seed, progress)
-    env, standardise = _slots(market, actions, settings, seed)
+    env, seen = _slots(market, actions, settings, seed)
+    standardise = Standardise.of(seen)
     model = PPO(
         "MlpPolicy",
         env,
         n_steps=settings.rollout,
         batch_size=_even_batch(settings.rollout * env.num_envs, settings.batch),
         n_epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        gamma=settings.gamma,
+        learning_rate=_falling(settings.learning_rate),
+        gamma=_discount(market, settings.gamma),
         gae_lambda=settings.gae_lambda,
         policy_kwargs={
             **_policy_kwargs(settings, standardise),
@@ -112,12 +125,12 @@ def train_ppo(
         device="cpu",
     )
 
-    def policy() -> LearnedPolicy:
+    def candidates() -> list[LearnedPolicy]:
         layers = linear_layers(model.policy.mlp_extractor.policy_net, model.policy.action_net)
         network = PolicyNetwork.copied(standardise, layers, "tanh")
-        return LearnedPolicy("PPO", network, actions, _record(settings, seed, market))
+        return [LearnedPolicy("PPO", network, actions, _record(settings, seed, market))]
 
-    return learn(model, policy, _worth(market, settings, seed), settings, progress, checkpoint)
+    return learn(model, candidates, _worth(market, settings, seed), settings, progress, checkpoint)
 
 
 def train_dqn(
@@ -132,31 +145,42 @@ def train_dqn(
     """Train DQN in a market; arguments as in ``train_ppo``."""
     residual = _residual(market, base, settings, seed, progress)
     actions = ResidualGrid(residual, settings.prices, settings.covers)
-    env, standardise = _slots(market, actions, settings, seed)
+    env, seen = _slots(market, actions, settings, seed)
+    standardise = Standardise.of(seen)
+    factors = {"prices": len(settings.prices), "covers": len(settings.covers)}
     model = SlotwiseDQN(
-        "MlpPolicy",
+        AdditiveQPolicy,
         env,
         buffer_size=max(settings.buffer, 2 * env.num_envs),
         learning_starts=settings.warm_up,
         train_freq=settings.every,
-        gradient_steps=settings.updates,
+        gradient_steps=max(1, round(settings.replays * settings.every * env.num_envs / settings.batch)),
         batch_size=settings.batch,
-        learning_rate=settings.learning_rate,
-        gamma=settings.gamma,
-        target_update_interval=settings.target_every * env.num_envs,
+        learning_rate=_falling(settings.learning_rate),
+        gamma=_discount(market, settings.gamma),
+        n_steps=settings.returns,
+        tau=settings.tau,
+        target_update_interval=env.num_envs,
         exploration_final_eps=settings.exploration,
         exploration_fraction=0.3,
-        policy_kwargs={**_policy_kwargs(settings, standardise), "activation_fn": nn.ReLU},
+        policy_kwargs={
+            **_policy_kwargs(settings, standardise),
+            **factors,
+            "activation_fn": nn.ReLU,
+            "optimizer_class": torch.optim.AdamW,
+            "optimizer_kwargs": {"weight_decay": settings.weight_decay},
+        },
         seed=seed_for("learner", seed),
         device="cpu",
     )
-    _prefer(model, actions.neutral)
+    _start_at(model, *actions.neutral, len(settings.prices))
 
-    def policy() -> LearnedPolicy:
-        network = PolicyNetwork.copied(standardise, linear_layers(model.q_net.q_net), "relu")
-        return LearnedPolicy("DQN", network, actions, _record(settings, seed, market))
+    def candidates() -> list[LearnedPolicy]:
+        network = PolicyNetwork.copied(standardise, linear_layers(model.q_net_target.q_net), "relu")
+        careful = [_careful(network, actions, seen, caution) for caution in settings.cautions]
+        return [LearnedPolicy("DQN", one, actions, _record(settings, seed, market)) for one in careful]
 
-    return learn(model, policy, _worth(market, settings, seed), settings, progress, checkpoint)
+    return learn(model, candidates, _worth(market, settings, seed), settings, progress, checkpoint)
 
 
 def best_base(
@@ -178,8 +202,8 @@ def _residual(
 
 def _slots(
     market: Market, actions: ActionMap, settings: PPOSettings | DQNSettings, seed: int
-) -> tuple[LearnerVecEnv, Standardise]:
-    """The learner's environment, and the statistics of what it observes there."""
+) -> tuple[LearnerVecEnv, Tensor]:
+    """The learner's environment, and a sample (N, F) of what is observed there."""
     training_seed = seed_for("train", seed)
     env = LearnerVecEnv(market, settings.markets, settings.horizon, training_seed, lambda _: actions)
     return env, watch(env, training_seed)
@@ -187,6 +211,19 @@ def _slots(
 
 def _worth(market: Market, settings: PPOSettings | DQNSettings, seed: int) -> Callable[[Policy], float]:
     return lambda policy: validation_profit(market, policy, seed, settings.validation)
+
+
+def _discount(market: Market, gamma: float | None) -> float:
+    """``gamma``, or one that looks as far ahead as an order takes to matter: 1 / (1 - γ) = L + 2 periods.
+
+    Rewards are accrued profits: looking further gains little, and every period adds noise.
+    """
+    return 1.0 - 1.0 / (market.economics.lead_time + 2) if gamma is None else gamma
+
+
+def _falling(rate: float) -> Callable[[float], float]:
+    """A learning rate that falls linearly to a twentieth, so that the last iterates settle."""
+    return lambda left: rate * max(left, 0.05)
 
 
 def _policy_kwargs(settings: PPOSettings | DQNSettings, standardise: Standardise) -> dict[str, Any]:
@@ -202,14 +239,29 @@ def _even_batch(total: int, most: int) -> int:
     return next(total // parts for parts in range(ceil(total / most), total + 1) if total % parts == 0)
 
 
-def _prefer(model: DQN, action: int) -> None:
-    """Value all actions alike but for one, barely better: the start is greedy for ``action``."""
+def _start_at(model: DQN, price: int, cover: int, prices: int) -> None:
+    """Value all actions alike but for one, barely better, so that the start is greedy for it."""
     for network in (model.q_net, model.q_net_target):
         last = linear_layers(network.q_net)[-1]
         with torch.no_grad():
             last.weight.zero_()
             last.bias.zero_()
-            last.bias[action] = 1e-3
+            last.bias[[price, prices + cover]] = 1e-3
+
+
+def _careful(network: PolicyNetwork, grid: ResidualGrid, seen: Tensor, caution: float) -> PolicyNetwork:
+    """The same values, but a correction must promise ``caution`` times what corrections promise on average.
+
+    Most corrections hardly matter, and the best of several noisy values is too good to be true.
+    """
+    careful = deepcopy(network)
+    bias = linear_layers(careful)[-1].bias
+    edge = 0
+    for width, neutral in zip((len(grid.prices), len(grid.covers)), grid.neutral, strict=True):
+        values = network(seen)[:, edge : edge + width]
+        bias[edge + neutral] += caution * (values.amax(-1) - values[:, neutral]).mean()
+        edge += width
+    return careful
 
 
 def _record(settings: PPOSettings | DQNSettings, seed: int, market: Market) -> dict[str, Any]:

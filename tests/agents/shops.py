@@ -19,7 +19,7 @@ def shop(
     groups: tuple[str, ...] | None = None,
     spread: float = 0.0,
 ) -> Market:
-    """Independent Poisson demand at constant elasticities; unit cost 1, prices from half to twice the reference.
+    """Independent Poisson demand at constant elasticities; prices from half to twice the reference.
 
     ``spread`` makes the items' base demand differ: from base / (1 + spread) to base · (1 + spread).
     """

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import gamma
+from shops import shop
 
 from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock, FixedCover, critical_ratio
@@ -16,8 +17,6 @@ from mercato.envs.engine.view import View
 from mercato.envs.market import Market
 from mercato.envs.simulator import Simulator
 from mercato.forecasters.errors import InputError
-
-from shops import shop
 
 
 def look(market: Market, markets: int = 2) -> View:
@@ -152,7 +151,8 @@ def test_tuning_finds_the_static_optimum_and_a_sensible_stock():
 
 def test_tuning_raises_the_stock_where_a_shortage_is_dear():
     cheap, dear = (
-        Economics(holding_rate=0.3, shortage_rate=rate, unit_cost_share=0.9, lead_time=2) for rate in (0.0, 5.0)
+        Economics(holding_rate=0.3, shortage_rate=rate, unit_cost_share=0.9, lead_time=2)
+        for rate in (0.0, 5.0)
     )
     covers = []
     for economics in (cheap, dear):

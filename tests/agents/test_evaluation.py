@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from shops import shop
 
 from mercato.agents.baselines.orders import BaseStock, FixedCover
 from mercato.agents.baselines.prices import CostPlus, LastPrice
@@ -8,8 +9,6 @@ from mercato.agents.evaluation import METRICS, bootstrap, evaluate, play, trajec
 from mercato.agents.policy import Pair
 from mercato.envs.economics import Economics
 from mercato.forecasters.errors import InputError
-
-from shops import shop
 
 PLENTY = Economics(initial_cover=30.0)
 LOW = Pair("low", CostPlus(0.5), BaseStock())
