@@ -14,7 +14,7 @@ from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from .baselines.myopic import MyopicPrice
 from .baselines.orders import BaseStock, FixedCover, order_up_to
-from .baselines.prices import CostPlus, LastPrice, LoggedPrice
+from .baselines.prices import CostPlus, LastPrice
 from .policy import LevelRule, Pair, PriceRule, price_range
 
 # the rules that mean the same in any market; a learned policy's file may name them
@@ -22,7 +22,6 @@ PRICE_RULES: dict[str, type] = {
     "myopic": MyopicPrice,
     "cost_plus": CostPlus,
     "last_price": LastPrice,
-    "logged_price": LoggedPrice,
 }
 ORDER_RULES: dict[str, type] = {"base_stock": BaseStock, "fixed_cover": FixedCover}
 

@@ -45,7 +45,7 @@ class PPOSettings:
     markets: int = 4  # side by side
     horizon: int = 52  # periods an episode in training
     rollout: int = 26  # periods between updates
-    batch: int = 4096  # unit-periods a gradient step
+    batch: int = 4096  # unit-periods a gradient step, at most an eighth of a rollout
     epochs: int = 4  # passes over a rollout
     learning_rate: float = 3e-3  # at first, falling linearly
     gamma: float | None = None  # discount a period; None suits the lead time
@@ -124,6 +124,7 @@ def train_ppo(
         seed=seed_for("learner", seed),
         device="cpu",
     )
+    _start_at_rest(model)
 
     def candidates() -> list[LearnedPolicy]:
         layers = linear_layers(model.policy.mlp_extractor.policy_net, model.policy.action_net)
@@ -235,8 +236,16 @@ def _policy_kwargs(settings: PPOSettings | DQNSettings, standardise: Standardise
 
 
 def _even_batch(total: int, most: int) -> int:
-    """The largest divisor of ``total`` that is at most ``most``, so that minibatches are equal."""
-    return next(total // parts for parts in range(ceil(total / most), total + 1) if total % parts == 0)
+    """The largest divisor of ``total`` up to ``most`` and an eighth of it, so that minibatches are equal."""
+    fewest = max(8, ceil(total / most))
+    return next((total // parts for parts in range(fewest, total + 1) if total % parts == 0), total)
+
+
+def _start_at_rest(model: PPO) -> None:
+    """No correction at all on average, so that the start is the baseline itself."""
+    with torch.no_grad():
+        model.policy.action_net.weight.zero_()
+        model.policy.action_net.bias.zero_()
 
 
 def _start_at(model: DQN, price: int, cover: int, prices: int) -> None:
