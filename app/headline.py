@@ -170,13 +170,13 @@ _TRAITS = (
 
 
 def _reasons(evaluation: Evaluation, learned: str, not_beaten: Sequence[str]) -> list[str]:
-    """What tells the learned policy from the rules it does not beat."""
+    """What a reader of the verdict must know, and what tells the policy from the rules it does not beat."""
     said = []
     bound = _mean(evaluation, learned, "price_at_bound")
-    if not_beaten and bound > _MOSTLY:
+    if bound > _MOSTLY:
         said.append(
             f"{bound:.0%} of its prices lie at an end of the supported range: the model would go further, but"
-            " nobody knows what customers do there, and at the end little is left to choose."
+            " nobody knows what customers do there; the range decides more than the policy."
         )
     for rule in not_beaten:
         gap = difference(evaluation, learned, rule)

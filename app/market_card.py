@@ -9,12 +9,14 @@ import numpy as np
 from torch import Tensor
 
 from ..envs.market import Market
+from ..forecasters.elasticity import Elasticities
 from ..forecasters.errors import InputError
 from ..forecasters.learned import LearnedDemand
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.paths import sample_paths
 from ..forecasters.progress import SILENT, Progress
 
+_NO_VARIATION = 0.005  # residual spread of log price below which the prior speaks alone
 _PATHS, _LENGTH = 16, 26  # sampled histories, and periods of each at most
 
 
@@ -42,12 +44,36 @@ def market_card(market: Market, panel: SalesPanel, seed: int, progress: Progress
         },
         "support": list(_support(market, panel)),
         "fit": {"validation_loss": demand.model.validation_loss, "overfit": demand.model.overfit},
+        "identification": _identification(market, panel, found),
         "simulated": _against_history(demand, panel, seed, progress),
         "economics": {
             name: {"value": value, "given": given[name]}
             for name, value in market.economics.model_dump().items()
         },
         "cleaning": list(panel.report.notes),
+    }
+
+
+def _identification(market: Market, panel: SalesPanel, found: Elasticities) -> dict[str, Any]:
+    """What the elasticities were learned from, by item, and whether something hidden is at work."""
+
+    def at(values: Tensor | None, item: int) -> float | None:
+        return None if values is None else float(values[item])
+
+    instrument = [c.name for c in panel.covariates if c.role == "instrument"][:1]
+    return {
+        "instrument": instrument[0] if instrument else None,
+        "confounded": found.confounded if instrument else None,
+        "items": [
+            {
+                "item": name,
+                "residual_price_spread": float(found.price_spread[i]),
+                "prior_only": float(found.price_spread[i]) < _NO_VARIATION,
+                "with_instrument": at(found.with_instrument, i),
+                "without_instrument": at(found.without_instrument, i),
+            }
+            for i, name in enumerate(market.items)
+        ],
     }
 
 

@@ -21,6 +21,7 @@ from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.forecasters.history import History, build_history
 from mercato.forecasters.model import identify
 from mercato.forecasters.panel import read_panel
+from mercato.forecasters.response import WEAKEST
 
 from .record import write_result
 
@@ -53,7 +54,7 @@ def one_panel(seed: int) -> dict[str, float]:
         "item_mae": float((item - true_item).abs().mean()),
         "item_bias": float((item - true_item).mean()),
         "item_rank_correlation": float(ranks),
-        "wrong_signs": int((found.own >= 0).sum()),
+        "at_the_sign_bound": int((found.own >= WEAKEST).sum()),  # estimated there or beyond
         "series_mae": float((found.own - own).abs().mean()),
         "series_mae_oracle_unshrunk": float((oracle - own).abs().mean()),
         "series_mae_pooled_truth": float((true_item - own).abs().mean()),

@@ -9,7 +9,7 @@ from typing import Any
 from ...forecasters.errors import InputError
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json, write_text
-from ..report.words import MINUS, number
+from ..report.words import MINUS, diagnosis, number
 from ..runtime import open_market
 
 
@@ -43,6 +43,8 @@ def show(card: dict[str, Any]) -> None:
         mean, lo, hi = (_two(median(row[end] for row in of_item)) for end in ("mean", "lo", "hi"))
         rows.append((item, mean, f"{lo} … {hi}"))
     print_table(console, "Own elasticity, median over locations", ("item", "mean", "90% interval"), rows)
+    for line in diagnosis(card["identification"]):
+        console.print(line)
     told = card["simulated"]
     moments = [
         (

@@ -8,7 +8,7 @@ from typing import Any
 from . import figures
 from .html import document, gallery, table
 from .html import picture as image
-from .words import MINUS, number
+from .words import MINUS, diagnosis, number
 
 
 def render_card(card: dict[str, Any]) -> str:
@@ -19,6 +19,7 @@ def render_card(card: dict[str, Any]) -> str:
         f'<p class="subtitle">{card["locations"]} locations × {card["items"]} items,'
         f" {card['from']} to {card['to']}</p></header>\n"
         + _own(card)
+        + _identification(card)
         + _cross(card)
         + _simulated(card)
         + _economics(card)
@@ -34,6 +35,18 @@ def _own(card: dict[str, Any]) -> str:
         " the item's middle 90% interval as a bar.",
         [image(drawing, "Own elasticities by item, with 90% intervals.")],
     )
+
+
+def _identification(card: dict[str, Any]) -> str:
+    found = card["identification"]
+    rows = [
+        [escape(row["item"]), f"{row['residual_price_spread']:.3f}"]
+        + ["–" if row[end] is None else _two(row[end]) for end in ("without_instrument", "with_instrument")]
+        for row in found["items"]
+    ]
+    header = ("item", "spread of log price left to learn from", "without shifter", "with shifter")
+    said = "".join(f"<p>{escape(line)}</p>\n" for line in diagnosis(found))
+    return f"<section><h2>What identifies them</h2>\n{said}" + table(header, rows) + "</section>\n"
 
 
 def _cross(card: dict[str, Any]) -> str:

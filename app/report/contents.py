@@ -52,7 +52,7 @@ class Headline(_Part):
     baseline_profit: float
     logged_profit: float
     not_beaten: list[str] = []  # baselines whose interval of the difference does not lie above zero
-    reasons: list[str] = []  # why not, where there are any
+    reasons: list[str] = []  # why not, and what to read with it
 
 
 class PolicyRow(_Part):

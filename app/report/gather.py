@@ -224,7 +224,8 @@ def _limits(panel: SalesPanel, market: Market) -> list[str]:
         " in some shops is the next step, not a roll-out.",
         "The price response is estimated from the prices that were charged. A reason for both high prices and"
         " high demand that no column shows would bias it; a cost shifter in the table guards against that.",
-        "No policy charges prices outside the supported range: what customers would do there is unknown.",
+        "Learned prices stay inside the supported range, what the last year tried, unless a price rule forces"
+        " them out: what customers would do outside is unknown.",
         "Competitors' reactions, shelf space and customers who stock up are not modelled.",
     ]
     if not (panel.censored > 0).any():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .contents import Contents, Headline, Interval, Shift
 
 MINUS = "−"
+_FINE = 0.01  # shares below it are told to the hundredth of a percent
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -24,16 +27,18 @@ def percent(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f}%".replace("-", MINUS)
 
 
-def _share(value: float) -> str:
-    tenths = round(1000 * value)
-    return f"{tenths / 10:+.1f}".replace("-", MINUS) if tenths else "0.0"
+def _share(value: float, digits: int) -> str:
+    rounded = round(100 * value, digits)
+    return f"{rounded if rounded else 0:{'+' if rounded else ''}.{digits}f}".replace("-", MINUS)
 
 
 def difference(value: Interval, base: float) -> str:
     """A paired difference with its interval: as a share of ``base`` where that is a profit, then in money."""
     if base <= 0:
         return f"{signed(value.mean)} [{signed(value.lo)}, {signed(value.hi)}]"
-    mean, lo, hi = (_share(part / base) for part in (value.mean, value.lo, value.hi))
+    parts = [part / base for part in (value.mean, value.lo, value.hi)]
+    digits = 1 if max(map(abs, parts)) >= _FINE else 2
+    mean, lo, hi = (_share(part, digits) for part in parts)
     return f"{mean}% [{lo}, {hi}] ({signed(value.mean)})"
 
 
@@ -67,8 +72,29 @@ def both(shift: Shift, line: Headline) -> tuple[str, str]:
 def verdict(line: Headline) -> str:
     """Whether the learned policy beats every rule, in one sentence, then why not."""
     if not line.not_beaten:
-        return f"{line.learned} beats every baseline: each 95% interval of the difference lies above zero."
+        claim = f"{line.learned} beats every baseline: each 95% interval of the difference lies above zero."
+        return " ".join([claim, *line.reasons])
     claim = (
         f"{line.learned} does not beat every baseline: the 95% interval of the paired difference does not lie"
     )
     return " ".join([f"{claim} above zero against {', '.join(line.not_beaten)}.", *line.reasons])
+
+
+def diagnosis(found: dict[str, Any]) -> list[str]:
+    """What the elasticities of a card rest on."""
+    shifter = found["instrument"]
+    if shifter is None:
+        lines = [
+            "No cost shifter is declared: whether something hidden moves price and demand, nobody can tell."
+        ]
+    elif found["confounded"]:
+        lines = [
+            f"With and without {shifter} the elasticities disagree: something hidden moves price and demand"
+            " together. The estimate with it is used."
+        ]
+    else:
+        lines = [f"With and without {shifter} the elasticities agree within their error."]
+    prior = [row["item"] for row in found["items"] if row["prior_only"]]
+    if prior:
+        lines.append(f"Prices never moved, so that a stated prior speaks alone: {', '.join(prior)}.")
+    return lines

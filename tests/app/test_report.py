@@ -175,4 +175,6 @@ def test_a_loss_has_no_share_to_be_told_in() -> None:
     gap = Interval(mean=5.0, lo=-1.0, hi=11.0)
     assert words.difference(gap, -10.0) == "+5 [−1, +11]"
     assert words.difference(gap, 100.0) == "+5.0% [−1.0, +11.0] (+5)"
-    assert words.difference(Interval(mean=-0.01, lo=-0.04, hi=0.03), 100.0) == "0.0% [0.0, 0.0] (−0.01)"
+    assert words.difference(Interval(mean=-0.01, lo=-0.04, hi=0.03), 100.0) == "−0.01% [−0.04, +0.03] (−0.01)"
+    none = Interval(mean=0.0, lo=-0.0001, hi=0.0001)
+    assert words.difference(none, 100.0) == "0.00% [0.00, 0.00] (0)"
