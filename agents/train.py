@@ -243,9 +243,10 @@ def _even_batch(total: int, most: int) -> int:
 
 def _start_at_rest(model: PPO) -> None:
     """No correction at all on average, so that the start is the baseline itself."""
+    last = linear_layers(model.policy.action_net)[-1]
     with torch.no_grad():
-        model.policy.action_net.weight.zero_()
-        model.policy.action_net.bias.zero_()
+        last.weight.zero_()
+        last.bias.zero_()
 
 
 def _start_at(model: DQN, price: int, cover: int, prices: int) -> None:
