@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +30,7 @@ from .policy import Policy
 from .seeds import seed_for
 
 _WARM_UP = 8  # periods watched to fix the observation's statistics
+_LEAST_SERIES = 1024  # played in validation: a small shop needs more episodes to tell policies apart
 _THREADS = 4  # more only get in each other's way with so small a network
 
 
@@ -53,7 +55,8 @@ class Schedule(Protocol):
 
 def validation_profit(market: Market, policy: Policy, seed: int, validation: Validation) -> float:
     """Mean profit an episode on validation customers, the same for every policy under one seed."""
-    episodes = torch.arange(validation.episodes)
+    least = ceil(_LEAST_SERIES / (len(market.locations) * len(market.items)))
+    episodes = torch.arange(max(validation.episodes, least))
     earned = play(market, policy, episodes, validation.horizon, seed_for("validate", seed))
     return float(earned["profit"].mean())
 
@@ -187,7 +190,7 @@ def learn(
 ) -> LearnedPolicy:
     """Train ``model``; of the policies that ``candidates`` reads off it at each validation return the best.
 
-    Interrupted (KeyboardInterrupt), it returns the best so far.
+    Interrupted (KeyboardInterrupt), it returns the best so far; with a ``checkpoint`` it goes on up.
     """
     name = candidates()[0].name
     with progress.stage(f"train {name}", total=settings.steps) as stage, few_threads():
@@ -197,5 +200,9 @@ def learn(
             model.learn(settings.steps, callback=keeper, log_interval=None)  # type: ignore[arg-type]
             keeper.consider()
         except KeyboardInterrupt:
-            stage.note("interrupted: the best policy so far is kept")
+            stage.note(
+                f"interrupted: the best policy so far is {'kept' if checkpoint is None else checkpoint}"
+            )
+            if checkpoint is not None:
+                raise
     return keeper.best

@@ -36,13 +36,15 @@ from .residual import Residual, ResidualGrid, portable
 from .seeds import seed_for
 from .tuning import tune_baselines
 
+_LEAST_SLOTS = 1024  # decision units side by side, where the number of markets is not given
+
 
 @dataclass(frozen=True)
 class PPOSettings:
     """Proximal policy optimisation (Schulman et al. 2017)."""
 
     steps: int = 1_000_000  # periods of a decision unit
-    markets: int = 4  # side by side
+    markets: int | None = None  # side by side; None is 4, or more for a small shop
     horizon: int = 52  # periods an episode in training
     rollout: int = 26  # periods between updates
     batch: int = 4096  # unit-periods a gradient step, at most an eighth of a rollout
@@ -62,7 +64,7 @@ class DQNSettings:
     """Deep Q-learning (Mnih et al. 2015) over a lattice of corrections."""
 
     steps: int = 1_000_000  # periods of a decision unit
-    markets: int = 4
+    markets: int | None = None  # likewise
     horizon: int = 52
     buffer: int = 1_000_000  # unit-periods remembered
     warm_up: int = 50_000  # unit-periods played at random first
@@ -102,7 +104,8 @@ def train_ppo(
         base: the tuned baseline to correct; the best one is found where None.
         checkpoint: the best policy so far is written here at every improvement.
 
-    Interrupted (KeyboardInterrupt), it returns the best policy so far.
+    Interrupted (KeyboardInterrupt), it returns the best policy so far; with a ``checkpoint`` it goes
+    on up and leaves it there.
     """
     actions = _residual(market, base, settings, seed, progress)
     env, seen = _slots(market, actions, settings, seed)
@@ -206,7 +209,8 @@ def _slots(
 ) -> tuple[LearnerVecEnv, Tensor]:
     """The learner's environment, and a sample (N, F) of what is observed there."""
     training_seed = seed_for("train", seed)
-    env = LearnerVecEnv(market, settings.markets, settings.horizon, training_seed, lambda _: actions)
+    markets = settings.markets or max(4, ceil(_LEAST_SLOTS / (len(market.groups) * len(market.items))))
+    env = LearnerVecEnv(market, markets, settings.horizon, training_seed, lambda _: actions)
     return env, watch(env, training_seed)
 
 

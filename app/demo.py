@@ -160,15 +160,17 @@ def _train(
 ) -> list[LearnedPolicy]:
     """PPO and DQN, each from its file where an interrupted run left one."""
     base = best_base(market, baselines, seed)
-    trainers: dict[str, Callable[[], LearnedPolicy]] = {
-        "ppo": lambda: train_ppo(market, settings.ppo, seed, progress, base=base),
-        "dqn": lambda: train_dqn(market, settings.dqn, seed, progress, base=base),
+    trainers: dict[str, Callable[[Path], LearnedPolicy]] = {
+        "ppo": lambda kept: train_ppo(market, settings.ppo, seed, progress, base=base, checkpoint=kept),
+        "dqn": lambda kept: train_dqn(market, settings.dqn, seed, progress, base=base, checkpoint=kept),
     }
     policies = []
     for algorithm, train in trainers.items():
         path = folder / "policies" / f"{algorithm}.safetensors"
         if not path.is_file():
-            train().save(path)
+            unfinished = path.with_name(f"{algorithm}-unfinished.safetensors")
+            train(unfinished).save(path)
+            unfinished.unlink(missing_ok=True)
         policies.append(LearnedPolicy.load(path))
     return policies
 

@@ -12,7 +12,7 @@ from ...envs.engine.view import View
 from ...envs.market import Market
 from ..policy import price_range
 
-_LONGEST_STEP = 0.3  # in log price
+_LONGEST_STEP = 0.4  # in log price
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,6 @@ def run(market: Path, algo: str, out: Path, seed: int) -> None:
     learners: dict[str, Callable[..., LearnedPolicy]] = {"ppo": train_ppo, "dqn": train_dqn}
     console = stderr()
     with Bars(console) as bars:
-        policy = learners[algo](open_market(market), seed=seed, progress=bars)
+        policy = learners[algo](open_market(market), seed=seed, progress=bars, checkpoint=out)
     policy.save(out)
     console.print(f"wrote the policy {out}")

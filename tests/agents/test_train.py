@@ -58,7 +58,7 @@ def profit(market: Market, policy: object) -> float:
 
 def test_ppo_prices_two_substitutes_as_one_shop():
     market = substitutes(locations=12)
-    policy = train_ppo(market, PPOSettings(steps=100_000, validation=GLANCE), seed=0, base=RIVALS)
+    policy = train_ppo(market, PPOSettings(steps=100_000, markets=4, validation=GLANCE), seed=0, base=RIVALS)
     assert price_level(market, policy) == pytest.approx(2.0, abs=0.15)
 
 
@@ -73,7 +73,7 @@ def test_dqn_prices_two_substitutes_as_one_shop():
 @pytest.mark.slow
 def test_ppo_finds_the_newsvendor_stock():
     market = newsvendor()
-    settings = PPOSettings(steps=150_000, price_reach=0.0, validation=GLANCE)
+    settings = PPOSettings(steps=150_000, price_reach=0.0, markets=4, validation=GLANCE)
     policy = train_ppo(market, settings, seed=0, base=SHORT)
     assert profit(market, SHORT) < 0.8 * best_cover_profit(market)
     assert profit(market, policy) > 0.99 * best_cover_profit(market)
