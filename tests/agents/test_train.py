@@ -13,9 +13,9 @@ from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.customers import LearnerVecEnv
 from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
-from mercato.agents.learner import Validation, validation_profit
+from mercato.agents.learner import AdditiveQPolicy, SlotwiseDQN, Validation, validation_profit
 from mercato.agents.policy import Pair
-from mercato.agents.residual import Residual
+from mercato.agents.residual import Residual, ResidualGrid
 from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
 from mercato.agents.tuning import tune_baselines
 from mercato.envs.economics import Economics
@@ -184,3 +184,37 @@ def test_an_excess_loses_the_luck_that_markets_share():
     reward = reward.view(4, 3)
     assert torch.allclose(reward[0], -3 * reward[1], atol=1e-5)
     assert torch.allclose(reward[1], reward[2], atol=1e-6)
+
+
+def test_boundless_caution_is_the_baseline():
+    market = shop([[-3.0]], locations=4)
+    policy = train_dqn(market, replace(BRIEF_DQN, cautions=(1e6,)), seed=0, base=SHORT)
+    assert profit(market, policy) == pytest.approx(profit(market, SHORT), rel=1e-4)
+
+
+def test_slots_explore_each_with_its_own_coin():
+    env = LearnerVecEnv(
+        shop([[-3.0]], locations=200), 1, 6, 0, lambda _: ResidualGrid(Residual.of(SHORT, 0.1, 0.1))
+    )
+    model = SlotwiseDQN(
+        AdditiveQPolicy, env, buffer_size=200, policy_kwargs={"prices": 5, "covers": 3}, seed=0
+    )
+    seen = env.reset()
+    greedy, _ = model.predict(seen, deterministic=True)
+    model.exploration_rate = 0.3
+    shares = [float((model.predict(seen)[0] != greedy).mean()) for _ in range(5)]
+    assert all(0.15 < share < 0.42 for share in shares)  # 0.3 · 14/15, 200 slots
+
+
+def test_values_of_price_and_cover_add_up():
+    """What one cover is worth more than another does not depend on the price."""
+    env = LearnerVecEnv(
+        shop([[-3.0]], locations=3), 1, 6, 0, lambda _: ResidualGrid(Residual.of(SHORT, 0.1, 0.1))
+    )
+    model = SlotwiseDQN(
+        AdditiveQPolicy, env, buffer_size=10, policy_kwargs={"prices": 5, "covers": 3}, seed=0
+    )
+    values = model.q_net(env.reset_tensor()).view(3, 5, 3)
+    assert torch.allclose(
+        values[:, :1, 1:] - values[:, :1, :1], values[:, 3:4, 1:] - values[:, 3:4, :1], atol=1e-6
+    )
