@@ -43,7 +43,7 @@ _LEAST_SLOTS = 1024  # decision units side by side, where the number of markets 
 class PPOSettings:
     """Proximal policy optimisation (Schulman et al. 2017)."""
 
-    steps: int = 1_000_000  # periods of a decision unit
+    steps: int = 2_000_000  # periods of a decision unit
     markets: int | None = None  # side by side; None is 4, or more for a small shop
     horizon: int = 52  # periods an episode in training
     rollout: int = 26  # periods between updates
@@ -63,7 +63,7 @@ class PPOSettings:
 class DQNSettings:
     """Deep Q-learning (Mnih et al. 2015) over a lattice of corrections."""
 
-    steps: int = 1_000_000  # periods of a decision unit
+    steps: int = 1_500_000  # periods of a decision unit
     markets: int | None = None  # likewise
     horizon: int = 52
     buffer: int = 1_000_000  # unit-periods remembered

@@ -173,7 +173,7 @@ def _responses(contents: Contents) -> str:
     return gallery(
         "Price response and its support",
         "Expected units over price. Inside the shaded range customers have met such prices; outside it the"
-        " curve is a guess, and no policy goes there.",
+        " curve is a guess.",
         pictures,
     )
 
