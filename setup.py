@@ -4,8 +4,7 @@ from setuptools import find_packages, setup
 
 ROOTS = ("forecasters", "envs", "agents", "app")
 
-packages = [
-    name for root in ROOTS for name in (f"mercato.{root}", *(f"mercato.{root}.{sub}" for sub in find_packages(root)))
-]
+packages = [f"mercato.{root}" for root in ROOTS]
+packages += [f"mercato.{root}.{part}" for root in ROOTS for part in find_packages(root)]
 
 setup(packages=packages)
