@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from ..forecasters.errors import InputError
-from ..forecasters.history import build_history
 from ..forecasters.learned import LearnedDemand
 from ..forecasters.model import DemandModel, FitSettings, fit_demand, periods_a_year
 from ..forecasters.panel import read_panel, write_panel
@@ -49,7 +48,7 @@ def fit_market(
 
 def fitted_market(model: DemandModel, panel: SalesPanel, economics: Economics, name: str) -> Market:
     """The market that a fitted model and its panel make."""
-    demand = LearnedDemand(model, build_history(panel))
+    demand = LearnedDemand.after(model, panel)
     window = model.settings.trunk.window
     return Market(
         name=name,
@@ -101,7 +100,7 @@ def _typical_demand(demand: LearnedDemand) -> Tensor:
     history, response = demand.history, demand.response
     usual = response.effect(response.pivot) - response.effect(history.log_price, history.promo)
     weight = history.known.float()
-    total = (history.units * usual.exp() * weight).sum(0)
+    total = (history.demand * usual.exp() * weight).sum(0)
     return (total / weight.sum(0).clamp(min=1)).clamp(min=1e-3)
 
 

@@ -57,7 +57,7 @@ def run_backtest(
     began = time.perf_counter()
     fitted = fit_demand(panel.window(0, first), settings, seed, progress)
     fit_seconds = time.perf_counter() - began
-    demand = LearnedDemand(fitted, build_history(panel.window(0, first)))
+    demand = LearnedDemand.after(fitted, panel.window(0, first))
     rivals: dict[str, Forecast] = {
         "mercato": lambda whole, origin, h: simulate_deciles(demand, whole, origin, h, seed),
         "last value": _last_value,

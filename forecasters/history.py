@@ -20,6 +20,7 @@ class History:
     """Dense view of a panel, T periods, S locations, I items; A periods of calendar beyond it."""
 
     units: Tensor  # (T, S, I) units sold, 0 where unknown
+    demand: Tensor  # (T, S, I) units wanted: sales, or an estimate where stock ran out
     known: Tensor  # (T, S, I) bool, whether the row was observed
     censored: Tensor  # (T, S, I) share of the period out of stock
     log_price: Tensor  # (T, S, I) filled forward and back
@@ -108,8 +109,10 @@ def build_history(panel: SalesPanel) -> History:
         ahead.append(torch.cat([scaled, scaled[back.clamp(0, periods - 1)]]))
     price = panel.dense(_filled(panel.price), np.nan)
     price = np.where(np.isfinite(price), price, np.nanmedian(price, axis=(0, 1), keepdims=True))
+    units = dense(np.nan_to_num(panel.units))
     return History(
-        units=dense(np.nan_to_num(panel.units)),
+        units=units,
+        demand=units,
         known=dense(np.isfinite(panel.units).astype(np.float32)) > 0,
         censored=dense(np.nan_to_num(panel.censored)),
         log_price=torch.from_numpy(np.log(price)).float(),

@@ -16,6 +16,7 @@ from .history import History, build_history
 from .model import LOG_R_CENTRE, DemandModel
 from .network import adjusted_demand, demand_token, history_tokens
 from .noise import NoiseKey, series_ids
+from .nuisance import impute_demand
 from .panel.sales_panel import SalesPanel
 from .response import PriceResponse
 from .trunk import RingCache
@@ -61,6 +62,14 @@ class LearnedDemand:
         places = torch.arange(len(self.locations), device=device)
         self._identity = self._network.identity(places, torch.arange(len(self.items), device=device))
 
+    @classmethod
+    def after(
+        cls, model: DemandModel, panel: SalesPanel, response: PriceResponse | None = None
+    ) -> LearnedDemand:
+        """The customers of a model (on any device) after the history of a panel."""
+        history = impute_demand(build_history(panel), model.response.pivot.cpu())
+        return cls(model, history.to(model.level.device), response)
+
     @cached_property
     def _memory(self) -> _Memory:
         with torch.no_grad():
@@ -102,7 +111,7 @@ class LearnedDemand:
         adjusted = adjusted_demand(period.demand, period.price.log(), self._level, self.response, promo)
         ahead = self.history.ahead[(state.date + 1).clamp(max=len(self.history.ahead) - 1)]
         seen = torch.ones_like(adjusted, dtype=torch.bool)
-        token = demand_token(adjusted, seen, torch.zeros_like(adjusted), ahead, self.history.static)
+        token = demand_token(adjusted, seen, ahead, self.history.static)
         full = torch.cat([token, self._identity.expand(*token.shape[:-1], -1)], dim=-1)
         with torch.no_grad():
             hidden, cache = self._network.trunk.step(full, state.cache, self.history.distance)
@@ -138,7 +147,7 @@ class LearnedDemand:
         ):
             if have_n != want_n:
                 raise InputError(f"the panel has {have_n} {what}, the market was fitted with {want_n}")
-        return LearnedDemand(self.model, history.to(self._level.device), self.response)
+        return LearnedDemand.after(self.model, panel, self.response)
 
     @property
     def elasticities(self):

@@ -13,7 +13,7 @@ from .elasticity import Elasticities, estimate
 from .errors import InputError
 from .history import History, build_history
 from .network import DemandNetwork, history_tokens, log_level
-from .nuisance import ROUNDS, fit_nuisances
+from .nuisance import ROUNDS, fit_nuisances, impute_demand
 from .panel.sales_panel import SalesPanel
 from .progress import SILENT, Progress
 from .response import PriceResponse
@@ -120,6 +120,7 @@ def fit_demand(
     history = build_history(panel)
     pivot, found, overfit = identify(panel, history, progress)
     response = price_response(history, pivot, found)
+    history = impute_demand(history, pivot)
     network, level, loss = fit_trunk(history.to(device), response.to(device), settings, seed, progress)
     model = DemandModel(
         panel.locations, panel.items, network, response, level, settings, found, overfit, loss

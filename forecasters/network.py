@@ -54,24 +54,23 @@ class DemandNetwork(nn.Module):
 def log_level(history: History, effect: Tensor | float = 0.0) -> Tensor:
     """(S, I) mean log sales of each series less ``effect`` (T, S, I); the item's mean where it never sold."""
     weight = history.known.float()
-    logs = ((history.units + 0.5).log() - effect) * weight
+    logs = ((history.demand + 0.5).log() - effect) * weight
     total, count = logs.sum(0), weight.sum(0)
     by_item = total.sum(0) / count.sum(0).clamp(min=1)
     return torch.where(count > 0, total / count.clamp(min=1), by_item)
 
 
-def demand_token(adjusted: Tensor, known: Tensor, censored: Tensor, ahead: Tensor, static: Tensor) -> Tensor:
+def demand_token(adjusted: Tensor, known: Tensor, ahead: Tensor, static: Tensor) -> Tensor:
     """Token of one or more periods (…, S, I, F).
 
     Args:
         adjusted: (…, S, I) price-adjusted log demand above the series' level; raw past prices do not enter.
         known: (…, S, I) whether the period was observed.
-        censored: (…, S, I) share of the period out of stock.
         ahead: (…, S, I, C) what is known ahead of the *next* period.
         static: (S, I, Q) attributes.
     """
     seen = known.float()
-    columns = torch.stack([(adjusted * seen).clamp(-6, 6), seen, censored], dim=-1)
+    columns = torch.stack([(adjusted * seen).clamp(-6, 6), seen], dim=-1)
     return torch.cat([columns, ahead, static.expand(*columns.shape[:-1], -1)], dim=-1)
 
 
@@ -84,6 +83,6 @@ def adjusted_demand(
 
 def history_tokens(history: History, level: Tensor, response: PriceResponse) -> Tensor:
     """(T, S, I, F) demand tokens of a whole panel."""
-    adjusted = adjusted_demand(history.units, history.log_price, level, response, history.promo)
+    adjusted = adjusted_demand(history.demand, history.log_price, level, response, history.promo)
     ahead = history.ahead[1 : history.periods + 1]
-    return demand_token(adjusted, history.known, history.censored, ahead, history.static)
+    return demand_token(adjusted, history.known, ahead, history.static)

@@ -8,12 +8,13 @@ network: ``docs/decisions/0002-ridge-nuisances.md``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from .history import History
+from .network import log_level
 from .progress import SILENT, Stage
 
 _FOLDS = 5
@@ -32,6 +33,7 @@ class Residuals:
     promo: Tensor  # (T, S, I, K) residuals of the decision-linked covariates
     instrument: Tensor  # (T, S, I, Z) residual of the log cost shifter
     rows: Tensor  # (T, S, I) bool: observed rows with a past
+    demand: Tensor  # (T, S, I) units wanted: the sales, or their expected value where stock ran out
     overfit: (
         float  # spread of in-fold price residuals over out-of-fold ones; near 1 is sound, 0.5 is over-trained
     )
@@ -142,8 +144,20 @@ def fit_nuisances(history: History, level: Tensor, pivot: Tensor, stage: Stage =
         promo=residual[..., 1 : 1 + promos],
         instrument=residual[..., 1 + promos :],
         rows=rows,
+        demand=torch.where(history.censored > 0, (demand + level).exp() - 0.5, history.units).clamp(min=0),
         overfit=float(in_fold.std() / residual[..., 0][rows].std().clamp(min=1e-9)),
     )
+
+
+def impute_demand(history: History, pivot: Tensor) -> History:
+    """The history with demand estimated where stock ran out.
+
+    The trunk remembers demand (``docs/decisions/0004-what-a-market-remembers.md``): fed with censored sales
+    in training and with whole demand in simulation, it would drift upwards.
+    """
+    if not bool((history.censored > 0).any()):
+        return history
+    return replace(history, demand=fit_nuisances(history, log_level(history), pivot).demand)
 
 
 def _priced(decisions: Tensor, slopes: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ import pytest
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.envs.structural.truth import Truth
-from mercato.forecasters.history import build_history
 from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.model import DemandModel, FitSettings, fit_demand
 from mercato.forecasters.panel import SalesPanel, read_panel
@@ -32,4 +31,4 @@ def fitted() -> Fitted:
     table, truth = make_reference(seed=7, size=Size(locations=8, items=4, weeks=120))
     panel = read_panel(table, roles=ROLES)
     model = fit_demand(panel, QUICK, seed=0)
-    return Fitted(panel, truth, model, LearnedDemand(model, build_history(panel)))
+    return Fitted(panel, truth, model, LearnedDemand.after(model, panel))

@@ -110,11 +110,9 @@ def test_stepping_through_the_history_reproduces_the_scan(fitted: Fitted) -> Non
     """Fed with what really happened, the market arrives where a reset at the later date begins."""
     demand, history = fitted.demand, fitted.demand.history
     start, steps = 80, 6
-    clean = replace(history, censored=torch.zeros_like(history.censored))
-    demand = LearnedDemand(fitted.model, clean)
     state = demand.reset(torch.tensor([start]), key(1))
     for t in range(start, start + steps):
-        price, units = history.log_price[t].exp()[None], history.units[t][None]
+        price, units = history.log_price[t].exp()[None], history.demand[t][None]
         state = demand.advance(state, Period(price, units, units), key(1), history.promo[t][None])
     later = demand.reset(torch.tensor([start + steps]), key(1))
     torch.testing.assert_close(state.log_base, later.log_base, atol=1e-4, rtol=0)
