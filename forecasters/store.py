@@ -19,7 +19,7 @@ from .response import PriceResponse
 from .training import TrainingSettings
 from .trunk import TrunkSettings
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def save_model(model: DemandModel, folder: Path) -> None:
