@@ -39,10 +39,15 @@ def fit_market(
     progress: Progress = SILENT,
     device: torch.device | str = "cpu",
 ) -> Market:
-    """Fit a panel and write the market to the folder ``out``, whole or not at all."""
+    """Fit a panel and write the market to the folder ``out``, whole or not at all.
+
+    Interrupted, the same fit goes on from the checkpoint beside ``out``.
+    """
     check_replaceable(out)
-    model = fit_demand(panel, settings, seed, progress, device)
+    checkpoint = out.parent / f".{out.name}-training.safetensors"
+    model = fit_demand(panel, settings, seed, progress, device, checkpoint)
     save_market(out, model, panel, economics)
+    checkpoint.unlink(missing_ok=True)
     return fitted_market(model, panel, economics, out.name)
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from .checkpoint import Checkpoint
 from .distributions import row_log_likelihood
 from .elasticity import Elasticities, estimate
 from .errors import InputError
@@ -103,11 +105,12 @@ def fit_demand(
     seed: int = 0,
     progress: Progress = SILENT,
     device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
 ) -> DemandModel:
     """Fit the price response, then the trunk around it, on all of a panel.
 
     The trunk is trained on ``device``; the model comes back on the CPU, where the price response is
-    estimated.
+    estimated. An interrupted training leaves its best weights in ``checkpoint``; the same fit goes on there.
 
     Raises:
         InputError: the panel is too short to learn from.
@@ -121,7 +124,9 @@ def fit_demand(
     pivot, found, overfit = identify(panel, history, progress)
     response = price_response(history, pivot, found)
     history = impute_demand(history, pivot)
-    network, level, loss = fit_trunk(history.to(device), response.to(device), settings, seed, progress)
+    network, level, loss = fit_trunk(
+        history.to(device), response.to(device), settings, seed, progress, checkpoint
+    )
     model = DemandModel(
         panel.locations, panel.items, network, response, level, settings, found, overfit, loss
     )
@@ -141,7 +146,12 @@ def identify(
 
 
 def fit_trunk(
-    history: History, response: PriceResponse, settings: FitSettings, seed: int, progress: Progress = SILENT
+    history: History,
+    response: PriceResponse,
+    settings: FitSettings,
+    seed: int,
+    progress: Progress = SILENT,
+    checkpoint: Path | None = None,
 ) -> tuple[DemandNetwork, Tensor, float]:
     """Second stage: network, level (S, I) and validation loss, with the response held fixed."""
     torch.manual_seed(seed)
@@ -168,7 +178,10 @@ def fit_trunk(
     held = min(settings.validation, periods // 5)
     valid = torch.arange(periods, device=device) >= periods - held
     with progress.stage("the market's demand", settings.training.steps) as stage:
-        best = train_network(network, tokens, history, loss, ~valid, valid, settings.training, seed, stage)
+        kept = None if checkpoint is None else Checkpoint.of(checkpoint, tokens, settings, seed)
+        best = train_network(
+            network, tokens, history, loss, ~valid, valid, settings.training, seed, stage, kept
+        )
     return network, level, best
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .checkpoint import Checkpoint
 from .history import History
 from .network import DemandNetwork
 from .progress import Stage
@@ -71,6 +72,7 @@ def train_network(
     settings: TrainingSettings,
     seed: int,
     stage: Stage,
+    checkpoint: Checkpoint | None = None,
 ) -> float:
     """Train in place; returns the best validation loss, whose weights the network is left with.
 
@@ -78,6 +80,8 @@ def train_network(
         tokens: (T, S, I, F).
         loss: see ``Loss``; it reads targets from the panel itself.
         train_rows, valid_rows: (T,) bool, the periods whose targets count.
+        checkpoint: the best weights go here at each improvement; where an interrupted training left some,
+            this one goes on from them, with the optimiser's moments anew.
     """
     generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(
@@ -87,8 +91,16 @@ def train_network(
     last = slice(max(0, history.periods - settings.periods), history.periods)  # where the held-out rows are
     checks = [replace(draw_sub_market(history, settings, fixed), periods=last) for _ in range(3)]
     has_validation = bool(valid_rows.any())
-    best, best_state, bad = math.inf, copy.deepcopy(network.state_dict()), 0
-    for step in range(settings.steps):
+    first, best, best_state, bad = 0, math.inf, copy.deepcopy(network.state_dict()), 0
+    kept = None if checkpoint is None else checkpoint.load()
+    if kept is not None:
+        first, best, best_state = kept
+        network.load_state_dict(best_state)
+        for _ in range(first):  # the sub-markets that were seen
+            draw_sub_market(history, settings, generator)
+        stage.advance(first)
+        stage.note(f"going on from step {first}, where a training was interrupted")
+    for step in range(first, settings.steps):
         scale = min(1.0, (step + 1) / 20) * (
             0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         )
@@ -112,6 +124,8 @@ def train_network(
             stage.note(f"validation {score:.4f}")
             if score < best:
                 best, best_state, bad = score, copy.deepcopy(network.state_dict()), 0
+                if checkpoint is not None:
+                    checkpoint.save(step + 1, best, best_state)
             else:
                 bad += 1
             if bad > settings.patience:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
@@ -12,6 +15,7 @@ from mercato.forecasters.errors import InputError
 from mercato.forecasters.history import build_history
 from mercato.forecasters.model import FitSettings, fit_demand, fit_trunk, identify, price_response
 from mercato.forecasters.panel import read_panel
+from mercato.forecasters.progress import Silent
 from mercato.forecasters.training import TrainingSettings
 from mercato.forecasters.trunk import TrunkSettings
 
@@ -43,3 +47,41 @@ def test_a_panel_too_short_to_learn_from_is_refused_and_the_shortest_is_fitted()
         fit_demand(panel.window(0, 7), SHORT)
     own = fit_demand(panel.window(0, 8), SHORT).elasticities.own
     assert bool((own.isfinite() & (own < 0)).all())
+
+
+class Interrupting(Silent):
+    """Listens, counts, and interrupts once ``after`` steps are done."""
+
+    def __init__(self, after: int) -> None:
+        self.after, self.done, self.notes = after, 0, list[str]()
+
+    def advance(self, n: int = 1) -> None:
+        self.done += n
+        if self.done >= self.after:
+            raise KeyboardInterrupt
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def test_an_interrupted_training_goes_on_from_its_best_weights(tmp_path: Path) -> None:
+    table, _ = make_reference(seed=11, size=Size(locations=2, items=2, weeks=40))
+    history = build_history(read_panel(table, roles=ROLES))
+    pivot = history.log_price.median(0).values
+    response = price_response(history, pivot, identify(read_panel(table, roles=ROLES), history)[1])
+    settings = replace(SHORT, training=replace(SHORT.training, steps=40, patience=40))
+    file = tmp_path / "training.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        fit_trunk(history, response, settings, 0, Interrupting(20), file)
+    kept = load_file(file)
+    other = Interrupting(10_000)
+    fit_trunk(history, response, settings, 1, other, file)  # another seed is another training
+    assert not any("going on" in note for note in other.notes)
+    save_again = tmp_path / "again.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        fit_trunk(history, response, settings, 0, Interrupting(20), save_again)
+    assert all(torch.equal(kept[name], value) for name, value in load_file(save_again).items())
+    rest = Interrupting(10_000)
+    fit_trunk(history, response, settings, 0, rest, save_again)
+    assert "going on from step" in rest.notes[0]
+    assert rest.done == settings.training.steps
