@@ -42,7 +42,7 @@ def one_panel(seed: int) -> dict[str, float]:
     panel = read_panel(table, roles=ROLES)
     history = build_history(panel)
     began = time.perf_counter()
-    _, found, overfit = identify(panel, history)
+    _, residuals, found = identify(panel, history)
     seconds = time.perf_counter() - began
     own, cross = truth.demand.own(), truth.demand.cross().mean(0)
     item, true_item = found.own.mean(0), own.mean(0)
@@ -61,7 +61,7 @@ def one_panel(seed: int) -> dict[str, float]:
         "series_covered_90": float(((found.own_lo <= own) & (own <= found.own_hi)).float().mean()),
         "cross_mae": float((found.cross - cross)[off].abs().mean()),
         "naive_item_mae": float((naive_by_item(history) - true_item).abs().mean()),
-        "overfit_ratio": overfit,
+        "overfit_ratio": residuals.overfit,
         "confounding_alarm": int(found.confounded),
         "seconds": seconds,
     }

@@ -79,14 +79,6 @@ class Market:
         """Items in categories."""
         return Partition.of(self.categories, self.device)
 
-    def group_index(self) -> Tensor:
-        """(S,) int64 price group of each location."""
-        return self.by_group.index
-
-    def category_index(self) -> Tensor:
-        """(I,) int64 category of each item."""
-        return self.by_category.index
-
     def starts(self, horizon: int) -> Sequence[int]:
         """Calendar indices where an episode of ``horizon`` periods can begin and still meet logged prices."""
         last = self.demand.periods - horizon

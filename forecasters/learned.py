@@ -67,7 +67,11 @@ class LearnedDemand:
         cls, model: DemandModel, panel: SalesPanel, response: PriceResponse | None = None
     ) -> LearnedDemand:
         """The customers of a model (on any device) after the history of a panel."""
-        history = impute_demand(build_history(panel), model.response.pivot.cpu())
+        return cls._after(model, build_history(panel), response)
+
+    @classmethod
+    def _after(cls, model: DemandModel, history: History, response: PriceResponse | None) -> LearnedDemand:
+        history = impute_demand(history, model.response.pivot.cpu())
         return cls(model, history.to(model.level.device), response)
 
     @cached_property
@@ -147,7 +151,7 @@ class LearnedDemand:
         ):
             if have_n != want_n:
                 raise InputError(f"the panel has {have_n} {what}, the market was fitted with {want_n}")
-        return LearnedDemand.after(self.model, panel, self.response)
+        return self._after(self.model, history, self.response)
 
     @property
     def elasticities(self):

@@ -15,7 +15,7 @@ from .elasticity import Elasticities, estimate
 from .errors import InputError
 from .history import History, build_history
 from .network import DemandNetwork, history_tokens, log_level
-from .nuisance import ROUNDS, fit_nuisances, impute_demand
+from .nuisance import ROUNDS, Residuals, fit_nuisances
 from .panel.sales_panel import SalesPanel
 from .progress import SILENT, Progress
 from .response import PriceResponse
@@ -121,28 +121,28 @@ def fit_demand(
         )
     settings = settings or FitSettings()
     history = build_history(panel)
-    pivot, found, overfit = identify(panel, history, progress)
+    pivot, residuals, found = identify(panel, history, progress)
     response = price_response(history, pivot, found)
-    history = impute_demand(history, pivot)
+    history = replace(history, demand=residuals.demand)
     network, level, loss = fit_trunk(
         history.to(device), response.to(device), settings, seed, progress, checkpoint
     )
     model = DemandModel(
-        panel.locations, panel.items, network, response, level, settings, found, overfit, loss
+        panel.locations, panel.items, network, response, level, settings, found, residuals.overfit, loss
     )
     return model.to("cpu")
 
 
 def identify(
     panel: SalesPanel, history: History, progress: Progress = SILENT
-) -> tuple[Tensor, Elasticities, float]:
-    """First stage: log reference price (S, I), elasticities, and the over-training check of the nuisances."""
+) -> tuple[Tensor, Residuals, Elasticities]:
+    """First stage: log reference price (S, I), what prices did not follow from the past, elasticities."""
     pivot = reference_log_price(history, periods_a_year(panel))
     with progress.stage("what prices followed", ROUNDS) as stage:
         residuals = fit_nuisances(history, log_level(history), pivot, stage)
     with progress.stage("elasticities", len(panel.items)) as stage:
         found = estimate(history.units, history.censored, residuals, _category_index(panel), stage)
-    return pivot, found, residuals.overfit
+    return pivot, residuals, found
 
 
 def fit_trunk(

@@ -28,7 +28,7 @@ def test_a_panel_longer_than_a_window_is_validated_on_its_last_periods() -> None
     table, _ = make_reference(seed=11, size=Size(locations=3, items=3, weeks=80))
     panel = read_panel(table, roles=ROLES)
     history = build_history(panel)
-    pivot, found, _ = identify(panel, history)
+    pivot, _, found = identify(panel, history)
     response = price_response(history, pivot, found)
     units = history.units.clone()
     units[-SHORT.validation :] *= 50
@@ -68,7 +68,7 @@ def test_an_interrupted_training_goes_on_from_its_best_weights(tmp_path: Path) -
     table, _ = make_reference(seed=11, size=Size(locations=2, items=2, weeks=40))
     history = build_history(read_panel(table, roles=ROLES))
     pivot = history.log_price.median(0).values
-    response = price_response(history, pivot, identify(read_panel(table, roles=ROLES), history)[1])
+    response = price_response(history, pivot, identify(read_panel(table, roles=ROLES), history)[2])
     settings = replace(SHORT, training=replace(SHORT.training, steps=40, patience=40))
     file = tmp_path / "training.safetensors"
     with pytest.raises(KeyboardInterrupt):
