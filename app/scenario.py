@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from ..envs.market import Market
 from ..envs.processes.scaled import ScaledDemand
+from ..envs.settings_file import read_settings
 from ..forecasters.errors import InputError
 
 
@@ -60,23 +60,9 @@ def read_scenario(path: Path) -> Scenario:
     Raises:
         InputError: the file is absent, not YAML, or a field is unknown or out of range.
     """
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"scenario {path}: cannot be read ({error.strerror})") from None
-    except (ValueError, yaml.YAMLError) as error:
-        raise InputError(f"scenario {path}: not valid YAML ({str(error).splitlines()[0]})") from None
-    if not isinstance(data, dict):
-        raise InputError(f"scenario {path}: expected a mapping with changes, found {type(data).__name__}")
-    try:
-        return Scenario(**data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"scenario {path}: {where}: {first['msg']}; a scenario has {', '.join(Scenario.model_fields)},"
-            f" a change has {', '.join(Change.model_fields)}"
-        ) from None
+    scenario, change = (", ".join(model.model_fields) for model in (Scenario, Change))
+    fields = f"a scenario has {scenario}, a change has {change}"
+    return read_settings(path, "scenario", Scenario, "with changes", fields)
 
 
 def multiples(scenario: Scenario, market: Market, field: str) -> Tensor:

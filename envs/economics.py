@@ -5,14 +5,12 @@ Every report prints what was given and what was assumed (``Economics.given``).
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from ..forecasters.errors import InputError
+from .settings_file import read_settings
 
 
 class PriceRules(BaseModel):
@@ -63,26 +61,5 @@ def read_economics(path: str | Path | None) -> Economics:
     """
     if path is None:
         return Economics()
-    path = Path(path)
-    try:
-        text = path.read_text()
-        data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except OSError as error:
-        raise InputError(f"economics file {path}: cannot be read ({error.strerror})") from None
-    except (ValueError, yaml.YAMLError) as error:
-        raise InputError(
-            f"economics file {path}: not valid YAML or JSON ({str(error).splitlines()[0]})"
-        ) from None
-    if not isinstance(data, dict):
-        raise InputError(
-            f"economics file {path}: expected a mapping of fields to values, found {type(data).__name__}"
-        )
-    try:
-        return Economics(**data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(
-            f"economics file {path}: {where}: {first['msg']}, found {first['input']!r};"
-            f" fields are {', '.join(Economics.model_fields)}"
-        ) from None
+    fields = f"fields are {', '.join(Economics.model_fields)}"
+    return read_settings(Path(path), "economics file", Economics, "of fields to values", fields)
