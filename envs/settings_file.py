@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def read_settings(path: Path, what: str, model: type[Settings], holds: str, fields: str) -> Settings:
-    """The ``model`` in a YAML file (JSON is YAML).
+    """The ``model`` in a YAML or JSON file.
 
     Args:
         path: the file.
@@ -24,10 +25,11 @@ def read_settings(path: Path, what: str, model: type[Settings], holds: str, fiel
         fields: which fields there are, for the error of an unknown one.
 
     Raises:
-        InputError: the file is absent, not YAML, not a mapping, or a field is unknown or out of range.
+        InputError: the file is absent, not YAML or JSON, not a mapping, or a field is unknown or out of range.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
         raise InputError(f"{what} {path}: cannot be read ({error.strerror})") from None
     except (ValueError, yaml.YAMLError) as error:
