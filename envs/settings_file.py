@@ -25,7 +25,7 @@ def read_settings(path: Path, what: str, model: type[Settings], holds: str, fiel
         fields: which fields there are, for the error of an unknown one.
 
     Raises:
-        InputError: the file is absent, not YAML or JSON, not a mapping, or a field is unknown or out of range.
+        InputError: the file is absent or not a mapping, or a field is unknown or out of range.
     """
     try:
         text = path.read_text(encoding="utf-8")
