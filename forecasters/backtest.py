@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,17 @@ Forecast = Callable[[SalesPanel, int, int], np.ndarray]
 """(panel, origin, horizon) → deciles (H, N, 9) of the periods from origin on, from what precedes it."""
 
 
+@dataclass(frozen=True)
+class Backtest:
+    """What a backtest found, and the model that it fitted."""
+
+    models: dict[str, dict[str, float]]  # {model: {wape, wpe, wql, coverage80, rows, seconds}}
+    quantiles: pd.DataFrame  # mercato's deciles: date, location, item, q0.1 … q0.9
+    mean: np.ndarray  # (H·K, N) mercato's mean forecasts of the series of the panel
+    first: int  # calendar index of the first window
+    demand: LearnedDemand  # fitted on what precedes the first window
+
+
 def run_backtest(
     panel: SalesPanel,
     horizon: int,
@@ -36,12 +48,8 @@ def run_backtest(
     seed: int = 0,
     progress: Progress = SILENT,
     settings: FitSettings | None = None,
-) -> tuple[dict[str, dict[str, float]], pd.DataFrame]:
-    """Scores of every model, and mercato's own deciles.
-
-    Returns:
-        ``{model: {wape, wpe, wql, coverage80, rows, seconds}}`` and a frame
-        ``date, location, item, q0.1 … q0.9``.
+) -> Backtest:
+    """Fit once, forecast ``windows`` windows of ``horizon`` periods, score every model on the same rows.
 
     Raises:
         InputError: the panel is too short for the windows asked for.
@@ -54,39 +62,36 @@ def run_backtest(
             f" has {panel.periods}, and {windows} windows of {horizon} take {horizon * windows}"
         )
     origins = [first + k * horizon for k in range(windows)]
+    actual, rows = _scored_rows(panel, origins, horizon)
     began = time.perf_counter()
     fitted = fit_demand(panel.window(0, first), settings, seed, progress)
-    fit_seconds = time.perf_counter() - began
     demand = LearnedDemand.after(fitted, panel.window(0, first))
-    rivals: dict[str, Forecast] = {
-        "mercato": lambda whole, origin, h: simulate_deciles(demand, whole, origin, h, seed),
-        "last value": _last_value,
-        "seasonal naive": _seasonal_naive,
-    }
     models: dict[str, dict[str, float]] = {}
-    kept: list[np.ndarray] = []
-    with progress.stage("forecast the windows", len(rivals) * windows) as stage:
-        for name, forecast in rivals.items():
+
+    def score(name: str, deciles: np.ndarray) -> None:
+        seconds = time.perf_counter() - began
+        models[name] = {**scores(actual[rows], deciles[rows]), "seconds": seconds}
+
+    with progress.stage("forecast the windows", windows * (1 + len(_RIVALS))) as stage:
+        paths = []
+        for origin in origins:
+            paths.append(simulate(demand, panel, origin, horizon, seed))
+            stage.advance()
+        own = np.concatenate([_deciles(sampled) for sampled in paths])
+        score("mercato", own)
+        for name, forecast in _RIVALS.items():
             began = time.perf_counter()
-            parts = []
-            for origin in origins:
-                parts.append(forecast(panel, origin, horizon))
-                stage.advance()
-            seconds = time.perf_counter() - began + (fit_seconds if name == "mercato" else 0.0)
-            if name == "mercato":
-                kept = parts
-            models[name] = {**_scored(panel, origins, parts), "seconds": seconds}
-    return models, _frame(panel, origins, kept)
+            score(name, np.concatenate([forecast(panel, origin, horizon) for origin in origins]))
+            stage.advance(windows)
+    mean = np.concatenate([sampled.mean(axis=0) for sampled in paths])
+    return Backtest(models, _frame(panel, origins, own), mean, first, demand)
 
 
-def simulate_deciles(
-    demand: LearnedDemand, panel: SalesPanel, origin: int, horizon: int, seed: int
-) -> np.ndarray:
-    """Deciles (H, N, 9) of simulated sales under the prices and promotions that were charged."""
+def simulate(demand: LearnedDemand, panel: SalesPanel, origin: int, horizon: int, seed: int) -> np.ndarray:
+    """Simulated demand (samples, H, N) under the prices and promotions that were charged."""
     known = demand.condition(panel.window(0, origin))
     paths = sample_paths(known, build_history(panel), origin, horizon, SAMPLES, seed)
-    deciles = np.quantile(paths[:, :, panel.series[:, 0], panel.series[:, 1]], DECILES, axis=0)
-    return np.moveaxis(deciles, 0, -1)
+    return paths[:, :, panel.series[:, 0], panel.series[:, 1]]
 
 
 def _last_value(panel: SalesPanel, origin: int, horizon: int) -> np.ndarray:
@@ -113,16 +118,27 @@ def _naive(panel: SalesPanel, origin: int, horizon: int, season: int) -> np.ndar
     return np.maximum(np.stack(out), 0)
 
 
-def _scored(panel: SalesPanel, origins: list[int], parts: list[np.ndarray]) -> dict[str, float]:
-    index = np.concatenate([np.arange(o, o + len(p)) for o, p in zip(origins, parts, strict=True)])
-    actual, deciles = panel.units[index], np.concatenate(parts)
-    rows = np.isfinite(actual) & (np.nan_to_num(panel.censored[index]) == 0)
-    return scores(actual[rows], deciles[rows])
+_RIVALS: dict[str, Forecast] = {"last value": _last_value, "seasonal naive": _seasonal_naive}
 
 
-def _frame(panel: SalesPanel, origins: list[int], parts: list[np.ndarray]) -> pd.DataFrame:
-    index = np.concatenate([np.arange(o, o + len(p)) for o, p in zip(origins, parts, strict=True)])
-    deciles = np.concatenate(parts)  # (H·K, N, 9)
+def _deciles(paths: np.ndarray) -> np.ndarray:
+    """Deciles (H, N, 9) of samples (count, H, N)."""
+    return np.moveaxis(np.quantile(paths, DECILES, axis=0), 0, -1)
+
+
+def _periods(origins: list[int], horizon: int) -> np.ndarray:
+    return np.concatenate([np.arange(origin, origin + horizon) for origin in origins])
+
+
+def _scored_rows(panel: SalesPanel, origins: list[int], horizon: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sales (H·K, N) of the windows, and which of them were observed with stock left."""
+    index = _periods(origins, horizon)
+    actual = panel.units[index]
+    return actual, np.isfinite(actual) & (np.nan_to_num(panel.censored[index]) == 0)
+
+
+def _frame(panel: SalesPanel, origins: list[int], deciles: np.ndarray) -> pd.DataFrame:
+    index = _periods(origins, len(deciles) // len(origins))
     names = panel.series
     frame = pd.DataFrame(
         {

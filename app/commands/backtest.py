@@ -20,13 +20,13 @@ def run(
         raise InputError(f"--out: expected a file ending in .csv or .parquet, found {out}")
     table = reading.read(panel)
     with Bars(stderr()) as bars:
-        models, quantiles = run_backtest(table, horizon, windows, seed, bars)
+        found = run_backtest(table, horizon, windows, seed, bars)
     if out is not None:
-        write = quantiles.to_csv if out.suffix == ".csv" else quantiles.to_parquet
+        write = found.quantiles.to_csv if out.suffix == ".csv" else found.quantiles.to_parquet
         write_file(out, lambda path: write(path, index=False))
         stderr().print(f"wrote {out}")
     if json:
-        print(to_json({"models": models}))
+        print(to_json({"models": found.models}))
         return
     rows = [
         (
@@ -38,7 +38,7 @@ def run(
             f"{score['rows']:,.0f}",
             f"{score['seconds']:.1f}",
         )
-        for name, score in sorted(models.items(), key=lambda pair: pair[1]["wql"])
+        for name, score in sorted(found.models.items(), key=lambda pair: pair[1]["wql"])
     ]
     title = f"{windows} windows of {horizon} periods"
     columns = ("model", "WAPE", "WPE", "WQL", "80% covers", "rows", "seconds")

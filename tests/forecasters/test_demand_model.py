@@ -161,7 +161,8 @@ def test_a_later_panel_must_be_of_the_same_shop(fitted: Fitted) -> None:
 
 
 def test_backtest_scores_every_model_on_the_same_rows(fitted: Fitted) -> None:
-    models, table = run_backtest(fitted.panel, horizon=4, windows=2, settings=QUICK)
+    found = run_backtest(fitted.panel, horizon=4, windows=2, settings=QUICK)
+    models, table = found.models, found.quantiles
     assert set(models) >= {"mercato", "last value", "seasonal naive"}
     assert len({score["rows"] for score in models.values()}) == 1
     assert set(models["mercato"]) == {"wape", "wpe", "wql", "coverage80", "rows", "seconds"}

@@ -1,0 +1,102 @@
+"""Calibration: whether outcomes fall where a forecast said that they would.
+
+If counts are drawn from the forecasts, the randomised probability integral transform (PIT) is uniform
+(Czado, Gneiting, Held 2009, "Predictive model assessment for count data", eq. 2). Everything here follows
+from it: the distance from uniform, the coverage of central intervals, the histogram.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .history import History
+
+LEVELS = (0.5, 0.8, 0.95)  # central intervals whose coverage is measured
+_BINS = 10
+_SURE = 1.36  # 95% quantile of Kolmogorov's distribution, times the root of the number of rows
+
+
+class OneStep(Protocol):
+    """A forecaster one step ahead, of a history that it knows."""
+
+    history: History
+
+    def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
+        """P(demand <= count) of the periods from ``begin`` on, each from all that precedes it.
+
+        ``count`` is (T', S, I) units; so is what returns. At the prices and promotions of the history.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How well observed sales and the forecasts of them agree."""
+
+    rows: int  # observed rows that were measured
+    stocked_out: int  # of them rows in which stock ran out
+    distance: float  # largest distance of the PIT's distribution from uniform, 0 … 1
+    chance: float  # what independent rows of a perfect forecast stay below, 19 times in 20
+    coverage: tuple[tuple[float, float], ...]  # (level, share of rows within the central interval)
+    histogram: tuple[float, ...]  # shares of the PIT in ten equal bins, 0.1 each where it is uniform
+
+
+def randomised_pit(below: np.ndarray, at: np.ndarray, uniform: np.ndarray) -> np.ndarray:
+    """PIT of counts, uniform where they follow their forecasts.
+
+    Args:
+        below: P(D < y) of the observed count y; any shape, like the others.
+        at: P(D <= y); 1 where stock ran out, since all that is known there is D >= y.
+        uniform: draws from 0 … 1.
+    """
+    return below + uniform * (at - below)
+
+
+def distance_from_uniform(pit: np.ndarray) -> float:
+    """Kolmogorov's distance sup |F(u) − u| of N values from the uniform distribution; NaN without any."""
+    if pit.size == 0:
+        return float("nan")
+    ordered, n = np.sort(pit, axis=None), pit.size
+    steps = np.arange(n + 1) / n
+    return float(max((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))
+
+
+def coverage(pit: np.ndarray, levels: Sequence[float] = LEVELS) -> tuple[tuple[float, float], ...]:
+    """(level, share of N values inside the central interval of that level); NaN without any."""
+    off_centre = np.abs(pit - 0.5)
+    return tuple(
+        (level, float((off_centre <= level / 2).mean()) if pit.size else float("nan")) for level in levels
+    )
+
+
+@torch.no_grad()
+def calibration(demand: OneStep, begin: int, end: int, seed: int = 0) -> Calibration:
+    """Calibration one step ahead over the observed rows of the periods ``begin`` … ``end`` (excluded).
+
+    Rows in which stock ran out stay in, and count as demand of their sales at least. The same seed
+    randomises alike.
+    """
+    history = demand.history
+    count, known = history.units[begin:end], history.known[begin:end].cpu().numpy()
+    out = (history.censored[begin:end] > 0).cpu().numpy()
+    at = demand.one_step_cdf(count, begin).cpu().numpy()
+    below = demand.one_step_cdf((count - 1).clamp(min=0), begin).cpu().numpy()
+    below = np.where(count.cpu().numpy() >= 1, below, 0.0)
+    uniform = np.random.default_rng(seed).random(at.shape)
+    pit = randomised_pit(below, np.where(out, 1.0, at), uniform)[known]
+    edges = np.linspace(0, 1, _BINS + 1)
+    rows = int(known.sum())
+    return Calibration(
+        rows=rows,
+        stocked_out=int((out & known).sum()),
+        distance=distance_from_uniform(pit),
+        chance=_SURE / rows**0.5 if rows else float("nan"),
+        coverage=coverage(pit),
+        histogram=tuple((np.histogram(pit.clip(0, 1), edges)[0] / max(rows, 1)).tolist()),
+    )
