@@ -33,6 +33,11 @@ class Table(StrEnum):
     orange_juice = "orange-juice"
     ta_feng = "ta-feng"
     reference = "reference"
+    few_changes = "few-changes"
+    hidden_shock = "hidden-shock"
+    inelastic = "inelastic"
+    sparse = "sparse"
+    state_dependent = "state-dependent"
 
 
 class Algorithm(StrEnum):
@@ -109,7 +114,7 @@ def data(
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
     seed: Seed = 0,
 ) -> None:
-    """Fetch a public sales table, or make the reference one whose truth is known."""
+    """Fetch a public sales table, or make one whose truth is known."""
     from .commands.data import run
 
     run(name.value, out, seed)
@@ -169,12 +174,15 @@ def train(
     market: MarketFolder,
     algo: Annotated[Algorithm, typer.Option(help="Learner.")],
     out: Annotated[Path, typer.Option(help="Policy file to write (.safetensors).")],
+    caution: Annotated[
+        float, typer.Option(min=0, help="Charge this many times the revenue that the model is unsure of.")
+    ] = 0.0,
     seed: Seed = 0,
 ) -> None:
     """Train a pricing and replenishment policy in a market."""
     from .commands.train import run
 
-    run(market, algo.value, out, seed)
+    run(market, algo.value, out, caution, seed)
 
 
 @verb

@@ -9,14 +9,15 @@ from ..console import stderr
 
 def run(name: str, out: Path, seed: int) -> None:
     console = stderr()
-    if name == "reference":
-        from ...envs.structural import truth_folder, write_reference
-
-        write_reference(out, seed)
-        console.print(f"wrote {out}; its truth lies in {truth_folder(out)}")
-        return
     from ...forecasters.sources import SOURCES, write_source
 
-    write_source(name, out)
-    console.print(SOURCES[name].text)
-    console.print(f"wrote {out}; terms and acknowledgement beside it")
+    if name in SOURCES:
+        write_source(name, out)
+        console.print(SOURCES[name].text)
+        console.print(f"wrote {out}; terms and acknowledgement beside it")
+        return
+    from ...envs.structural import FAMILIES, truth_folder
+
+    family = FAMILIES["log-linear" if name == "reference" else name]
+    family.write(out, seed)
+    console.print(f"wrote {out}: {family.about}; its truth lies in {truth_folder(out)}")

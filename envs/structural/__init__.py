@@ -5,25 +5,33 @@ retailer, the history, the tables and the environment are the same for all.
 """
 
 from .draw import Size, draw_log_linear
+from .families import FAMILIES, Family
 from .log_linear import LogLinear, LogLinearDemand
-from .oracle import oracle_elasticities
+from .oracle import Estimate, oracle_elasticities, shrunk
 from .reference import ROLES, make_reference, truth_folder, write_reference
+from .response import demand_change, with_own_price
 from .retailer import History, Retailer, write_history
 from .truth import Truth, true_market
 
 __all__ = [
+    "FAMILIES",
     "ROLES",
+    "Estimate",
+    "Family",
     "History",
     "LogLinear",
     "LogLinearDemand",
     "Retailer",
     "Size",
     "Truth",
+    "demand_change",
     "draw_log_linear",
     "make_reference",
     "oracle_elasticities",
+    "shrunk",
     "true_market",
     "truth_folder",
+    "with_own_price",
     "write_history",
     "write_reference",
 ]

@@ -15,9 +15,7 @@ from .shop import Shop
 
 FIRST_DAY = "2022-01-03"
 _REGIONS = 3
-_OWN = (-3.4, -2.1)  # range of an item's own elasticity, averaged over locations
-_OWN_SPREAD = 0.38  # standard deviation of own elasticity between locations, every item
-_OWN_WIDEST = 0.75  # no location is further than this from its item's average
+_FELT_LEAST = 1.7  # a shop does not mark up beyond what this elasticity calls for
 
 
 @dataclass(frozen=True)
@@ -35,6 +33,27 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Minds:
+    """How much customers mind the prices of some items."""
+
+    own: tuple[float, float] = (-3.4, -2.1)  # range of an item's own elasticity, averaged over locations
+    spread: float = 0.38  # standard deviation of own elasticity between locations, every item
+    widest: float = 0.75  # no location is further than this from its item's average
+
+
+@dataclass(frozen=True)
+class Taste:
+    """What is common to all markets drawn of one kind."""
+
+    minds: tuple[Minds, ...] = (Minds(),)  # items fall to them in equal parts
+    log_units: float = 3.3  # log mean units a week of an ordinary item
+    swing: float = 0.0  # share by which own elasticity falls at the season's height and rises at its low
+    series_shock: Ar1 = Ar1(persistence=0.8, spread=0.12)
+    location_shock: Ar1 = Ar1(persistence=0.92, spread=0.3)
+    chain_shock: Ar1 = Ar1(persistence=0.95, spread=0.15)
+
+
+@dataclass(frozen=True)
 class _Places:
     """Locations: what they are like."""
 
@@ -49,29 +68,32 @@ class _Places:
         return (self.income - self.income.mean()) / self.income.std()
 
 
-def draw_log_linear(size: Size, seed: int) -> LogLinearDemand:
+def draw_log_linear(size: Size, seed: int, taste: Taste = Taste()) -> LogLinearDemand:
     """A log-linear market without history."""
     rng = np.random.default_rng([seed, 0])
     places = _draw_places(size.locations, rng)
     categories = np.arange(size.items) * max(1, size.items // 3) // size.items
-    item_own = rng.permutation(np.linspace(*_OWN, size.items))
-    own = _draw_own(places, item_own, rng)
-    shop = _draw_shop(places, categories, item_own, rng)
+    minds = _draw_minds(taste, size.items, rng)
+    own = _draw_own(places, minds, rng)
+    shop = _draw_shop(places, categories, minds.own, rng)
     level = (
-        rng.normal(3.3, 0.45, size.items)
+        rng.normal(taste.log_units, 0.45, size.items)
         + rng.normal(0, 0.25, (size.locations, 1))
         + 0.1 * rng.normal(size=own.shape)
     )
+    cross = _draw_cross(places, categories, minds.own, rng)
+    season = _draw_season(categories, rng)
     parameters = LogLinear(
         level=_tensor(level),
         own=_tensor(own),
-        cross=_tensor(_draw_cross(places, categories, item_own, rng)),
-        season=_tensor(_draw_season(categories, rng)),
+        cross=_tensor(cross),
+        season=_tensor(season),
+        swing=_tensor(-taste.swing * _heights(season, categories)),
         lift=_tensor(rng.uniform(0.15, 0.35, size.items)),
         dispersion=_tensor(rng.uniform(0.02, 0.06, size.items)),
-        series_shock=Ar1(persistence=0.8, spread=0.12),
-        location_shock=Ar1(persistence=0.92, spread=0.3),
-        chain_shock=Ar1(persistence=0.95, spread=0.15),
+        series_shock=taste.series_shock,
+        location_shock=taste.location_shock,
+        chain_shock=taste.chain_shock,
     )
     return open_market(shop, parameters, history_key(seed, -1))
 
@@ -91,14 +113,34 @@ def _draw_places(count: int, rng: np.random.Generator) -> _Places:
     )
 
 
-def _draw_own(places: _Places, item_own: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+@dataclass(frozen=True)
+class _ItemMinds:
+    """How much customers mind the price of each item: arrays (I,)."""
+
+    own: np.ndarray
+    spread: np.ndarray
+    widest: np.ndarray
+
+
+def _draw_minds(taste: Taste, items: int, rng: np.random.Generator) -> _ItemMinds:
+    order = rng.permutation(items)
+    parts = np.array_split(np.arange(items), len(taste.minds))
+    own = [np.linspace(*mind.own, len(part)) for mind, part in zip(taste.minds, parts, strict=True)]
+    which = np.repeat(np.arange(len(parts)), [len(part) for part in parts])[order]
+    spread, widest = (
+        np.array([getattr(m, name) for m in taste.minds])[which] for name in ("spread", "widest")
+    )
+    return _ItemMinds(np.concatenate(own)[order], spread, widest)
+
+
+def _draw_own(places: _Places, minds: _ItemMinds, rng: np.random.Generator) -> np.ndarray:
     """(S, I) own elasticities: richer places mind prices less; the rest is by region and by chance."""
-    shape = (len(places.names), len(item_own))
+    shape = (len(places.names), len(minds.own))
     region = rng.normal(0, 0.15, (_REGIONS, shape[1]))[places.region]
     apart = 0.25 * places.wealth[:, None] + region + rng.normal(0, 0.18, shape)
     apart = apart - apart.mean(0)
-    apart = np.clip(_OWN_SPREAD * apart / apart.std(0), -_OWN_WIDEST, _OWN_WIDEST)
-    return item_own + apart - apart.mean(0)
+    apart = np.clip(minds.spread * apart / apart.std(0), -minds.widest, minds.widest)
+    return minds.own + apart - apart.mean(0)
 
 
 def _draw_cross(
@@ -124,13 +166,22 @@ def _draw_season(categories: np.ndarray, rng: np.random.Generator) -> np.ndarray
     )
 
 
+def _heights(season: np.ndarray, categories: np.ndarray) -> np.ndarray:
+    """(I, 4) weights of a wave from −1 to 1 that is highest when the category's year is."""
+    kin = categories[:, None] == categories
+    year = kin @ season[:, :2]
+    return np.pad(year / np.linalg.norm(year, axis=1, keepdims=True), ((0, 0), (0, 2)))
+
+
 def _draw_shop(
     places: _Places, categories: np.ndarray, item_own: np.ndarray, rng: np.random.Generator
 ) -> Shop:
     """Prices near what an average elasticity calls for, so that knowing the series' own is worth money."""
     items = len(item_own)
     price = rng.uniform(2.0, 12.0, items) * np.exp(rng.normal(0, 0.04, (len(places.names), items)))
-    felt = -0.85 * item_own  # substitutes of the same shop catch part of what an item loses
+    felt = np.maximum(
+        -0.85 * item_own, _FELT_LEAST
+    )  # substitutes of the same shop catch part of what an item loses
     markup = felt / (felt - 1) * np.exp(rng.normal(0, 0.08, items))
     return Shop(
         locations=places.names,

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from ...forecasters.demand import DemandProcess
+from ...forecasters.demand import DemandProcess, Period
 from ...forecasters.noise import NoiseKey
 from .shop import Shop
 
@@ -24,12 +24,20 @@ class StructuralDemand(DemandProcess, Protocol):
     @property
     def realised(self) -> Any: ...
 
+    def rows(self, weeks: Tensor) -> Any:
+        """The realised states of ``weeks`` (B,)."""
+        ...
+
     def calm(self, state: Any) -> Any:
         """``state`` without its shocks: what one expects who does not know the week's luck."""
         ...
 
     def log_mean(self, state: Any, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
         """Log mean demand (B, S, I) at ``price`` and ``promo`` (B, S, I)."""
+        ...
+
+    def advance(self, state: Any, period: Period, key: NoiseKey, promo: Tensor | float = 0.0) -> Any:
+        """State of the next week. Nobody plans promotions in play, so only a history has a ``promo``."""
         ...
 
     def draw(self, log_mean: Tensor, key: NoiseKey) -> Tensor:
@@ -41,11 +49,15 @@ class StructuralDemand(DemandProcess, Protocol):
         ...
 
     def own(self) -> Tensor:
-        """(S, I) own elasticities at reference prices."""
+        """(S, I) own elasticities within the week at reference prices; the mean of the year."""
         ...
 
     def cross(self) -> Tensor:
         """(S, I, I) ∂log demand(second axis) / ∂log price(third axis) at reference prices, diagonal 0."""
+        ...
+
+    def dispersion(self) -> Tensor:
+        """(I,) φ: variance of demand is μ + φ·μ²."""
         ...
 
     def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> Any:

@@ -1,14 +1,15 @@
-"""Log-linear demand with shocks: elasticities that do not change with the price.
+"""Log-linear demand with shocks: elasticities that change with the season at most, never with the price.
 
 For location s, item i and week t, with p̄ the reference price:
 
     log μ = level + season_i(t) + chain_t + location_{s,t} + series_{s,i,t} + lift_i·promo
-            + own_{s,i}·log(p_{s,i}/p̄_{s,i}) + Σ_j cross_{s,i,j}·log(p_{s,j}/p̄_{s,j})
+            + own_{s,i}·(1 + swing_i(t))·log(p_{s,i}/p̄_{s,i}) + Σ_j cross_{s,i,j}·log(p_{s,j}/p̄_{s,j})
 
     demand ~ negative binomial with mean μ and variance μ + φ_i·μ²
 
-The three shocks are AR(1). A state holds those of the coming week, so that what the process expects is exact
-given the shocks; only counts are left to chance. Nobody plans promotions in play: promo is 0 there.
+Season and swing are waves of the year, known ahead; swing is 0 in most markets. The three shocks are AR(1). A
+state holds those of the coming week, so that what the process expects is exact given the shocks; only counts are
+left to chance. Nobody plans promotions in play: promo is 0 there.
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ class LogLinear:
     """Parameters of the market, by location (S) and item (I)."""
 
     level: Tensor  # (S, I) log mean units a week at reference price, without season, shock or promotion
-    own: Tensor  # (S, I) own elasticity, < 0
+    own: Tensor  # (S, I) own elasticity, < 0, mean of the year
     cross: Tensor  # (S, I, I) ∂log demand(second axis) / ∂log price(third axis), 0 on the diagonal
     season: Tensor  # (I, 4) weights of sin and cos of the year, then of its half
+    swing: Tensor  # (I, 4) weights of the same waves in own elasticity, as a share of its mean
     lift: Tensor  # (I,) what a promotion adds to log demand beside its price
     dispersion: Tensor  # (I,) φ: variance of demand is μ + φ·μ²
     series_shock: Ar1
@@ -62,6 +64,7 @@ class LogLinear:
             own=self.own[places][:, goods],
             cross=self.cross[places][:, goods][:, :, goods],
             season=self.season[goods],
+            swing=self.swing[goods],
             lift=self.lift[goods],
             dispersion=self.dispersion[goods],
         )
@@ -136,18 +139,26 @@ class LogLinearDemand:
         """Log mean demand (B, S, I) at ``price`` (B, S, I) with ``promo`` 0 … 1."""
         p = self.parameters
         shift = (price / self.shop.reference_price).log()
-        season = _waves(state.week) @ p.season.T
+        season = waves(state.week) @ p.season.T
         shock = state.series + state.location.unsqueeze(-1) + state.chain.view(-1, 1, 1)
         cross = torch.einsum("sij,bsj->bsi", p.cross, shift)
-        return p.level + season.unsqueeze(1) + shock + p.lift * promo + p.own * shift + cross
+        return p.level + season.unsqueeze(1) + shock + p.lift * promo + self._own_of(state) * shift + cross
+
+    def _own_of(self, state: LogLinearState) -> Tensor:
+        """(B, S, I) own elasticities of the week."""
+        p = self.parameters
+        return p.own * (1 + waves(state.week) @ p.swing.T).unsqueeze(1)
 
     def outlook(self, state: LogLinearState) -> Outlook:
         p = self.parameters
         mean = self.expected(state, self.shop.reference_price.expand_as(state.series))
-        return Outlook(mean, (1 / mean + p.dispersion).sqrt(), p.own.expand_as(mean))
+        return Outlook(mean, (1 / mean + p.dispersion).sqrt(), self._own_of(state))
 
     def expected(self, state: LogLinearState, price: Tensor) -> Tensor:
         return self.log_mean(state, price).exp()
+
+    def disagreement(self, state: LogLinearState, price: Tensor) -> Tensor:
+        return torch.zeros_like(price)
 
     def sample(self, state: LogLinearState, price: Tensor, key: NoiseKey) -> Tensor:
         return self.draw(self.log_mean(state, price), key)
@@ -157,7 +168,9 @@ class LogLinearDemand:
         gamma, poisson = key.uniform(self._series, 0), key.uniform(self._series, 1)
         return nb_sample(gamma, poisson, log_mean, -self.parameters.dispersion.log())
 
-    def advance(self, state: LogLinearState, period: Period, key: NoiseKey) -> LogLinearState:
+    def advance(
+        self, state: LogLinearState, period: Period, key: NoiseKey, promo: Tensor | float = 0.0
+    ) -> LogLinearState:
         p = self.parameters
         return LogLinearState(
             week=state.week + 1,
@@ -174,12 +187,16 @@ class LogLinearDemand:
         return self.parameters.level
 
     def own(self) -> Tensor:
-        """(S, I) own elasticities at reference prices."""
+        """(S, I) own elasticities, mean of the year."""
         return self.parameters.own
 
     def cross(self) -> Tensor:
         """(S, I, I) ∂log demand(second axis) / ∂log price(third axis) at reference prices."""
         return self.parameters.cross
+
+    def dispersion(self) -> Tensor:
+        """(I,) φ: variance of demand is μ + φ·μ²."""
+        return self.parameters.dispersion
 
     def select(
         self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
@@ -211,7 +228,7 @@ def open_market(shop: Shop, parameters: LogLinear, key: NoiseKey) -> LogLinearDe
     return replace(blank, realised=first)
 
 
-def _waves(week: Tensor) -> Tensor:
+def waves(week: Tensor) -> Tensor:
     """(B, 4) sin and cos of the year and of its half at calendar index ``week`` (B,)."""
     angle = 2 * torch.pi / WEEKS_A_YEAR * week
     return torch.stack([angle.sin(), angle.cos(), (2 * angle).sin(), (2 * angle).cos()], dim=-1)

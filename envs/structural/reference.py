@@ -1,4 +1,4 @@
-"""The ``reference`` data set: the panel of a log-linear market, with its truth beside it."""
+"""The sales table of a true market, with the truth beside it; ``reference`` is the log-linear one."""
 
 from __future__ import annotations
 
@@ -71,8 +71,12 @@ def truth_folder(panel: str | Path) -> Path:
 
 def write_reference(out: str | Path, seed: int = 0, size: Size = Size()) -> Path:
     """Write the panel to ``out`` (a .parquet file) and its truth to the folder beside it; returns ``out``."""
+    return write_table(out, *make_reference(seed, size))
+
+
+def write_table(out: str | Path, frame: pd.DataFrame, truth: Truth) -> Path:
+    """Write a panel and its truth as ``write_reference`` does."""
     out = Path(out)
-    frame, truth = make_reference(seed, size)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_panel(read_panel(frame, roles=ROLES), out)
     truth.save(truth_folder(out))

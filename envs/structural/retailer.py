@@ -1,7 +1,8 @@
 """How the logged prices and stocks came about: a retailer whose prices follow the demand it expects.
 
-Everything the retailer knows is in its table (sales of past weeks, the calendar, its own promotion plan and
-costs), so that what its rule does can be learned from that table; what it adds by chance cannot.
+Everything the usual retailer knows is in its table (sales of past weeks, the calendar, its own promotion plan
+and costs), so that what its rule does can be learned from that table; what it adds by chance cannot. One with
+``insight`` knows more than its table shows; one with ``hold`` keeps a price for weeks.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ class Retailer:
 
     log p = log p̄ + reaction·(expected log demand − its usual level) − discount·promo
             + pass_through·log shifter + chance
+
+    Every ``hold`` weeks; in between the price stays, but for promotions.
     """
 
     reaction: float = 0.32  # of log price to expected log demand: what confounds
@@ -34,15 +37,15 @@ class Retailer:
     chance: float = 0.075  # standard deviation of what no column explains in log price
     discount: float = 0.2  # of log price in a promotion
     promotions: float = 0.06  # share of weeks in which an item is promoted, the whole chain at once
-    shifter_item: tuple[float, float] = (
-        0.9,
-        0.1,
-    )  # AR(1) of an item's log wholesale cost: persistence, spread
+    shifter_item: tuple[float, float] = (0.9, 0.1)  # AR(1) of an item's log cost: persistence, spread
     shifter_series: tuple[float, float] = (0.8, 0.05)  # AR(1) of what a location adds to it
+    insight: float = 0.0  # weight of the coming week's true shocks in what is expected, 0 … 1
+    hold: int = 1  # weeks between two settings of a series' price, each series in its own turn
     learn_location: float = 0.35  # weight of the newest week in what is expected of a location
     learn_series: float = 0.15  # the same for what a series adds to its location
     safety: float = 0.53  # log of stock over expected demand
     stock_noise: float = 0.35  # standard deviation of log stock
+    facing: float = 0.0  # units that the shelf is filled up to at least
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class History:
     """What happened, week by week; tensors (T, S, I)."""
 
     price: Tensor
-    rule_price: Tensor  # the price that expected demand and promotion plan alone called for
+    rule_price: Tensor  # what expected demand, when the price was set, and promotion plan alone called for
     promo: Tensor  # 0 or 1
     cost: Tensor  # a unit
     shifter: Tensor  # wholesale cost index, 1 is usual: moves the price, never demand
@@ -68,6 +71,7 @@ class _Plan:
     log_shifter: Tensor
     log_chance: Tensor
     log_stock: Tensor
+    settles: Tensor  # whether the price is set anew
 
 
 def _ar1(
@@ -91,7 +95,11 @@ def _plan(retailer: Retailer, weeks: int, shape: tuple[int, int], rng: np.random
     )
     chance = retailer.chance * rng.standard_normal((weeks, *shape))
     stock = retailer.safety + retailer.stock_noise * rng.standard_normal((weeks, *shape))
-    return _Plan(*(torch.as_tensor(x, dtype=torch.float32) for x in (promo, shifter, chance, stock)))
+    turn = rng.spawn(1)[0].integers(retailer.hold, size=shape)
+    weeks_since = np.arange(weeks)[:, None, None] - turn
+    settles = (weeks_since % retailer.hold == 0) | (np.arange(weeks) == 0)[:, None, None]
+    drawn = (torch.as_tensor(x, dtype=torch.float32) for x in (promo, shifter, chance, stock))
+    return _Plan(*drawn, torch.as_tensor(settles))
 
 
 @dataclass(frozen=True)
@@ -116,26 +124,48 @@ class _Belief:
         )
 
 
+@dataclass(frozen=True)
+class _Tag:
+    """The price as it was last set, promotions aside: logs over the usual price, tensors (S, I)."""
+
+    rule: Tensor  # what expected demand called for
+    rest: Tensor  # cost and chance
+
+
+@dataclass(frozen=True)
+class _Desk:
+    """What the retailer carries from one week to the next."""
+
+    view: _Belief
+    tag: _Tag
+    left: Tensor  # (S, I) units on the shelf
+
+
 def _week(
-    demand: StructuralDemand,
-    retailer: Retailer,
-    plan: _Plan,
-    t: int,
-    state: Any,
-    view: _Belief,
-    left: Tensor,
-    key: NoiseKey,
-) -> dict[str, Tensor]:
-    """One week, tensors (S, I) keyed by the fields of ``History``; ``ordinary`` demand beside them."""
+    demand: StructuralDemand, retailer: Retailer, plan: _Plan, t: int, state: Any, desk: _Desk, key: NoiseKey
+) -> tuple[dict[str, Tensor], _Desk]:
+    """One week, tensors (S, I) keyed by the fields of ``History``, and what is carried into the next."""
     reference, promo = demand.shop.reference_price, plan.promo[t]
     calm = demand.calm(state)
-    expected = demand.log_mean(calm, reference.unsqueeze(0))[0] + view.surprise - demand.level()
-    rule = reference * (retailer.reaction * expected - retailer.discount * promo).exp()
-    price = rule * (retailer.pass_through * plan.log_shifter[t] + plan.log_chance[t]).exp()
+    usual = demand.log_mean(calm, reference.unsqueeze(0))[0]
+    shock = demand.log_mean(state, reference.unsqueeze(0))[0] - usual
+    surprise = desk.view.surprise + retailer.insight * (shock - desk.view.surprise)
+    tag = _Tag(
+        rule=torch.where(
+            plan.settles[t], retailer.reaction * (usual + surprise - demand.level()), desk.tag.rule
+        ),
+        rest=torch.where(
+            plan.settles[t], retailer.pass_through * plan.log_shifter[t] + plan.log_chance[t], desk.tag.rest
+        ),
+    )
+    rule = reference * (tag.rule - retailer.discount * promo).exp()
+    price = rule * tag.rest.exp()
     ordinary = demand.log_mean(calm, price.unsqueeze(0), promo)[0].exp()
-    stock = torch.maximum(left, (ordinary * (view.surprise + plan.log_stock[t]).exp()).round())
+    filled = (ordinary * (surprise + plan.log_stock[t]).exp()).round().clamp(min=retailer.facing)
+    stock = torch.maximum(desk.left, filled)
     wanted = demand.draw(demand.log_mean(state, price.unsqueeze(0), promo), key)[0]
-    return {
+    sales = torch.minimum(wanted, stock)
+    week = {
         "price": price,
         "rule_price": rule,
         "promo": promo,
@@ -143,9 +173,9 @@ def _week(
         "shifter": plan.log_shifter[t].exp(),
         "demand": wanted,
         "stock": stock,
-        "sales": torch.minimum(wanted, stock),
-        "ordinary": ordinary,
+        "sales": sales,
     }
+    return week, _Desk(desk.view.after(sales, ordinary, sales < stock, retailer), tag, stock - sales)
 
 
 def _empty_share(demand: Tensor, stock: Tensor, rng: np.random.Generator) -> Tensor:
@@ -168,17 +198,15 @@ def write_history(
     rng = np.random.default_rng([seed, 1])
     places, goods = market.shop.reference_price.shape
     plan = _plan(retailer, weeks, (places, goods), rng)
-    view = _Belief(torch.zeros(places), torch.zeros(places, goods))
-    left = torch.zeros(places, goods)
+    nothing = torch.zeros(places, goods)
+    desk = _Desk(_Belief(torch.zeros(places), nothing), _Tag(nothing, nothing), nothing)
     states, logged = [market.realised], []
     for t in range(weeks):
         key = history_key(seed, t)
-        week = _week(market, retailer, plan, t, states[-1], view, left, key)
-        view = view.after(week["sales"], week.pop("ordinary"), week["sales"] < week["stock"], retailer)
-        left = week["stock"] - week["sales"]
+        week, desk = _week(market, retailer, plan, t, states[-1], desk, key)
         logged.append(week)
         happened = Period(*(week[name].unsqueeze(0) for name in ("price", "demand", "sales")))
-        states.append(market.advance(states[-1], happened, key))
+        states.append(market.advance(states[-1], happened, key, week["promo"]))
     columns = {name: torch.stack([week[name] for week in logged]) for name in logged[0]}
     history = History(**columns, censored=_empty_share(columns["demand"], columns["stock"], rng))
     return replace(market, realised=concatenate(states)), history  # type: ignore[type-var]

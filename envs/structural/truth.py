@@ -23,7 +23,7 @@ from .records import map_tensors, pack, unpack
 from .retailer import History
 from .shop import positions
 
-FAMILIES: dict[str, type] = {"log-linear": LogLinearDemand}
+PROCESSES: dict[str, type] = {"log-linear": LogLinearDemand}
 """Class of the demand process by the name that truth.json gives it."""
 
 SUPPORT = (0.025, 0.975)  # quantiles of log price between which prices count as supported
@@ -53,12 +53,12 @@ class Truth:
         """Write truth.json, truth.safetensors, own.csv, cross.csv and series.csv into ``folder``."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        family = next(name for name, kind in FAMILIES.items() if isinstance(self.demand, kind))
+        process = next(name for name, kind in PROCESSES.items() if isinstance(self.demand, kind))
         demand, demand_values = pack(self.demand, "demand.")
         history, _ = pack(self.history, "history.")
         save_file(demand | history, folder / "truth.safetensors")
         (folder / "truth.json").write_text(
-            json.dumps({"family": family, "demand": demand_values}, indent=1) + "\n"
+            json.dumps({"process": process, "demand": demand_values}, indent=1) + "\n"
         )
         for name, table in self.tables().items():
             table.to_csv(folder / f"{name}.csv", index=False)
@@ -74,7 +74,7 @@ class Truth:
         try:
             told = json.loads((folder / "truth.json").read_text())
             tensors = load_file(folder / "truth.safetensors")
-            demand: StructuralDemand = unpack(FAMILIES[told["family"]], tensors, told["demand"], "demand.")
+            demand: StructuralDemand = unpack(PROCESSES[told["process"]], tensors, told["demand"], "demand.")
             return Truth(demand, unpack(History, tensors, {}, "history."))
         except OSError as error:
             raise InputError(

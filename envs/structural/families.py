@@ -1,0 +1,78 @@
+"""The families of true markets, by name: who the customers are, and who set the prices they met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from .draw import Minds, Size, Taste, draw_log_linear
+from .family import StructuralDemand
+from .log_linear import Ar1
+from .reference import panel_frame, write_table
+from .retailer import Retailer, write_history
+from .truth import Truth
+
+
+@dataclass(frozen=True)
+class Family:
+    """Markets drawn of one kind, with the history that one kind of retailer left in them."""
+
+    about: str  # one line: what is particular
+    draw: Callable[[Size, int], StructuralDemand] = (
+        draw_log_linear  # market without history, of size and seed
+    )
+    retailer: Retailer = field(default_factory=Retailer)
+
+    def make(self, seed: int = 0, size: Size = Size()) -> tuple[pd.DataFrame, Truth]:
+        """A panel as a data frame in the panel contract, and the truth behind it."""
+        truth = Truth(*write_history(self.draw(size, seed), self.retailer, size.weeks, seed))
+        return panel_frame(truth), truth
+
+    def write(self, out: str | Path, seed: int = 0, size: Size = Size()) -> Path:
+        """Write the panel to ``out`` (.parquet) and its truth to the folder beside it; returns ``out``."""
+        return write_table(out, *self.make(seed, size))
+
+
+def _taste(taste: Taste) -> Callable[[Size, int], StructuralDemand]:
+    return partial(draw_log_linear, taste=taste)
+
+
+_DULL = Minds(own=(-0.65, -0.55), spread=0.17, widest=0.22)
+
+FAMILIES: dict[str, Family] = {
+    "log-linear": Family("elasticities that never change; the reference market"),
+    "inelastic": Family(
+        "half of the items sell for more the dearer they are: the highest price is their best",
+        _taste(Taste(minds=(Minds(), _DULL))),
+    ),
+    "state-dependent": Family(
+        "own elasticity is a quarter smaller at the height of the category's season, larger at its low",
+        _taste(Taste(swing=0.25)),
+    ),
+    "sparse": Family(
+        "most weeks sell nothing",
+        _taste(Taste(log_units=-0.9)),
+        Retailer(safety=0.9, facing=2.0),
+    ),
+    "few-changes": Family(
+        "each price stays for eight weeks, but for promotions",
+        retailer=Retailer(hold=8, reaction=0.36, chance=0.06),
+    ),
+    "hidden-shock": Family(
+        "the retailer sees the coming week's shocks and no column does; a cost index moves its prices",
+        _taste(Taste(series_shock=Ar1(0.8, 0.12))),
+        Retailer(
+            insight=1.0,
+            pass_through=0.6,
+            chance=0.03,
+            shifter_item=(0.9, 0.05),
+            shifter_series=(0.6, 0.12),
+            safety=0.38,
+        ),
+    ),
+}
+"""Each has shocks, stock-outs and a pricing rule that misleads whoever does not know it."""
