@@ -50,6 +50,7 @@ class LearnerVecEnv(MarketplaceVecEnv):
         horizon: int,
         seed: int,
         actions: Callable[[Market], ActionMap],
+        reward: Reward = CategoryProfit(),
     ) -> None:
         super().__init__(market, n_markets, horizon, seed, actions)
-        self.batch = SameCustomers(market, n_markets, horizon, actions, Excess(CategoryProfit()))
+        self.batch = SameCustomers(market, n_markets, horizon, actions, Excess(reward))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..envs.engine.doubt import over_market
 from ..envs.engine.types import Outcome
 from ..envs.market import Market
 from ..envs.simulator import Simulator
@@ -26,6 +27,8 @@ METRICS = {
     "price_mean": "price as a multiple of the reference price, mean over series and periods",
     "price_sd": "standard deviation over the periods of a series' price multiple, mean over series",
     "price_at_bound": "share of series-periods priced within 0.1% of an end of the supported range",
+    "disagreement": "standard deviation of the model's log mean demand at the price, mean by typical revenue",
+    "off_support": "log distance of the price from the supported range, mean by typical revenue",
     "ending_stock": "stock on hand at the end, in periods of typical demand",
 }
 
@@ -148,7 +151,7 @@ class _Tally:
         self.sums = {
             name: zeros.clone() for name in ("profit", "revenue", "units", "demand", "served", "short")
         }
-        self.bound = zeros.clone()
+        self.bound, self.disagreement, self.off_support = zeros.clone(), zeros.clone(), zeros.clone()
         shape = (markets, *market.shape)
         self.price = torch.zeros(shape, dtype=torch.float64, device=market.device)
         self.price_squared = torch.zeros_like(self.price)
@@ -168,6 +171,8 @@ class _Tally:
             self.sums[name] += part.double().sum((1, 2))
         at_bound = (outcome.price <= self.low) | (outcome.price >= self.high)
         self.bound += at_bound.double().mean((1, 2))
+        self.disagreement += over_market(outcome.disagreement, self.market)
+        self.off_support += over_market(outcome.off_support, self.market)
         multiple = (outcome.price / self.market.terms.reference_price).double()
         self.price += multiple
         self.price_squared += multiple.square()
@@ -188,6 +193,8 @@ class _Tally:
             "price_mean": mean.mean((1, 2)),
             "price_sd": variance.sqrt().mean((1, 2)),
             "price_at_bound": self.bound / horizon,
+            "disagreement": self.disagreement / horizon,
+            "off_support": self.off_support / horizon,
             "ending_stock": on_hand.double().sum((1, 2)) / typical,
         }
 

@@ -21,6 +21,7 @@ from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
 
 from ..envs.adapters.sb3_vec_env import MarketplaceVecEnv
+from ..envs.engine.rewards import typical_revenue
 from ..envs.market import Market
 from ..forecasters.progress import Progress, Stage
 from .evaluation import play
@@ -53,12 +54,19 @@ class Schedule(Protocol):
     def validation(self) -> Validation: ...
 
 
-def validation_profit(market: Market, policy: Policy, seed: int, validation: Validation) -> float:
-    """Mean profit an episode on validation customers, the same for every policy under one seed."""
+def validation_worth(
+    market: Market, policy: Policy, seed: int, validation: Validation, caution: float = 0.0
+) -> float:
+    """Mean profit an episode on validation customers, the same for every policy under one seed.
+
+    Less ``caution`` times the typical revenue that the model is unsure of, as ``Cautious`` charges it.
+    """
     least = ceil(_LEAST_SERIES / (len(market.locations) * len(market.items)))
     episodes = torch.arange(max(validation.episodes, least))
     earned = play(market, policy, episodes, validation.horizon, seed_for("validate", seed))
-    return float(earned["profit"].mean())
+    at_stake = validation.horizon * typical_revenue(market).double().sum()
+    doubt = earned["disagreement"] + earned["off_support"]
+    return float((earned["profit"] - caution * at_stake * doubt).mean())
 
 
 class StandardFeatures(BaseFeaturesExtractor):

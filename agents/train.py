@@ -17,6 +17,7 @@ from stable_baselines3 import DQN, PPO
 from torch import Tensor, nn
 
 from ..envs.engine.actions import ActionMap
+from ..envs.engine.rewards import CategoryProfit, Cautious
 from ..envs.market import Market
 from ..forecasters.progress import SILENT, Progress
 from .customers import LearnerVecEnv
@@ -27,7 +28,7 @@ from .learner import (
     StandardFeatures,
     Validation,
     learn,
-    validation_profit,
+    validation_worth,
     watch,
 )
 from .network import PolicyNetwork, Standardise
@@ -56,6 +57,7 @@ class PPOSettings:
     hidden: tuple[int, ...] = (64, 64)
     price_reach: float = 0.5  # largest price correction, share of the supported log range
     cover_reach: float = 0.5  # largest correction of the log order-up-to level
+    caution: float = 0.0  # charged per unit of what the demand model is unsure of (``Cautious``)
     validation: Validation = field(default_factory=Validation)
 
 
@@ -78,11 +80,12 @@ class DQNSettings:
     weight_decay: float = 2.0  # pulls what differs between units and has little evidence to none
     exploration: float = 0.5  # final share of random actions
     hidden: tuple[int, ...] = (64, 64)
-    cautions: tuple[float, ...] = (0.0, 2.0, 5.0)  # how sure a correction must be; validation chooses
+    margins: tuple[float, ...] = (0.0, 2.0, 5.0)  # more that a correction must promise; validation chooses
     prices: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
     covers: tuple[float, ...] = (-1.0, 0.0, 1.0)
     price_reach: float = 0.1
     cover_reach: float = 0.2
+    caution: float = 0.0  # charged per unit of what the demand model is unsure of (``Cautious``)
     validation: Validation = field(default_factory=Validation)
 
 
@@ -181,18 +184,22 @@ def train_dqn(
 
     def candidates() -> list[LearnedPolicy]:
         network = PolicyNetwork.copied(standardise, linear_layers(model.q_net_target.q_net), "relu")
-        careful = [_careful(network, actions, seen, caution) for caution in settings.cautions]
+        careful = [_careful(network, actions, seen, margin) for margin in settings.margins]
         return [LearnedPolicy("DQN", one, actions, _record(settings, seed, market)) for one in careful]
 
     return learn(model, candidates, _worth(market, settings, seed), settings, progress, checkpoint)
 
 
 def best_base(
-    market: Market, baselines: list[Policy], seed: int, validation: Validation = Validation()
+    market: Market,
+    baselines: list[Policy],
+    seed: int,
+    validation: Validation = Validation(),
+    caution: float = 0.0,
 ) -> Pair:
-    """Of the baselines whose rules fit any market, the one that earns most on validation customers."""
+    """Of the baselines whose rules fit any market, the one worth most on validation customers."""
     pairs = [policy for policy in baselines if isinstance(policy, Pair) and portable(policy)]
-    return max(pairs, key=lambda pair: validation_profit(market, pair, seed, validation))
+    return max(pairs, key=lambda pair: validation_worth(market, pair, seed, validation, caution))
 
 
 def _residual(
@@ -200,7 +207,8 @@ def _residual(
 ) -> Residual:
     """Corrections of ``base``; of the best baseline where None."""
     if base is None:
-        base = best_base(market, tune_baselines(market, seed, progress=progress), seed, settings.validation)
+        baselines = tune_baselines(market, seed, progress=progress)
+        base = best_base(market, baselines, seed, settings.validation, settings.caution)
     return Residual.of(base, settings.price_reach, settings.cover_reach)
 
 
@@ -210,12 +218,13 @@ def _slots(
     """The learner's environment, and a sample (N, F) of what is observed there."""
     training_seed = seed_for("train", seed)
     markets = settings.markets or max(4, ceil(_LEAST_SLOTS / (len(market.groups) * len(market.items))))
-    env = LearnerVecEnv(market, markets, settings.horizon, training_seed, lambda _: actions)
+    reward = Cautious(CategoryProfit(), settings.caution, settings.caution)
+    env = LearnerVecEnv(market, markets, settings.horizon, training_seed, lambda _: actions, reward)
     return env, watch(env, training_seed)
 
 
 def _worth(market: Market, settings: PPOSettings | DQNSettings, seed: int) -> Callable[[Policy], float]:
-    return lambda policy: validation_profit(market, policy, seed, settings.validation)
+    return lambda policy: validation_worth(market, policy, seed, settings.validation, settings.caution)
 
 
 def _discount(market: Market, gamma: float | None) -> float:
@@ -263,8 +272,8 @@ def _start_at(model: DQN, price: int, cover: int, prices: int) -> None:
             last.bias[[price, prices + cover]] = 1e-3
 
 
-def _careful(network: PolicyNetwork, grid: ResidualGrid, seen: Tensor, caution: float) -> PolicyNetwork:
-    """The same values, but a correction must promise ``caution`` times what corrections promise on average.
+def _careful(network: PolicyNetwork, grid: ResidualGrid, seen: Tensor, margin: float) -> PolicyNetwork:
+    """The same values, but a correction must promise ``margin`` times what corrections promise on average.
 
     Most corrections hardly matter, and the best of several noisy values is too good to be true.
     """
@@ -273,7 +282,7 @@ def _careful(network: PolicyNetwork, grid: ResidualGrid, seen: Tensor, caution: 
     edge = 0
     for width, neutral in zip((len(grid.prices), len(grid.covers)), grid.neutral, strict=True):
         values = network(seen)[:, edge : edge + width]
-        bias[edge + neutral] += caution * (values.amax(-1) - values[:, neutral]).mean()
+        bias[edge + neutral] += margin * (values.amax(-1) - values[:, neutral]).mean()
         edge += width
     return careful
 

@@ -11,6 +11,7 @@ from ..forecasters.demand import Period
 from ..forecasters.errors import InputError
 from ..forecasters.noise import NoiseKey
 from .engine import tree
+from .engine.doubt import Halt
 from .engine.rules import enforce
 from .engine.step import initial_pipeline, step, stock_value
 from .engine.types import Decision, Outcome, State
@@ -30,15 +31,23 @@ class Simulator:
     episodes; in evaluation the slot is 0 and the episode number global, so that episode n has the same
     customers at any batch size. Nothing is kept between calls but constants: states go in and out.
 
-    Episodes truncate at the horizon. Opening stock is charged to the first period's profit and closing stock
-    (on hand + pipeline - backorders) credited to the last one's, both at unit cost.
+    Episodes truncate at the horizon, or terminate before it where ``halt`` says so. Opening stock is charged
+    to the first period's profit and closing stock (on hand + pipeline - backorders) credited to the last
+    one's, both at unit cost.
 
     Raises:
         InputError: no market, no period, or a seed outside 0 … 2**52.
     """
 
     def __init__(
-        self, market: Market, n_markets: int, horizon: int, seed: int, *, evaluation: bool = False
+        self,
+        market: Market,
+        n_markets: int,
+        horizon: int,
+        seed: int,
+        *,
+        evaluation: bool = False,
+        halt: Halt = Halt(),
     ) -> None:
         if n_markets < 1 or horizon < 1:
             raise InputError(
@@ -47,6 +56,7 @@ class Simulator:
         if not 0 <= seed < LARGEST_SEED:
             raise InputError(f"simulator: expected a seed in 0 … 2**52 - 1, found {seed}")
         self.market, self.n_markets, self.horizon, self.seed = market, n_markets, horizon, seed
+        self.halt = halt
         device = market.device
         rows = torch.arange(n_markets, device=device)
         self._slot = torch.zeros_like(rows) if evaluation else rows
@@ -103,6 +113,7 @@ class Simulator:
             last_price=filled(last_price, self._price_before(start)),
             last_sales=mean,
             since_change=torch.full_like(on_hand, economics.price_rules.cadence, dtype=torch.int64),
+            halted=torch.zeros_like(start, dtype=torch.bool),
             start=start,
             age=torch.zeros_like(start),
             slot=self._slot,
@@ -117,13 +128,18 @@ class Simulator:
 
     @torch.no_grad()
     def step(self, state: State, decision: Decision) -> tuple[State, Outcome]:
-        """Play one period of every market: rules, demand, the order of events, the books."""
+        """Play one period of every market: rules, demand, the order of events, doubts, the books."""
         market, key = self.market, self.key(state)
         decision = enforce(decision, state, market)
         demand = market.demand.sample(state.demand, decision.price, key)
         after, outcome = step(state, decision, demand, market)
+        outcome = replace(outcome, disagreement=market.demand.disagreement(state.demand, decision.price))
         period = Period(price=decision.price, demand=demand, sales=outcome.sales)
-        after = replace(after, demand=market.demand.advance(state.demand, period, key))
+        after = replace(
+            after,
+            halted=state.halted | self.halt(outcome, market),
+            demand=market.demand.advance(state.demand, period, key),
+        )
         return after, replace(outcome, profit=self._booked(state, after, outcome))
 
     def key(self, state: State) -> NoiseKey:
@@ -131,13 +147,13 @@ class Simulator:
         return NoiseKey(self.seed, state.slot, state.episode, state.age)
 
     def done(self, state: State) -> Tensor:
-        """(B,) bool: the episode has reached its horizon."""
-        return state.age >= self.horizon
+        """(B,) bool: the episode has reached its horizon, or was halted before."""
+        return state.halted | (state.age >= self.horizon)
 
     def _booked(self, before: State, after: State, outcome: Outcome) -> Tensor:
         opening = stock_value(before.on_hand, before.pipeline, before.backorders, self.market.terms)
         first = (before.age == 0).view(-1, 1, 1)
-        last = self.done(after).view(-1, 1, 1)
+        last = (self.done(after) & ~self.done(before)).view(-1, 1, 1)
         return (
             outcome.profit - torch.where(first, opening, 0.0) + torch.where(last, outcome.ending_value, 0.0)
         )

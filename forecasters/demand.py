@@ -65,6 +65,14 @@ class DemandProcess(Protocol):
         """Mean demand (B, S, I) at ``price`` (B, S, I), differentiable in price; no noise."""
         ...
 
+    def disagreement(self, state: Any, price: Tensor) -> Tensor:
+        """How unsure ``expected`` is: standard deviation (B, S, I) of log mean demand at ``price`` (B, S, I).
+
+        Over what the data cannot tell apart, such as the members of an ensemble; not the luck of customers,
+        which ``spread`` holds. 0 where the process is the truth.
+        """
+        ...
+
     def sample(self, state: Any, price: Tensor, key: NoiseKey) -> Tensor:
         """Demand (B, S, I) at ``price``: non-decreasing in the mean for fixed noise."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,25 @@ from gymnasium import spaces
 from torch import Tensor
 
 from ..engine.actions import ActionMap
+from ..engine.doubt import Halt, over_market
 from ..engine.observation import BOUND, FEATURES, observe
 from ..engine.rewards import Reward
-from ..engine.types import Outcome, State
+from ..engine.types import State
 from ..market import Market
 from ..simulator import LARGEST_SEED, Simulator
 
 HORIZON = 26  # periods an episode, where the caller names none
+
+
+@dataclass(frozen=True)
+class Played:
+    """What one period brought to the markets of a batch."""
+
+    observation: Tensor  # (B, U, F) at the next decision
+    reward: Tensor  # (B, U)
+    terminated: Tensor  # (B,) bool the market was halted
+    truncated: Tensor  # (B,) bool the episode reached its horizon
+    info: dict[str, Tensor]  # each (B,): cash profit in money; disagreement and off_support, mean over series
 
 
 class MarketBatch:
@@ -27,6 +40,7 @@ class MarketBatch:
         market: the market, or the folder of a fitted one.
         actions: makes the action map for the market, such as ``BoxActions``.
         reward: pays the units.
+        halt: ends episodes early, at its penalty.
     """
 
     def __init__(
@@ -36,15 +50,17 @@ class MarketBatch:
         horizon: int,
         actions: Callable[[Market], ActionMap],
         reward: Reward,
+        halt: Halt = Halt(),
     ) -> None:
         self.market = as_market(market)
-        self.n_markets, self.horizon, self.reward = n_markets, horizon, reward
+        self.n_markets, self.horizon, self.reward, self.halt = n_markets, horizon, reward, halt
         self.actions = actions(self.market)
         self.units = len(self.market.groups) * len(self.market.items)
 
     def begin(self, seed: int) -> Tensor:
         """Observations (B, U, F) of the first episodes under ``seed``."""
-        self.simulator = Simulator(self.market, self.n_markets, self.horizon, seed % LARGEST_SEED)
+        seed %= LARGEST_SEED
+        self.simulator = Simulator(self.market, self.n_markets, self.horizon, seed, halt=self.halt)
         return self._look(self.simulator.reset())
 
     def restart(self, which: Tensor) -> Tensor:
@@ -52,12 +68,23 @@ class MarketBatch:
         return self._look(self.simulator.restart(self.view.state, which))
 
     @torch.no_grad()
-    def step(self, action: Tensor) -> tuple[Tensor, Tensor, Tensor, Outcome]:
-        """Play ``action`` (B · U, …): observations (B, U, F), rewards (B, U), truncated (B,), outcome."""
+    def step(self, action: Tensor) -> Played:
+        """Play ``action`` (B · U, …)."""
         action = action.view(self.n_markets, self.units, *self.actions.space.shape)  # type: ignore[misc]
         decision = self.actions.to_decision(action, self.view)
         state, outcome = self.simulator.step(self.view.state, decision)
-        return self._look(state), self.reward(outcome, self.market), self.simulator.done(state), outcome
+        reward = self.reward(outcome, self.market) - self.halt.penalty * state.halted.unsqueeze(1)
+        return Played(
+            observation=self._look(state),
+            reward=reward,
+            terminated=state.halted,
+            truncated=self.simulator.done(state) & ~state.halted,
+            info={
+                "profit": outcome.profit.sum((1, 2)),
+                "disagreement": over_market(outcome.disagreement, self.market),
+                "off_support": over_market(outcome.off_support, self.market),
+            },
+        )
 
     def everywhere(self) -> Tensor:
         """(B,) all markets, as ``restart`` takes them."""
@@ -96,8 +123,3 @@ def as_market(market: Market | str | Path) -> Market:
     from ..store import load_market
 
     return load_market(Path(market))
-
-
-def money(outcome: Outcome) -> Tensor:
-    """(B,) cash profit of each market in the period."""
-    return outcome.profit.sum((1, 2))

@@ -10,9 +10,10 @@ import gymnasium
 import numpy as np
 
 from ..engine.actions import ActionMap, BoxActions
+from ..engine.doubt import Halt
 from ..engine.rewards import CategoryProfit, Reward
 from ..market import Market
-from .batch import HORIZON, MarketBatch, money
+from .batch import HORIZON, MarketBatch
 
 
 class MarketplaceEnv(gymnasium.Env[np.ndarray, np.ndarray]):
@@ -31,10 +32,14 @@ class MarketplaceEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     Reward:
         Mean over the units of their reward (``CategoryProfit`` unless another is given): profit in multiples
         of typical revenue. ``info["profit"]`` is the period's cash profit in money; summed over an episode it
-        charges opening stock and credits closing stock at unit cost.
+        charges opening stock and credits closing stock at unit cost. ``info["disagreement"]`` and
+        ``info["off_support"]`` say how far to trust the period: how unsure the demand model was of mean
+        demand (standard deviation of its logarithm) and how far prices lay outside the supported range (log
+        distance), means over the series by typical revenue.
 
     Termination:
-        Never; the episode truncates after ``horizon`` periods.
+        Where ``halt`` says that the model is not to be trusted any more; never, unless one is given. The
+        episode truncates after ``horizon`` periods.
 
     State:
         ``mercato.envs.engine.types.State`` of one market. ``reset(seed=s)`` plays episode 0 of slot 0 under
@@ -44,7 +49,8 @@ class MarketplaceEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         market: the market, or the folder of a fitted one.
         horizon: periods an episode.
         actions: makes the action map for the market.
-        reward: pays the units.
+        reward: pays the units; ``Cautious(…)`` charges it for what the model is unsure of.
+        halt: ends the episode where the model is unsure.
         render_mode: None; nothing is drawn.
     """
 
@@ -56,9 +62,10 @@ class MarketplaceEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         horizon: int = HORIZON,
         actions: Callable[[Market], ActionMap] = BoxActions,
         reward: Reward | None = None,
+        halt: Halt = Halt(),
         render_mode: str | None = None,
     ) -> None:
-        self.batch = MarketBatch(market, 1, horizon, actions, reward or CategoryProfit())
+        self.batch = MarketBatch(market, 1, horizon, actions, reward or CategoryProfit(), halt)
         self.observation_space = self.batch.market_space()
         self.action_space = self.batch.market_actions()
         self.render_mode = render_mode
@@ -76,6 +83,7 @@ class MarketplaceEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         return observation.flatten().cpu().numpy(), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        observation, reward, done, outcome = self.batch.step(self.batch.tensor(action))
-        info = {"profit": float(money(outcome))}
-        return observation.flatten().cpu().numpy(), float(reward.mean()), False, bool(done), info
+        played = self.batch.step(self.batch.tensor(action))
+        info = {name: float(value) for name, value in played.info.items()}
+        observation, reward = played.observation.flatten().cpu().numpy(), float(played.reward.mean())
+        return observation, reward, bool(played.terminated), bool(played.truncated), info

@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 import numpy as np
+import torch
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 from torch import Tensor
 
 from ..engine.actions import ActionMap, BoxActions
+from ..engine.doubt import Halt
 from ..engine.rewards import CategoryProfit, Reward
 from ..market import Market
 from .batch import HORIZON, MarketBatch
+
+_DOUBTS = ("disagreement", "off_support")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The episodes that a period ended, by slot; rows of slots that play on mean nothing."""
+
+    done: Tensor  # (N,) bool
+    terminated: Tensor  # (N,) bool halted, not truncated
+    observation: Tensor  # (N, F) the last one
+    doubt: Tensor  # (N, 2) disagreement and off_support of the slot's market, means over the episode
+
+    def infos(self, running: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """SB3's infos: those of ``running`` but for the slots that are done."""
+        infos, last = list(running), self.observation.cpu().numpy()
+        terminated, doubt = self.terminated.tolist(), self.doubt.tolist()
+        for slot in self.done.nonzero()[:, 0].tolist():
+            infos[slot] = {
+                "terminal_observation": last[slot],
+                "TimeLimit.truncated": not terminated[slot],
+                **dict(zip(_DOUBTS, doubt[slot], strict=True)),
+            }
+        return infos
 
 
 class MarketplaceVecEnv(VecEnv):
     """``n_markets`` markets of U decision units as n_markets · U slots: slot = market · U + unit.
 
     A slot observes (F,), acts with one unit's action ((2,) or Discrete) and gets that unit's reward; slots
-    share the policy. All markets begin and truncate together, so that no step has to ask the device when.
-    ``reset_tensor`` and ``step_tensor`` are the same without numpy.
+    share the policy. ``reset_tensor`` and ``step_tensor`` are the same without numpy. Without a ``halt`` all
+    markets begin and truncate together, and no step has to ask the device when; with one they end apart.
+    The info of a finished episode has its mean ``disagreement`` and ``off_support``.
 
     Args:
         market: the market, or the folder of a fitted one.
@@ -31,7 +60,8 @@ class MarketplaceVecEnv(VecEnv):
         horizon: periods an episode.
         seed: of the first reset, where ``seed()`` is not called.
         actions: makes the action map for the market.
-        reward: pays the units.
+        reward: pays the units; ``Cautious(…)`` charges it for what the model is unsure of.
+        halt: ends a market's episode where the model is unsure: terminated, not truncated.
     """
 
     def __init__(
@@ -42,35 +72,44 @@ class MarketplaceVecEnv(VecEnv):
         seed: int = 0,
         actions: Callable[[Market], ActionMap] = BoxActions,
         reward: Reward | None = None,
+        halt: Halt = Halt(),
     ) -> None:
-        self.batch = MarketBatch(market, n_markets, horizon, actions, reward or CategoryProfit())
+        self.batch = MarketBatch(market, n_markets, horizon, actions, reward or CategoryProfit(), halt)
         self.render_mode = None
         super().__init__(n_markets * self.batch.units, self.batch.unit_space(), self.batch.actions.space)
         self._begin_with: int | None = seed
-        self._age = 0
         self._everywhere = self.batch.everywhere()
-        self._nothing: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        self._nothing: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]  # infos, shared by all steps
 
     def reset_tensor(self) -> Tensor:
         """Observations (n_markets · U, F) of the next episodes, or of the first ones under a new seed."""
         if self._seeds[0] is not None:
             self._begin_with = self._seeds[0]
-        seed, self._begin_with, self._age = self._begin_with, None, 0
+        seed, self._begin_with, self._steps = self._begin_with, None, 0
+        self._doubt = torch.zeros(self.batch.n_markets, len(_DOUBTS), device=self._everywhere.device)
         self._reset_seeds()
         observation = self.batch.restart(self._everywhere) if seed is None else self.batch.begin(seed)
         return observation.flatten(0, 1)
 
-    def step_tensor(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Play one period: observations (N, F), rewards (N,), last observations (N, F) or None.
+    def step_tensor(self, actions: Tensor) -> tuple[Tensor, Tensor, Ended | None]:
+        """Play one period: observations (N, F), rewards (N,), and what ended with it, None for nothing.
 
-        The last observations come where the period ended the episode; then the first ones begin the next.
+        Where an episode ended, the observation is the first one of the next.
         """
-        observation, reward, _, _ = self.batch.step(actions)
-        self._age += 1
-        if self._age < self.batch.horizon:
-            return observation.flatten(0, 1), reward.flatten(), None
-        self._age = 0
-        return self.batch.restart(self._everywhere).flatten(0, 1), reward.flatten(), observation.flatten(0, 1)
+        played = self.batch.step(actions)
+        observation, reward = played.observation.flatten(0, 1), played.reward.flatten()
+        self._doubt = self._doubt + torch.stack([played.info[name] for name in _DOUBTS], dim=-1)
+        self._steps += 1
+        if self.batch.halt.never and self._steps % self.batch.horizon:
+            return observation, reward, None
+        done = played.terminated | played.truncated
+        if not bool(done.any()):
+            return observation, reward, None
+        mean = self._doubt / self.batch.view.state.age.unsqueeze(1)
+        by_slot = partial(Tensor.repeat_interleave, repeats=self.batch.units, dim=0)
+        ended = Ended(by_slot(done), by_slot(played.terminated), observation, by_slot(mean))
+        self._doubt = self._doubt.masked_fill(done.unsqueeze(1), 0)
+        return self.batch.restart(done).flatten(0, 1), reward, ended
 
     def reset(self) -> np.ndarray:
         return self.reset_tensor().cpu().numpy()
@@ -79,15 +118,11 @@ class MarketplaceVecEnv(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> VecEnvStepReturn:
-        observation, reward, last = self.step_tensor(self.batch.tensor(self._actions))
-        dones = np.full(self.num_envs, last is not None)
-        return observation.cpu().numpy(), reward.cpu().numpy(), dones, self._infos(last)
-
-    def _infos(self, last: Tensor | None) -> list[dict[str, Any]]:
-        """Empty dicts, shared by all steps, but for finished episodes."""
-        if last is None:
-            return self._nothing
-        return [{"terminal_observation": row, "TimeLimit.truncated": True} for row in last.cpu().numpy()]
+        observation, reward, ended = self.step_tensor(self.batch.tensor(self._actions))
+        dones, infos = np.zeros(self.num_envs, dtype=bool), self._nothing
+        if ended is not None:
+            dones, infos = ended.done.cpu().numpy(), ended.infos(self._nothing)
+        return observation.cpu().numpy(), reward.cpu().numpy(), dones, infos
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from ...forecasters.errors import InputError
 from ..engine.actions import ActionMap, BoxActions
+from ..engine.doubt import Halt
 from ..engine.rewards import CategoryProfit, Reward
 from ..market import Market
-from .batch import HORIZON, MarketBatch, money
+from .batch import HORIZON, MarketBatch
 
 
 class MarketplaceVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
@@ -37,10 +38,11 @@ class MarketplaceVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         horizon: int = HORIZON,
         actions: Callable[[Market], ActionMap] = BoxActions,
         reward: Reward | None = None,
+        halt: Halt = Halt(),
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        self.batch = MarketBatch(market, num_envs, horizon, actions, reward or CategoryProfit())
+        self.batch = MarketBatch(market, num_envs, horizon, actions, reward or CategoryProfit(), halt)
         self.num_envs, self.render_mode = num_envs, render_mode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
@@ -72,20 +74,21 @@ class MarketplaceVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
             raise InputError("vector environment: expected reset before the first step")
         if self.autoreset_mode is AutoresetMode.DISABLED and bool(over.any()):
             raise InputError("vector environment: expected a reset of finished copies before the step")
-        observation, reward, done, outcome = self.batch.step(self.batch.tensor(actions))
-        reward, profit = reward.mean(1), money(outcome)
+        played = self.batch.step(self.batch.tensor(actions))
+        observation, reward = played.observation, played.reward.mean(1).masked_fill(over, 0)
+        terminated, truncated = played.terminated & ~over, played.truncated & ~over
+        values = {name: value.masked_fill(over, 0).cpu().numpy() for name, value in played.info.items()}
         if bool(over.any()):
             observation = self.batch.restart(over)
-            reward, profit, done = reward.masked_fill(over, 0), profit.masked_fill(over, 0), done & ~over
+        done = terminated | truncated
         self._over = done
-        infos: dict[str, Any] = {"profit": profit.cpu().numpy(), "_profit": ~over.cpu().numpy()}
+        infos = _infos(values, ~over.cpu().numpy())
         if self.autoreset_mode is AutoresetMode.SAME_STEP and bool(done.any()):
-            infos |= self._final(self._array(observation), infos["profit"], done.cpu().numpy())
+            infos |= self._final(self._array(observation), values, done.cpu().numpy())
             observation = self.batch.restart(done)
             self._over = torch.zeros_like(done)
-        truncated = done.cpu().numpy()
-        rewards = reward.double().cpu().numpy()
-        return self._array(observation), rewards, np.zeros_like(truncated), truncated, infos
+        ends = (terminated.cpu().numpy(), truncated.cpu().numpy())
+        return self._array(observation), reward.double().cpu().numpy(), *ends, infos
 
     def _mask(self, options: dict[str, Any] | None) -> Tensor:
         """(B,) the copies to reset: ``options["reset_mask"]``, or all."""
@@ -99,10 +102,17 @@ class MarketplaceVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
     def _array(self, observation: Tensor) -> np.ndarray:
         return observation.flatten(1).cpu().numpy()
 
-    def _final(self, observation: np.ndarray, profit: np.ndarray, done: np.ndarray) -> dict[str, Any]:
+    def _final(
+        self, observation: np.ndarray, values: dict[str, np.ndarray], done: np.ndarray
+    ) -> dict[str, Any]:
         """Gymnasium's ``final_obs`` and ``final_info`` of the copies that are done."""
         last = np.full(self.num_envs, None, dtype=object)
         for copy in np.flatnonzero(done):
             last[copy] = observation[copy]
-        info = {"profit": np.where(done, profit, 0), "_profit": done}
+        info = _infos({name: np.where(done, value, 0) for name, value in values.items()}, done)
         return {"final_obs": last, "_final_obs": done, "final_info": info, "_final_info": done}
+
+
+def _infos(values: dict[str, np.ndarray], present: np.ndarray) -> dict[str, Any]:
+    """Gymnasium's arrays of infos: each value (B,) with the mask of the copies that have it."""
+    return values | {f"_{name}": present for name in values}

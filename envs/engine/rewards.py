@@ -8,6 +8,7 @@ where learners bootstrap (a potential-based shaping; Ng, Harada and Russell 1999
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from torch import Tensor
@@ -58,3 +59,27 @@ class OwnProfit:
         groups = market.by_group
         profit = groups.total(accrued_profit(outcome, market), -2)
         return (profit / groups.total(typical_revenue(market), -2)).flatten(1)
+
+
+@dataclass(frozen=True)
+class Cautious:
+    """A reward charged for what the demand model is unsure of: r - λ·u of MOPO (Yu et al. 2020, section 4.2).
+
+    With d the disagreement and o the distance from the supported range of the series j that the wrapped
+    reward pools for unit u, and R̄ their typical revenue:
+
+        r'_u = r_u - Σ_j R̄_j (κ₁ d_j + κ₂ o_j) / Σ_j R̄_j
+
+    The charge is taken off each series' revenue before ``reward`` is asked, so that a reward which is linear
+    in revenue pools and scales it just as it pools profit. d is a share of demand: κ₁ = 1 charges one
+    standard deviation of the revenue that the model is unsure of.
+    """
+
+    reward: Reward
+    disagreement: float = 1.0  # κ₁, times a standard deviation of log mean demand
+    off_support: float = 1.0  # κ₂, times a log distance from the supported range
+
+    def __call__(self, outcome: Outcome, market: Market) -> Tensor:
+        doubt = self.disagreement * outcome.disagreement + self.off_support * outcome.off_support
+        revenue = outcome.revenue - typical_revenue(market) * doubt
+        return self.reward(replace(outcome, revenue=revenue), market)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..economics import Economics
 from ..market import Market, Terms
+from .doubt import off_support
 from .types import Decision, Outcome, State
 
 SAME_PRICE = 1e-4  # a price within this share of the reference price has not changed
@@ -25,7 +26,7 @@ def step(state: State, decision: Decision, demand: Tensor, market: Market) -> tu
     """Next state and what the period brought, for ``demand`` (B, S, I) units; pure, on any device.
 
     The decision is taken as it is: price rules and capacity are enforced before. The demand process is not
-    advanced: ``state.demand`` passes through.
+    advanced: ``state.demand`` passes through, and what only the process knows (``disagreement``) is 0.
     """
     economics, terms = market.economics, market.terms
     price, order = decision.price, decision.order
@@ -59,6 +60,8 @@ def step(state: State, decision: Decision, demand: Tensor, market: Market) -> tu
         waste=economics.waste_cost_rate * terms.unit_cost * wasted,
         profit=torch.zeros_like(price),
         ending_value=stock_value(on_hand, pipeline, backorders, terms),
+        disagreement=torch.zeros_like(price),
+        off_support=off_support(price, terms),
     )
     after = replace(
         state,

@@ -18,6 +18,7 @@ class State:
     last_price: Tensor  # (B, S, I) price of the previous period
     last_sales: Tensor  # (B, S, I) sales of the previous period
     since_change: Tensor  # (B, S, I) int64 periods since the price last changed
+    halted: Tensor  # (B,) bool the episode was ended early, by a ``Halt``
     start: Tensor  # (B,) int64 calendar index at which the episode began
     age: Tensor  # (B,) int64 periods played in this episode; the calendar index is start + age
     slot: Tensor  # (B,) int64 noise key: market slot
@@ -53,6 +54,6 @@ class Outcome:
     price_change: Tensor  # cost of changing the price
     waste: Tensor  # cost of throwing away
     profit: Tensor  # revenue less all costs
-    ending_value: (
-        Tensor  # on hand + pipeline - backorders at unit cost after this period (booked at truncation)
-    )
+    ending_value: Tensor  # inventory position after this period at unit cost (booked at the episode's end)
+    disagreement: Tensor  # standard deviation of log mean demand at this price: how unsure the model is
+    off_support: Tensor  # log distance of the price from the supported range, 0 inside

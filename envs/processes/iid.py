@@ -106,6 +106,9 @@ class Independent:
             return self.base.expand_as(price)
         return self.base * ((price / self.reference_price).log() @ self.elasticity.T).exp()
 
+    def disagreement(self, state: IndependentState, price: Tensor) -> Tensor:
+        return torch.zeros_like(price)
+
     def sample(self, state: IndependentState, price: Tensor, key: NoiseKey) -> Tensor:
         return self.counts.quantile(key.uniform(self._ids, 0), self.expected(state, price))
 

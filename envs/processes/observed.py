@@ -22,7 +22,8 @@ class ObservedState:
 
 
 class ObservedDemand:
-    """Customers come from ``nature``; outlook and expectation are ``observer``'s, who sees what a shop sees.
+    """Customers come from ``nature``; what is expected, and how surely, is the word of ``observer``, who sees
+    what a shop sees.
 
     The observer is told prices, sales and whether the shelf ran empty, never how much more was wanted: where
     stock ran out it fills in what it expected, or one unit above sales where that is more.
@@ -49,6 +50,9 @@ class ObservedDemand:
 
     def expected(self, state: ObservedState, price: Tensor) -> Tensor:
         return self.observer.expected(state.observer, price)
+
+    def disagreement(self, state: ObservedState, price: Tensor) -> Tensor:
+        return self.observer.disagreement(state.observer, price)
 
     def sample(self, state: ObservedState, price: Tensor, key: NoiseKey) -> Tensor:
         return self.nature.sample(state.nature, price, key)

@@ -52,6 +52,9 @@ class Replay:
     def expected(self, state: ReplayState, price: Tensor) -> Tensor:
         return self._mean.expand_as(price)
 
+    def disagreement(self, state: ReplayState, price: Tensor) -> Tensor:
+        return torch.zeros_like(price)
+
     def sample(self, state: ReplayState, price: Tensor, key: NoiseKey) -> Tensor:
         return self.units[state.index % self.periods]
 

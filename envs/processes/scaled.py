@@ -38,6 +38,9 @@ class ScaledDemand:
     def expected(self, state: Any, price: Tensor) -> Tensor:
         return self.process.expected(state, price) * self.scale
 
+    def disagreement(self, state: Any, price: Tensor) -> Tensor:
+        return self.process.disagreement(state, price)
+
     def sample(self, state: Any, price: Tensor, key: NoiseKey) -> Tensor:
         scaled = self.process.sample(state, price, key) * self.scale
         return torch.floor(scaled + key.uniform(self._ids, ROUNDING_STREAM))

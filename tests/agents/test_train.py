@@ -13,7 +13,7 @@ from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.customers import LearnerVecEnv
 from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
-from mercato.agents.learner import AdditiveQPolicy, SlotwiseDQN, Validation, validation_profit
+from mercato.agents.learner import AdditiveQPolicy, SlotwiseDQN, Validation, validation_worth
 from mercato.agents.policy import Pair
 from mercato.agents.residual import Residual, ResidualGrid
 from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
@@ -145,7 +145,7 @@ def test_training_never_returns_less_than_its_start_in_validation(train, setting
     market = shop([[-3.0]], locations=4)
     base = Pair("myopic", MyopicPrice(), BaseStock())
     policy = train(market, settings, seed=0, base=base)
-    start, end = (validation_profit(market, one, 0, TINY) for one in (base, policy))
+    start, end = (validation_worth(market, one, 0, TINY) for one in (base, policy))
     assert end >= start * (1 - 1e-5)
 
 
@@ -186,9 +186,9 @@ def test_an_excess_loses_the_luck_that_markets_share():
     assert torch.allclose(reward[1], reward[2], atol=1e-6)
 
 
-def test_boundless_caution_is_the_baseline():
+def test_a_boundless_margin_is_the_baseline():
     market = shop([[-3.0]], locations=4)
-    policy = train_dqn(market, replace(BRIEF_DQN, cautions=(1e6,)), seed=0, base=SHORT)
+    policy = train_dqn(market, replace(BRIEF_DQN, margins=(1e6,)), seed=0, base=SHORT)
     assert profit(market, policy) == pytest.approx(profit(market, SHORT), rel=1e-4)
 
 

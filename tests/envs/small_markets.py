@@ -62,6 +62,7 @@ def random_state(market: Market, n_markets: int, seed: int, largest: int = 30) -
         last_price=market.terms.reference_price * (0.5 + torch.rand(shape, generator=luck)),
         last_sales=units(*shape),
         since_change=torch.randint(1, 9, shape, generator=luck),
+        halted=torch.zeros(n_markets, dtype=torch.bool),
         start=clock,
         age=clock,
         slot=torch.arange(n_markets),

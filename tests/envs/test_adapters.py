@@ -179,7 +179,7 @@ def test_slots_tell_of_finished_episodes_only(market: Market) -> None:
     seen, _, dones, infos = env.step(some_actions(1, env.num_envs, 2)[0])
     assert dones.all()
     for slot, info in enumerate(infos):
-        assert set(info) == {"terminal_observation", "TimeLimit.truncated"}
+        assert set(info) == {"terminal_observation", "TimeLimit.truncated", "disagreement", "off_support"}
         assert info["TimeLimit.truncated"]
         assert not np.array_equal(info["terminal_observation"], seen[slot])
     assert not any(env.step(some_actions(1, env.num_envs, 2)[0])[3])
@@ -190,12 +190,12 @@ def test_tensors_and_arrays_are_the_same_slots(market: Market) -> None:
     assert np.array_equal(arrays.reset(), tensors.reset_tensor().numpy())
     for action in some_actions(7, arrays.num_envs, 2):
         seen, reward, dones, infos = arrays.step(action)
-        now, paid, last = tensors.step_tensor(torch.from_numpy(action))
+        now, paid, ended = tensors.step_tensor(torch.from_numpy(action))
         assert np.array_equal(seen, now.numpy())
         assert np.array_equal(reward, paid.numpy())
-        assert dones.all() == (last is not None)
-        if last is not None:
-            assert np.array_equal(infos[1]["terminal_observation"], last[1].numpy())
+        assert dones.all() == (ended is not None)
+        if ended is not None:
+            assert np.array_equal(infos[1]["terminal_observation"], ended.observation[1].numpy())
 
 
 def test_seeding_a_vec_env_begins_its_episodes_again(market: Market) -> None:
