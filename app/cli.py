@@ -36,8 +36,10 @@ class Table(StrEnum):
     few_changes = "few-changes"
     hidden_shock = "hidden-shock"
     inelastic = "inelastic"
+    nested_logit = "nested-logit"
     sparse = "sparse"
     state_dependent = "state-dependent"
+    stockpiling = "stockpiling"
 
 
 class Algorithm(StrEnum):

@@ -9,7 +9,7 @@ from .families import FAMILIES, Family
 from .log_linear import LogLinear, LogLinearDemand
 from .oracle import Estimate, oracle_elasticities, shrunk
 from .reference import ROLES, make_reference, truth_folder, write_reference
-from .response import demand_change, with_own_price
+from .response import demand_change, own_elasticities
 from .retailer import History, Retailer, write_history
 from .truth import Truth, true_market
 
@@ -28,10 +28,10 @@ __all__ = [
     "draw_log_linear",
     "make_reference",
     "oracle_elasticities",
+    "own_elasticities",
     "shrunk",
     "true_market",
     "truth_folder",
-    "with_own_price",
     "write_history",
     "write_reference",
 ]

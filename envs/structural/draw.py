@@ -9,12 +9,16 @@ import torch
 from torch import Tensor
 
 from ...forecasters.errors import InputError
-from .log_linear import Ar1, LogLinear, LogLinearDemand, open_market
+from .log_linear import LogLinear, LogLinearDemand, open_market
+from .nested_logit import NestedLogit, NestedLogitDemand, from_shares, open_nested_logit
 from .retailer import history_key
+from .shocks import Shocks
 from .shop import Shop
 
 FIRST_DAY = "2022-01-03"
 _REGIONS = 3
+_LIKENESS = 0.7  # λ of the nested logit
+_BOUGHT = 0.3  # share of its customers who buy anything in an ordinary week
 _FELT_LEAST = 1.7  # a shop does not mark up beyond what this elasticity calls for
 
 
@@ -48,9 +52,7 @@ class Taste:
     minds: tuple[Minds, ...] = (Minds(),)  # items fall to them in equal parts
     log_units: float = 3.3  # log mean units a week of an ordinary item
     swing: float = 0.0  # share by which own elasticity falls at the season's height and rises at its low
-    series_shock: Ar1 = Ar1(persistence=0.8, spread=0.12)
-    location_shock: Ar1 = Ar1(persistence=0.92, spread=0.3)
-    chain_shock: Ar1 = Ar1(persistence=0.95, spread=0.15)
+    shocks: Shocks = Shocks()
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,58 @@ class _Places:
 def draw_log_linear(size: Size, seed: int, taste: Taste = Taste()) -> LogLinearDemand:
     """A log-linear market without history."""
     rng = np.random.default_rng([seed, 0])
+    scene = _draw_scene(size, taste, rng)
+    cross = _draw_cross(scene, rng)
+    season = _draw_season(scene.categories, rng)
+    parameters = LogLinear(
+        level=_tensor(scene.level),
+        own=_tensor(scene.own),
+        cross=_tensor(cross),
+        season=_tensor(season),
+        swing=_tensor(-taste.swing * _heights(season, scene.categories)),
+        lift=_tensor(rng.uniform(0.15, 0.35, size.items)),
+        dispersion=_tensor(rng.uniform(0.02, 0.06, size.items)),
+        shocks=taste.shocks,
+    )
+    return open_market(scene.shop, parameters, history_key(seed, -1))
+
+
+def draw_nested_logit(size: Size, seed: int, taste: Taste = Taste()) -> NestedLogitDemand:
+    """A nested-logit market without history; own elasticities at reference prices are those of ``taste``."""
+    rng = np.random.default_rng([seed, 0])
+    scene = _draw_scene(size, taste, rng)
+    nest = _tensor(np.eye(scene.categories.max() + 1)[scene.categories])
+    traffic, value, slope = from_shares(
+        _tensor(scene.level).exp(), _tensor(scene.own), nest, likeness=_LIKENESS, bought=_BOUGHT
+    )
+    parameters = NestedLogit(
+        menu=scene.shop.items,
+        nest=nest,
+        likeness=_LIKENESS,
+        traffic=traffic,
+        value=value,
+        slope=slope,
+        season=_tensor(_draw_season(scene.categories, rng)),
+        lift=_tensor(rng.uniform(0.1, 0.25, size.items)),
+        dispersion=_tensor(rng.uniform(0.02, 0.06, size.items)),
+        shocks=taste.shocks,
+    )
+    return open_nested_logit(scene.shop, parameters, history_key(seed, -1))
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """Who sells what to whom, at reference prices."""
+
+    places: _Places
+    categories: np.ndarray  # (I,) int64
+    item_own: np.ndarray  # (I,) mean of locations
+    own: np.ndarray  # (S, I)
+    shop: Shop
+    level: np.ndarray  # (S, I) log units of an ordinary week
+
+
+def _draw_scene(size: Size, taste: Taste, rng: np.random.Generator) -> _Scene:
     places = _draw_places(size.locations, rng)
     categories = np.arange(size.items) * max(1, size.items // 3) // size.items
     minds = _draw_minds(taste, size.items, rng)
@@ -81,21 +135,7 @@ def draw_log_linear(size: Size, seed: int, taste: Taste = Taste()) -> LogLinearD
         + rng.normal(0, 0.25, (size.locations, 1))
         + 0.1 * rng.normal(size=own.shape)
     )
-    cross = _draw_cross(places, categories, minds.own, rng)
-    season = _draw_season(categories, rng)
-    parameters = LogLinear(
-        level=_tensor(level),
-        own=_tensor(own),
-        cross=_tensor(cross),
-        season=_tensor(season),
-        swing=_tensor(-taste.swing * _heights(season, categories)),
-        lift=_tensor(rng.uniform(0.15, 0.35, size.items)),
-        dispersion=_tensor(rng.uniform(0.02, 0.06, size.items)),
-        series_shock=taste.series_shock,
-        location_shock=taste.location_shock,
-        chain_shock=taste.chain_shock,
-    )
-    return open_market(shop, parameters, history_key(seed, -1))
+    return _Scene(places, categories, minds.own, own, shop, level)
 
 
 def _tensor(values: np.ndarray) -> Tensor:
@@ -143,17 +183,16 @@ def _draw_own(places: _Places, minds: _ItemMinds, rng: np.random.Generator) -> n
     return minds.own + apart - apart.mean(0)
 
 
-def _draw_cross(
-    places: _Places, categories: np.ndarray, item_own: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def _draw_cross(scene: _Scene, rng: np.random.Generator) -> np.ndarray:
     """(S, I, I): substitutes within a category, together 15 to 30% of the own elasticity; by region."""
+    categories, item_own = scene.categories, scene.item_own
     items = len(item_own)
     kin = (categories[:, None] == categories) & ~np.eye(items, dtype=bool)
     weight = kin * rng.uniform(0.3, 1.0, (items, items))
     weight = weight / np.maximum(weight.sum(1, keepdims=True), 1e-9)
     cross = weight * (rng.uniform(0.15, 0.3, items) * -item_own)[:, None]
     by_region = rng.uniform(0.8, 1.2, (_REGIONS, items, items))
-    return (cross * by_region)[places.region]
+    return (cross * by_region)[scene.places.region]
 
 
 def _draw_season(categories: np.ndarray, rng: np.random.Generator) -> np.ndarray:

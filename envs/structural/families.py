@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from .draw import Minds, Size, Taste, draw_log_linear
+from .draw import Minds, Size, Taste, draw_log_linear, draw_nested_logit
 from .family import StructuralDemand
-from .log_linear import Ar1
 from .reference import panel_frame, write_table
 from .retailer import Retailer, write_history
+from .stockpiling import with_pantries
 from .truth import Truth
 
 
@@ -41,10 +41,23 @@ def _taste(taste: Taste) -> Callable[[Size, int], StructuralDemand]:
     return partial(draw_log_linear, taste=taste)
 
 
+def _draw_stockpiling(size: Size, seed: int) -> StructuralDemand:
+    return with_pantries(draw_log_linear(size, seed), keep=0.5, restraint=0.2)
+
+
 _DULL = Minds(own=(-0.65, -0.55), spread=0.17, widest=0.22)
 
 FAMILIES: dict[str, Family] = {
     "log-linear": Family("elasticities that never change; the reference market"),
+    "nested-logit": Family(
+        "customers choose one item or none, so that elasticities grow with the price",
+        partial(draw_nested_logit, taste=Taste(minds=(Minds(own=(-3.0, -2.0), spread=0.36, widest=0.6),))),
+    ),
+    "stockpiling": Family(
+        "customers buy ahead when it is cheap, and then need less",
+        _draw_stockpiling,
+        Retailer(promotions=0.1),
+    ),
     "inelastic": Family(
         "half of the items sell for more the dearer they are: the highest price is their best",
         _taste(Taste(minds=(Minds(), _DULL))),
@@ -64,8 +77,7 @@ FAMILIES: dict[str, Family] = {
     ),
     "hidden-shock": Family(
         "the retailer sees the coming week's shocks and no column does; a cost index moves its prices",
-        _taste(Taste(series_shock=Ar1(0.8, 0.12))),
-        Retailer(
+        retailer=Retailer(
             insight=1.0,
             pass_through=0.6,
             chance=0.03,

@@ -2,64 +2,112 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Self
 
+import torch
 from torch import Tensor
 
-from ...forecasters.demand import DemandProcess, Period
-from ...forecasters.noise import NoiseKey
+from ...forecasters.demand import Outlook, Period
+from ...forecasters.distributions import nb_sample
+from ...forecasters.noise import NoiseKey, series_ids
+from .records import map_tensors, move
 from .shop import Shop
 
 
-class StructuralDemand(DemandProcess, Protocol):
-    """A demand process of known truth, a frozen dataclass with a field ``realised``.
+class StructuralDemand(ABC):
+    """A ``DemandProcess`` of known truth; a family is a frozen dataclass of these fields and ``parameters``.
 
-    ``realised`` is the process' own state dataclass with periods + 1 rows, one a week of the history.
+    ``realised`` holds the states of weeks 0 … periods (B = periods + 1 rows) that the history went through,
+    so that ``reset`` goes on from what really was; fresh shocks follow from there. A state knows the coming
+    week's shocks: what the process expects is exact, and only counts are left to chance. Nobody plans
+    promotions in play: ``promo`` is 0 but in a history.
     """
 
-    @property
-    def shop(self) -> Shop: ...
+    shop: Shop
+    realised: Any
 
-    @property
-    def realised(self) -> Any: ...
+    @abstractmethod
+    def log_mean(self, state: Any, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
+        """Log mean demand (B, S, I) at ``price`` (B, S, I) with ``promo`` 0 … 1."""
+
+    @abstractmethod
+    def advance(self, state: Any, period: Period, key: NoiseKey, promo: Tensor | float = 0.0) -> Any:
+        """State of the next week, given what this one brought."""
+
+    @abstractmethod
+    def level(self) -> Tensor:
+        """(S, I) log mean demand at reference price in an ordinary week, without promotion."""
+
+    @abstractmethod
+    def own(self) -> Tensor:
+        """(S, I) own elasticities within the week at reference prices, mean of the year."""
+
+    @abstractmethod
+    def cross(self) -> Tensor:
+        """(S, I, I) ∂log demand(second axis) / ∂log price(third axis) at reference prices, diagonal 0."""
+
+    @abstractmethod
+    def dispersion(self) -> Tensor:
+        """(I,) φ: variance of demand is μ + φ·μ²."""
+
+    @abstractmethod
+    def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> Self:
+        """The sub-market, with the same customers; items left out stay at their reference prices."""
+
+    def own_of(self, state: Any) -> Tensor:
+        """(B, S, I) own elasticities of the week at reference prices."""
+        return self.own().expand(len(state.week), -1, -1)
+
+    def calm(self, state: Any) -> Any:
+        """The same week without any shock: what one expects who does not know the week's luck."""
+        none = {name: torch.zeros_like(getattr(state, name)) for name in ("series", "location", "chain")}
+        return replace(state, **none)
 
     def rows(self, weeks: Tensor) -> Any:
         """The realised states of ``weeks`` (B,)."""
-        ...
+        return map_tensors(self.realised, lambda tensor: tensor[weeks])
 
-    def calm(self, state: Any) -> Any:
-        """``state`` without its shocks: what one expects who does not know the week's luck."""
-        ...
+    @property
+    def locations(self) -> tuple[str, ...]:
+        return self.shop.locations
 
-    def log_mean(self, state: Any, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
-        """Log mean demand (B, S, I) at ``price`` and ``promo`` (B, S, I)."""
-        ...
+    @property
+    def items(self) -> tuple[str, ...]:
+        return self.shop.items
 
-    def advance(self, state: Any, period: Period, key: NoiseKey, promo: Tensor | float = 0.0) -> Any:
-        """State of the next week. Nobody plans promotions in play, so only a history has a ``promo``."""
-        ...
+    @property
+    def periods(self) -> int:
+        return len(self.realised.week) - 1
+
+    def reset(self, start: Tensor, key: NoiseKey) -> Any:
+        return self.rows(start)
+
+    def outlook(self, state: Any) -> Outlook:
+        mean = self.expected(state, self.shop.reference_price.expand(len(state.week), -1, -1))
+        return Outlook(mean, (1 / mean + self.dispersion()).sqrt(), self.own_of(state))
+
+    def expected(self, state: Any, price: Tensor) -> Tensor:
+        return self.log_mean(state, price).exp()
+
+    def disagreement(self, state: Any, price: Tensor) -> Tensor:
+        return torch.zeros_like(price)
+
+    def sample(self, state: Any, price: Tensor, key: NoiseKey) -> Tensor:
+        return self.draw(self.log_mean(state, price), key)
 
     def draw(self, log_mean: Tensor, key: NoiseKey) -> Tensor:
-        """Demand (B, S, I) around ``log_mean``, non-decreasing in it for fixed noise."""
-        ...
+        """Counts (B, S, I) around ``log_mean`` (B, S, I), non-decreasing in it."""
+        gamma, poisson = key.uniform(self._series, 0), key.uniform(self._series, 1)
+        return nb_sample(gamma, poisson, log_mean, -self.dispersion().log())
 
-    def level(self) -> Tensor:
-        """(S, I) log mean demand at reference price in an ordinary week, without promotion."""
-        ...
+    @cached_property
+    def _series(self) -> Tensor:
+        """(S, I) ids by name."""
+        return series_ids(self.locations, self.items).to(self.shop.reference_price.device)
 
-    def own(self) -> Tensor:
-        """(S, I) own elasticities within the week at reference prices; the mean of the year."""
-        ...
-
-    def cross(self) -> Tensor:
-        """(S, I, I) ∂log demand(second axis) / ∂log price(third axis) at reference prices, diagonal 0."""
-        ...
-
-    def dispersion(self) -> Tensor:
-        """(I,) φ: variance of demand is μ + φ·μ²."""
-        ...
-
-    def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> Any:
-        """The sub-market, with the same customers."""
-        ...
+    def to(self, device: torch.device | str) -> Self:
+        return move(self, device)

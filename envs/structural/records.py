@@ -12,6 +12,11 @@ from torch import Tensor
 R = TypeVar("R")
 
 
+def shallow(record: Any) -> dict[str, Any]:
+    """The fields of ``record`` by name, as they are."""
+    return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
 def map_tensors(record: R, change: Callable[[Tensor], Tensor]) -> R:
     """``record`` with every tensor in it, nested ones included, replaced by ``change(tensor)``."""
 

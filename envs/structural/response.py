@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor
 
 from ...forecasters.demand import DemandProcess
+
+_STEP = 0.02  # of log price, small enough for demand and large enough for single precision
 
 
 def with_own_price(answer: Callable[[Tensor], Tensor], price: Tensor, own_price: Tensor) -> Tensor:
@@ -23,6 +26,16 @@ def with_own_price(answer: Callable[[Tensor], Tensor], price: Tensor, own_price:
         moved[..., item] = own_price[..., item]
         answers.append(answer(moved)[..., item])
     return torch.stack(answers, dim=-1)
+
+
+@torch.no_grad()
+def own_elasticities(demand: DemandProcess, state: Any, price: Tensor) -> Tensor:
+    """(B, S, I) ∂log mean demand / ∂log own price at ``price`` (B, S, I), week by week."""
+    up, down = (
+        with_own_price(lambda p: demand.expected(state, p), price, price * math.exp(step)).log()
+        for step in (_STEP, -_STEP)
+    )
+    return (up - down) / (2 * _STEP)
 
 
 @torch.no_grad()

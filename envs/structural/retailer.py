@@ -87,6 +87,10 @@ def _ar1(
     return path
 
 
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.as_tensor(values, dtype=torch.float32)
+
+
 def _plan(retailer: Retailer, weeks: int, shape: tuple[int, int], rng: np.random.Generator) -> _Plan:
     places, goods = shape
     promo = np.repeat(rng.random((weeks, 1, goods)) < retailer.promotions, places, axis=1)
@@ -98,8 +102,9 @@ def _plan(retailer: Retailer, weeks: int, shape: tuple[int, int], rng: np.random
     turn = rng.spawn(1)[0].integers(retailer.hold, size=shape)
     weeks_since = np.arange(weeks)[:, None, None] - turn
     settles = (weeks_since % retailer.hold == 0) | (np.arange(weeks) == 0)[:, None, None]
-    drawn = (torch.as_tensor(x, dtype=torch.float32) for x in (promo, shifter, chance, stock))
-    return _Plan(*drawn, torch.as_tensor(settles))
+    return _Plan(
+        _tensor(promo), _tensor(shifter), _tensor(chance), _tensor(stock), settles=torch.as_tensor(settles)
+    )
 
 
 @dataclass(frozen=True)

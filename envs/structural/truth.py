@@ -19,11 +19,17 @@ from ..economics import Economics
 from ..market import Market, Terms
 from .family import StructuralDemand
 from .log_linear import LogLinearDemand
+from .nested_logit import NestedLogitDemand
 from .records import map_tensors, pack, unpack
 from .retailer import History
 from .shop import positions
+from .stockpiling import StockpilingDemand
 
-PROCESSES: dict[str, type] = {"log-linear": LogLinearDemand}
+PROCESSES: dict[str, type] = {
+    "log-linear": LogLinearDemand,
+    "nested-logit": NestedLogitDemand,
+    "stockpiling": StockpilingDemand,
+}
 """Class of the demand process by the name that truth.json gives it."""
 
 SUPPORT = (0.025, 0.975)  # quantiles of log price between which prices count as supported
@@ -53,7 +59,7 @@ class Truth:
         """Write truth.json, truth.safetensors, own.csv, cross.csv and series.csv into ``folder``."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        process = next(name for name, kind in PROCESSES.items() if isinstance(self.demand, kind))
+        process = next(name for name, kind in PROCESSES.items() if type(self.demand) is kind)
         demand, demand_values = pack(self.demand, "demand.")
         history, _ = pack(self.history, "history.")
         save_file(demand | history, folder / "truth.safetensors")

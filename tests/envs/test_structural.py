@@ -136,9 +136,9 @@ def test_shocks_go_on_from_the_history(truth):
     price = reference(truth, markets)
     after = demand.advance(last, Period(price, price, price), key_of(markets))
     for law, now, then in (
-        (p.series_shock, last.series, after.series),
-        (p.location_shock, last.location, after.location),
-        (p.chain_shock, last.chain, after.chain),
+        (p.shocks.series, last.series, after.series),
+        (p.shocks.location, last.location, after.location),
+        (p.shocks.chain, last.chain, after.chain),
     ):
         step = law.spread * (1 - law.persistence**2) ** 0.5
         assert torch.allclose(then.mean(0), law.persistence * now[0], atol=5 * step / markets**0.5)
@@ -149,8 +149,8 @@ def test_shocks_go_on_from_the_history(truth):
 def test_history_is_one_path_of_the_market(truth):
     """The realised shocks move from week to week by innovations of the stated size."""
     p, r = truth.demand.parameters, truth.demand.realised
-    step = r.series[1:] - p.series_shock.persistence * r.series[:-1]
-    expected = p.series_shock.spread * (1 - p.series_shock.persistence**2) ** 0.5
+    step = r.series[1:] - p.shocks.series.persistence * r.series[:-1]
+    expected = p.shocks.series.spread * (1 - p.shocks.series.persistence**2) ** 0.5
     assert step.std().item() == pytest.approx(expected, rel=0.1)
     assert r.week.tolist() == list(range(41))
 
@@ -189,7 +189,7 @@ def test_truth_survives_the_disk(truth, tmp_path):
     truth.save(tmp_path / "a.truth")
     again = Truth.load(tmp_path / "a.truth")
     assert again.demand.shop.locations == truth.demand.shop.locations
-    assert again.demand.parameters.chain_shock == truth.demand.parameters.chain_shock
+    assert again.demand.parameters.shocks.chain == truth.demand.parameters.shocks.chain
     assert torch.equal(again.history.sales, truth.history.sales)
     price = reference(truth, 2) * 1.2
     assert torch.equal(play(again.demand, price, 4)[1], play(truth.demand, price, 4)[1])

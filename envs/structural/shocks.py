@@ -1,0 +1,89 @@
+"""What moves demand beside prices: the calendar, and shocks that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from ...forecasters.noise import NoiseKey, series_ids, stable_id
+
+WEEKS_A_YEAR = 365.25 / 7
+_SERIES, _LOCATION, _CHAIN = 2, 3, 4  # streams of noise
+
+
+@dataclass(frozen=True)
+class Ar1:
+    """x' = ρ·x + σ·√(1 − ρ²)·e with standard normal e: stationary with standard deviation σ."""
+
+    persistence: float  # ρ, a week
+    spread: float  # σ, of log demand
+
+    def step(self, value: Tensor, normal: Tensor) -> Tensor:
+        return self.persistence * value + self.spread * (1 - self.persistence**2) ** 0.5 * normal
+
+
+@dataclass(frozen=True)
+class Customers:
+    """What customers are like in the coming week."""
+
+    week: Tensor  # (B,) int64 calendar index
+    series: Tensor  # (B, S, I) shock of the series
+    location: Tensor  # (B, S) shock of the location
+    chain: Tensor  # (B,) shock of the whole chain
+
+    def select(self, places: Tensor, goods: Tensor) -> Self:
+        """Those of a sub-market."""
+        return replace(self, series=self.series[:, places][:, :, goods], location=self.location[:, places])
+
+
+@dataclass(frozen=True)
+class Names:
+    """Whose shocks they are: ids by name, so that a sub-market keeps its customers."""
+
+    series: Tensor  # (S, I) int64
+    location: Tensor  # (S,) int64
+    chain: Tensor  # () int64
+
+    @staticmethod
+    def of(locations: Sequence[str], items: Sequence[str], device: torch.device) -> Names:
+        return Names(
+            series_ids(locations, items).to(device),
+            torch.tensor([stable_id(name) for name in locations], device=device),
+            torch.tensor(stable_id("chain"), device=device),
+        )
+
+
+@dataclass(frozen=True)
+class Shocks:
+    """Laws of the shocks of log demand."""
+
+    series: Ar1 = Ar1(persistence=0.8, spread=0.12)
+    location: Ar1 = Ar1(persistence=0.92, spread=0.3)
+    chain: Ar1 = Ar1(persistence=0.95, spread=0.15)
+
+    def first(self, names: Names, key: NoiseKey) -> Customers:
+        """Week 0 of as many markets as ``key`` has: stationary shocks."""
+        return Customers(
+            week=torch.zeros_like(key.slot),
+            series=self.series.spread * key.normal(names.series, _SERIES),
+            location=self.location.spread * key.normal(names.location, _LOCATION),
+            chain=self.chain.spread * key.normal(names.chain, _CHAIN),
+        )
+
+    def next(self, now: Customers, names: Names, key: NoiseKey) -> Customers:
+        return Customers(
+            week=now.week + 1,
+            series=self.series.step(now.series, key.normal(names.series, _SERIES)),
+            location=self.location.step(now.location, key.normal(names.location, _LOCATION)),
+            chain=self.chain.step(now.chain, key.normal(names.chain, _CHAIN)),
+        )
+
+
+def waves(week: Tensor) -> Tensor:
+    """(B, 4) sin and cos of the year and of its half at calendar index ``week`` (B,)."""
+    angle = 2 * torch.pi / WEEKS_A_YEAR * week
+    return torch.stack([angle.sin(), angle.cos(), (2 * angle).sin(), (2 * angle).cos()], dim=-1)
