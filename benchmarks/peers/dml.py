@@ -18,7 +18,7 @@ from scipy.stats import norm
 from mercato.forecasters.history import History, build_history
 from mercato.forecasters.panel import SalesPanel
 
-from .features import above_level, known_before, log_sales
+from .features import known_before, log_price, log_sales, mean_known, series_names
 from .trees import grow
 
 FOLDS, BLOCK = 5, 6  # a fold is every fifth block of six weeks
@@ -38,12 +38,13 @@ class OwnElasticity:
 
 
 Nuisance = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""(features (T, S, I, P), targets (T, S, I, R), rows (T, S, I) bool) → predictions out of fold (T, S, I, R)."""
+"""(features (T, S, I, P), the last two names of location and item,
+targets (T, S, I, R), targets (T, S, I, R), rows (T, S, I) bool) → predictions (T, S, I, R), out of fold."""
 
 
 def ridge_dml(panel: SalesPanel) -> OwnElasticity:
     """DML with ridge nuisances by item, series effects among the columns."""
-    return _after_rounds(panel, _ridge)[0]
+    return _after_rounds(panel, ridge)[0]
 
 
 def lightgbm_dml(panel: SalesPanel, seed: int = 0) -> OwnElasticity:
@@ -52,23 +53,23 @@ def lightgbm_dml(panel: SalesPanel, seed: int = 0) -> OwnElasticity:
     Raises:
         ImportError: LightGBM is not installed.
     """
-    _, demand = _after_rounds(panel, _ridge)
+    _, demand = _after_rounds(panel, ridge)
     return _one_round(panel, build_history(panel), demand, _Trees(seed))[0]
 
 
 def expected_log_demand(panel: SalesPanel) -> np.ndarray:
     """(T, S, I) log demand expected at the row's own price and promotion, out of fold, by ridge."""
     history = build_history(panel)
-    level = log_sales(history)
-    _, demand = _after_rounds(panel, _ridge)
-    _, fitted, _ = _one_round(panel, history, demand, _ridge)
-    return fitted + np.nanmean(level - above_level(level), axis=0)
+    _, demand = _after_rounds(panel, ridge)
+    _, fitted, _ = _one_round(panel, history, demand, ridge)
+    return fitted + mean_known(log_sales(history))
 
 
 def _after_rounds(panel: SalesPanel, nuisance: Nuisance) -> tuple[OwnElasticity, np.ndarray]:
     """The estimate, and log demand (T, S, I) above the level of sales with stock-outs imputed."""
     history = build_history(panel)
-    observed = above_level(log_sales(history))
+    observed = log_sales(history)
+    observed = observed - mean_known(observed)
     censored = (history.censored.numpy() > 0) & np.isfinite(observed)
     demand = observed
     found, fitted, spread = _one_round(panel, history, demand, nuisance)
@@ -87,9 +88,10 @@ def _one_round(
     rows = np.isfinite(demand)
     rows[0] = False
     exact = rows & (history.censored.numpy() == 0)
-    price = above_level(history.log_price.double().numpy())
+    price = log_price(history) - mean_known(log_price(history))
     targets = np.concatenate([demand[..., None], price[..., None], history.promo.double().numpy()], axis=-1)
-    predicted = nuisance(known_before(demand, history), targets, rows)
+    columns = _columns(demand, price, history)
+    predicted = nuisance(columns, targets, rows)
     residual = targets - predicted
     goods = demand.shape[2]
     own, error, spread, fitted = np.zeros(goods), np.zeros(goods), np.zeros(goods), predicted[..., 0].copy()
@@ -106,6 +108,13 @@ def _one_round(
         spread[item] = max(0.05, miss.std()) if len(miss) else 1.0
     half = _NINETY * error
     return OwnElasticity(own, own - half, own + half), fitted, spread
+
+
+def _columns(demand: np.ndarray, price: np.ndarray, history: History) -> np.ndarray:
+    """What was known before, with a trend (folds interleave, so it interpolates), and the series' names."""
+    trend = np.linspace(-1, 1, history.periods).reshape(-1, 1, 1, 1)
+    trend = np.broadcast_to(trend, (*demand.shape, 1))
+    return np.concatenate([known_before(demand, price, history), trend, series_names(history)], axis=-1)
 
 
 def least_squares(x: np.ndarray, y: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -129,13 +138,14 @@ def week_folds(periods: int) -> np.ndarray:
     return np.arange(periods) // BLOCK % FOLDS
 
 
-def _ridge(features: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+def ridge(features: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The ``Nuisance`` of ``ridge_dml``: item by item, with an effect of each location."""
     periods, places, goods, count = targets.shape
     fold = np.repeat(week_folds(periods), places)
     effects = np.tile(np.eye(places), (periods, 1))
     out = np.zeros_like(targets)
     for item in range(goods):
-        x = np.nan_to_num(features[:, :, item].reshape(periods * places, -1))
+        x = np.nan_to_num(features[:, :, item, :-2].reshape(periods * places, -1))
         x = np.concatenate([x / np.maximum(x.std(0), 1e-6), effects, np.ones((len(x), 1))], axis=1)
         y = np.nan_to_num(targets[:, :, item].reshape(periods * places, count))
         keep = rows[:, :, item].reshape(-1)
@@ -166,10 +176,7 @@ class _Trees:
 
     def __call__(self, features: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> np.ndarray:
         periods, places, goods, count = targets.shape
-        place, good = np.meshgrid(np.arange(places), np.arange(goods), indexing="ij")
-        names = np.broadcast_to(np.stack([place, good], axis=-1), (periods, places, goods, 2))
-        x = np.concatenate([features, names], axis=-1)
-        columns = [x.shape[-1] - 2, x.shape[-1] - 1]
+        width = features.shape[-1]
         out = np.zeros_like(targets)
         for f in range(FOLDS):
             read = week_folds(periods) == f
@@ -178,7 +185,9 @@ class _Trees:
                 y = targets[..., r]
                 weight = fit.sum(0)
                 mean = np.where(fit, y, 0).sum(0) / np.maximum(weight, 1)
-                model = grow(x[fit], (y - mean)[fit], columns, {**_TREES, "seed": self.seed})
-                guess = model.predict(x[read].reshape(-1, x.shape[-1]), num_threads=1)
+                model = grow(
+                    features[fit], (y - mean)[fit], [width - 2, width - 1], {**_TREES, "seed": self.seed}
+                )
+                guess = model.predict(features[read].reshape(-1, width), num_threads=1)
                 out[read, ..., r] = guess.reshape(-1, places, goods) + mean
         return out

@@ -38,26 +38,35 @@ def past(
     """
     columns = [lagged(values, k) for k in range(1, lags + 1)] + [smoothed(values, h) for h in half_lives]
     for axis in (1, 2) if wide else ():
-        common = _mean(values, axis)
+        common = mean_known(values, axis)
         parts = [lagged(common, 1), *(smoothed(common, h) for h in half_lives)]
         columns += [np.broadcast_to(part, values.shape) for part in parts]
     return columns
 
 
-def known_before(demand: np.ndarray, history: History) -> np.ndarray:
-    """(T, S, I, P) past of log demand, log price and promotions; calendar and exogenous columns; trend.
+def known_before(demand: np.ndarray, price: np.ndarray, history: History) -> np.ndarray:
+    """(T, S, I, P) past of log demand, log price and promotions; calendar and exogenous columns.
 
     Args:
-        demand: (T, S, I) log demand above the series' level, NaN where unknown.
+        demand, price: (T, S, I) logs above the series' level, NaN where unknown.
     """
-    price = above_level(history.log_price.double().numpy())
     columns = past(demand, 4) + past(price, 4)
     for promo in np.moveaxis(history.promo.double().numpy(), -1, 0):
         columns += past(promo, 2, (4.0,))
     calendar = history.ahead[: history.periods].double().numpy()
-    trend = np.linspace(-1, 1, history.periods).reshape(-1, 1, 1)
-    columns += [*np.moveaxis(calendar, -1, 0), np.broadcast_to(trend, price.shape)]
-    return np.stack(columns, axis=-1)
+    return np.stack([*columns, *np.moveaxis(calendar, -1, 0)], axis=-1)
+
+
+def series_names(history: History) -> np.ndarray:
+    """(T, S, I, 2) numbers of location and item."""
+    periods, places, goods = history.units.shape
+    names = np.stack(np.meshgrid(np.arange(places), np.arange(goods), indexing="ij"), axis=-1)
+    return np.broadcast_to(names, (periods, places, goods, 2))
+
+
+def log_price(history: History) -> np.ndarray:
+    """(T, S, I)."""
+    return history.log_price.double().numpy()
 
 
 def log_sales(history: History) -> np.ndarray:
@@ -65,15 +74,8 @@ def log_sales(history: History) -> np.ndarray:
     return np.where(history.known.numpy(), np.log(history.units.double().numpy() + 0.5), np.nan)
 
 
-def above_level(values: np.ndarray) -> np.ndarray:
-    """``values`` (T, …) less the mean of each series; a series that is never known stays NaN."""
-    known = np.isfinite(values)
-    count = known.sum(0)
-    total = np.where(known, values, 0).sum(0)
-    return values - np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-
-
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
+def mean_known(values: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Mean along ``axis``, which is kept, of what is known; NaN where nothing is."""
     known = np.isfinite(values)
     count = known.sum(axis, keepdims=True)
     total = np.where(known, values, 0).sum(axis, keepdims=True)
