@@ -51,7 +51,7 @@ FAMILIES: dict[str, Family] = {
     "log-linear": Family("elasticities that never change; the reference market"),
     "nested-logit": Family(
         "customers choose one item or none, so that elasticities grow with the price",
-        partial(draw_nested_logit, taste=Taste(minds=(Minds(own=(-3.0, -2.0), spread=0.36, widest=0.6),))),
+        partial(draw_nested_logit, taste=Taste(minds=(Minds(own=(-2.9, -2.1), spread=0.38, widest=0.65),))),
     ),
     "stockpiling": Family(
         "customers buy ahead when it is cheap, and then need less",
