@@ -33,6 +33,13 @@ class Table(StrEnum):
     orange_juice = "orange-juice"
     ta_feng = "ta-feng"
     reference = "reference"
+
+
+class AnyTable(StrEnum):
+    orange_juice = "orange-juice"
+    ta_feng = "ta-feng"
+    reference = "reference"
+    log_linear = "log-linear"
     few_changes = "few-changes"
     hidden_shock = "hidden-shock"
     inelastic = "inelastic"
@@ -112,7 +119,7 @@ def options(
 
 @verb
 def data(
-    name: Annotated[Table, typer.Argument(help="Which table.")],
+    name: Annotated[AnyTable, typer.Argument(help="Which table.")],
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
     seed: Seed = 0,
 ) -> None:
