@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from ..forecasters.errors import InputError
 from ..forecasters.learned import LearnedDemand
 from ..forecasters.model import DemandModel, FitSettings, fit_demand, periods_a_year
 from ..forecasters.panel import read_panel, write_panel
-from ..forecasters.panel.sales_panel import SalesPanel
+from ..forecasters.panel.sales_panel import CleaningReport, SalesPanel
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.store import load_model, save_model
 from .economics import Economics
@@ -152,6 +153,19 @@ def save_market(folder: Path, model: DemandModel, panel: SalesPanel, economics: 
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise
+
+
+def load_panel(folder: Path) -> SalesPanel:
+    """The panel of a market's folder, with the cleaning report of the table that it was read from.
+
+    Raises:
+        InputError: the folder holds no fitted market.
+    """
+    if not (folder / "market.json").exists():
+        raise InputError(f"{folder}: expected a fitted market (made by `mercato fit`), found none")
+    cleaning = json.loads((folder / "market.json").read_text())["cleaning"]
+    report = CleaningReport(cleaning["rows_read"], cleaning["rows_kept"], tuple(cleaning["notes"]))
+    return replace(read_panel(folder / "panel.parquet"), report=report)
 
 
 def load_market(path: str | Path) -> Market:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import median
 from typing import Any
+
+from rich.console import Console
 
 from ...forecasters.errors import InputError
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json, write_text
-from ..report.words import MINUS, diagnosis, number
+from ..report.words import MEASURES, diagnosis, number, overfit, own_by_item, percent, period_name, two
 from ..runtime import open_market
 
 
 def run(market: Path, json: bool, out: Path | None, seed: int) -> None:
-    from ...forecasters.panel import read_panel
-    from ..market_card import market_card
+    from ...envs.store import load_panel
+    from ..card.card import market_card
 
     if out is not None and out.suffix != ".html":
         raise InputError(f"--out: expected a file ending in .html, found {out}")
-    shop = open_market(market)
+    panel = load_panel(market)
     with Bars(stderr()) as bars:
-        card = market_card(shop, read_panel(market / "panel.parquet"), seed, bars)
+        card = market_card(open_market(market), panel, seed, bars)
     if out is not None:
         from ..report.card import render_card
 
@@ -34,21 +35,26 @@ def run(market: Path, json: bool, out: Path | None, seed: int) -> None:
 
 
 def show(card: dict[str, Any]) -> None:
-    """The card in short, on standard output."""
+    """The card in short, on standard output: the verdict first."""
     console = stdout()
-    own = card["elasticity"]["own"]
-    rows = []
-    for item in dict.fromkeys(row["item"] for row in own):
-        of_item = [row for row in own if row["item"] == item]
-        mean, lo, hi = (_two(median(row[end] for row in of_item)) for end in ("mean", "lo", "hi"))
-        rows.append((item, mean, f"{lo} … {hi}"))
-    print_table(console, "Own elasticity, median over locations", ("item", "mean", "90% interval"), rows)
-    for line in diagnosis(card["identification"]):
+    for name, key in (
+        ("Trust it for", "trust"),
+        ("Do not trust it for", "distrust"),
+        ("What would help most", "help"),
+    ):
+        console.print(f"{name}: {card['verdict'][key]}")
+    rows = [
+        (item, two(mean), f"{two(lo)} … {two(hi)}")
+        for item, mean, lo, hi, _ in own_by_item(card["elasticity"]["own"])
+    ]
+    print_table(console, "Own elasticity, middle location", ("item", "mean", "90% interval"), rows)
+    for line in (*diagnosis(card["identification"]), overfit(card["fit"]["overfit"])):
         console.print(line)
+    _show_held_out(console, card)
     told = card["simulated"]
     moments = [
         (
-            row["measure"],
+            MEASURES[row["measure"]],
             number(row["real"]),
             number(row["simulated"]),
             f"{number(row['lo'])} … {number(row['hi'])}",
@@ -57,7 +63,24 @@ def show(card: dict[str, Any]) -> None:
     ]
     title = f"Simulated against real sales, {told['from']} to {told['to']}"
     print_table(console, title, ("measure", "real", "simulated", "80% of simulations"), moments)
+    if card["cleaning"]["notes"]:
+        console.print(f"\n{len(card['cleaning']['notes'])} cleaning notes: --out CARD.html has them")
 
 
-def _two(value: float) -> str:
-    return f"{value:.2f}".replace("-", MINUS)
+def _show_held_out(console: Console, card: dict[str, Any]) -> None:
+    told, spread = card["backtest"], card["calibration"]
+    if told is None:
+        console.print("The table is too short to hold periods out.")
+        return
+    rows = [
+        (name, number(score["wql"]), percent(score["wape"]), percent(score["coverage80"]))
+        for name, score in sorted(told["models"].items(), key=lambda pair: pair[1]["wql"])
+    ]
+    period = period_name(card["frequency"])
+    title = f"Held out: {told['windows']} windows of {told['horizon']} {period}s from {told['from']} on"
+    print_table(console, title, ("model", "WQL", "WAPE", "80% covers"), rows)
+    held = ", ".join(f"{percent(row['share'])} in {percent(row['level'], 0)}" for row in spread["coverage"])
+    console.print(
+        f"One {period} ahead, outcomes within the central intervals: {held};"
+        f" distance from calibrated {number(spread['distance'])}"
+    )

@@ -11,7 +11,7 @@ import matplotlib
 import matplotlib.dates as mdates
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from .contents import Contents, Forecast, Interval, Numbers, PolicyRow, Response, Trajectory
 from .words import MINUS
@@ -245,6 +245,73 @@ def elasticities(rows: Sequence[dict[str, Any]]) -> str:
         _short(axes.xaxis)
 
     return _draw(0.9 + 0.26 * len(items), draw)
+
+
+def pit_histogram(shares: Sequence[float]) -> str:
+    """Shares of outcomes in equal parts of their forecast distributions; flat where calibrated."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        edges = np.linspace(0, 1, len(shares) + 1)
+        axes.bar(edges[:-1], shares, width=np.diff(edges), align="edge", color=MODEL, alpha=0.35, ec=MODEL)
+        axes.axhline(1 / len(shares), color=INK, linewidth=1.0, linestyle="--", label="calibrated")
+        axes.set(
+            xlabel="where the outcome fell in the forecast distribution",
+            ylabel="share of outcomes",
+            xlim=(0, 1),
+            ylim=(0, max(0.2, 1.1 * max(shares))),
+        )
+        _legend(figure)
+
+    return _draw(2.6, draw)
+
+
+def totals(rows: Sequence[dict[str, Any]], label: str) -> str:
+    """Units of all series by period: real, and simulated with the band of 80% of the simulations."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        dates = np.array([row["date"] for row in rows], dtype="datetime64[D]")
+        real, mean, lo, hi = (
+            np.array([row[key] for row in rows]) for key in ("real", "simulated", "lo", "hi")
+        )
+        axes.fill_between(dates, lo, hi, color=MODEL, alpha=0.22, linewidth=0, label="80% of simulations")
+        axes.plot(dates, mean, color=MODEL, label="simulated")
+        axes.plot(dates, real, color=INK, linewidth=1.0, label="real")
+        for number, row in enumerate(rows):
+            if row["restart"] and number:
+                axes.axvline(dates[number], color=GREY, linewidth=0.8, linestyle=":")
+        axes.set(ylabel=label, ylim=(0, None))
+        axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))
+        axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
+        _short(axes.yaxis)
+        _legend(figure)
+
+    return _draw(2.6, draw)
+
+
+def agreement(simulated: dict[str, Any]) -> str:
+    """Mean units of every location and item, simulated over real; on the diagonal they agree."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        ends: list[float] = []
+        for key, color, label in (("by_location", GREY, "a location"), ("by_item", LEARNED, "an item")):
+            pairs = [(row["real"]["mean"], row["simulated"]["mean"]) for row in simulated[key]]
+            kept = np.array([pair for pair in pairs if min(pair) > 0]).reshape(-1, 2)
+            axes.plot(kept[:, 0], kept[:, 1], "o", color=color, markersize=4, alpha=0.7, label=label)
+            ends += kept.flatten().tolist()
+        span = [0.8 * min(ends, default=1.0), 1.25 * max(ends, default=1.0)]
+        axes.plot(span, span, color=INK, linewidth=0.8, linestyle="--", label="alike")
+        axes.set(xscale="log", yscale="log", xlim=span, ylim=span, xlabel="real units a series and period")
+        axes.set_ylabel("simulated")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axis.set_minor_locator(NullLocator())
+            _short(axis)
+        _legend(figure)
+
+    return _draw(3.2, draw)
 
 
 def _legend(figure: Figure, columns: int = 3) -> None:

@@ -19,9 +19,8 @@ from ...forecasters.progress import SILENT, Progress
 from ..benchmarking import Benchmark
 from ..headline import assumptions, difference, elasticity_shifts, headline
 from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory
-from .words import MINUS
+from .words import MINUS, period_name
 
-_PERIODS = {"D": "day", "W": "week", "MS": "month"}
 _PATHS = 64  # sampled futures behind a forecast's band
 _SHOWN = 60  # periods of history in a forecast's picture
 
@@ -70,11 +69,6 @@ def gather(
         trajectory=_trajectory(benchmark, line, shown[0]),
         limits=_limits(panel, market),
     )
-
-
-def period_name(frequency: str) -> str:
-    """What people call a period of a pandas offset."""
-    return _PERIODS.get(frequency, "period")
 
 
 def _rows(evaluation: Evaluation, benchmark: Benchmark, line: Headline) -> list[PolicyRow]:

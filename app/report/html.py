@@ -60,3 +60,8 @@ def table(
     return (
         f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
     )
+
+
+def folded(title: str, content: str) -> str:
+    """Content (HTML) that opens on a click."""
+    return f"<details><summary>{escape(title)}</summary>\n{content}</details>\n"

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
 from .contents import Contents, Headline, Interval, Shift
 
 MINUS = "−"
+_PERIODS = {"D": "day", "W": "week", "MS": "month"}
+MEMORISED = 0.65  # in-fold to out-of-fold spread of prices below which a first stage knows them by heart
+MEASURES = {
+    "mean": "units a series and period, mean",
+    "variance": "units, variance over time",
+    "zero_share": "share of periods without sales",
+    "autocorrelation": "units, autocorrelation at one period",
+    "correlation": "units, mean correlation between series",
+}
 _FINE = 0.01  # shares below it are told to the hundredth of a percent
 
 
-def number(value: float, digits: int = 3) -> str:
+def number(value: float | None, digits: int = 3) -> str:
     """Enough digits to tell apart, thousands separated: 1,234 · 12.3 · 0.123; less than 0.001 is 0."""
+    if value is None:
+        return "–"
     if abs(value) >= 10 ** (digits - 1):
         text = f"{value:,.0f}"
     else:
@@ -19,12 +32,33 @@ def number(value: float, digits: int = 3) -> str:
     return text.replace("-", MINUS)
 
 
+def period_name(frequency: str) -> str:
+    """What people call a period of a pandas offset."""
+    return _PERIODS.get(frequency, "period")
+
+
+def two(value: float | None) -> str:
+    """Two decimals: elasticities."""
+    if value is None:
+        return "–"
+    return f"{value:.2f}".replace("-", MINUS)
+
+
 def signed(value: float) -> str:
     return ("+" if value >= 1e-3 else "") + number(value)
 
 
-def percent(value: float, digits: int = 1) -> str:
+def percent(value: float | None, digits: int = 1) -> str:
+    if value is None:
+        return "–"
     return f"{100 * value:.{digits}f}%".replace("-", MINUS)
+
+
+def off(share: float) -> str:
+    """How a total misses the one that it should be."""
+    if abs(share) < 0.005:
+        return "right"
+    return f"{percent(abs(share), 0)} too {'high' if share > 0 else 'low'}"
 
 
 def _share(value: float, digits: int) -> str:
@@ -78,6 +112,27 @@ def verdict(line: Headline) -> str:
         f"{line.learned} does not beat every baseline: the 95% interval of the paired difference does not lie"
     )
     return " ".join([f"{claim} above zero against {', '.join(line.not_beaten)}.", *line.reasons])
+
+
+def overfit(ratio: float | None) -> str:
+    """The truth-free check of the first stage, which says what prices should have been."""
+    if ratio is None:
+        return "Whether the first stage has learned past prices by heart could not be checked."
+    said = "it has learned them by heart, and the elasticities are not to be relied on"
+    if ratio >= MEMORISED:
+        said = "it has not learned them by heart"
+    return (
+        f"What prices did not follow from the past is {two(ratio)} times as large on prices that the first"
+        f" stage has seen as on others: {said} (1: not at all; below {MEMORISED}: too much)."
+    )
+
+
+def own_by_item(own: list[dict[str, Any]]) -> Iterator[tuple[str, float, float, float, list[float]]]:
+    """Item; its own elasticity and the ends of the 90% interval, medians over locations; all its means."""
+    for item in dict.fromkeys(row["item"] for row in own):
+        of_item = [row for row in own if row["item"] == item]
+        mean, lo, hi = (median(row[end] for row in of_item) for end in ("mean", "lo", "hi"))
+        yield item, mean, lo, hi, [row["mean"] for row in of_item]
 
 
 def diagnosis(found: dict[str, Any]) -> list[str]:

@@ -1,0 +1,148 @@
+"""Simulated against real history: whether the learned market behaves like the real one at the same prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ...forecasters.learned import LearnedDemand
+from ...forecasters.panel.sales_panel import SalesPanel
+from ...forecasters.paths import sample_paths
+from ...forecasters.progress import SILENT, Progress
+
+_LENGTH = 26  # periods that a simulated market goes its own way, at most
+_PATHS = (4, 16)  # sampled histories: at least, at most
+_WORK = 4_000_000  # steps of a series that all of them together should take
+_INSIDE = (0.1, 0.9)  # quantiles of the paths between which 80% of them lie
+
+
+def against_history(
+    demand: LearnedDemand, panel: SalesPanel, first: int, seed: int, progress: Progress = SILENT
+) -> dict[str, Any]:
+    """Sampled histories at the prices and promotions that were charged, beside the real one.
+
+    The history from calendar index ``first`` on is cut into stretches of at most 26 periods; every sampled
+    history starts each of them from real sales and then goes its own way. Only observed rows count; where
+    stock ran out, the estimate of what customers wanted stands for the sales. The model has seen these
+    periods: this asks whether the market behaves like the real one, not how well it forecasts.
+    """
+    history = demand.history
+    stretches = _stretches(first, panel.periods)
+    known = history.known[first:].cpu().numpy()
+    count = int(np.clip(_WORK // max(known.size, 1), *_PATHS))
+    parts = []
+    with progress.stage("simulate the history", len(stretches)) as stage:
+        for number, (begin, end) in enumerate(stretches):
+            parts.append(sample_paths(demand, history, begin, end - begin, count, seed + number))
+            stage.advance()
+    paths = np.where(known, np.concatenate(parts, axis=1), np.nan)  # (paths, T', S, I)
+    real = np.where(known, history.demand[first:].cpu().numpy(), np.nan)
+    restart = np.concatenate([np.arange(end - begin) == 0 for begin, end in stretches])
+    out = (history.censored[first:].cpu().numpy() > 0) & known
+    return {
+        "from": str(panel.dates[first]),
+        "to": str(panel.dates[-1]),
+        "paths": count,
+        "stretch": max(end - begin for begin, end in stretches),
+        "stocked_out": float(out.sum() / max(known.sum(), 1)),
+        "measures": list(_compared(real, paths, restart)),
+        "by_location": [
+            {"location": name, **_means(real[:, s], paths[:, :, s], restart)}
+            for s, name in enumerate(demand.locations)
+        ],
+        "by_item": [
+            {"item": name, **_means(real[:, :, i], paths[:, :, :, i], restart)}
+            for i, name in enumerate(demand.items)
+        ],
+        "totals": list(_totals(panel.dates[first:], real, paths, restart)),
+    }
+
+
+def moments(units: np.ndarray, restart: np.ndarray) -> dict[str, float]:
+    """Moments of units (T, N), NaN where not compared; NaN for a moment that does not exist.
+
+    Args:
+        units: of N series over T periods.
+        restart: (T,) whether a period does not follow upon the one before it.
+
+    Returns:
+        ``mean`` of all rows; ``variance`` over time, mean of the series; ``zero_share`` of all rows;
+        ``autocorrelation`` at one period and ``correlation`` between two series, both pooled over series
+        that vary, each standardised by its own mean and deviation.
+    """
+    seen = np.isfinite(units)
+    filled, counts = np.where(seen, units, 0.0), seen.sum(axis=0)
+    centred = np.where(seen, filled - filled.sum(axis=0) / np.maximum(counts, 1), 0.0)
+    variance = np.square(centred).sum(axis=0) / np.maximum(counts, 1)
+    moving = variance > 0
+    standard = centred[:, moving] / np.sqrt(variance[moving])
+    present = seen[:, moving].astype(float)
+    follows = ~restart[1:, None]
+    lagged = (standard[1:] * standard[:-1] * follows).sum()
+    # Sums over all pairs of series from sums over series: (Σ z)² − Σ z² is twice the sum of their products.
+    together = np.square(standard.sum(axis=1)) - np.square(standard).sum(axis=1)
+    pairs = np.square(present.sum(axis=1)) - present.sum(axis=1)
+    return {
+        "mean": _ratio(filled.sum(), counts.sum()),
+        "variance": _ratio(variance.sum(), (counts > 0).sum()),
+        "zero_share": _ratio((seen & (units == 0)).sum(), counts.sum()),
+        "autocorrelation": _ratio(lagged, (present[1:] * present[:-1] * follows).sum()),
+        "correlation": _ratio(together.sum(), pairs.sum()),
+    }
+
+
+def _ratio(total: float, count: float) -> float:
+    return float(total / count) if count > 0 else float("nan")
+
+
+def _stretches(first: int, periods: int) -> list[tuple[int, int]]:
+    """(begin, end) of equal stretches of at most 26 periods that cover ``first`` … ``periods``."""
+    number = -(-(periods - first) // _LENGTH)
+    return list(pairwise(np.linspace(first, periods, number + 1).round().astype(int).tolist()))
+
+
+def _flat(units: np.ndarray) -> np.ndarray:
+    return units.reshape(len(units), -1)
+
+
+def _compared(real: np.ndarray, paths: np.ndarray, restart: np.ndarray) -> Iterator[dict[str, Any]]:
+    told = [moments(_flat(path), restart) for path in paths]
+    for name, value in moments(_flat(real), restart).items():
+        simulated = np.array([one[name] for one in told])
+        lo, hi = np.quantile(simulated, _INSIDE)
+        yield {
+            "measure": name,
+            "real": value,
+            "simulated": float(simulated.mean()),
+            "lo": float(lo),
+            "hi": float(hi),
+        }
+
+
+def _means(real: np.ndarray, paths: np.ndarray, restart: np.ndarray) -> dict[str, dict[str, float]]:
+    """Moments of one location's or item's series (T, N), real and mean of the paths."""
+    told = [moments(path, restart) for path in paths]
+    return {
+        "real": moments(real, restart),
+        "simulated": {name: float(np.mean([one[name] for one in told])) for name in told[0]},
+    }
+
+
+def _totals(
+    dates: np.ndarray, real: np.ndarray, paths: np.ndarray, restart: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    """Units of all observed series together, by period."""
+    sums = np.nansum(paths, axis=(2, 3))
+    lo, hi = np.quantile(sums, _INSIDE, axis=0)
+    for t, units in enumerate(np.nansum(real, axis=(1, 2))):
+        yield {
+            "date": str(dates[t]),
+            "real": float(units),
+            "simulated": float(sums[:, t].mean()),
+            "lo": float(lo[t]),
+            "hi": float(hi[t]),
+            "restart": bool(restart[t]),
+        }

@@ -1,0 +1,268 @@
+"""The card: its verdict on made-up numbers, its moments on series that anyone can compute, and a real one."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mercato.app.card.card import market_card
+from mercato.app.card.simulated import moments
+from mercato.app.card.verdict import item_responses, verdict
+from mercato.app.reading import Reading
+from mercato.app.report.card import render_card
+from mercato.envs.store import load_market, load_panel
+from tests.app.conftest import MAP, sales
+
+
+def made_up(**changes: Any) -> dict[str, Any]:
+    """What a verdict reads of a card on which everything is well."""
+    items = ("cola", "tea", "water")
+    card: dict[str, Any] = {
+        "frequency": "W",
+        "data": {"rows": 3000, "periods": 150, "years": 2.9, "stocked_out": 0.1},
+        "elasticity": {
+            "own": [
+                {"location": place, "item": item, "mean": -2.0, "lo": -2.3, "hi": -1.7}
+                for place in ("north", "south")
+                for item in items
+            ],
+            "cross": [],
+            "weakest": -0.05,
+        },
+        "identification": {
+            "instrument": "wholesale",
+            "confounded": False,
+            "items": [{"item": item, "prior_only": False} for item in items],
+        },
+        "support": [
+            {"location": place, "item": item, "reference": 2.0, "low": 1.7, "high": 2.2}
+            for place in ("north", "south")
+            for item in items
+        ],
+        "fit": {"validation_loss": 3.0, "overfit": 0.85},
+        "backtest": {
+            "horizon": 8,
+            "windows": 3,
+            "bias": 0.02,
+            "models": {
+                "mercato": {"wql": 0.2, "coverage80": 0.79},
+                "last value": {"wql": 0.4, "coverage80": 0.9},
+            },
+        },
+        "calibration": {
+            "rows": 1000,
+            "distance": 0.02,
+            "chance": 0.04,
+            "coverage": [{"level": level, "share": level} for level in (0.5, 0.8, 0.95)],
+        },
+        "simulated": {
+            "measures": [
+                {"measure": "mean", "real": 20.0, "simulated": 20.2},
+                {"measure": "variance", "real": 50.0, "simulated": 52.0},
+            ]
+        },
+    }
+    return {**card, **changes}
+
+
+def with_own(card: dict[str, Any], item: str, **ends: float) -> dict[str, Any]:
+    changed = copy.deepcopy(card)
+    for row in changed["elasticity"]["own"]:
+        if row["item"] == item:
+            row.update(ends)
+    return changed
+
+
+def test_a_card_without_a_flaw_is_trusted_within_what_was_tried() -> None:
+    said = verdict(made_up())
+    assert said["trust"].startswith(
+        "Price changes within 0.85× … 1.10× of the usual price on all 3 items (elasticity known to ±0.30);"
+    )
+    assert "forecast 2% too high" in said["trust"]
+    assert "80% intervals held 80%" in said["trust"]
+    assert said["distrust"] == "Prices nobody has tried."
+    assert said["help"].startswith("More of the same")
+
+
+@pytest.mark.parametrize(
+    ("ends", "state", "words"),
+    [
+        ({"lo": -3.0, "hi": -1.0}, "vague", "the price response of tea (known to ±1.00 at best)"),
+        ({"lo": -0.3, "hi": -0.05}, "near zero", "tea (not to be told from no response at all)"),
+    ],
+)
+def test_an_item_that_is_not_known_is_named_and_worth_a_trial(
+    ends: dict[str, float], state: str, words: str
+) -> None:
+    card = with_own(made_up(), "tea", **ends)
+    assert [item.state for item in item_responses(card)] == ["known", state, "known"]
+    said = verdict(card)
+    assert "on 2 of 3 items" in said["trust"]
+    assert words.lower() in said["distrust"].lower()
+    assert said["help"] == "Small deliberate price moves on tea."
+
+
+def test_a_price_that_never_moved_leaves_an_assumption() -> None:
+    card = made_up()
+    card["identification"]["items"] = [{"item": i, "prior_only": True} for i in ("cola", "tea", "water")]
+    said = verdict(card)
+    assert "price changes" not in said["trust"].lower()
+    assert "cola, tea, water (the price never moved, an assumed value speaks)" in said["distrust"]
+
+
+def test_without_a_shifter_nobody_can_tell_what_is_hidden() -> None:
+    card = made_up(identification={**made_up()["identification"], "instrument": None})
+    said = verdict(card)
+    assert "without a cost shifter nobody can tell" in said["distrust"]
+    assert said["help"].startswith("A cost column declared as a shifter")
+
+
+def test_prices_learned_by_heart_void_the_price_response() -> None:
+    said = verdict(made_up(fit={"validation_loss": 3.0, "overfit": 0.47}))
+    assert "price changes" not in said["trust"].lower()
+    assert said["distrust"].startswith("Any elasticity")
+    assert "price changes" in verdict(made_up(fit={"validation_loss": 3.0, "overfit": None}))["trust"].lower()
+
+
+def test_a_biased_level_is_not_to_be_trusted() -> None:
+    said = verdict(made_up(backtest={**made_up()["backtest"], "bias": -0.19}))
+    assert "how much sells" not in said["trust"]
+    assert (
+        "the level of sales (total of the held-out periods forecast 19% too low)" in said["distrust"].lower()
+    )
+
+
+def test_a_simple_forecaster_that_does_better_is_said() -> None:
+    card = made_up()
+    card["backtest"]["models"]["last value"]["wql"] = 0.1
+    said = verdict(card)
+    assert "how much sells" not in said["trust"]
+    assert "a simple forecaster did better" in said["distrust"]
+
+
+def test_intervals_that_hold_too_little_are_said() -> None:
+    card = made_up()
+    card["backtest"]["models"]["mercato"]["coverage80"] = 0.61
+    assert "up to 8 weeks ahead look (80% intervals held 61%)" in verdict(card)["distrust"]
+
+
+def test_miscalibration_counts_only_beyond_chance() -> None:
+    off = {**made_up()["calibration"], "distance": 0.09}
+    assert "distance from calibrated 0.09" in verdict(made_up(calibration=off))["distrust"]
+    few = {**off, "rows": 100, "chance": 0.136}
+    assert "distance from calibrated" not in verdict(made_up(calibration=few))["distrust"]
+
+
+def test_a_market_that_drifts_is_said() -> None:
+    card = made_up()
+    card["simulated"]["measures"][0]["simulated"] = 17.4
+    said = verdict(card)
+    assert "long simulated runs (level 13% too low)" in said["distrust"].lower()
+    assert "long simulated runs" not in said["trust"].lower()
+
+
+def test_a_table_too_short_to_hold_out_says_so() -> None:
+    data = {"rows": 30, "periods": 10, "years": 0.2, "stocked_out": 0.0}
+    said = verdict(made_up(backtest=None, calibration=None, data=data))
+    assert "too short to hold periods out" in said["distrust"]
+    assert "a record of stock-outs" in said["help"].lower()
+    assert "0.2 years show no season twice" in said["help"]
+
+
+def test_moments_of_series_that_anyone_can_compute() -> None:
+    wave = np.array([0.0, 2.0, 0.0, 2.0, 0.0, 2.0])
+    found = moments(np.stack([wave, wave, 2 * wave], axis=1), np.zeros(6, dtype=bool))
+    assert found["mean"] == pytest.approx(4 / 3)
+    assert found["variance"] == pytest.approx((1 + 1 + 4) / 3)
+    assert found["zero_share"] == pytest.approx(0.5)
+    assert found["autocorrelation"] == pytest.approx(-1)
+    assert found["correlation"] == pytest.approx(1)
+
+
+def test_moments_are_those_of_numpy() -> None:
+    units = np.random.default_rng(3).normal(5, 2, (500, 4)) + np.random.default_rng(4).normal(0, 2, (500, 1))
+    found = moments(units, np.zeros(500, dtype=bool))
+    correlation = np.corrcoef(units.T)
+    assert found["variance"] == pytest.approx(units.var(axis=0).mean())
+    assert found["correlation"] == pytest.approx((correlation.sum() - 4) / 12)
+
+
+def test_moments_skip_what_was_not_observed_and_do_not_reach_across_a_restart() -> None:
+    units = np.array([[1.0], [3.0], [1.0], [3.0]])
+    restart = np.array([True, False, True, False])
+    assert moments(units, restart)["autocorrelation"] == pytest.approx(-1)
+    units[2:] = np.nan
+    found = moments(units, restart)
+    assert (found["mean"], found["variance"]) == (2.0, 1.0)
+    nothing = moments(np.full((4, 2), np.nan), restart)
+    assert all(np.isnan(value) for value in nothing.values())
+
+
+@pytest.fixture(scope="module")
+def card(home: Path) -> dict[str, Any]:
+    return market_card(load_market(home / "market"), load_panel(home / "market"), seed=0)
+
+
+def test_the_card_of_a_fitted_market_holds_out_its_last_periods(card: dict[str, Any]) -> None:
+    held = card["backtest"]["horizon"] * card["backtest"]["windows"]
+    assert card["backtest"]["from"] == card["calibration"]["from"]
+    assert card["calibration"]["rows"] == 3 * held  # three drinks, every day observed
+    assert sum(card["calibration"]["histogram"]) == pytest.approx(1)
+    assert [row["level"] for row in card["calibration"]["coverage"]] == [0.5, 0.8, 0.95]
+    assert set(card["backtest"]["models"]) >= {"mercato", "last value", "seasonal naive"}
+
+
+def test_the_card_replays_the_whole_history(card: dict[str, Any], home: Path) -> None:
+    told, panel = card["simulated"], load_panel(home / "market")
+    first = load_market(home / "market").first_start
+    units = np.nan_to_num(panel.units[first:])
+    assert [row["real"] for row in told["totals"]] == pytest.approx(units.sum(axis=1).tolist())
+    begun = [number for number, row in enumerate(told["totals"]) if row["restart"]]
+    assert begun[0] == 0
+    assert max(np.diff([*begun, len(told["totals"])])) == told["stretch"] <= 26
+    by_item = {row["item"]: row["real"]["mean"] for row in told["by_item"]}
+    assert by_item["espresso"] == pytest.approx(np.nanmean(panel.units[first:, 0]))
+    whole = next(row for row in told["measures"] if row["measure"] == "mean")
+    assert whole["real"] == pytest.approx(told["by_location"][0]["real"]["mean"])
+    assert whole["lo"] <= whole["simulated"] <= whole["hi"]
+
+
+def test_the_card_tells_the_cleaning_of_the_table_that_was_fitted(card: dict[str, Any], home: Path) -> None:
+    """Not of the stored one, whose unknown rows are empty."""
+    read = Reading(map=MAP).read(home / "sales.csv").report
+    assert card["cleaning"]["notes"] == list(read.notes)
+    assert card["cleaning"]["rows_read"] == len(sales())
+
+
+def test_the_page_shows_the_verdict_first_and_stands_alone(card: dict[str, Any]) -> None:
+    page = render_card(card)
+    titles = [
+        "Trust it for",
+        "Own elasticities",
+        "What identifies them",
+        "Prices that were tried",
+        "Calibration",
+        "Backtest",
+        "Simulated against real sales",
+        "What was dropped, and why",
+        "Economics",
+    ]
+    assert [page.index(title) for title in titles] == sorted(page.index(title) for title in titles)
+    assert page.count("data:image/svg+xml") == 4
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert "None" not in page
+    assert "nan" not in page.lower().replace("finance", "")
+
+
+def test_a_card_of_a_short_table_is_still_a_page(card: dict[str, Any]) -> None:
+    short = {**card, "backtest": None, "calibration": None}
+    assert render_card(short).count("too short to hold periods out") >= 2
+
+
+def test_a_card_is_plain_json(card: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(card, allow_nan=False)) == card
