@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from .orange.policy_shift import policy_shift
 from .orange.specifications import specifications
 from .record import write_result
 
-STUDIES = {
+STUDIES: dict[str, Callable[[SalesPanel, int], Any]] = {
     "specifications": lambda panel, seed: specifications(panel),
     "policy shift": policy_shift,
     "censoring": bias_of_mean_demand,
@@ -57,12 +58,7 @@ def run(panel: SalesPanel, studies: list[str], seed: int) -> dict[str, Any]:
 
 def tables(result: dict[str, Any]) -> list[str]:
     """The results as Markdown tables."""
-    printers = {
-        "specifications": _specifications,
-        "policy shift": _policy_shift,
-        "censoring": _censoring,
-    }
-    return [printers[name](part) for name, part in result.items()]
+    return [_TABLES[name](part) for name, part in result.items()]
 
 
 def _specifications(lines: list[dict]) -> str:
@@ -95,6 +91,13 @@ def _censoring(lines: list[dict]) -> str:
 def _markdown(head: str, body: list[str]) -> str:
     rule = "|".join("---" for _ in head.split("|"))
     return "\n".join([f"| {head} |", f"|{rule}|", *(f"| {line} |" for line in body)])
+
+
+_TABLES: dict[str, Callable[[Any], str]] = {
+    "specifications": _specifications,
+    "policy shift": _policy_shift,
+    "censoring": _censoring,
+}
 
 
 if __name__ == "__main__":

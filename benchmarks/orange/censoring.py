@@ -45,8 +45,8 @@ def censor(panel: SalesPanel, share: float = SHARE, seed: int = 0) -> SalesPanel
 def bias_of_mean_demand(panel: SalesPanel, seed: int = 0, progress: Progress = SILENT) -> list[dict]:
     """``{table, share_censored, demand, model}`` of four tables that show the same customers.
 
-    ``demand`` is the relative error of mean demand as the table has it after stock-outs were imputed, ``model``
-    that of the fitted market's mean, one step ahead at the prices charged, on the same rows.
+    ``demand`` is the relative error of the table's mean demand once stock-outs are imputed, ``model`` that of
+    the fitted market's mean, one step ahead at the prices charged, on all rows that were truly observed.
     """
     cut = censor(panel, seed=seed)
     empty = cut.censored > 0

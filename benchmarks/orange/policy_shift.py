@@ -7,9 +7,9 @@ forecaster has not seen the like of in that context.
 
 Rows beyond the 80% quantile are never fitted on. Nor is anything of the weeks scored, ordinary rows included:
 the other stores' sales of the same week would tell what the week brought. Weeks are held out in two ways:
-*blocks* (three folds of blocks of eight weeks, so that every week is scored once and prices are all that has
-shifted) and *last third* (nothing later than the fit's last week is known, so deals and price level have shifted
-too). When a week is forecast, every model sees all sales before it, held out or not.
+*blocks* (three folds of blocks of eight weeks: every week is scored once, only prices have shifted)
+and *last third* (nothing from its first week on is fitted; deals and price level have shifted as well). When
+a week is forecast, every model sees all sales before it, held out or not.
 """
 
 from __future__ import annotations
