@@ -22,9 +22,7 @@ class Family:
     """Markets drawn of one kind, with the history that one kind of retailer left in them."""
 
     about: str  # one line: what is particular
-    draw: Callable[[Size, int], StructuralDemand] = (
-        draw_log_linear  # market without history, of size and seed
-    )
+    draw: Callable[[Size, int], StructuralDemand] = draw_log_linear  # of size and seed, no history yet
     retailer: Retailer = field(default_factory=Retailer)
 
     def make(self, seed: int = 0, size: Size = Size()) -> tuple[pd.DataFrame, Truth]:
@@ -59,7 +57,7 @@ FAMILIES: dict[str, Family] = {
         Retailer(promotions=0.1),
     ),
     "inelastic": Family(
-        "half of the items sell for more the dearer they are: the highest price is their best",
+        "half of the items lose few customers when dearer: the highest price is their best",
         _taste(Taste(minds=(Minds(), _DULL))),
     ),
     "state-dependent": Family(
