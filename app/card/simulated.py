@@ -57,6 +57,15 @@ def against_history(
             {"item": name, **_means(real[:, :, i], paths[:, :, :, i], restart)}
             for i, name in enumerate(demand.items)
         ],
+        "stretches": [
+            {
+                "from": str(panel.dates[begin]),
+                "to": str(panel.dates[end - 1]),
+                "real": float(np.nansum(real[begin - first : end - first])),
+                "simulated": float(np.nansum(paths[:, begin - first : end - first]) / count),
+            }
+            for begin, end in stretches
+        ],
         "totals": list(_totals(panel.dates[first:], real, paths, restart)),
     }
 
@@ -74,24 +83,45 @@ def moments(units: np.ndarray, restart: np.ndarray) -> dict[str, float]:
         that vary, each standardised by its own mean and deviation.
     """
     seen = np.isfinite(units)
-    filled, counts = np.where(seen, units, 0.0), seen.sum(axis=0)
-    centred = np.where(seen, filled - filled.sum(axis=0) / np.maximum(counts, 1), 0.0)
-    variance = np.square(centred).sum(axis=0) / np.maximum(counts, 1)
-    moving = variance > 0
-    standard = centred[:, moving] / np.sqrt(variance[moving])
-    present = seen[:, moving].astype(float)
+    standard, moving, variance = _standardised(units)
     follows = ~restart[1:, None]
-    lagged = (standard[1:] * standard[:-1] * follows).sum()
-    # Sums over all pairs of series from sums over series: (Σ z)² − Σ z² is twice the sum of their products.
-    together = np.square(standard.sum(axis=1)) - np.square(standard).sum(axis=1)
-    pairs = np.square(present.sum(axis=1)) - present.sum(axis=1)
     return {
-        "mean": _ratio(filled.sum(), counts.sum()),
-        "variance": _ratio(variance.sum(), (counts > 0).sum()),
-        "zero_share": _ratio((seen & (units == 0)).sum(), counts.sum()),
-        "autocorrelation": _ratio(lagged, (present[1:] * present[:-1] * follows).sum()),
-        "correlation": _ratio(together.sum(), pairs.sum()),
+        "mean": _ratio(units[seen].sum(), seen.sum()),
+        "variance": _ratio(variance.sum(), seen.any(axis=0).sum()),
+        "zero_share": _ratio((units[seen] == 0).sum(), seen.sum()),
+        "autocorrelation": _ratio(
+            (standard[1:] * standard[:-1] * follows).sum(), (moving[1:] & moving[:-1] & follows).sum()
+        ),
+        "correlation": _correlation(standard, moving, 1),
     }
+
+
+def _of_all(units: np.ndarray, restart: np.ndarray) -> dict[str, float]:
+    """Moments of units (T, S, I), and how far the locations of an item, the items of a location, go along."""
+    standard, moving, _ = _standardised(units)
+    return {
+        **moments(units.reshape(len(units), -1), restart),
+        "correlation_locations": _correlation(standard, moving, 1),
+        "correlation_items": _correlation(standard, moving, 2),
+    }
+
+
+def _standardised(units: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Units (T, …) less their mean over their deviation, else 0; where there is one; the variance (…)."""
+    seen = np.isfinite(units)
+    counts = np.maximum(seen.sum(axis=0), 1)
+    filled = np.where(seen, units, 0.0)
+    centred = np.where(seen, filled - filled.sum(axis=0) / counts, 0.0)
+    variance = np.square(centred).sum(axis=0) / counts
+    moving = variance > 0
+    return centred / np.sqrt(np.where(moving, variance, 1.0)), seen & moving, variance
+
+
+def _correlation(standard: np.ndarray, moving: np.ndarray, axis: int) -> float:
+    """Mean correlation of the pairs along an axis, from sums: (Σ z)² − Σ z² is twice the products' sum."""
+    products = np.square(standard.sum(axis=axis)) - np.square(standard).sum(axis=axis)
+    count = moving.sum(axis=axis)
+    return _ratio(products.sum(), (count * (count - 1)).sum())
 
 
 def _ratio(total: float, count: float) -> float:
@@ -104,13 +134,9 @@ def _stretches(first: int, periods: int) -> list[tuple[int, int]]:
     return list(pairwise(np.linspace(first, periods, number + 1).round().astype(int).tolist()))
 
 
-def _flat(units: np.ndarray) -> np.ndarray:
-    return units.reshape(len(units), -1)
-
-
 def _compared(real: np.ndarray, paths: np.ndarray, restart: np.ndarray) -> Iterator[dict[str, Any]]:
-    told = [moments(_flat(path), restart) for path in paths]
-    for name, value in moments(_flat(real), restart).items():
+    told = [_of_all(path, restart) for path in paths]
+    for name, value in _of_all(real, restart).items():
         simulated = np.array([one[name] for one in told])
         lo, hi = np.quantile(simulated, _INSIDE)
         yield {

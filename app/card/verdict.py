@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
-from ..report.words import MEMORISED, off, percent, period_name
+from ..report.words import MEMORISED, off, percent, period_name, two
 
 NARROW = 0.4  # half width of an elasticity's 90% interval up to which price changes can be planned on it
 BIAS = 0.1  # share of held-out demand by which the mean forecast may miss the total
 COVERS = 0.05  # by which 80% intervals of the backtest may hold too little
 DISTANCE = 0.05  # of the randomised PIT from uniform, where there are rows enough to tell
 _LIKE, _VARIES = 0.05, 0.25  # errors of simulated mean and variance up to which the market behaves alike
+_DRIFTS, _CARRIES, _JOINT = 0.15, 0.1, 0.2  # of a stretch's total; differences of auto- and correlation
 _YEARS = 2.0  # of history, from which a season has come back
 
 Price = Literal["known", "vague", "near zero", "unmoved"]
@@ -64,21 +65,21 @@ def _trust(card: dict[str, Any], items: list[ItemResponse]) -> Iterator[str]:
     if known and not _memorised(card):
         low, high = median(item.low for item in known), median(item.high for item in known)
         widest = max(item.half for item in known)
-        which = f"all {len(items)}" if len(known) == len(items) else f"{len(known)} of {len(items)}"
+        which = f"{len(known)} of {len(items)} items" if len(known) < len(items) else "every item"
         yield (
-            f"price changes within {low:.2f}× … {high:.2f}× of the usual price on {which} items"
-            f" (elasticity known to ±{widest:.2f})"
+            f"price changes within {low:.2f}× … {high:.2f}× of the usual price on {which}"
+            f" (elasticity known to ±{widest:.2f} or better)"
         )
     told, spread = card["backtest"], _coverage(card)
     if told is not None and _level_holds(told) and _beats_naive(told):
         yield f"how much sells up to {_ahead(card)} ahead ({_held_out(told)})"
     if spread is not None and not _miscalibrated(card):
         yield (
-            f"how much sales scatter one {period_name(card['frequency'])} ahead"
+            f"chances of outcomes one {period_name(card['frequency'])} ahead"
             f" (80% intervals held {percent(spread, 0)})"
         )
-    if not any(_unlike(card)):
-        yield "long simulated runs at familiar prices (level and swings like the real ones)"
+    if told is not None and _level_holds(told) and not any(_unlike(card)):
+        yield f"simulated runs of {_stretch(card)} at familiar prices (level and swings like the real ones)"
 
 
 def _distrust(card: dict[str, Any], items: list[ItemResponse]) -> Iterator[str]:
@@ -86,7 +87,7 @@ def _distrust(card: dict[str, Any], items: list[ItemResponse]) -> Iterator[str]:
     yield from _doubtful_forecasts(card)
     different = ", ".join(_unlike(card))
     if different:
-        yield f"long simulated runs ({different})"
+        yield f"simulated runs of {_stretch(card)} ({different})"
     yield "prices nobody has tried"
 
 
@@ -96,7 +97,7 @@ def _doubtful_response(card: dict[str, Any], items: list[ItemResponse]) -> Itera
     for state, why in (
         ("unmoved", "the price never moved, an assumed value speaks"),
         ("near zero", "not to be told from no response at all"),
-        ("vague", "known to ±{half:.2f} at best"),
+        ("vague", "known to ±{half:.2f} or worse"),
     ):
         such = [item for item in items if item.state == state]
         if such:
@@ -123,8 +124,9 @@ def _doubtful_forecasts(card: dict[str, Any]) -> Iterator[str]:
         yield f"how sure forecasts up to {_ahead(card)} ahead look (80% intervals held {percent(held, 0)})"
     if spread is not None and _miscalibrated(card):
         yield (
-            f"how much sales scatter one {period_name(card['frequency'])} ahead (80% intervals held"
-            f" {percent(spread, 0)}, distance from calibrated {card['calibration']['distance']:.2f})"
+            f"chances of outcomes one {period_name(card['frequency'])} ahead"
+            f" ({_how_off(card['calibration'])}; distance from calibrated"
+            f" {card['calibration']['distance']:.2f})"
         )
 
 
@@ -184,14 +186,43 @@ def _coverage(card: dict[str, Any]) -> float | None:
     return next(row["share"] for row in told["coverage"] if row["level"] == 0.8)
 
 
+def _how_off(told: dict[str, Any]) -> str:
+    """What is wrong with forecasts that are not calibrated."""
+    shares = told["histogram"]
+    middle = sum((number + 0.5) / len(shares) * share for number, share in enumerate(shares))
+    if abs(middle - 0.5) > DISTANCE / 2:
+        return f"forecasts lie too {'high' if middle < 0.5 else 'low'}"
+    outside = shares[0] + shares[-1]
+    return f"forecasts are too {'narrow' if outside > 2 / len(shares) else 'wide'}"
+
+
 def _unlike(card: dict[str, Any]) -> Iterator[str]:
     """In what the simulated history is not like the real one."""
     measures = {row["measure"]: row for row in card["simulated"]["measures"]}
-    for name, words, most in (("mean", "level", _LIKE), ("variance", "variance over time", _VARIES)):
-        row = measures[name]
-        error = row["simulated"] / row["real"] - 1 if row["real"] else 0.0
-        if abs(error) > most:
-            yield f"{words} {off(error)}"
+    level, variance = (_error(measures[name]) for name in ("mean", "variance"))
+    worst = max(map(_error, card["simulated"]["stretches"]), key=abs)
+    if abs(level) > _LIKE:
+        yield f"level {off(level)}"
+    elif abs(worst) > _DRIFTS:
+        yield f"level of one stretch {off(worst)}"
+    if abs(variance) > _VARIES:
+        yield f"variance over time {off(variance)}"
+    for name, words, most in (
+        ("autocorrelation", "autocorrelation", _CARRIES),
+        ("correlation_locations", "correlation of locations", _JOINT),
+        ("correlation_items", "correlation of items", _JOINT),
+    ):
+        real, simulated = measures[name]["real"], measures[name]["simulated"]
+        if None not in (real, simulated) and abs(simulated - real) > most:
+            yield f"{words} {two(simulated)} instead of {two(real)}"
+
+
+def _error(row: dict[str, Any]) -> float:
+    return row["simulated"] / row["real"] - 1 if row["real"] else 0.0
+
+
+def _stretch(card: dict[str, Any]) -> str:
+    return f"{card['simulated']['stretch']} {period_name(card['frequency'])}s"
 
 
 def _names(names: Iterable[str]) -> str:

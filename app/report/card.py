@@ -55,11 +55,11 @@ def _own(card: dict[str, Any]) -> str:
         [escape(item), words.two(mean), f"{words.two(lo)} … {words.two(hi)}", _range(means)]
         for item, mean, lo, hi, means in words.own_by_item(own)
     ]
-    header = ("item", "own elasticity", "90% interval", "from location to location")
+    header = ("item", "own elasticity", "90% interval", "range over locations")
     return gallery(
         "Own elasticities",
         "By what percent demand changes when the price rises by one percent: every series of an item a dot,"
-        " the item's middle 90% interval as a bar. The table has the middle location.",
+        " the 90% interval of its middle location as a bar. The table has the middle location.",
         [
             image(figures.elasticities(own), "Own elasticities by item, with 90% intervals."),
             table(header, rows),
@@ -129,8 +129,8 @@ def _calibration(card: dict[str, Any]) -> str:
         f"{told['rows']:,} rows from {told['from']} on, forecast one period ahead by a fit that had not"
         f" seen them.{left_in} Where the forecasts are right, a tenth of the outcomes falls in each tenth of"
         f" the forecast distribution. The largest distance from that is {told['distance']:.3f}; of a perfect"
-        f" forecast it stays below {told['chance']:.3f} 19 times in 20, and somewhat more where the series"
-        " move together."
+        f" forecast it stays below {told['chance']:.3f} in 19 of 20 cases, somewhat more where series move"
+        " together."
     )
     return gallery(
         "Calibration",
@@ -151,8 +151,8 @@ def _backtest(card: dict[str, Any]) -> str:
     rows = [
         [
             escape(name),
-            *(words.number(score[key]) for key in ("wql", "wape", "wpe")),
-            words.percent(score["coverage80"]),
+            words.number(score["wql"]),
+            *(words.percent(score[key]) for key in ("wape", "wpe", "coverage80")),
             words.number(score["rows"]),
         ]
         for name, score in scores
@@ -162,7 +162,7 @@ def _backtest(card: dict[str, Any]) -> str:
         f"{told['windows']} windows of {told['horizon']} {period}s from {told['from']} on, forecast by one"
         " fit on what precedes them, at the prices that were charged. WQL and WAPE: errors as a share of"
         " sales, lower is better. WPE: above 0 the middle forecasts are too high."
-        + ("" if bias is None else f" The mean forecasts add up to {words.off(bias)}.")
+        + ("" if bias is None else f" Added up, the mean forecasts are {words.off(bias)}.")
     )
     return (
         f"<section><h2>Backtest</h2>\n<p>{escape(said)}</p>\n"
@@ -215,19 +215,21 @@ def _simulated(card: dict[str, Any]) -> str:
 
 def _groups(rows: list[dict[str, Any]], name: str) -> str:
     keys = ("mean", "variance", "zero_share", "autocorrelation", "correlation")
-    header = (name, "mean", "", "sd", "", "zero share", "", "autocorrelation", "", "correlation", "")
-    body = []
-    for row in rows:
-        cells = [escape(row[name])]
-        for key in keys:
-            pair = (row[side][key] for side in ("real", "simulated"))
-            cells += [_moment(key, value) for value in pair]
-        body.append(cells)
-    note = '<p class="note">Real, then simulated; correlation: between the series of the row.</p>\n'
+    header = (name, "mean", "sd", "zero share", "autocorrelation", "correlation")
+    body = [
+        [
+            escape(row[name]),
+            *(" / ".join(_moment(key, row[side][key]) for side in ("real", "simulated")) for key in keys),
+        ]
+        for row in rows
+    ]
+    note = '<p class="note">Real / simulated; correlation: between the series of the row.</p>\n'
     return note + table(header, body)
 
 
 def _moment(key: str, value: float | None) -> str:
+    if "correlation" in key:
+        return words.two(value)
     return words.number(value**0.5 if key == "variance" and value is not None else value)
 
 

@@ -232,9 +232,10 @@ def elasticities(rows: Sequence[dict[str, Any]]) -> str:
         for height, item in enumerate(reversed(items)):
             own = [row for row in rows if row["item"] == item]
             lo, hi = (float(np.median([row[end] for row in own])) for end in ("lo", "hi"))
-            axes.plot([lo, hi], [height, height], color=MODEL, linewidth=6, alpha=0.3, solid_capstyle="butt")
-            means = [row["mean"] for row in own]
-            axes.plot(means, [height] * len(means), "o", color=MODEL, markersize=3, alpha=0.5)
+            means, above, below = [row["mean"] for row in own], height + 0.12, height - 0.16
+            axes.plot([lo, hi], [above, above], color=MODEL, linewidth=2.2, solid_capstyle="butt")
+            axes.plot(float(np.median(means)), above, "o", color=MODEL, markersize=5)
+            axes.plot(means, [below] * len(means), "o", color=MODEL, markersize=2.5, alpha=0.35, mew=0)
         axes.set_yticks(range(len(items)), list(reversed(items)))
         axes.axvline(-1, color=GREY, linewidth=0.8, linestyle=":")
         axes.grid(axis="x", color=FAINT, linewidth=0.6)

@@ -17,6 +17,8 @@ MEASURES = {
     "zero_share": "share of periods without sales",
     "autocorrelation": "units, autocorrelation at one period",
     "correlation": "units, mean correlation between series",
+    "correlation_locations": "… between locations of an item",
+    "correlation_items": "… between items of a location",
 }
 _FINE = 0.01  # shares below it are told to the hundredth of a percent
 
@@ -118,12 +120,10 @@ def overfit(ratio: float | None) -> str:
     """The truth-free check of the first stage, which says what prices should have been."""
     if ratio is None:
         return "Whether the first stage has learned past prices by heart could not be checked."
-    said = "it has learned them by heart, and the elasticities are not to be relied on"
-    if ratio >= MEMORISED:
-        said = "it has not learned them by heart"
+    passed = "passed" if ratio >= MEMORISED else "failed"
     return (
-        f"What prices did not follow from the past is {two(ratio)} times as large on prices that the first"
-        f" stage has seen as on others: {said} (1: not at all; below {MEMORISED}: too much)."
+        f"Check that the first stage has not learned past prices by heart: {two(ratio)}, {passed} (1: nothing"
+        f" learned by heart; below {MEMORISED}: do not rely on the elasticities)."
     )
 
 

@@ -59,12 +59,18 @@ def made_up(**changes: Any) -> dict[str, Any]:
             "distance": 0.02,
             "chance": 0.04,
             "coverage": [{"level": level, "share": level} for level in (0.5, 0.8, 0.95)],
+            "histogram": [0.1] * 10,
         },
         "simulated": {
+            "stretch": 26,
+            "stretches": [{"real": 1000.0, "simulated": 1020.0}, {"real": 1200.0, "simulated": 1100.0}],
             "measures": [
                 {"measure": "mean", "real": 20.0, "simulated": 20.2},
                 {"measure": "variance", "real": 50.0, "simulated": 52.0},
-            ]
+                {"measure": "autocorrelation", "real": 0.2, "simulated": 0.25},
+                {"measure": "correlation_locations", "real": 0.8, "simulated": 0.7},
+                {"measure": "correlation_items", "real": None, "simulated": None},
+            ],
         },
     }
     return {**card, **changes}
@@ -81,7 +87,8 @@ def with_own(card: dict[str, Any], item: str, **ends: float) -> dict[str, Any]:
 def test_a_card_without_a_flaw_is_trusted_within_what_was_tried() -> None:
     said = verdict(made_up())
     assert said["trust"].startswith(
-        "Price changes within 0.85× … 1.10× of the usual price on all 3 items (elasticity known to ±0.30);"
+        "Price changes within 0.85× … 1.10× of the usual price on every item"
+        " (elasticity known to ±0.30 or better);"
     )
     assert "forecast 2% too high" in said["trust"]
     assert "80% intervals held 80%" in said["trust"]
@@ -92,7 +99,7 @@ def test_a_card_without_a_flaw_is_trusted_within_what_was_tried() -> None:
 @pytest.mark.parametrize(
     ("ends", "state", "words"),
     [
-        ({"lo": -3.0, "hi": -1.0}, "vague", "the price response of tea (known to ±1.00 at best)"),
+        ({"lo": -3.0, "hi": -1.0}, "vague", "the price response of tea (known to ±1.00 or worse)"),
         ({"lo": -0.3, "hi": -0.05}, "near zero", "tea (not to be told from no response at all)"),
     ],
 )
@@ -151,6 +158,22 @@ def test_intervals_that_hold_too_little_are_said() -> None:
     assert "up to 8 weeks ahead look (80% intervals held 61%)" in verdict(card)["distrust"]
 
 
+@pytest.mark.parametrize(
+    ("histogram", "words"),
+    [
+        ([0.3, 0.2, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05, 0.0], "forecasts lie too high"),
+        ([0.0, 0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.1, 0.2, 0.3], "forecasts lie too low"),
+        ([0.2, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05, 0.05, 0.1, 0.2], "forecasts are too narrow"),
+        ([0.0, 0.05, 0.15, 0.15, 0.15, 0.15, 0.15, 0.15, 0.05, 0.0], "forecasts are too wide"),
+    ],
+)
+def test_what_is_wrong_with_the_chances_is_said(histogram: list[float], words: str) -> None:
+    off = {**made_up()["calibration"], "distance": 0.2, "histogram": histogram}
+    said = verdict(made_up(calibration=off))
+    assert f"one week ahead ({words};" in said["distrust"]
+    assert "one week ahead" not in said["trust"]
+
+
 def test_miscalibration_counts_only_beyond_chance() -> None:
     off = {**made_up()["calibration"], "distance": 0.09}
     assert "distance from calibrated 0.09" in verdict(made_up(calibration=off))["distrust"]
@@ -158,12 +181,27 @@ def test_miscalibration_counts_only_beyond_chance() -> None:
     assert "distance from calibrated" not in verdict(made_up(calibration=few))["distrust"]
 
 
-def test_a_market_that_drifts_is_said() -> None:
+@pytest.mark.parametrize(
+    ("number", "simulated", "words"),
+    [
+        (0, 17.4, "level 13% too low"),
+        (1, 70.0, "variance over time 40% too high"),
+        (2, 0.45, "autocorrelation 0.45 instead of 0.20"),
+        (3, 0.4, "correlation of locations 0.40 instead of 0.80"),
+    ],
+)
+def test_a_market_that_does_not_behave_like_the_real_one(number: int, simulated: float, words: str) -> None:
     card = made_up()
-    card["simulated"]["measures"][0]["simulated"] = 17.4
+    card["simulated"]["measures"][number]["simulated"] = simulated
     said = verdict(card)
-    assert "long simulated runs (level 13% too low)" in said["distrust"].lower()
-    assert "long simulated runs" not in said["trust"].lower()
+    assert f"simulated runs of 26 weeks ({words})" in said["distrust"].replace("Simulated", "simulated")
+    assert "runs of 26 weeks" not in said["trust"]
+
+
+def test_a_drift_does_not_hide_in_the_mean() -> None:
+    card = made_up()
+    card["simulated"]["stretches"][1]["simulated"] = 1500.0
+    assert "(level of one stretch 25% too high)" in verdict(card)["distrust"]
 
 
 def test_a_table_too_short_to_hold_out_says_so() -> None:
@@ -230,6 +268,9 @@ def test_the_card_replays_the_whole_history(card: dict[str, Any], home: Path) ->
     whole = next(row for row in told["measures"] if row["measure"] == "mean")
     assert whole["real"] == pytest.approx(told["by_location"][0]["real"]["mean"])
     assert whole["lo"] <= whole["simulated"] <= whole["hi"]
+    joint = {row["measure"]: row["real"] for row in told["measures"]}
+    assert joint["correlation_locations"] is None  # one shop
+    assert joint["correlation_items"] == pytest.approx(joint["correlation"])
 
 
 def test_the_card_tells_the_cleaning_of_the_table_that_was_fitted(card: dict[str, Any], home: Path) -> None:
