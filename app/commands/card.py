@@ -60,6 +60,7 @@ def show(card: dict[str, Any]) -> None:
             f"{number(row['lo'])} … {number(row['hi'])}",
         )
         for row in told["measures"]
+        if row["real"] is not None
     ]
     title = f"Simulated against real sales, {told['from']} to {told['to']}"
     print_table(console, title, ("measure", "real", "simulated", "80% of simulations"), moments)

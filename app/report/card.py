@@ -182,6 +182,7 @@ def _simulated(card: dict[str, Any]) -> str:
             f"{words.number(row['lo'])} … {words.number(row['hi'])}",
         ]
         for row in told["measures"]
+        if row["real"] is not None
     ]
     shop = (
         f" In {words.percent(told['stocked_out'])} of the rows stock ran out: there, the estimate of what"
