@@ -22,7 +22,7 @@ from .features import known_before, log_price, log_sales, mean_known, series_nam
 from .trees import grow
 
 FOLDS, BLOCK = 5, 6  # a fold is every fifth block of six weeks
-ROUNDS = 4  # imputation and regression need each other's result
+ROUNDS = 6  # imputation and regression need each other's result
 _PENALTIES = (3.0, 30.0, 300.0)  # in rows' worth of prior; the best out of fold, by item and target
 _NINETY = 1.645
 _TREES = {"num_leaves": 31, "min_data_in_leaf": 40, "learning_rate": 0.05, "num_iterations": 200}
@@ -61,7 +61,7 @@ def expected_log_demand(panel: SalesPanel) -> np.ndarray:
     """(T, S, I) log demand expected at the row's own price and promotion, out of fold, by ridge."""
     history = build_history(panel)
     _, demand = _after_rounds(panel, ridge)
-    _, fitted, _ = _one_round(panel, history, demand, ridge)
+    _, fitted = _one_round(panel, history, demand, ridge)
     return fitted + mean_known(log_sales(history))
 
 
@@ -71,30 +71,38 @@ def _after_rounds(panel: SalesPanel, nuisance: Nuisance) -> tuple[OwnElasticity,
     observed = log_sales(history)
     observed = observed - mean_known(observed)
     censored = (history.censored.numpy() > 0) & np.isfinite(observed)
-    demand = observed
-    found, fitted, spread = _one_round(panel, history, demand, nuisance)
+    demand, hidden = observed, np.zeros_like(observed)
+    found, fitted = _one_round(panel, history, demand, nuisance)
     for _ in range(ROUNDS - 1 if censored.any() else 0):
-        z = np.clip((observed - fitted) / spread, -6, 6)
-        mills = np.exp(norm.logpdf(z) - norm.logsf(z))
-        demand = np.where(censored, np.maximum(fitted + spread * mills, observed), observed)
-        found, fitted, spread = _one_round(panel, history, demand, nuisance)
+        spread = np.sqrt(np.nanmean(np.square(demand - fitted) + hidden, axis=(0, 1)))
+        demand, hidden = _impute(observed, censored, fitted, np.maximum(spread, 0.05))
+        found, fitted = _one_round(panel, history, demand, nuisance)
     return found, demand
+
+
+def _impute(
+    observed: np.ndarray, censored: np.ndarray, fitted: np.ndarray, spread: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance (T, S, I) of a normal log demand that was at least the sales where censored."""
+    z = np.clip((observed - fitted) / spread, -6, 6)
+    mills = np.exp(norm.logpdf(z) - norm.logsf(z))
+    mean = np.where(censored, np.maximum(fitted + spread * mills, observed), observed)
+    return mean, np.where(censored, np.square(spread) * np.clip(1 + z * mills - mills**2, 0, 1), 0)
 
 
 def _one_round(
     panel: SalesPanel, history: History, demand: np.ndarray, nuisance: Nuisance
-) -> tuple[OwnElasticity, np.ndarray, np.ndarray]:
-    """The estimate; log demand expected at the prices charged (T, S, I); its spread by item (I,)."""
+) -> tuple[OwnElasticity, np.ndarray]:
+    """The estimate; log demand expected at the prices charged (T, S, I)."""
     rows = np.isfinite(demand)
     rows[0] = False
-    exact = rows & (history.censored.numpy() == 0)
     price = log_price(history) - mean_known(log_price(history))
     targets = np.concatenate([demand[..., None], price[..., None], history.promo.double().numpy()], axis=-1)
     columns = _columns(demand, price, history)
     predicted = nuisance(columns, targets, rows)
     residual = targets - predicted
     goods = demand.shape[2]
-    own, error, spread, fitted = np.zeros(goods), np.zeros(goods), np.zeros(goods), predicted[..., 0].copy()
+    own, error, fitted = np.zeros(goods), np.zeros(goods), predicted[..., 0].copy()
     for item in range(goods):
         rivals = [j for j in range(goods) if j != item and panel.categories[j] == panel.categories[item]]
         regressors = np.concatenate(
@@ -104,10 +112,8 @@ def _one_round(
         slopes, errors = least_squares(regressors[keep], residual[:, :, item, 0][keep], np.nonzero(keep)[0])
         own[item], error[item] = slopes[0], errors[0]
         fitted[:, :, item] += regressors @ slopes
-        miss = (demand - fitted)[:, :, item][exact[:, :, item]]
-        spread[item] = max(0.05, miss.std()) if len(miss) else 1.0
     half = _NINETY * error
-    return OwnElasticity(own, own - half, own + half), fitted, spread
+    return OwnElasticity(own, own - half, own + half), fitted
 
 
 def _columns(demand: np.ndarray, price: np.ndarray, history: History) -> np.ndarray:

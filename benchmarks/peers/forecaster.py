@@ -18,7 +18,7 @@ from mercato.forecasters.metrics import DECILES
 from .features import known_before, log_price, log_sales, mean_known, series_names, smoothed
 from .trees import grow
 
-_TREES = {"num_leaves": 63, "min_data_in_leaf": 40, "learning_rate": 0.05, "num_iterations": 300}
+_TREES = {"num_leaves": 31, "min_data_in_leaf": 100, "learning_rate": 0.05, "num_iterations": 200}
 
 
 @dataclass(frozen=True)
