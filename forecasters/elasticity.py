@@ -1,256 +1,329 @@
 """Second stage of identification: elasticities by censored likelihood on out-of-fold residuals.
 
-For each item, log μ = m + (ε + δ_s)·r_p + Σ_j cross_j·r_pj + Σ_k promo_k·r_k + λ·v + a_s + b_t, where m, r
+For each item, log μ = m + (ε + δ_s)·r_p + Σ_j cross_j·r_pj + Σ_k promo_k·r_k + terms + a_s + b_t, where m, r
 come from ``nuisance`` (Robinson 1988, doi:10.2307/1912705: the residual of demand on the residual of
-price), v is the control function of a declared cost shifter, δ_s, a_s are locations' deviations and b_t a
-shock that the period brings to the item everywhere. Deviations, shocks and the rivals' effects around their
-common mean are random effects whose variances are estimated by EM: without b_t the rows of one week would
-count as independent evidence and the shrinkage would trust noise. Intervals come from a sandwich clustered
-by period.
+price), the terms from ``terms``, δ_s, a_s are locations' deviations and b_t a shock that the period brings to
+the item everywhere. Deviations, shocks and the rivals' effects around their common mean are random effects
+(``mixed``): without b_t the rows of one week would count as independent evidence and the shrinkage would
+trust noise.
+
+Where a cost shifter is declared the same is estimated once more with a control function. Its distance from
+the plain estimate, pooled over items, says whether something hidden moves price and demand together (Hausman
+1978, doi:10.2307/1913827), and corrects the plain estimate where it does.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
-from .distributions import nb_log_prob, nb_survival_score
-from .nuisance import Residuals
+from .history import History
+from .mixed import Fit, Group, Rows, fit_mixed
+from .nuisance import Residuals, carried
 from .progress import SILENT, Stage
-from .response import WEAKEST
+from .response import MEMORY, WEAKEST, extra, remembered
+from .terms import MISLED, OPEN, TERMS, Estimates, clear, pool, prior, shrink
 
 PRIOR_MEAN, PRIOR_SD = -2.0, 1.5  # own elasticity where the data say nothing (Bijmolt et al. 2005: mean -2.6)
 _CROSS_SD, _PROMO_SD, _CONTROL_SD, _LEVEL_SD = 0.3, 1.5, 5.0, 0.3
+_BASE_SD, _THEN_SD, _INTERCEPT_SD = 0.3, 1.0, 3.0
 _NINETY = 1.645
-_ROUNDS, _NEWTON = 6, 4  # EM rounds, and Newton steps in each: every round goes on from the last
-_ALARM = 2.0  # standard errors between the estimates with and without instrument that count as disagreement
+_ALARM = 3.0  # standard errors between the estimates with and without instrument that count as disagreement
+_CURVE = 3.0  # strongest bend of the elasticity: it moves by less than this times the log price
 
 
 @dataclass(frozen=True)
 class Elasticities:
-    """Own elasticities with 90% intervals, cross elasticities and promotion lifts."""
+    """What prices and promotions do, by item and, for own prices, by series; 90% intervals."""
 
-    own: Tensor  # (S, I) posterior mean, <= WEAKEST
+    own: Tensor  # (S, I) posterior mean at the reference price, <= WEAKEST
     own_lo: Tensor  # (S, I)
     own_hi: Tensor  # (S, I)
+    own_error: Tensor  # (I,) standard error that an item's locations have in common
     cross: Tensor  # (I, I) ∂log demand(row) / ∂log price(column)
     promo: Tensor  # (I, K) lift of log demand by a full promotion, >= 0
+    curve: Tensor  # (I,) own elasticity moves by exp(curve·(log p − log reference price))
+    chain: Tensor  # (I,) more of a price moved at all locations at once
+    sway: Tensor  # (I, 2) share by which own elasticity grows with sine and cosine of the year
+    memory: Tensor  # (I, 2) effect on log demand of the recent and lasting memory of own price effects
     price_spread: Tensor  # (I,) standard deviation of residual log price: what there is to learn from
     with_instrument: Tensor | None  # (I,) estimate by the control function, where a shifter is declared
     without_instrument: Tensor | None  # (I,) estimate without it
+    gap: float  # mean difference of the two; 0 without a shifter
+    gap_error: float  # its standard error
     confounded: bool  # the two disagree beyond their error: something hidden moves price and demand together
 
 
 @dataclass(frozen=True)
-class _Rows:
-    """The rows of one item, flattened to N."""
+class _Stage:
+    """What one run over the items regresses."""
 
-    units: Tensor  # (N,)
-    censored: Tensor  # (N,) bool
-    offset: Tensor  # (N,)
-    design: Tensor  # (N, P)
-    period: Tensor  # (N,) int64
-
-
-def _score(rows: _Rows, eta: Tensor, log_r: Tensor) -> tuple[Tensor, Tensor]:
-    """Derivative of the log likelihood in log μ, and minus its second (expected, where uncensored)."""
-    mean, r = eta.exp(), log_r.exp()
-    weight = mean / (1 + mean / r)
-    score = (rows.units - mean) / (1 + mean / r)
-    if bool(rows.censored.any()):
-        out = rows.censored
-        slope, curvature = nb_survival_score(rows.units[out], eta[out], log_r)
-        score = score.masked_scatter(out, slope)
-        weight = weight.masked_scatter(out, curvature)
-    return score, weight
+    history: History
+    rows: Tensor  # (T, S, I) bool
+    offset: Tensor  # (T, S, I) expected log demand given the past
+    price: Tensor  # (T, S, I) residual of log price, bent by the curve
+    promo: Tensor  # (T, S, I, K) residuals of promotions
+    decided: Tensor  # (T, S, I) bool: rows in which a price was decided
+    rivals: Tensor  # (I, I) bool: items of the same category
+    terms: Mapping[str, tuple[Tensor, float, float]]  # column (T, S, I), centre and spread of its prior
+    control: Tensor | None = None  # (T, S, I) control function
 
 
-def _dispersion(rows: _Rows, eta: Tensor, log_r: Tensor) -> Tensor:
-    """Log dispersion of an item: the likeliest of a grid around the last, on the uncensored rows."""
-    grid = log_r + torch.linspace(-0.6, 0.6, 9, dtype=eta.dtype, device=eta.device)
-    seen = ~rows.censored
-    fit = nb_log_prob(rows.units[seen].unsqueeze(1), eta[seen].unsqueeze(1), grid).sum(0)
-    return grid[fit.argmax()]
+def estimate(
+    history: History,
+    residuals: Residuals,
+    categories: Tensor,
+    stage: Stage = SILENT,
+    before: Elasticities | None = None,
+) -> Elasticities:
+    """Elasticities from out-of-fold residuals.
+
+    Args:
+        history: T periods, S locations, I items.
+        residuals: of the same panel.
+        categories: (I,) int64; cross effects stay within a category.
+        stage: advances 2·I times, and I times more where a cost shifter is declared.
+        before: what an earlier round found, whose memories the residuals were given. Where it found that
+            something hidden moves price and demand together, the terms that this would bend as it bends the
+            elasticities are left out.
+    """
+    same = categories.unsqueeze(0) == categories.unsqueeze(1)
+    rivals = same & ~torch.eye(len(categories), dtype=torch.bool, device=same.device)
+    open_terms = {
+        name: (column, 0.0, OPEN[name.split()[0]])
+        for name, column in _columns(history, residuals, residuals.slopes).items()
+        if not (before is not None and before.confounded and name in MISLED)
+    }
+    run = _Stage(
+        history,
+        residuals.rows,
+        residuals.log_mean - _remembered_already(history, residuals, before),
+        residuals.price,
+        residuals.promo,
+        residuals.decided,
+        rivals,
+        open_terms,
+    )
+    first = [_fit_item(run, item, stage) for item in range(len(categories))]
+    kept = {name: found for name in open_terms if clear(name, found := pool(_coefficient(first, name)))}
+    own = torch.cat([f.mean("own") for f in first]).clamp(max=WEAKEST)
+    curve = torch.zeros_like(own)
+    if "curve" in kept:
+        bend = _coefficient(first, "curve").over(own)
+        curve = shrink(bend, pool(bend))[0].clamp(-_CURVE, _CURVE)
+    slopes = torch.stack([torch.cat([f.mean("own"), f.mean("promo")]) for f in first]).float()
+    columns = _columns(history, residuals, slopes)
+    run = replace(
+        run,
+        price=residuals.price + curve.float() * residuals.curve,
+        terms={name: (columns[name], *prior(name, found)) for name, found in kept.items() if name != "curve"},
+    )
+    second = [_fit_item(run, item, stage) for item in range(len(categories))]
+    plain = _collected(run, second, curve)
+    if residuals.instrument.shape[-1] == 0:
+        return plain
+    with_control = replace(
+        run,
+        offset=residuals.free_log_mean,
+        price=residuals.free_price,
+        terms={},
+        control=_control(residuals, same.float()),
+    )
+    control = [_fit_item(with_control, item, stage) for item in range(len(categories))]
+    settled = before is not None and bool((before.memory != 0).any())
+    return _compared(plain, run, second, control, settled)
 
 
-@dataclass(frozen=True)
-class _Fit:
-    beta: Tensor  # (P,)
-    covariance: Tensor  # (P, P) sandwich
-    log_r: Tensor  # ()
-    posterior: Tensor  # (P,) variance of each coefficient under the model
-
-
-def _solve(rows: _Rows, start: Tensor, centre: Tensor, precision: Tensor, log_r: Tensor) -> _Fit:
-    """Penalised maximum likelihood by damped Newton steps."""
-    beta = start
-    for _ in range(_NEWTON):
-        eta = (rows.offset + rows.design @ beta).clamp(-12, 16)
-        log_r = _dispersion(rows, eta, log_r)
-        score, weight = _score(rows, eta, log_r)
-        information = rows.design.T @ (weight.unsqueeze(1) * rows.design)
-        hessian = information + precision.diag()
-        gradient = rows.design.T @ score - precision * (beta - centre)
-        move = torch.linalg.solve(hessian, gradient)
-        beta = beta + move * min(1.0, 1.0 / float(move.abs().max().clamp(min=1e-9)))
-        if float(move.abs().max()) < 1e-4:
-            break
-    by_period = torch.zeros(int(rows.period.max()) + 1, len(beta), dtype=beta.dtype, device=beta.device)
-    by_period.index_add_(0, rows.period, score.unsqueeze(1) * rows.design)
-    clustered = by_period.T @ by_period
-    inverse = torch.linalg.inv(hessian)
-    covariance = inverse @ (clustered + precision.diag()) @ inverse
-    return _Fit(beta, covariance, log_r, inverse.diag())
-
-
-def _control(residuals: Residuals, same: Tensor) -> Tensor:
-    """(T, S, I, Z) control function v = r_p − π·r_z, π pooled over the items of a category."""
-    z = residuals.instrument
-    if z.shape[-1] == 0:
-        return z
+def _columns(history: History, residuals: Residuals, slopes: Tensor) -> dict[str, Tensor]:
+    """Column (T, S, I) of every candidate; slopes (I, 1 + K) of price and promotions for the memories."""
+    price = residuals.price
+    wave = history.ahead[: len(price), ..., :2]  # the calendar begins with sine and cosine of the year
+    effect = price * slopes[:, 0] + (residuals.promo * slopes[:, 1:]).sum(-1)
     weight = residuals.rows.float()
-    product = (weight * residuals.price * z[..., 0]).sum((0, 1))
-    square = (weight * z[..., 0].square()).sum((0, 1))
-    pi = (same @ product) / (same @ square).clamp(min=1e-9)
-    return (residuals.price - pi * z[..., 0]).unsqueeze(-1)
+    whole = residuals.shift * slopes[:, 0] + (history.promo * slopes[:, 1:]).sum(-1)
+    together = (price * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1)
+    columns = (
+        residuals.curve,
+        together.expand_as(price),
+        price * wave[..., 0],
+        price * wave[..., 1],
+        remembered(extra(whole) - extra(whole - effect), MEMORY[0]),
+        remembered(effect, MEMORY[1]),
+    )
+    static = history.static.unbind(-1)
+    return dict(zip(TERMS, columns, strict=True)) | {
+        f"attribute {q}": price * values for q, values in enumerate(static) if float(values.std()) > 0
+    }
 
 
-def _item_rows(
-    units: Tensor, censored: Tensor, residuals: Residuals, control: Tensor, item: int, rivals: Tensor
-) -> _Rows:
-    """Columns: own, its deviations, rivals in common, each rival, promotions, controls, levels, shocks."""
-    keep = residuals.rows[:, :, item]
+def _remembered_already(history: History, residuals: Residuals, before: Elasticities | None) -> Tensor:
+    """(T, S, I) the part of the memories' effect that their columns stand for."""
+    if before is None:
+        return torch.zeros_like(residuals.price)
+    columns = _columns(history, residuals, residuals.slopes)
+    return columns["recent"] * before.memory[:, 0] + columns["lasting"] * before.memory[:, 1]
+
+
+def _fit_item(run: _Stage, item: int, stage: Stage) -> Fit:
+    keep = run.rows[:, :, item]
     period, place = keep.nonzero(as_tuple=True)
-    places = keep.shape[1]
 
     def at(x: Tensor) -> Tensor:
         return x[period, place].double()
 
-    own = at(residuals.price[:, :, item]).unsqueeze(1)
-    one_hot = torch.nn.functional.one_hot(place, places).double()
-    when = torch.nn.functional.one_hot(period, keep.shape[0]).double()
-    others = at(residuals.price[:, :, rivals])
-    columns = [own, own * one_hot, others.sum(1, keepdim=True), others, at(residuals.promo[:, :, item])]
-    if control.shape[-1]:
-        columns += [at(control[:, :, item]), at(control[:, :, rivals, 0])]
-    return _Rows(
-        units=at(units[:, :, item]),
-        censored=at(censored[:, :, item]) > 0,
-        offset=at(residuals.log_mean[:, :, item]),
-        design=torch.cat([*columns, one_hot, when], dim=1),
-        period=period,
+    def column(x: Tensor) -> Tensor:
+        return at(x[:, :, item]).unsqueeze(1)
+
+    own, offset = column(run.price), at(run.offset[:, :, item]) - run.history.grain[item].log()
+    where = one_hot(place, keep.shape[1]).double()
+    others = at(run.price[:, :, run.rivals[item]])
+    usual = (where.T @ offset) / where.sum(0).clamp(min=1)
+    groups = {
+        "own": Group(own, PRIOR_SD, PRIOR_MEAN),
+        "places": Group(own * where, 0.3, learned=True),
+        "rivals": Group(others.sum(1, keepdim=True), _CROSS_SD),
+        "each": Group(others, 0.2, learned=True),
+        "promo": Group(at(run.promo[:, :, item]), _PROMO_SD),
+        "base": Group((offset - where @ usual).unsqueeze(1), _BASE_SD),
+        "level": Group(torch.ones_like(own), _INTERCEPT_SD),
+        "levels": Group(where, _LEVEL_SD),
+        "shocks": Group(period, 0.2, learned=True),
+    }
+    stay = run.decided[:, :, item]
+    if bool((stay != keep).any()):  # while a price stays, what else persists would pass for its effect
+        spell = at(stay.cumsum(0) + len(stay) * torch.arange(stay.shape[1], device=stay.device)).long()
+        then = carried(run.offset[:, :, item] - run.offset[:, :, item].mean(0), stay)
+        groups["then"] = Group(at(then).unsqueeze(1), _THEN_SD)  # expected when the price was decided
+        groups["spells"] = Group(spell.unique(return_inverse=True)[1], 0.2, learned=True)
+    for name, (x, centre, spread) in run.terms.items():
+        groups[name] = Group(column(x), spread, centre)
+    if run.control is not None:
+        groups["control"] = Group(column(run.control), _CONTROL_SD)
+        groups["controls"] = Group(at(run.control[:, :, run.rivals[item]]), _CONTROL_SD)
+    grain = run.history.grain[item]
+    units, censored = run.history.units[:, :, item] / grain, run.history.censored[:, :, item]
+    stage.advance()
+    return fit_mixed(Rows(at(units), at(censored) > 0, offset, period), groups)
+
+
+def _coefficient(fits: Sequence[Fit], name: str) -> Estimates:
+    """An item's single coefficient ``name``, float64."""
+    variance = torch.cat([f.variance(name) for f in fits]).clamp(min=0)
+    influence = torch.cat([f.influence[:, f.parts[name]] for f in fits], dim=1)
+    return Estimates(torch.cat([f.mean(name) for f in fits]), variance.sqrt(), influence)
+
+
+def _control(residuals: Residuals, same: Tensor) -> Tensor:
+    """(T, S, I) control function v = r_p − π·r_z, π pooled over the items of a category."""
+    price, shifter, weight = residuals.free_price, residuals.instrument[..., 0], residuals.rows.float()
+    product = (weight * price * shifter).sum((0, 1))
+    square = (weight * shifter.square()).sum((0, 1))
+    return price - (same @ product) / (same @ square).clamp(min=1e-9) * shifter
+
+
+def _collected(run: _Stage, fits: Sequence[Fit], curve: Tensor) -> Elasticities:
+    own, variance = _by_series(run, fits)
+    cross = torch.zeros(run.rivals.shape, dtype=own.dtype, device=own.device)
+    for item, fit in enumerate(fits):
+        cross[item, run.rivals[item]] = fit.mean("rivals") + fit.mean("each")
+
+    def term(name: str) -> Tensor:
+        return _coefficient(fits, name).value.float() if name in run.terms else torch.zeros(len(fits))
+
+    value, lo, hi = _ends(own, variance)
+    spread = [run.price[:, :, i][run.rows[:, :, i]].std() for i in range(len(fits))]
+    return Elasticities(
+        own=value,
+        own_lo=lo,
+        own_hi=hi,
+        own_error=_coefficient(fits, "own").error.float(),
+        cross=cross.float(),
+        promo=torch.stack([f.mean("promo") for f in fits]).float().clamp(min=0),
+        curve=curve.float(),
+        chain=term("chain"),
+        sway=torch.stack([term("sine"), term("cosine")], dim=-1) / own.mean(0).float().unsqueeze(-1),
+        memory=torch.stack([term("recent"), term("lasting")], dim=-1),
+        price_spread=torch.stack(spread).float(),
+        with_instrument=None,
+        without_instrument=None,
+        gap=0.0,
+        gap_error=float("nan"),
+        confounded=False,
     )
 
 
-def estimate(
-    units: Tensor, censored: Tensor, residuals: Residuals, categories: Tensor, stage: Stage = SILENT
+def _by_series(run: _Stage, fits: Sequence[Fit]) -> tuple[Tensor, Tensor]:
+    """Own elasticities (S, I) and their variances: item, attributes of the location, the location's own."""
+    values, variances = [], []
+    for item, fit in enumerate(fits):
+        names = ["own", *(name for name in run.terms if name.startswith("attribute"))]
+        static = run.history.static[:, item].double()
+        columns = [torch.ones_like(static[:, :1]) if static.shape[1] else static.new_ones(len(static), 1)]
+        columns += [static[:, int(name.split()[1])].unsqueeze(1) for name in names[1:]]
+        weights = torch.cat([*columns, torch.eye(len(static)).to(static)], dim=1)
+        at = torch.cat([torch.arange(len(fit.beta))[fit.parts[name]] for name in [*names, "places"]])
+        values.append(weights @ fit.beta[at])
+        variances.append(((weights @ fit.covariance[at][:, at]) * weights).sum(1))
+    return torch.stack(values, dim=1), torch.stack(variances, dim=1)
+
+
+def _ends(own: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Own elasticities (S, I) and the ends of their 90% intervals, none of the wrong sign."""
+    half = _NINETY * variance.clamp(min=0).sqrt()
+    own, lo, hi = (x.clamp(max=WEAKEST).float() for x in (own, own - half, own + half))
+    return own, lo, hi
+
+
+def _compared(
+    plain: Elasticities, run: _Stage, without: Sequence[Fit], control: Sequence[Fit], settled: bool
 ) -> Elasticities:
-    """Elasticities from out-of-fold residuals.
+    """The plain estimate beside the control function's, and moved to it where the two disagree.
 
-    Where a cost shifter is declared both estimates are made. The control function costs most of the
-    precision, so the plain one stands unless the two disagree (Hausman 1978, doi:10.2307/1913827, with the
-    control's error taken as common to all items).
-
-    Args:
-        units, censored: (T, S, I) as in ``History``.
-        residuals: of the same panel.
-        categories: (I,) int64; cross effects stay within a category.
+    What hides is much alike in all items: their gaps are shrunk to the mean one, so that the correction
+    costs little of the plain estimate's precision. A shifter that lasts shows what a lasting price does:
+    where past prices are remembered, the two compare only once the residuals know of it (``settled``).
     """
-    plain = _estimate(units, censored, residuals, categories, residuals.instrument[..., :0], stage)
-    if residuals.instrument.shape[-1] == 0:
-        return Elasticities(**plain, with_instrument=None, without_instrument=None, confounded=False)
-    same = (categories.unsqueeze(0) == categories.unsqueeze(1)).float()
-    control = _estimate(units, censored, residuals, categories, _control(residuals, same), SILENT)
-    gap = (control["own"] - plain["own"]).mean()
-    error = (control["own_hi"] - control["own_lo"]).mean() / (2 * _NINETY)
-    confounded = bool(gap.abs() > _ALARM * error)
-    return Elasticities(
-        **(control if confounded else plain),
-        with_instrument=control["own"].mean(0),
-        without_instrument=plain["own"].mean(0),
+    one, two = _average(without), _average(control)
+    found = pool(two - one)
+    steady = not bool((plain.memory != 0).any()) or settled
+    confounded = abs(found.mean) > _ALARM * found.error and steady
+    plain = replace(
+        plain,
+        with_instrument=two.value.float(),
+        without_instrument=one.value.float(),
+        gap=found.mean,
+        gap_error=found.error,
         confounded=confounded,
     )
+    if not confounded:
+        return plain
+    gap, gap_error = shrink(two - one, found)
+    own = _by_series(run, without)[0] + gap
+    total = ((plain.own_hi - plain.own_lo) / (2 * _NINETY)).square() + gap_error.square()
+    across = pool(_coefficient(control, "rivals") - _coefficient(without, "rivals"))
+    own, lo, hi = _ends(own, total)
+    return replace(
+        plain,
+        own=own,
+        own_lo=lo,
+        own_hi=hi,
+        own_error=(plain.own_error.square() + gap_error.square()).sqrt().float(),
+        cross=plain.cross + across.mean * run.rivals.float(),
+    )
 
 
-def _shrunk(rows: _Rows, sizes: list[int], at_place: slice, each: slice, shocks: slice) -> _Fit:
-    """Alternate the fit with the spreads of the deviations and of the periods' shocks (EM)."""
-    centre = torch.zeros(sum(sizes), dtype=torch.float64)
-    centre[0] = PRIOR_MEAN
-    parts, spreads = (at_place, each, shocks), [0.3, 0.2, 0.2]
-    beta, log_r = centre, torch.tensor(1.5, dtype=torch.float64)
-    for _ in range(_ROUNDS):
-        by_place, by_rival, by_period = spreads
-        sds = [
-            PRIOR_SD,
-            by_place,
-            _CROSS_SD,
-            by_rival,
-            _PROMO_SD,
-            _CONTROL_SD,
-            _CONTROL_SD,
-            _LEVEL_SD,
-            by_period,
-        ]
-        pairs = zip(sizes, sds, strict=True)
-        precision = torch.cat([torch.full((n,), sd**-2.0, dtype=torch.float64) for n, sd in pairs])
-        fit = _solve(rows, beta, centre, precision, log_r)
-        beta, log_r = fit.beta, fit.log_r
-        for number, part in enumerate(parts):
-            second = fit.beta[part].square() + fit.posterior[part]
-            spreads[number] = float(second.mean().sqrt().clamp(0.02, 1.5)) if len(second) else spreads[number]
-    return fit
-
-
-def _estimate(
-    units: Tensor, censored: Tensor, residuals: Residuals, categories: Tensor, control: Tensor, stage: Stage
-) -> dict[str, Tensor]:
-    _, places, goods = units.shape
-    promos, controls = residuals.promo.shape[-1], control.shape[-1]
-    own = torch.zeros(places, goods, dtype=torch.float64)
-    variance = torch.zeros_like(own)
-    cross = torch.zeros(goods, goods)
-    promo = torch.zeros(goods, promos)
-    spread = torch.zeros(goods)
-    for item in range(goods):
-        rivals = (
-            (categories == categories[item]) & (torch.arange(goods, device=categories.device) != item)
-        ).nonzero()[:, 0]
-        rows = _item_rows(units, censored, residuals, control, item, rivals)
-        sizes = [
-            1,
-            places,
-            1,
-            len(rivals),
-            promos,
-            controls,
-            len(rivals) if controls else 0,
-            places,
-            len(units),
-        ]
-        starts = torch.tensor([0, *sizes]).cumsum(0).tolist()
-        at_place, common, each, lift = (
-            slice(1, 1 + places),
-            starts[2],
-            slice(*starts[3:5]),
-            slice(*starts[4:6]),
-        )
-        fit = _shrunk(rows, sizes, at_place, each, slice(*starts[8:10]))
-        own[:, item] = fit.beta[0] + fit.beta[at_place]
-        diagonal = fit.covariance.diag()
-        variance[:, item] = diagonal[0] + diagonal[at_place] + 2 * fit.covariance[0, at_place]
-        cross[item, rivals] = (fit.beta[common] + fit.beta[each]).float()
-        promo[item] = fit.beta[lift].float().clamp(min=0)
-        spread[item] = rows.design[:, 0].std().float()
-        stage.advance()
-    half = _NINETY * variance.clamp(min=0).sqrt()
-    bounded = [x.clamp(max=WEAKEST).float() for x in (own, own - half, own + half)]
-    return {
-        "own": bounded[0],
-        "own_lo": bounded[1],
-        "own_hi": bounded[2],
-        "cross": cross,
-        "promo": promo,
-        "price_spread": spread,
-    }
+def _average(fits: Sequence[Fit]) -> Estimates:
+    """Own elasticity of an item, mean over its locations, float64."""
+    values = torch.stack([f.mean("own")[0] + f.mean("places").mean() for f in fits])
+    variance = [
+        f.variance("own")[0] + 2 * f.cov("own", "places").mean() + f.cov("places", "places").mean()
+        for f in fits
+    ]
+    influence = [
+        f.influence[:, f.parts["own"]][:, 0] + f.influence[:, f.parts["places"]].mean(1) for f in fits
+    ]
+    return Estimates(values, torch.stack(variance).clamp(min=0).sqrt(), torch.stack(influence, dim=1))

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from .distributions import grain
 from .panel.sales_panel import SalesPanel
 
 _HARMONICS = 3
@@ -29,6 +30,7 @@ class History:
     ahead: Tensor  # (T + A, S, I, C) calendar and exogenous covariates, standardised
     static: Tensor  # (S, I, Q) attributes of the series, standardised
     distance: Tensor | None  # (S, S) in units of its mean, where coordinates are known
+    grain: Tensor  # (I,) units that one count of the demand distribution stands for; 1 where all are whole
 
     @property
     def periods(self) -> int:
@@ -110,10 +112,11 @@ def build_history(panel: SalesPanel) -> History:
     price = panel.dense(_filled(panel.price), np.nan)
     price = np.where(np.isfinite(price), price, np.nanmedian(price, axis=(0, 1), keepdims=True))
     units = dense(np.nan_to_num(panel.units))
+    known = dense(np.isfinite(panel.units).astype(np.float32)) > 0
     return History(
         units=units,
         demand=units,
-        known=dense(np.isfinite(panel.units).astype(np.float32)) > 0,
+        known=known,
         censored=dense(np.nan_to_num(panel.censored)),
         log_price=torch.from_numpy(np.log(price)).float(),
         promo=stack(promos, (periods, places, goods)),
@@ -121,4 +124,5 @@ def build_history(panel: SalesPanel) -> History:
         ahead=torch.stack(ahead, dim=-1),
         static=stack([dense(_standardised(v)[0]) for v in by_role["static"]], (places, goods)),
         distance=_distance(panel.coordinates),
+        grain=torch.stack([grain(units[:, :, i][known[:, :, i]]) for i in range(goods)]),
     )

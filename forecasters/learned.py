@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -10,17 +11,19 @@ import torch
 from torch import Tensor
 
 from .demand import Outlook, Period
-from .distributions import nb_sample
+from .distributions import nb_log_cdf, nb_sample
 from .errors import InputError
 from .history import History, build_history
 from .model import LOG_R_CENTRE, DemandModel
-from .network import adjusted_demand, demand_token, history_tokens
-from .noise import NoiseKey, series_ids
+from .network import demand_token, history_context, history_effect, history_tokens
+from .noise import NoiseKey, series_ids, stable_id
 from .nuisance import impute_demand
 from .panel.sales_panel import SalesPanel
-from .response import PriceResponse
+from .response import WEAKEST, Context, PriceResponse
 from .trunk import RingCache
 from .trunk.transformer import gather_cache
+
+_MEMBER, _ELASTICITY = 5, 6  # streams of noise: which market an episode is played in
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,12 @@ class LearnedState:
     """What the model knows at the start of a period; ``advance`` updates the cache's tensors in place."""
 
     cache: RingCache
-    log_base: Tensor  # (B, S, I) log mean demand before price and promotion
-    log_r: Tensor  # (B, S, I) log dispersion
+    log_base: Tensor  # (B, S, I, M) log mean demand before price and promotion, by ensemble member
+    log_r: Tensor  # (B, S, I, M) log dispersion
+    memory: Tensor  # (B, S, I, 2) of past own price effects
     date: Tensor  # (B,) int64 calendar index of the coming period
+    member: Tensor  # (B,) int64 the ensemble member that the episode's customers follow
+    own: Tensor  # (B, S, I) their own elasticities
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,15 @@ class _Memory:
     """One forward pass over the history, from which every reset is a gather."""
 
     layers: list[tuple[Tensor, Tensor]]  # keys and values (S, I, H, T, D/H) of each layer
-    outputs: Tensor  # (T + 1, S, I, 2): row s is what was expected of period s; row 0 repeats row 1
+    outputs: Tensor  # (T + 1, S, I, M, 2): row s is what was expected of period s; row 0 repeats row 1
+    effects: Tensor  # (T + 1, S, I, 2) memory of past own price effects at the periods 0 … T
 
 
 class LearnedDemand:
     """``DemandProcess`` of a fitted model conditioned on a history.
+
+    An episode's customers follow one member of the ensemble, with own elasticities drawn from what the data
+    leave open; ``outlook`` and ``expected``, which policies see, are means over all that is possible.
 
     ``advance`` remembers the whole demand of a period: a stock-out hides customers from the shop, not from
     the market, so that two policies under one seed meet the same customers. Where the model only observes
@@ -59,6 +69,8 @@ class LearnedDemand:
         self._network = model.network.eval().requires_grad_(False)
         self._level = model.level
         self._ids = series_ids(self.locations, self.items).to(device)
+        self._item_ids = torch.tensor([stable_id(item) for item in self.items], device=device)
+        self._market_id = torch.tensor([stable_id("market")], device=device)
         places = torch.arange(len(self.locations), device=device)
         self._identity = self._network.identity(places, torch.arange(len(self.items), device=device))
 
@@ -77,50 +89,111 @@ class LearnedDemand:
     @cached_property
     def _memory(self) -> _Memory:
         with torch.no_grad():
-            tokens = history_tokens(self.history, self._level, self.response).unsqueeze(0)
+            effect = history_effect(self.history, self.response)
+            tokens = history_tokens(self.history, self._level, effect).unsqueeze(0)
             layers: list[tuple[Tensor, Tensor]] = []
             out = self._network(tokens, self._identity, self.history.distance, layers)[0]
-        return _Memory([(k[0], v[0]) for k, v in layers], torch.cat([out[:1], out]))
+        out = out.unflatten(-1, (-1, 2))
+        _, memory = history_context(self.history, self.response)
+        return _Memory([(k[0], v[0]) for k, v in layers], torch.cat([out[:1], out]), memory)
 
     def reset(self, start: Tensor, key: NoiseKey) -> LearnedState:
         """Markets about to play period ``start`` (B,) in 1 … periods, after the history before it."""
         memory = self._memory
         cache = gather_cache(memory.layers, start, self.model.settings.trunk.window)
-        return self._state(cache, memory.outputs[start], start.clone())
+        out = memory.outputs[start]
+        member = (key.uniform(self._market_id, _MEMBER)[:, 0] * out.shape[-2]).long()
+        own = self._drawn(key)
+        return self._state(cache, out, memory.effects[start], start.clone(), member, own)
 
-    def _state(self, cache: RingCache, out: Tensor, date: Tensor) -> LearnedState:
-        return LearnedState(cache, self._level + out[..., 0], out[..., 1] + LOG_R_CENTRE, date)
+    def _drawn(self, key: NoiseKey) -> Tensor:
+        """(B, S, I) own elasticities as likely as the data have them."""
+        common, single = self.response.spread()
+        item = key.normal(self._item_ids, _ELASTICITY).unsqueeze(1)
+        own = self.response.own + common * item + single * key.normal(self._ids, _ELASTICITY)
+        return own.clamp(max=WEAKEST)
+
+    def _state(
+        self, cache: RingCache, out: Tensor, memory: Tensor, date: Tensor, member: Tensor, own: Tensor
+    ) -> LearnedState:
+        told = self._told(out)
+        return LearnedState(cache, told[..., 0], told[..., 1], memory, date, member, own)
+
+    def _told(self, out: Tensor) -> Tensor:
+        """(…, S, I, M, 2) log mean before price and log dispersion that the network's outputs stand for."""
+        usual = torch.stack([self._level, torch.full_like(self._level, LOG_R_CENTRE)], dim=-1)
+        return out + (usual + self.model.correction).unsqueeze(-2)
+
+    def _context(self, state: LearnedState, own: Tensor | None = None) -> Context:
+        return Context(self.history.ahead[self._known(state.date)][..., :2], state.memory, own)
+
+    def _known(self, date: Tensor) -> Tensor:
+        return date.clamp(max=len(self.history.ahead) - 1)
 
     def outlook(self, state: LearnedState) -> Outlook:
         """Expected demand at reference prices, its relative spread, and the local own elasticity."""
-        mean = (state.log_base + self.response.effect(self.response.pivot)).exp()
-        spread = (1 / mean + (-state.log_r).exp()).sqrt()
-        return Outlook(mean, spread, self.response.local_elasticity().expand_as(mean))
+        context = self._context(state)
+        mean = (_mean(state.log_base) + self.response.effect(self.response.pivot, context=context)).exp()
+        spread = (self.history.grain / mean + (-state.log_r.mean(-1)).exp()).sqrt()
+        return Outlook(mean, spread, self.response.local_elasticity(context).expand_as(mean))
 
     def expected(self, state: LearnedState, price: Tensor) -> Tensor:
         """Mean demand at ``price``, with the promotion that goes with such a discount."""
-        return (state.log_base + self.response.effect(price.log())).exp()
+        effect = self.response.effect(price.log(), context=self._context(state))
+        return (_mean(state.log_base) + effect).exp()
+
+    def disagreement(self, state: LearnedState, price: Tensor) -> Tensor:
+        """(B, S, I) standard deviation of log mean demand at ``price`` over what the data leave open."""
+        common, single = self.response.spread()
+        bent = self.response.bent(price.log() - self.response.pivot)
+        between = state.log_base.var(-1, correction=0)
+        return (between + (common.square() + single.square()) * bent.square()).sqrt()
 
     def sample(
         self, state: LearnedState, price: Tensor, key: NoiseKey, promo: Tensor | None = None
     ) -> Tensor:
         """Demand at ``price``; ``promo`` (B, S, I, K) where known (a backtest), else it follows price."""
-        log_mean = state.log_base + self.response.effect(price.log(), promo)
-        return nb_sample(key.uniform(self._ids, 0), key.uniform(self._ids, 1), log_mean, state.log_r)
+        member = state.member.view(-1, 1, 1, 1).expand(*state.log_base.shape[:-1], 1)
+        log_base, log_r = (x.gather(-1, member)[..., 0] for x in (state.log_base, state.log_r))
+        log_mean = log_base + self.response.effect(price.log(), promo, self._context(state, state.own))
+        grain = self.history.grain
+        count = nb_sample(key.uniform(self._ids, 0), key.uniform(self._ids, 1), log_mean - grain.log(), log_r)
+        return count * grain
 
     def advance(
         self, state: LearnedState, period: Period, key: NoiseKey, promo: Tensor | None = None
     ) -> LearnedState:
         """The trunk takes one step on what customers wanted at the price they met."""
-        adjusted = adjusted_demand(period.demand, period.price.log(), self._level, self.response, promo)
-        ahead = self.history.ahead[(state.date + 1).clamp(max=len(self.history.ahead) - 1)]
+        log_price, context = period.price.log(), self._context(state, state.own)
+        effect = self.response.effect(log_price, promo, context)
+        adjusted = (period.demand + 0.5 * self.history.grain).log() - self._level - effect
+        memory = self.response.remember(state.memory, self.response.own_effect(log_price, promo, context))
+        ahead = self.history.ahead[self._known(state.date + 1)]
         seen = torch.ones_like(adjusted, dtype=torch.bool)
         token = demand_token(adjusted, seen, ahead, self.history.static)
         full = torch.cat([token, self._identity.expand(*token.shape[:-1], -1)], dim=-1)
         with torch.no_grad():
             hidden, cache = self._network.trunk.step(full, state.cache, self.history.distance)
-            out = self._network.head(hidden)
-        return self._state(cache, out, state.date + 1)
+            out = self._network.head(hidden).unflatten(-1, (-1, 2))
+        return self._state(cache, out, memory, state.date + 1, state.member, state.own)
+
+    def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
+        """P(demand ≤ ``count``) (T', S, I), one step ahead for the periods from ``begin`` on.
+
+        Each period is forecast from all that precedes it, at the prices and promotions that it had; the
+        mixture of the ensemble's members.
+        """
+        log_mean, log_r = self.one_step(begin, begin + len(count))
+        grain = self.history.grain
+        level = (count / grain + 1e-3).floor().unsqueeze(-1)
+        cdf = nb_log_cdf(level.clamp(min=0), log_mean - grain.log().unsqueeze(-1), log_r).exp()
+        return torch.where(level < 0, 0.0, cdf).mean(-1)
+
+    def one_step(self, begin: int, end: int) -> tuple[Tensor, Tensor]:
+        """Log mean demand and log dispersion (T', S, I, M) of the periods begin … end, one step ahead."""
+        told = self._told(self._memory.outputs[begin:end])
+        effect = history_effect(self.history, self.response)[begin:end]
+        return told[..., 0] + effect.unsqueeze(-1), told[..., 1]
 
     def with_elasticity(self, which: Literal["lo", "mean", "hi"]) -> LearnedDemand:
         """The same market with every own elasticity at an end of its 90% interval."""
@@ -160,3 +233,8 @@ class LearnedDemand:
 
     def to(self, device: torch.device | str) -> LearnedDemand:
         return LearnedDemand(self.model.to(device), self.history.to(device), self.response.to(device))
+
+
+def _mean(log_base: Tensor) -> Tensor:
+    """Log of the members' mean demand, (…, M) → (…)."""
+    return log_base.logsumexp(-1) - math.log(log_base.shape[-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -14,8 +14,9 @@ from .distributions import row_log_likelihood
 from .elasticity import Elasticities, estimate
 from .errors import InputError
 from .history import History, build_history
-from .network import DemandNetwork, history_tokens, log_level
-from .nuisance import ROUNDS, Residuals, fit_nuisances
+from .mixed import BLOCK
+from .network import DemandNetwork, history_context, history_effect, history_tokens, log_level
+from .nuisance import ROUNDS, Known, Residuals, fit_nuisances
 from .panel.sales_panel import SalesPanel
 from .progress import SILENT, Progress
 from .response import PriceResponse
@@ -23,6 +24,7 @@ from .training import SubMarket, TrainingSettings, train_network
 from .trunk import TrunkSettings
 
 LOG_R_CENTRE = 2.0  # log dispersion of an untrained head
+_SETTLE, _SETTLED = 3, 0.03  # most rounds of correction; the mean move of elasticities that ends them
 LEAST_PERIODS = 8  # a shorter panel has nothing to cross-fit on
 
 
@@ -32,6 +34,7 @@ class FitSettings:
 
     trunk: TrunkSettings = TrunkSettings()
     training: TrainingSettings = TrainingSettings()
+    members: int = 4  # of the ensemble of heads, each trained on its own resampling of the weeks
     validation: int = 10  # last periods, held out for early stopping; at most a fifth of the panel
 
 
@@ -44,6 +47,7 @@ class DemandModel:
     network: DemandNetwork
     response: PriceResponse
     level: Tensor  # (S, I) log level of sales
+    correction: Tensor  # (I, 2) of the network's log mean and log dispersion, after its training
     settings: FitSettings
     elasticities: Elasticities
     overfit: float  # the truth-free over-training check of the nuisances
@@ -56,6 +60,7 @@ class DemandModel:
             network=copy.deepcopy(self.network).to(device),
             response=self.response.to(device),
             level=self.level.to(device),
+            correction=self.correction.to(device),
         )
 
 
@@ -94,9 +99,11 @@ def promo_rule(history: History, pivot: Tensor, rounds: int = 50) -> tuple[Tenso
     return level, slope
 
 
-def price_response(history: History, pivot: Tensor, found: Elasticities) -> PriceResponse:
-    level, slope = promo_rule(history, pivot)
-    return PriceResponse(pivot, found.own, found.own_lo, found.own_hi, found.cross, found.promo, level, slope)
+def price_response(pivot: Tensor, found: Elasticities, rule: tuple[Tensor, Tensor]) -> PriceResponse:
+    """The response that elasticities make, with the promotions that follow a discount by ``promo_rule``."""
+    level, slope = rule
+    shared = {f.name: getattr(found, f.name) for f in fields(PriceResponse) if hasattr(found, f.name)}
+    return PriceResponse(pivot=pivot, promo_level=level, promo_slope=slope, **shared)
 
 
 def fit_demand(
@@ -121,28 +128,53 @@ def fit_demand(
         )
     settings = settings or FitSettings()
     history = build_history(panel)
-    pivot, residuals, found = identify(panel, history, progress)
-    response = price_response(history, pivot, found)
+    response, residuals, found = identify(panel, history, progress)
     history = replace(history, demand=residuals.demand)
-    network, level, loss = fit_trunk(
+    network, level, correction, loss = fit_trunk(
         history.to(device), response.to(device), settings, seed, progress, checkpoint
     )
     model = DemandModel(
-        panel.locations, panel.items, network, response, level, settings, found, residuals.overfit, loss
+        panel.locations,
+        panel.items,
+        network,
+        response,
+        level,
+        correction,
+        settings,
+        found,
+        residuals.overfit,
+        loss,
     )
     return model.to("cpu")
 
 
 def identify(
     panel: SalesPanel, history: History, progress: Progress = SILENT
-) -> tuple[Tensor, Residuals, Elasticities]:
-    """First stage: log reference price (S, I), what prices did not follow from the past, elasticities."""
-    pivot = reference_log_price(history, periods_a_year(panel))
-    with progress.stage("what prices followed", ROUNDS) as stage:
-        residuals = fit_nuisances(history, log_level(history), pivot, stage)
-    with progress.stage("elasticities", len(panel.items)) as stage:
-        found = estimate(history.units, history.censored, residuals, _category_index(panel), stage)
-    return pivot, residuals, found
+) -> tuple[PriceResponse, Residuals, Elasticities]:
+    """First stage: the price response, what prices did not follow from the past, elasticities.
+
+    Both are found again with the elasticities of the round before until these settle: past demand that a
+    wrong elasticity has freed of its price still carries that price.
+    """
+    pivot, level = reference_log_price(history, periods_a_year(panel)), log_level(history)
+    categories, rule = _category_index(panel), promo_rule(history, pivot)
+
+    def once(known: Known | None, before: Elasticities | None) -> tuple[Residuals, Elasticities]:
+        with progress.stage("what prices followed", ROUNDS) as stage:
+            residuals = fit_nuisances(history, level, pivot, stage, known)
+        with progress.stage("elasticities", 2 * len(panel.items)) as stage:
+            return residuals, estimate(history, residuals, categories, stage, before)
+
+    residuals, found = once(None, None)
+    for _ in range(_SETTLE):
+        slopes = torch.cat([found.own.mean(0).unsqueeze(1), found.promo], dim=1)
+        response = price_response(pivot, found, rule)
+        memory = (history_context(history, response)[1][:-1] * response.memory).sum(-1)
+        unsettled = (slopes - residuals.slopes)[:, 0].abs().mean() + (memory - residuals.memory).abs().mean()
+        if float(unsettled) < _SETTLED:
+            break
+        residuals, found = once(Known(slopes, memory), found)
+    return response, residuals, found
 
 
 def fit_trunk(
@@ -152,28 +184,33 @@ def fit_trunk(
     seed: int,
     progress: Progress = SILENT,
     checkpoint: Path | None = None,
-) -> tuple[DemandNetwork, Tensor, float]:
-    """Second stage: network, level (S, I) and validation loss, with the response held fixed."""
+) -> tuple[DemandNetwork, Tensor, Tensor, float]:
+    """Second stage: network, level (S, I), correction (I, 2) and validation loss, the response held fixed."""
     torch.manual_seed(seed)
     periods, places, goods = history.units.shape
-    effect = response.effect(history.log_price, history.promo)
+    effect = history_effect(history, response)
     level = log_level(history, effect)
-    tokens = history_tokens(history, level, response)
+    tokens = history_tokens(history, level, effect)
     device = tokens.device
-    network = DemandNetwork(tokens.shape[-1], 2, places, goods, settings.trunk).to(device)
+    members = settings.members
+    network = DemandNetwork(tokens.shape[-1], 2 * members, places, goods, settings.trunk).to(device)
+    counts, offset = history.units / history.grain, level + effect - history.grain.log()
+    luck = _resampling(periods, members, seed).to(device)
 
     def loss(out: Tensor, cut: SubMarket, rows: Tensor) -> Tensor:
         index = slice(cut.periods.start + 1, cut.periods.stop)
 
         def part(x: Tensor) -> Tensor:
-            return x[index][:, cut.places][:, :, cut.goods]
+            return x[index][:, cut.places][:, :, cut.goods].unsqueeze(-1)
 
-        weight = part(history.known) & rows[index].view(-1, 1, 1)
-        log_mean = level[cut.places][:, cut.goods] + out[:-1, ..., 0] + part(effect)
-        value = -row_log_likelihood(
-            part(history.units), part(history.censored), log_mean, out[:-1, ..., 1] + LOG_R_CENTRE
-        )
-        return (value * weight).sum() / weight.sum().clamp(min=1)
+        weight = part(history.known) & rows[index].view(-1, 1, 1, 1)
+        if network.training:
+            weight = weight * luck[index].view(-1, 1, 1, members)
+        told = out[:-1].unflatten(-1, (members, 2))
+        log_mean, log_r = part(offset) + told[..., 0], told[..., 1] + LOG_R_CENTRE
+        units, censored = (part(x).expand_as(log_mean) for x in (counts, history.censored))
+        value = -row_log_likelihood(units, censored, log_mean, log_r)
+        return (value * weight).sum() / weight.expand_as(value).sum().clamp(min=1)
 
     held = min(settings.validation, periods // 5)
     valid = torch.arange(periods, device=device) >= periods - held
@@ -182,7 +219,14 @@ def fit_trunk(
         best = train_network(
             network, tokens, history, loss, ~valid, valid, settings.training, seed, stage, kept
         )
-    return network, level, best
+    return network, level, torch.zeros(goods, 2, device=device), best
+
+
+def _resampling(periods: int, members: int, seed: int) -> Tensor:
+    """(T, M) weights of a Bayesian bootstrap of blocks of periods (Rubin 1981, Ann. Stat. 9)."""
+    generator = torch.Generator().manual_seed(seed + 2)
+    blocks = torch.empty(periods // BLOCK + 1, members).exponential_(generator=generator)
+    return blocks.repeat_interleave(BLOCK, 0)[:periods]
 
 
 def _category_index(panel: SalesPanel) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .history import History
-from .response import PriceResponse
+from .response import Context, PriceResponse
 from .trunk import Transformer, TrunkSettings
 
 _ID_WIDTH = 6
@@ -54,7 +54,7 @@ class DemandNetwork(nn.Module):
 def log_level(history: History, effect: Tensor | float = 0.0) -> Tensor:
     """(S, I) mean log sales of each series less ``effect`` (T, S, I); the item's mean where it never sold."""
     weight = history.known.float()
-    logs = ((history.demand + 0.5).log() - effect) * weight
+    logs = ((history.demand + 0.5 * history.grain).log() - effect) * weight
     total, count = logs.sum(0), weight.sum(0)
     by_item = total.sum(0) / count.sum(0).clamp(min=1)
     return torch.where(count > 0, total / count.clamp(min=1), by_item)
@@ -74,15 +74,24 @@ def demand_token(adjusted: Tensor, known: Tensor, ahead: Tensor, static: Tensor)
     return torch.cat([columns, ahead, static.expand(*columns.shape[:-1], -1)], dim=-1)
 
 
-def adjusted_demand(
-    units: Tensor, log_price: Tensor, level: Tensor, response: PriceResponse, promo: Tensor | None
-):
-    """Log demand above the level, with the effect of its own price and promotion taken out."""
-    return (units + 0.5).log() - level - response.effect(log_price, promo)
+def history_context(history: History, response: PriceResponse) -> tuple[Tensor, Tensor]:
+    """Time of year and memory of past prices (T + 1, S, I, 2) each, at the periods 0 … T."""
+    wave = history.ahead[: history.periods + 1, ..., :2]
+    memory = [torch.zeros_like(wave[0])]
+    for t in range(history.periods):
+        effect = response.own_effect(history.log_price[t], history.promo[t], Context(wave[t]))
+        memory.append(response.remember(memory[-1], effect))
+    return wave, torch.stack(memory)
 
 
-def history_tokens(history: History, level: Tensor, response: PriceResponse) -> Tensor:
-    """(T, S, I, F) demand tokens of a whole panel."""
-    adjusted = adjusted_demand(history.demand, history.log_price, level, response, history.promo)
+def history_effect(history: History, response: PriceResponse) -> Tensor:
+    """(T, S, I) effect on log demand of the prices and promotions that were charged, past ones included."""
+    wave, memory = history_context(history, response)
+    return response.effect(history.log_price, history.promo, Context(wave[:-1], memory[:-1]))
+
+
+def history_tokens(history: History, level: Tensor, effect: Tensor) -> Tensor:
+    """(T, S, I, F) demand tokens of a whole panel, ``effect`` (T, S, I) of prices taken out of demand."""
+    adjusted = (history.demand + 0.5 * history.grain).log() - level - effect
     ahead = history.ahead[1 : history.periods + 1]
     return demand_token(adjusted, history.known, ahead, history.static)

@@ -21,6 +21,9 @@ _FOLDS = 5
 _BLOCK = 6  # consecutive periods that share a fold
 _RIDGE = (3.0, 30.0, 300.0)  # candidates, in rows' worth of prior; chosen out of fold by item and target
 ROUNDS = 4  # price adjustment and stock-out imputation need each other's result
+_SAME = 1e-4  # log prices closer than this are the same price
+_OFTEN = 0.3  # share of rows with a new price beyond which every row counts as a decision
+_FEW = 20  # rows a column below which items are predicted together
 _FIRST_GUESS = -2.0  # own elasticity of the first price adjustment
 
 
@@ -29,10 +32,17 @@ class Residuals:
     """What the second stage regresses, out of fold."""
 
     log_mean: Tensor  # (T, S, I) expected log demand given the past, whatever the price turned out to be
+    free_log_mean: Tensor  # (T, S, I) the same given the past of demand alone
+    shift: Tensor  # (T, S, I) log price over reference price
     price: Tensor  # (T, S, I) residual of log price
     promo: Tensor  # (T, S, I, K) residuals of the decision-linked covariates
-    instrument: Tensor  # (T, S, I, Z) residual of the log cost shifter
+    curve: Tensor  # (T, S, I) residual of half the squared log price shift
+    free_price: Tensor  # (T, S, I) residual of log price given the past of demand alone
+    instrument: Tensor  # (T, S, I, Z) residual of the log cost shifter given the past of demand alone
+    slopes: Tensor  # (I, 1 + K) effects of price and promotions that past demand was freed of
+    memory: Tensor  # (T, S, I) effect of remembered prices that it was freed of
     rows: Tensor  # (T, S, I) bool: observed rows with a past
+    decided: Tensor  # (T, S, I) bool: those among them in which a price was decided
     demand: Tensor  # (T, S, I) units wanted: the sales, or their expected value where stock ran out
     overfit: (
         float  # spread of in-fold price residuals over out-of-fold ones; near 1 is sound, 0.5 is over-trained
@@ -67,15 +77,18 @@ def _past(x: Tensor, seen: Tensor, lags: int, half_lives: tuple[float, ...]) -> 
     return columns
 
 
-def _features(history: History, adjusted: Tensor, shift: Tensor) -> Tensor:
-    """(T, S, I, P): nothing of the period itself but its calendar."""
-    seen = history.known.float()
-    columns = _past(adjusted, seen, 3, (2.0, 6.0, 20.0))
-    columns += _past(shift, torch.ones_like(seen), 4, (4.0, 13.0))
+def _demand_features(history: History, adjusted: Tensor) -> Tensor:
+    """(T, S, I, P) the past of demand, freed of its prices, and the calendar; nothing of past prices."""
+    columns = torch.stack(_past(adjusted, history.known.float(), 3, (2.0, 6.0, 20.0)), dim=-1)
+    return torch.cat([columns, history.ahead[: history.periods]], dim=-1)
+
+
+def _decision_features(history: History, shift: Tensor) -> Tensor:
+    """(T, S, I, P) the past of prices and promotions, which a price-setter knew beside that of demand."""
+    columns = _past(shift, torch.ones_like(shift), 4, (4.0, 13.0))
     for k in range(history.promo.shape[-1]):
-        columns += _past(history.promo[..., k], seen, 3, (4.0,))
-    calendar = history.ahead[: history.periods]
-    return torch.cat([torch.stack(columns, dim=-1), calendar], dim=-1)
+        columns += _past(history.promo[..., k], history.known.float(), 3, (4.0,))
+    return torch.stack(columns, dim=-1)
 
 
 def _ridge_out_of_fold(design: Tensor, targets: Tensor, rows: Tensor, fold: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,43 +123,90 @@ def _impute(observed: Tensor, censored: Tensor, expected: Tensor, spread: Tensor
     return torch.where(censored > 0, torch.maximum(expected + spread * mills, observed), observed)
 
 
-def fit_nuisances(history: History, level: Tensor, pivot: Tensor, stage: Stage = SILENT) -> Residuals:
+@dataclass(frozen=True)
+class Known:
+    """What a round before has found: past demand that a wrong elasticity has freed of its price still
+    carries that price, and with it the cost shifter."""
+
+    slopes: Tensor  # (I, 1 + K) effects of price and promotions
+    memory: Tensor  # (T, S, I) effect on log demand of what is remembered of earlier prices
+
+
+def fit_nuisances(
+    history: History, level: Tensor, pivot: Tensor, stage: Stage = SILENT, before: Known | None = None
+) -> Residuals:
     """Out-of-fold residuals of a panel; the first guess of the elasticities is refined in a few rounds.
 
     Args:
         history: T periods, S locations, I items.
         level: (S, I) log level of sales.
         pivot: (S, I) log reference price.
+        stage: advances ``ROUNDS`` times.
+        before: takes the place of the least-squares effects of price and promotions.
     """
     shift = history.log_price - pivot
     shifter = history.instrument - history.instrument.mean(0, keepdim=True)
-    decisions = torch.cat([shift.unsqueeze(-1), history.promo, shifter], dim=-1)
-    observed = (history.units + 0.5).log() - level
+    promos = history.promo.shape[-1]
+    decisions = torch.cat([shift.unsqueeze(-1), history.promo, shift.square().unsqueeze(-1) / 2], dim=-1)
+    observed = (history.units + 0.5 * history.grain).log() - level
     rows = history.known.clone()
     rows[0] = False
-    demand, slopes = observed, torch.full((history.units.shape[2], 1), _FIRST_GUESS, device=level.device)
+    decided = _decided(shift, rows)
+    made = _decision_features(history, shift)
+    demand, memory = observed, torch.zeros_like(observed)
+    slopes = torch.full((history.units.shape[2], 1), _FIRST_GUESS, device=level.device)
+    if before is not None:
+        slopes, memory = before.slopes, before.memory
     for _ in range(ROUNDS):
-        adjusted = demand - _priced(decisions, slopes)
-        predicted, inside = _predict(_features(history, adjusted, shift), adjusted, decisions, rows)
-        residual = decisions - predicted[..., 1:]
-        mean = predicted[..., 0] + _priced(predicted[..., 1:], slopes)
+        adjusted = demand - memory - _priced(decisions, slopes)
+        wanted = _demand_features(history, adjusted)
+        free = torch.cat([adjusted.unsqueeze(-1), shift.unsqueeze(-1), shifter], dim=-1)
+        expected, _ = _predict(wanted, free, rows)
+        known, inside = _predict(torch.cat([made, wanted], dim=-1), decisions, decided)
+        known = carried(known, decided.unsqueeze(-1).expand_as(known))  # a price that stays decides nothing
+        residual = decisions - known
+        mean = expected[..., 0] + _priced(known, slopes) + memory
         exact = rows & (history.censored == 0)
-        slopes = _regress(demand - mean, residual[..., : 1 + history.promo.shape[-1]], rows)
-        fitted = mean + _priced(residual, slopes)
+        if before is None:
+            slopes = _regress(demand - mean, residual[..., : 1 + promos], rows)
+        fitted = expected[..., 0] + _priced(decisions, slopes) + memory
         spread = ((observed - fitted).square() * exact).sum((0, 1)) / exact.sum((0, 1)).clamp(min=1)
         demand = _impute(observed, history.censored, fitted, spread.sqrt().clamp(min=0.05))
         stage.advance()
-    promos = history.promo.shape[-1]
-    in_fold = (decisions[..., 0] - inside[..., 1])[rows]
+    free_known = torch.cat([expected[..., 1:2], known[..., 1:]], dim=-1)
+    in_fold = (decisions[..., 0] - inside[..., 0])[decided]
     return Residuals(
-        log_mean=level + mean,
+        log_mean=level + expected[..., 0] + _priced(known, slopes) + memory,
+        free_log_mean=level + expected[..., 0] + _priced(free_known, slopes) + memory,
+        shift=shift,
         price=residual[..., 0],
         promo=residual[..., 1 : 1 + promos],
-        instrument=residual[..., 1 + promos :],
+        curve=residual[..., 1 + promos],
+        free_price=shift - expected[..., 1],
+        instrument=shifter - expected[..., 2:],
+        slopes=slopes,
+        memory=memory,
         rows=rows,
-        demand=torch.where(history.censored > 0, (demand + level).exp() - 0.5, history.units).clamp(min=0),
-        overfit=float(in_fold.std() / residual[..., 0][rows].std().clamp(min=1e-9)),
+        decided=decided,
+        demand=torch.where(
+            history.censored > 0, (demand + level).exp() - 0.5 * history.grain, history.units
+        ).clamp(min=0),
+        overfit=float(in_fold.std() / residual[..., 0][decided].std().clamp(min=1e-9)),
     )
+
+
+def _decided(shift: Tensor, rows: Tensor) -> Tensor:
+    """(T, S, I) bool: rows in which a price was decided; all of them unless prices mostly stay."""
+    changed = torch.ones_like(rows)
+    changed[1:] = (shift[1:] - shift[:-1]).abs() > _SAME
+    often = (changed & rows).sum((0, 1)) > _OFTEN * rows.sum((0, 1))  # (I,)
+    return rows & (changed | often)
+
+
+def carried(known: Tensor, decided: Tensor) -> Tensor:
+    """``known`` (T, …) as it was when the price was last decided; ``decided`` bool, of the same shape."""
+    index = torch.arange(len(known), device=known.device).view(-1, *([1] * (known.dim() - 1)))
+    return known.gather(0, torch.where(decided, index, 0).cummax(0).values)
 
 
 def impute_demand(history: History, pivot: Tensor) -> History:
@@ -165,21 +225,26 @@ def _priced(decisions: Tensor, slopes: Tensor) -> Tensor:
     return (decisions[..., : slopes.shape[1]] * slopes).sum(-1)
 
 
-def _predict(features: Tensor, adjusted: Tensor, decisions: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """(T, S, I, 1 + R) predictions of price-adjusted demand and of each decision, out of fold and in fold."""
-    periods, places, goods = rows.shape
-    fold = (torch.arange(periods, device=rows.device) // _BLOCK % _FOLDS).repeat_interleave(places)
-    one_hot = torch.eye(places, dtype=torch.float64, device=rows.device).repeat(periods, 1)
-    targets = torch.cat([adjusted.unsqueeze(-1), decisions], dim=-1)
+def _predict(features: Tensor, targets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """(T, S, I, R) predictions of targets (T, S, I, R) fitted on ``rows``, out of fold and in fold.
+
+    Item by item, or all items in one where an item alone has too few rows for its columns.
+    """
+    together = int(rows.sum()) < _FEW * features.shape[-1] * rows.shape[2]
+    parts = [slice(None)] if together else [slice(i, i + 1) for i in range(rows.shape[2])]
     out = torch.zeros_like(targets, dtype=torch.float64)
     inside = torch.zeros_like(out)
-    for item in range(goods):
-        columns = features[:, :, item].reshape(periods * places, -1).double()
+    for part in parts:
+        shape = targets[:, :, part].shape
+        series = shape[1] * shape[2]
+        columns = features[:, :, part].reshape(shape[0] * series, -1).double()
         columns = columns / columns.std(0).clamp(min=1e-6)
+        one_hot = torch.eye(series, dtype=torch.float64, device=rows.device).repeat(shape[0], 1)
         design = torch.cat([columns, one_hot, torch.ones_like(columns[:, :1])], dim=1)
-        y = targets[:, :, item].reshape(periods * places, -1).double()
-        a, b = _ridge_out_of_fold(design, y, rows[:, :, item].reshape(-1), fold)
-        out[:, :, item], inside[:, :, item] = a.view(periods, places, -1), b.view(periods, places, -1)
+        fold = (torch.arange(shape[0], device=rows.device) // _BLOCK % _FOLDS).repeat_interleave(series)
+        y = targets[:, :, part].reshape(shape[0] * series, -1).double()
+        a, b = _ridge_out_of_fold(design, y, rows[:, :, part].reshape(-1), fold)
+        out[:, :, part], inside[:, :, part] = a.view(shape), b.view(shape)
     return out.float(), inside.float()
 
 

@@ -9,36 +9,70 @@ import torch
 from torch import Tensor
 
 WEAKEST = -0.05  # own elasticity is kept below this: demand never rises with price
+MEMORY = (0.5, 0.85)  # weight of the past in the recent and in the lasting memory of effects, a period
+_NINETY = 1.645
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the answer to a price depends on beside the prices of the period; None where it is not known."""
+
+    wave: Tensor | None = None  # (…, S, I, 2) sine and cosine of the time of year
+    memory: Tensor | None = None  # (…, S, I, 2) recent and lasting memory of own effects
+    own: Tensor | None = None  # (…, S, I) own elasticities that take the place of the mean ones
+
+
+NOWHERE = Context()
 
 
 @dataclass(frozen=True)
 class PriceResponse:
-    """log demand = base + own·(log p − pivot) + Σ_j cross_ij·(log p_j − pivot_j) + promotion.
+    """log demand = base + own effect + cross effects + chain + memory; shift = log p − log reference price.
+
+    - own effect: ε·(exp(c·shift) − 1)/c + promotion, with ε swinging by the season;
+    - cross: Σ_j cross_ij·shift_j; chain: more of the locations' mean shift;
+    - memory: of the extra that was bought recently (stockpiling: own effects above zero, in units), and of
+      past own effects in the long run (a reference price).
 
     Promotions are decision-linked: an agent's own price carries the promotion that such a discount carried in
-    the past, with probability σ(a + b·(log p − pivot)), b ≤ 0.
+    the past, with probability σ(a + b·shift), b ≤ 0.
     """
 
     pivot: Tensor  # (S, I) log reference price
-    own: Tensor  # (S, I) own elasticity, < 0
+    own: Tensor  # (S, I) own elasticity ε at the reference price, < 0
     own_lo: Tensor  # (S, I) lower end of the 90% interval (strongest response)
     own_hi: Tensor  # (S, I) upper end (weakest response)
+    own_error: Tensor  # (I,) the part of an own elasticity's standard error that locations have in common
     cross: Tensor  # (I, I) ∂log demand(row) / ∂log price(column), 0 on the diagonal
+    curve: Tensor  # (I,) c: how the elasticity moves with the price
+    chain: Tensor  # (I,) more of a price that moves at all locations at once
+    sway: Tensor  # (I, 2) share by which ε grows with sine and cosine of the year
+    memory: Tensor  # (I, 2) effect of the two memories
     promo: Tensor  # (I, K) lift of log demand by a full promotion
     promo_level: Tensor  # (I, K) a
     promo_slope: Tensor  # (I, K) b
 
     def at(self, which: Literal["lo", "mean", "hi"]) -> PriceResponse:
-        """The same response with every own elasticity at one end of its interval."""
-        return replace(self, own={"lo": self.own_lo, "mean": self.own, "hi": self.own_hi}[which])
+        """The same response, certain that every own elasticity lies at one end of its interval."""
+        own = {"lo": self.own_lo, "mean": self.own, "hi": self.own_hi}[which]
+        return replace(self, own=own, own_lo=own, own_hi=own, own_error=torch.zeros_like(self.own_error))
 
-    def effect(self, log_price: Tensor, promo: Tensor | None = None) -> Tensor:
+    def effect(self, log_price: Tensor, promo: Tensor | None = None, context: Context = NOWHERE) -> Tensor:
         """Effect on log demand (…, S, I) of log prices (…, S, I).
 
         ``promo`` (…, S, I, K) where it is known, as in the history; None lets it follow the discount.
         """
         shift = log_price - self.pivot
-        total = self.own * shift + shift @ self.cross.T
+        total = self.own_effect(log_price, promo, context) + shift @ self.cross.T
+        total = total + self.chain * shift.mean(-2, keepdim=True)
+        return total if context.memory is None else total + (context.memory * self.memory).sum(-1)
+
+    def own_effect(
+        self, log_price: Tensor, promo: Tensor | None = None, context: Context = NOWHERE
+    ) -> Tensor:
+        """The part of ``effect`` (…, S, I) that an item's own price and promotion have at once."""
+        shift = log_price - self.pivot
+        total = self.elasticity(context) * self.bent(shift)
         if self.promo.shape[-1] == 0:
             return total
         if promo is None:
@@ -46,14 +80,52 @@ class PriceResponse:
             return total + torch.log1p(chance * self.promo.expm1()).sum(-1)
         return total + (promo * self.promo).sum(-1)
 
-    def local_elasticity(self) -> Tensor:
-        """(S, I) own elasticity at the reference price with the promotion that follows the discount."""
+    def bent(self, shift: Tensor) -> Tensor:
+        """(exp(c·shift) − 1)/c (…, S, I): the shift that a constant elasticity would answer to."""
+        c = torch.where(self.curve.abs() < 1e-4, 1e-4, self.curve)
+        return torch.expm1(c * shift.clamp(-3, 3)) / c
+
+    def elasticity(self, context: Context = NOWHERE) -> Tensor:
+        """(…, S, I) own elasticity at the reference price in a context, promotions apart."""
+        own = self.own if context.own is None else context.own
+        if context.wave is None:
+            return own
+        return (own * (1 + (context.wave * self.sway).sum(-1).clamp(-0.9, 0.9))).clamp(max=WEAKEST)
+
+    def local_elasticity(self, context: Context = NOWHERE) -> Tensor:
+        """(…, S, I) own elasticity at the reference price with the promotion that follows the discount."""
+        own = self.elasticity(context)
         if self.promo.shape[-1] == 0:
-            return self.own
+            return own
         chance = torch.sigmoid(self.promo_level)
         lift = self.promo.expm1()
         slope = lift * chance * (1 - chance) * self.promo_slope / (1 + chance * lift)
-        return self.own + slope.sum(-1)
+        return own + slope.sum(-1)
+
+    def remember(self, memory: Tensor, own_effect: Tensor) -> Tensor:
+        """The memories (…, S, I, 2) after a period of ``own_effect`` (…, S, I)."""
+        news = torch.stack([extra(own_effect), own_effect], dim=-1)
+        rate = torch.tensor(MEMORY, dtype=memory.dtype, device=memory.device)
+        return rate * memory + (1 - rate) * news
+
+    def spread(self) -> tuple[Tensor, Tensor]:
+        """Standard errors of own elasticities: common to an item's locations (I,), and beyond (S, I)."""
+        total = (self.own_hi - self.own_lo) / (2 * _NINETY)
+        return self.own_error, (total.square() - self.own_error.square()).clamp(min=0).sqrt()
 
     def to(self, device: torch.device | str) -> PriceResponse:
         return PriceResponse(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+
+def extra(own_effect: Tensor) -> Tensor:
+    """What is bought beyond the usual, in periods of usual demand."""
+    return torch.expm1(own_effect.clamp(max=3)).clamp(min=0)
+
+
+def remembered(news: Tensor, rate: float) -> Tensor:
+    """(T, …) exponentially weighted mean of the news of earlier periods, 0 before the first."""
+    total, out = torch.zeros_like(news[0]), []
+    for now in news:
+        out.append(total)
+        total = rate * total + (1 - rate) * now
+    return torch.stack(out)

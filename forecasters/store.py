@@ -19,7 +19,8 @@ from .response import PriceResponse
 from .training import TrainingSettings
 from .trunk import TrunkSettings
 
-_FORMAT = 2
+_FORMAT = 3
+_PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are no tensors
 
 
 def save_model(model: DemandModel, folder: Path) -> None:
@@ -30,7 +31,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
             value = getattr(part, field.name)
             if isinstance(value, torch.Tensor):
                 tensors[f"{name}.{field.name}"] = value
-    tensors["level"] = model.level
+    tensors["level"], tensors["correction"] = model.level, model.correction
     save_file(
         {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors"
     )
@@ -40,7 +41,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
         "items": model.items,
         "settings": asdict(model.settings),
         "overfit": model.overfit,
-        "confounded": model.elasticities.confounded,
+        "found": {name: getattr(model.elasticities, name) for name in _PLAIN},
         "validation_loss": model.validation_loss,
     }
     (folder / "model.json").write_text(json.dumps(about, indent=1))
@@ -72,13 +73,14 @@ def load_model(folder: Path) -> DemandModel:
     network = DemandNetwork(embed - ids, outputs, len(locations), len(items), settings.trunk)
     network.load_state_dict(weights)
     found = {f.name: None for f in fields(Elasticities)} | _part(tensors, "elasticities")
-    found["confounded"] = about["confounded"]
+    found |= about["found"]
     return DemandModel(
         locations,
         items,
         network.eval(),
         PriceResponse(**_part(tensors, "response")),
         tensors["level"],
+        tensors["correction"],
         settings,
         Elasticities(**found),
         about["overfit"],
@@ -92,5 +94,8 @@ def _part(tensors: dict[str, torch.Tensor], name: str) -> dict[str, Any]:
 
 def _settings(data: dict[str, Any]) -> FitSettings:
     return FitSettings(
-        TrunkSettings(**data["trunk"]), TrainingSettings(**data["training"]), data["validation"]
+        TrunkSettings(**data["trunk"]),
+        TrainingSettings(**data["training"]),
+        data["members"],
+        data["validation"],
     )

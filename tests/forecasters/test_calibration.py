@@ -18,16 +18,24 @@ from mercato.forecasters.calibration import (
     distance_from_uniform,
     randomised_pit,
 )
-from mercato.forecasters.history import History
 
 PERIODS, PLACES, ITEMS = 40, 10, 5
+
+
+@dataclass
+class Sales:
+    """What calibration reads of a history."""
+
+    units: Tensor
+    known: Tensor
+    censored: Tensor
 
 
 @dataclass
 class PoissonForecaster:
     """Says that every count is Poisson of one mean."""
 
-    history: History
+    history: Sales
     mean: float
 
     def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
@@ -35,25 +43,13 @@ class PoissonForecaster:
         return torch.from_numpy(poisson.cdf(count.numpy(), self.mean))
 
 
-def shop(mean: float = 3.0, stock: float = np.inf, known: float = 1.0) -> History:
+def shop(mean: float = 3.0, stock: float = np.inf, known: float = 1.0) -> Sales:
     """Poisson customers before ``stock`` units a period; a share ``known`` of the rows was observed."""
     rng = np.random.default_rng(5)
     demand = rng.poisson(mean, (PERIODS, PLACES, ITEMS))
     sales, seen = np.minimum(demand, stock), rng.random(demand.shape) < known
     units = torch.from_numpy(np.where(seen, sales, 0)).float()
-    empty, series = torch.zeros(*units.shape, 0), torch.zeros(PLACES, ITEMS, 0)
-    return History(
-        units=units,
-        demand=units,
-        known=torch.from_numpy(seen),
-        censored=torch.from_numpy((demand >= stock) & seen).float(),
-        log_price=torch.zeros_like(units),
-        promo=empty,
-        instrument=empty,
-        ahead=empty,
-        static=series,
-        distance=None,
-    )
+    return Sales(units, torch.from_numpy(seen), torch.from_numpy((demand >= stock) & seen).float())
 
 
 def test_the_distance_is_kolmogorovs() -> None:

@@ -13,7 +13,7 @@ from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.history import build_history
-from mercato.forecasters.model import FitSettings, fit_demand, fit_trunk, identify, price_response
+from mercato.forecasters.model import FitSettings, fit_demand, fit_trunk, identify
 from mercato.forecasters.panel import read_panel
 from mercato.forecasters.progress import Silent
 from mercato.forecasters.training import TrainingSettings
@@ -28,8 +28,7 @@ def test_a_panel_longer_than_a_window_is_validated_on_its_last_periods() -> None
     table, _ = make_reference(seed=11, size=Size(locations=3, items=3, weeks=80))
     panel = read_panel(table, roles=ROLES)
     history = build_history(panel)
-    pivot, _, found = identify(panel, history)
-    response = price_response(history, pivot, found)
+    response, _, _ = identify(panel, history)
     units = history.units.clone()
     units[-SHORT.validation :] *= 50
     surprised = replace(history, units=units)
@@ -67,8 +66,7 @@ class Interrupting(Silent):
 def test_an_interrupted_training_goes_on_from_its_best_weights(tmp_path: Path) -> None:
     table, _ = make_reference(seed=11, size=Size(locations=2, items=2, weeks=40))
     history = build_history(read_panel(table, roles=ROLES))
-    pivot = history.log_price.median(0).values
-    response = price_response(history, pivot, identify(read_panel(table, roles=ROLES), history)[2])
+    response, _, _ = identify(read_panel(table, roles=ROLES), history)
     settings = replace(SHORT, training=replace(SHORT.training, steps=40, patience=40))
     file = tmp_path / "training.safetensors"
     with pytest.raises(KeyboardInterrupt):
