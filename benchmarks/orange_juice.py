@@ -62,7 +62,10 @@ def tables(result: dict[str, Any]) -> list[str]:
 
 
 def _specifications(lines: list[dict]) -> str:
-    body = [f"{x['method']} | {x['controls']} | {x['elasticity']:.2f} ({x['error']:.2f})" for x in lines]
+    body = []
+    for x in lines:
+        error = "" if x["error"] is None else f" ({x['error']:.2f})"
+        body.append(f"{x['method']} | {x['controls']} | {x['elasticity']:.2f}{error}")
     return _markdown("method | controls | own elasticity (s.e.)", body)
 
 

@@ -12,10 +12,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from mercato.forecasters.history import History, build_history
+from mercato.forecasters.history import build_history
 from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.model import fit_demand
-from mercato.forecasters.noise import NoiseKey
 from mercato.forecasters.nuisance import impute_demand
 from mercato.forecasters.panel import SalesPanel
 from mercato.forecasters.progress import SILENT, Progress
@@ -24,7 +23,6 @@ from ..peers.dml import expected_log_demand
 
 SHARE = 0.15  # of rows that sell out
 _SPREAD = 0.3  # of the log of the random factor: stock is planned, with error
-_AT_ONCE = 12  # periods, bounds the memory of a batch of markets
 
 
 def censor(panel: SalesPanel, share: float = SHARE, seed: int = 0) -> SalesPanel:
@@ -73,20 +71,14 @@ def bias_of_mean_demand(panel: SalesPanel, seed: int = 0, progress: Progress = S
                     "table": name,
                     "share_censored": float(empty[np.isfinite(panel.units)].mean()),
                     "demand": float(shown.demand[rows & shown.known].mean()) / mean - 1,
-                    "model": float(expected_demand(demand, truth)[rows].mean()) / mean - 1,
+                    "model": float(expected_demand(demand)[rows].mean()) / mean - 1,
                 }
             )
             stage.advance()
     return lines
 
 
-@torch.no_grad()
-def expected_demand(demand: LearnedDemand, history: History) -> torch.Tensor:
+def expected_demand(demand: LearnedDemand) -> torch.Tensor:
     """(T, S, I) mean demand of each period from what precedes it, at its own price and promotion."""
-    out = [torch.zeros_like(history.units[:1])]
-    for dates in torch.arange(1, history.periods).split(_AT_ONCE):
-        zero = torch.zeros_like(dates)
-        state = demand.reset(dates, NoiseKey(0, zero, zero, zero))
-        effect = demand.response.effect(history.log_price[dates], history.promo[dates])
-        out.append((state.log_base + effect).exp())
-    return torch.cat(out)
+    log_mean, _ = demand.one_step(0, demand.periods)
+    return log_mean.exp().mean(-1)

@@ -34,6 +34,7 @@ from ..peers.forecaster import fit_forecaster
 
 ORDINARY = 0.8  # share of rows whose price counts as ordinary
 _FOLDS, _BLOCK = 3, 8
+_BEYOND = ("own_error", "curve", "chain", "sway", "memory")  # of the response: what a naive one has not
 _DRAWS = 2000  # of weeks, for the interval of a difference
 
 
@@ -110,25 +111,44 @@ def forecasts(panel: SalesPanel, whole: SalesPanel, weeks: np.ndarray, seed: int
 def _one_step(model: DemandModel, whole: SalesPanel, weeks: np.ndarray) -> np.ndarray:
     demand = LearnedDemand.after(model, whole)
     runs = np.split(weeks, np.nonzero(np.diff(weeks) > 1)[0] + 1)
-    levels = torch.tensor(DECILES)
-    parts = [demand.one_step_quantiles(levels, int(run[0]), int(run[-1]) + 1) for run in runs]
-    return torch.cat(parts).cpu().numpy()
+    return np.concatenate([one_step_deciles(demand, int(run[0]), int(run[-1]) + 1) for run in runs])
+
+
+def one_step_deciles(demand: LearnedDemand, begin: int, end: int) -> np.ndarray:
+    """(T', S, I, 9) least counts whose one-step-ahead probability reaches each decile, by bisection."""
+    log_mean, log_r = demand.one_step(begin, end)
+    most = (log_mean.exp() * (1 + 8 * (-log_r / 2).exp()) + 20).amax(-1).ceil()
+    low, out = torch.full_like(most, -1), []  # the answer lies above low and is at most high
+    for level in DECILES:
+        high = most.clone()
+        while bool((high - low > 1).any()):
+            middle = ((low + high) / 2).floor()
+            reached = demand.one_step_cdf(middle, begin) >= level
+            low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
+        out.append(high)
+        low = high - 1
+    return torch.stack(out, dim=-1).cpu().numpy()
 
 
 def naive_model(model: DemandModel, panel: SalesPanel, seed: int) -> DemandModel:
     """The same model around elasticities that nothing identifies; its trunk is trained anew."""
     history = build_history(panel)
     own, cross, promo = naive_response(history)
+    found = model.response
+    zero = {name: torch.zeros_like(getattr(found, name)) for name in _BEYOND}
+    everywhere = own.expand_as(found.own)
     response = replace(
-        model.response,
-        own=own.expand_as(model.response.own),
-        own_lo=own.expand_as(model.response.own),
-        own_hi=own.expand_as(model.response.own),
-        cross=cross,
-        promo=promo,
+        found, own=everywhere, own_lo=everywhere, own_hi=everywhere, cross=cross, promo=promo, **zero
     )
-    network, level, loss = fit_trunk(history, response, model.settings, seed)
-    return replace(model, network=network, level=level, response=response, validation_loss=loss)
+    network, level, correction, loss = fit_trunk(history, response, model.settings, seed)
+    return replace(
+        model,
+        network=network,
+        level=level,
+        correction=correction,
+        response=response,
+        validation_loss=loss,
+    )
 
 
 def naive_response(history: History) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -28,7 +28,7 @@ class _Rows:
 
 
 def specifications(panel: SalesPanel) -> list[dict]:
-    """``{controls, elasticity, error, method}`` of each specification.
+    """``{controls, elasticity, error, method}`` of each specification; an error of None is not known.
 
     Errors are clustered by location in the regressions. The others estimate every item and give the mean,
     with the error of a mean of independent estimates: too small where items' errors go together.
@@ -39,21 +39,26 @@ def specifications(panel: SalesPanel) -> list[dict]:
         x = np.column_stack([rows.log_units, rows.log_price, *columns])
         inside = absorb(x, effects)
         slopes, errors = least_squares(inside[:, 1:], inside[:, 0], rows.place)
-        table.append(_line(controls, slopes[0], errors[0], "least squares"))
+        table.append(_line(controls, slopes[0], float(errors[0]), "least squares"))
     found = ridge_dml(panel)
     table.append(
         _line(
-            "past demand, prices, deals; deals and rivals now", *_pooled(found.own, found.lo, found.hi), "DML"
+            "past demand, prices, deals; deals, rivals' prices",
+            *_pooled(found.own, found.lo, found.hi),
+            "DML",
         )
     )
     learned = identify(panel, build_history(panel))[2]
     ends = [x.double().mean(0).numpy() for x in (learned.own, learned.own_lo, learned.own_hi)]
-    table.append(_line("as the market is learned", *_pooled(*ends), "mercato"))
+    elasticity, error = _pooled(*ends)
+    table.append(_line("as the market is learned; one store moves its price", elasticity, error, "mercato"))
+    together = elasticity + float(learned.chain.mean())
+    table.append(_line("as the market is learned; all stores move theirs", together, None, "mercato"))
     return table
 
 
-def _line(controls: str, elasticity: float, error: float, method: str) -> dict:
-    return {"method": method, "controls": controls, "elasticity": float(elasticity), "error": float(error)}
+def _line(controls: str, elasticity: float, error: float | None, method: str) -> dict:
+    return {"method": method, "controls": controls, "elasticity": float(elasticity), "error": error}
 
 
 def _pooled(own: np.ndarray, lo: np.ndarray, hi: np.ndarray) -> tuple[float, float]:
