@@ -18,8 +18,8 @@ import torch
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.oracle import oracle_elasticities
 from mercato.envs.structural.reference import ROLES, make_reference
+from mercato.forecasters.fit import identify
 from mercato.forecasters.history import History, build_history
-from mercato.forecasters.model import identify
 from mercato.forecasters.panel import read_panel
 from mercato.forecasters.response import WEAKEST
 

@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 from ..forecasters.errors import InputError
+from ..forecasters.fit import fit_demand, periods_a_year
 from ..forecasters.learned import LearnedDemand
-from ..forecasters.model import DemandModel, FitSettings, fit_demand, periods_a_year
+from ..forecasters.model import DemandModel, FitSettings
 from ..forecasters.panel import read_panel, write_panel
 from ..forecasters.panel.sales_panel import CleaningReport, SalesPanel
 from ..forecasters.progress import SILENT, Progress

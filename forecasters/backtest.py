@@ -16,10 +16,11 @@ import pandas as pd
 import torch
 
 from .errors import InputError
+from .fit import fit_demand, periods_a_year
 from .history import build_history
 from .learned import LearnedDemand
 from .metrics import DECILES, scores
-from .model import FitSettings, fit_demand, periods_a_year
+from .model import FitSettings
 from .panel.sales_panel import SalesPanel
 from .paths import sample_paths
 from .progress import SILENT, Progress

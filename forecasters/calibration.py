@@ -28,7 +28,7 @@ class OneStep(Protocol):
     history: History
 
     def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
-        """P(demand <= count) of the periods from ``begin`` on, each from all that precedes it.
+        """P(demand <= count) of the periods from ``begin`` on, each from all that precedes it; 0 below 0.
 
         ``count`` is (T', S, I) units; so is what returns. At the prices and promotions of the history.
         """
@@ -86,8 +86,7 @@ def calibration(demand: OneStep, begin: int, end: int, seed: int = 0) -> Calibra
     count, known = history.units[begin:end], history.known[begin:end].cpu().numpy()
     out = (history.censored[begin:end] > 0).cpu().numpy()
     at = demand.one_step_cdf(count, begin).cpu().numpy()
-    below = demand.one_step_cdf((count - 1).clamp(min=0), begin).cpu().numpy()
-    below = np.where(count.cpu().numpy() >= 1, below, 0.0)
+    below = demand.one_step_cdf(count - history.grain, begin).cpu().numpy()
     uniform = np.random.default_rng(seed).random(at.shape)
     pit = randomised_pit(below, np.where(out, 1.0, at), uniform)[known]
     edges = np.linspace(0, 1, _BINS + 1)

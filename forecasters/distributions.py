@@ -132,15 +132,13 @@ def _gamma_table(device: str) -> Tensor:
     return ((low + high) / 2).clamp(min=-60.0).float().to(device)
 
 
-def gamma_noise(uniform: Tensor, log_r: Tensor) -> Tensor:
-    """G ~ Gamma(r, rate r) (mean 1) from its own uniform, by bilinear interpolation of log-quantiles."""
-    table = _gamma_table(str(uniform.device))
+def gamma_noise(normal: Tensor, log_r: Tensor) -> Tensor:
+    """G ~ Gamma(r, rate r) (mean 1) from its own standard normal: log-quantiles, interpolated bilinearly."""
+    table = _gamma_table(str(normal.device))
     low_r, high_r, rows = _LOG_R
     low_z, high_z, columns = _Z
     row = ((log_r - low_r) / (high_r - low_r) * (rows - 1)).clamp(0, rows - 1.001)
-    column = ((torch.special.ndtri(uniform) - low_z) / (high_z - low_z) * (columns - 1)).clamp(
-        0, columns - 1.001
-    )
+    column = ((normal - low_z) / (high_z - low_z) * (columns - 1)).clamp(0, columns - 1.001)
     i, j = row.long(), column.long()
     a, b = row - i, column - j
     flat = table.flatten()
@@ -171,9 +169,12 @@ def poisson_quantile(uniform: Tensor, mean: Tensor) -> Tensor:
     return torch.where(mean < _SMALL, exact, torch.maximum(expansion, exact))
 
 
-def nb_sample(gamma_uniform: Tensor, poisson_uniform: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
-    """Counts from two uniforms; the same uniforms and a higher mean never give less."""
-    return poisson_quantile(poisson_uniform, log_mean.exp() * gamma_noise(gamma_uniform, log_r))
+def nb_sample(normal: Tensor, uniform: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
+    """Counts from a standard normal (the gamma part) and a uniform (the Poisson part).
+
+    The same two and a higher mean never give less.
+    """
+    return poisson_quantile(uniform, log_mean.exp() * gamma_noise(normal, log_r))
 
 
 def row_log_likelihood(units: Tensor, censored: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ PRIOR_MEAN, PRIOR_SD = -2.0, 1.5  # own elasticity where the data say nothing (B
 _CROSS_SD, _PROMO_SD, _CONTROL_SD, _LEVEL_SD = 0.3, 1.5, 5.0, 0.3
 _BASE_SD, _THEN_SD, _INTERCEPT_SD = 0.3, 1.0, 3.0
 _NINETY = 1.645
-_ALARM = 3.0  # standard errors between the estimates with and without instrument that count as disagreement
+_ALARM = 4.0  # standard errors between the estimates with and without instrument that count as disagreement
 _CURVE = 3.0  # strongest bend of the elasticity: it moves by less than this times the log price
 
 
@@ -48,6 +48,7 @@ class Elasticities:
     promo: Tensor  # (I, K) lift of log demand by a full promotion, >= 0
     curve: Tensor  # (I,) own elasticity moves by exp(curve·(log p − log reference price))
     chain: Tensor  # (I,) more of a price moved at all locations at once
+    joint: Tensor  # (I, K) more of a promotion run at all locations at once
     sway: Tensor  # (I, 2) share by which own elasticity grows with sine and cosine of the year
     memory: Tensor  # (I, 2) effect on log demand of the recent and lasting memory of own price effects
     price_spread: Tensor  # (I,) standard deviation of residual log price: what there is to learn from
@@ -96,7 +97,7 @@ def estimate(
     open_terms = {
         name: (column, 0.0, OPEN[name.split()[0]])
         for name, column in _columns(history, residuals, residuals.slopes).items()
-        if not (before is not None and before.confounded and name in MISLED)
+        if not (before is not None and before.confounded and name.split()[0] in MISLED)
     }
     run = _Stage(
         history,
@@ -110,6 +111,8 @@ def estimate(
     )
     first = [_fit_item(run, item, stage) for item in range(len(categories))]
     kept = {name: found for name in open_terms if clear(name, found := pool(_coefficient(first, name)))}
+    if "recent" in kept and "lasting" in kept:  # the two look alike: the clearer one stays
+        del kept[min("recent", "lasting", key=lambda name: abs(kept[name].mean) / kept[name].error)]
     own = torch.cat([f.mean("own") for f in first]).clamp(max=WEAKEST)
     curve = torch.zeros_like(own)
     if "curve" in kept:
@@ -126,16 +129,19 @@ def estimate(
     plain = _collected(run, second, curve)
     if residuals.instrument.shape[-1] == 0:
         return plain
+    lasting = bool((plain.memory != 0).any())  # then a shifter that lasts shows what a lasting price does
+    price, shifter = (
+        (residuals.price, residuals.news) if lasting else (residuals.free_price, residuals.instrument)
+    )
     with_control = replace(
         run,
-        offset=residuals.free_log_mean,
-        price=residuals.free_price,
-        terms={},
-        control=_control(residuals, same.float()),
+        offset=run.offset if lasting else residuals.free_log_mean,
+        price=price,
+        terms={name: run.terms[name] for name in run.terms if name in ("recent", "lasting")},
+        control=_control(price, shifter[..., 0], residuals.rows, same.float()),
     )
     control = [_fit_item(with_control, item, stage) for item in range(len(categories))]
-    settled = before is not None and bool((before.memory != 0).any())
-    return _compared(plain, run, second, control, settled)
+    return _compared(plain, run, second, control)
 
 
 def _columns(history: History, residuals: Residuals, slopes: Tensor) -> dict[str, Tensor]:
@@ -145,19 +151,27 @@ def _columns(history: History, residuals: Residuals, slopes: Tensor) -> dict[str
     effect = price * slopes[:, 0] + (residuals.promo * slopes[:, 1:]).sum(-1)
     weight = residuals.rows.float()
     whole = residuals.shift * slopes[:, 0] + (history.promo * slopes[:, 1:]).sum(-1)
-    together = (price * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1)
     columns = (
         residuals.curve,
-        together.expand_as(price),
+        _everywhere(price, weight),
         price * wave[..., 0],
         price * wave[..., 1],
         remembered(extra(whole) - extra(whole - effect), MEMORY[0]),
         remembered(effect, MEMORY[1]),
     )
     static = history.static.unbind(-1)
-    return dict(zip(TERMS, columns, strict=True)) | {
-        f"attribute {q}": price * values for q, values in enumerate(static) if float(values.std()) > 0
-    }
+    joint = {f"joint {k}": _everywhere(promo, weight) for k, promo in enumerate(residuals.promo.unbind(-1))}
+    return (
+        dict(zip(TERMS, columns, strict=True))
+        | joint
+        | {f"attribute {q}": price * values for q, values in enumerate(static) if float(values.std()) > 0}
+    )
+
+
+def _everywhere(x: Tensor, weight: Tensor) -> Tensor:
+    """(T, S, I) mean over the item's locations in each period."""
+    mean = (x * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1)
+    return mean.expand_as(x)
 
 
 def _remembered_already(history: History, residuals: Residuals, before: Elasticities | None) -> Tensor:
@@ -217,9 +231,9 @@ def _coefficient(fits: Sequence[Fit], name: str) -> Estimates:
     return Estimates(torch.cat([f.mean(name) for f in fits]), variance.sqrt(), influence)
 
 
-def _control(residuals: Residuals, same: Tensor) -> Tensor:
+def _control(price: Tensor, shifter: Tensor, rows: Tensor, same: Tensor) -> Tensor:
     """(T, S, I) control function v = r_p − π·r_z, π pooled over the items of a category."""
-    price, shifter, weight = residuals.free_price, residuals.instrument[..., 0], residuals.rows.float()
+    weight = rows.float()
     product = (weight * price * shifter).sum((0, 1))
     square = (weight * shifter.square()).sum((0, 1))
     return price - (same @ product) / (same @ square).clamp(min=1e-9) * shifter
@@ -245,6 +259,9 @@ def _collected(run: _Stage, fits: Sequence[Fit], curve: Tensor) -> Elasticities:
         promo=torch.stack([f.mean("promo") for f in fits]).float().clamp(min=0),
         curve=curve.float(),
         chain=term("chain"),
+        joint=torch.stack([term(f"joint {k}") for k in range(run.promo.shape[-1])], dim=-1)
+        if run.promo.shape[-1]
+        else run.promo.new_zeros(len(fits), 0),
         sway=torch.stack([term("sine"), term("cosine")], dim=-1) / own.mean(0).float().unsqueeze(-1),
         memory=torch.stack([term("recent"), term("lasting")], dim=-1),
         price_spread=torch.stack(spread).float(),
@@ -279,18 +296,16 @@ def _ends(own: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _compared(
-    plain: Elasticities, run: _Stage, without: Sequence[Fit], control: Sequence[Fit], settled: bool
+    plain: Elasticities, run: _Stage, without: Sequence[Fit], control: Sequence[Fit]
 ) -> Elasticities:
     """The plain estimate beside the control function's, and moved to it where the two disagree.
 
     What hides is much alike in all items: their gaps are shrunk to the mean one, so that the correction
-    costs little of the plain estimate's precision. A shifter that lasts shows what a lasting price does:
-    where past prices are remembered, the two compare only once the residuals know of it (``settled``).
+    costs little of the plain estimate's precision.
     """
     one, two = _average(without), _average(control)
     found = pool(two - one)
-    steady = not bool((plain.memory != 0).any()) or settled
-    confounded = abs(found.mean) > _ALARM * found.error and steady
+    confounded = abs(found.mean) > _ALARM * found.error
     plain = replace(
         plain,
         with_instrument=two.value.float(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Literal
 
@@ -14,16 +14,18 @@ from .demand import Outlook, Period
 from .distributions import nb_log_cdf, nb_sample
 from .errors import InputError
 from .history import History, build_history
-from .model import LOG_R_CENTRE, DemandModel
-from .network import demand_token, history_context, history_effect, history_tokens
+from .model import DemandModel
+from .network import adjusted_history, demand_token, history_context, history_effect, history_tokens
 from .noise import NoiseKey, series_ids, stable_id
 from .nuisance import impute_demand
 from .panel.sales_panel import SalesPanel
+from .past import Past, scan
 from .response import WEAKEST, Context, PriceResponse
 from .trunk import RingCache
 from .trunk.transformer import gather_cache
 
-_MEMBER, _ELASTICITY = 5, 6  # streams of noise: which market an episode is played in
+_LUCK, _POISSON = 0, 2  # streams of noise: the luck that series share takes 0 and 1
+_MEMBER, _ELASTICITY = 5, 6  # which market an episode is played in
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class LearnedState:
     cache: RingCache
     log_base: Tensor  # (B, S, I, M) log mean demand before price and promotion, by ensemble member
     log_r: Tensor  # (B, S, I, M) log dispersion
+    past: Past  # of price-adjusted demand, (B, S, I)
     memory: Tensor  # (B, S, I, 2) of past own price effects
     date: Tensor  # (B,) int64 calendar index of the coming period
     member: Tensor  # (B,) int64 the ensemble member that the episode's customers follow
@@ -44,7 +47,8 @@ class _Memory:
     """One forward pass over the history, from which every reset is a gather."""
 
     layers: list[tuple[Tensor, Tensor]]  # keys and values (S, I, H, T, D/H) of each layer
-    outputs: Tensor  # (T + 1, S, I, M, 2): row s is what was expected of period s; row 0 repeats row 1
+    told: Tensor  # (T + 1, S, I, M, 2): row s is what was expected of period s
+    past: Past  # rows 0 … T
     effects: Tensor  # (T + 1, S, I, 2) memory of past own price effects at the periods 0 … T
 
 
@@ -69,6 +73,7 @@ class LearnedDemand:
         self._network = model.network.eval().requires_grad_(False)
         self._level = model.level
         self._ids = series_ids(self.locations, self.items).to(device)
+        self._place_ids = torch.tensor([stable_id(name) for name in self.locations], device=device)
         self._item_ids = torch.tensor([stable_id(item) for item in self.items], device=device)
         self._market_id = torch.tensor([stable_id("market")], device=device)
         places = torch.arange(len(self.locations), device=device)
@@ -89,22 +94,34 @@ class LearnedDemand:
     @cached_property
     def _memory(self) -> _Memory:
         with torch.no_grad():
-            effect = history_effect(self.history, self.response)
-            tokens = history_tokens(self.history, self._level, effect).unsqueeze(0)
+            history = self.history
+            adjusted = adjusted_history(history, self._level, history_effect(history, self.response))
             layers: list[tuple[Tensor, Tensor]] = []
-            out = self._network(tokens, self._identity, self.history.distance, layers)[0]
-        out = out.unflatten(-1, (-1, 2))
-        _, memory = history_context(self.history, self.response)
-        return _Memory([(k[0], v[0]) for k, v in layers], torch.cat([out[:1], out]), memory)
+            tokens = history_tokens(history, adjusted).unsqueeze(0)
+            out = self._network(tokens, self._identity, history.distance, layers)[0]
+            past = scan(adjusted, history.known)
+            summary = Past(*(torch.stack([getattr(p, f.name) for p in past]) for f in fields(Past)))
+            told = self._told(torch.cat([out[:1], out]), summary, torch.arange(history.periods + 1))
+        _, memory = history_context(history, self.response)
+        return _Memory([(k[0], v[0]) for k, v in layers], told, summary, memory)
 
     def reset(self, start: Tensor, key: NoiseKey) -> LearnedState:
         """Markets about to play period ``start`` (B,) in 1 … periods, after the history before it."""
         memory = self._memory
         cache = gather_cache(memory.layers, start, self.model.settings.trunk.window)
-        out = memory.outputs[start]
-        member = (key.uniform(self._market_id, _MEMBER)[:, 0] * out.shape[-2]).long()
-        own = self._drawn(key)
-        return self._state(cache, out, memory.effects[start], start.clone(), member, own)
+        told = memory.told[start]
+        past = Past(*(getattr(memory.past, f.name)[start] for f in fields(Past)))
+        member = (key.uniform(self._market_id, _MEMBER)[:, 0] * told.shape[-2]).long()
+        return LearnedState(
+            cache,
+            told[..., 0],
+            told[..., 1],
+            past,
+            memory.effects[start],
+            start.clone(),
+            member,
+            self._drawn(key),
+        )
 
     def _drawn(self, key: NoiseKey) -> Tensor:
         """(B, S, I) own elasticities as likely as the data have them."""
@@ -113,19 +130,17 @@ class LearnedDemand:
         own = self.response.own + common * item + single * key.normal(self._ids, _ELASTICITY)
         return own.clamp(max=WEAKEST)
 
-    def _state(
-        self, cache: RingCache, out: Tensor, memory: Tensor, date: Tensor, member: Tensor, own: Tensor
-    ) -> LearnedState:
-        told = self._told(out)
-        return LearnedState(cache, told[..., 0], told[..., 1], memory, date, member, own)
+    def _told(self, out: Tensor, past: Past, date: Tensor) -> Tensor:
+        """(…, S, I, M, 2) log mean before price and log dispersion: level, base and the network's word."""
+        told = self.model.base.told(past.features(), self._wave(date)) + out.unflatten(-1, (-1, 2))
+        return told + torch.stack([self._level, torch.zeros_like(self._level)], dim=-1).unsqueeze(-2)
 
-    def _told(self, out: Tensor) -> Tensor:
-        """(…, S, I, M, 2) log mean before price and log dispersion that the network's outputs stand for."""
-        usual = torch.stack([self._level, torch.full_like(self._level, LOG_R_CENTRE)], dim=-1)
-        return out + (usual + self.model.correction).unsqueeze(-2)
+    def _wave(self, date: Tensor) -> Tensor:
+        """(B, S, I, 2) sine and cosine of the year at calendar indices (B,)."""
+        return self.history.ahead[self._known(date)][..., :2]
 
     def _context(self, state: LearnedState, own: Tensor | None = None) -> Context:
-        return Context(self.history.ahead[self._known(state.date)][..., :2], state.memory, own)
+        return Context(self._wave(state.date), state.memory, own)
 
     def _known(self, date: Tensor) -> Tensor:
         return date.clamp(max=len(self.history.ahead) - 1)
@@ -157,7 +172,8 @@ class LearnedDemand:
         log_base, log_r = (x.gather(-1, member)[..., 0] for x in (state.log_base, state.log_r))
         log_mean = log_base + self.response.effect(price.log(), promo, self._context(state, state.own))
         grain = self.history.grain
-        count = nb_sample(key.uniform(self._ids, 0), key.uniform(self._ids, 1), log_mean - grain.log(), log_r)
+        normal = self.model.luck.normal(key, self._ids, self._place_ids, self._item_ids, _LUCK)
+        count = nb_sample(normal, key.uniform(self._ids, _POISSON), log_mean - grain.log(), log_r)
         return count * grain
 
     def advance(
@@ -170,12 +186,21 @@ class LearnedDemand:
         memory = self.response.remember(state.memory, self.response.own_effect(log_price, promo, context))
         ahead = self.history.ahead[self._known(state.date + 1)]
         seen = torch.ones_like(adjusted, dtype=torch.bool)
-        token = demand_token(adjusted, seen, ahead, self.history.static)
+        past = state.past.after(adjusted, seen)
+        token = demand_token(adjusted, seen, past.features(), ahead, self.history.static)
         full = torch.cat([token, self._identity.expand(*token.shape[:-1], -1)], dim=-1)
         with torch.no_grad():
             hidden, cache = self._network.trunk.step(full, state.cache, self.history.distance)
-            out = self._network.head(hidden).unflatten(-1, (-1, 2))
-        return self._state(cache, out, memory, state.date + 1, state.member, state.own)
+            told = self._told(self._network.head(hidden), past, state.date + 1)
+        return replace(
+            state,
+            cache=cache,
+            log_base=told[..., 0],
+            log_r=told[..., 1],
+            past=past,
+            memory=memory,
+            date=state.date + 1,
+        )
 
     def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
         """P(demand ≤ ``count``) (T', S, I), one step ahead for the periods from ``begin`` on.
@@ -191,7 +216,7 @@ class LearnedDemand:
 
     def one_step(self, begin: int, end: int) -> tuple[Tensor, Tensor]:
         """Log mean demand and log dispersion (T', S, I, M) of the periods begin … end, one step ahead."""
-        told = self._told(self._memory.outputs[begin:end])
+        told = self._memory.told[begin:end]
         effect = history_effect(self.history, self.response)[begin:end]
         return told[..., 0] + effect.unsqueeze(-1), told[..., 1]
 

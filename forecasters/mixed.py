@@ -39,6 +39,7 @@ class Rows:
     censored: Tensor  # (N,) bool
     offset: Tensor  # (N,)
     period: Tensor  # (N,) int64
+    weight: Tensor | None = None  # (N,) how often a row counts; once where None
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Fit:
     log_r: Tensor  # () log dispersion
     influence: Tensor  # (K, P) what each block of periods did to the coefficients
     parts: Mapping[str, slice]
+    levels: Tensor  # (L,) effects of the largest factor
 
     def mean(self, group: str) -> Tensor:
         return self.beta[self.parts[group]]
@@ -119,7 +121,7 @@ def fit_mixed(rows: Rows, groups: Mapping[str, Group]) -> Fit:
     by_block = design.dense.new_zeros(int(block.max()) + 1, design.dense.shape[1])
     by_block.index_add_(0, block, found.influence)
     covariance = _covariance(by_block, found.inverse, precision)
-    return Fit(found.beta, covariance, found.log_r, by_block @ found.inverse, parts)
+    return Fit(found.beta, covariance, found.log_r, by_block @ found.inverse, parts, found.effect)
 
 
 def _newton(
@@ -158,6 +160,8 @@ def _score(rows: Rows, eta: Tensor, log_r: Tensor) -> tuple[Tensor, Tensor]:
         slope, curvature = nb_survival_score(rows.units[out], eta[out], log_r)
         score = score.masked_scatter(out, slope)
         weight = weight.masked_scatter(out, curvature)
+    if rows.weight is not None:
+        score, weight = rows.weight * score, rows.weight * weight
     return score, weight
 
 
@@ -165,7 +169,8 @@ def _dispersion(rows: Rows, eta: Tensor, log_r: Tensor) -> Tensor:
     """Log dispersion: the likeliest of a grid around the last, on the uncensored rows."""
     grid = log_r + torch.linspace(-0.6, 0.6, 9, dtype=eta.dtype, device=eta.device)
     seen = ~rows.censored
-    fit = nb_log_prob(rows.units[seen].unsqueeze(1), eta[seen].unsqueeze(1), grid).sum(0)
+    fit = nb_log_prob(rows.units[seen].unsqueeze(1), eta[seen].unsqueeze(1), grid)
+    fit = fit.sum(0) if rows.weight is None else rows.weight[seen] @ fit
     return grid[fit.argmax()]
 
 

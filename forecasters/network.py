@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .history import History
+from .past import past_features
 from .response import Context, PriceResponse
 from .trunk import Transformer, TrunkSettings
 
@@ -60,18 +61,19 @@ def log_level(history: History, effect: Tensor | float = 0.0) -> Tensor:
     return torch.where(count > 0, total / count.clamp(min=1), by_item)
 
 
-def demand_token(adjusted: Tensor, known: Tensor, ahead: Tensor, static: Tensor) -> Tensor:
+def demand_token(adjusted: Tensor, known: Tensor, past: Tensor, ahead: Tensor, static: Tensor) -> Tensor:
     """Token of one or more periods (…, S, I, F).
 
     Args:
         adjusted: (…, S, I) price-adjusted log demand above the series' level; raw past prices do not enter.
         known: (…, S, I) whether the period was observed.
+        past: (…, S, I, P) features of demand up to the period (``past``).
         ahead: (…, S, I, C) what is known ahead of the *next* period.
         static: (S, I, Q) attributes.
     """
     seen = known.float()
     columns = torch.stack([(adjusted * seen).clamp(-6, 6), seen], dim=-1)
-    return torch.cat([columns, ahead, static.expand(*columns.shape[:-1], -1)], dim=-1)
+    return torch.cat([columns, past.clamp(-6, 6), ahead, static.expand(*columns.shape[:-1], -1)], dim=-1)
 
 
 def history_context(history: History, response: PriceResponse) -> tuple[Tensor, Tensor]:
@@ -90,8 +92,13 @@ def history_effect(history: History, response: PriceResponse) -> Tensor:
     return response.effect(history.log_price, history.promo, Context(wave[:-1], memory[:-1]))
 
 
-def history_tokens(history: History, level: Tensor, effect: Tensor) -> Tensor:
-    """(T, S, I, F) demand tokens of a whole panel, ``effect`` (T, S, I) of prices taken out of demand."""
-    adjusted = (history.demand + 0.5 * history.grain).log() - level - effect
+def adjusted_history(history: History, level: Tensor, effect: Tensor) -> Tensor:
+    """(T, S, I) log demand above its level, with the ``effect`` (T, S, I) of prices taken out."""
+    return (history.demand + 0.5 * history.grain).log() - level - effect
+
+
+def history_tokens(history: History, adjusted: Tensor) -> Tensor:
+    """(T, S, I, F) demand tokens of a whole panel of price-adjusted demand (T, S, I)."""
+    past = past_features(adjusted, history.known)[1:]
     ahead = history.ahead[1 : history.periods + 1]
-    return demand_token(adjusted, history.known, ahead, history.static)
+    return demand_token(adjusted, history.known, past, ahead, history.static)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .history import History
 from .network import log_level
+from .past import past_features
 from .progress import SILENT, Stage
 
 _FOLDS = 5
@@ -24,6 +25,7 @@ ROUNDS = 4  # price adjustment and stock-out imputation need each other's result
 _SAME = 1e-4  # log prices closer than this are the same price
 _OFTEN = 0.3  # share of rows with a new price beyond which every row counts as a decision
 _FEW = 20  # rows a column below which items are predicted together
+_TOBIT = 2  # rounds of imputation and spread (Tobin 1958) within a round of the elasticities
 _FIRST_GUESS = -2.0  # own elasticity of the first price adjustment
 
 
@@ -39,6 +41,7 @@ class Residuals:
     curve: Tensor  # (T, S, I) residual of half the squared log price shift
     free_price: Tensor  # (T, S, I) residual of log price given the past of demand alone
     instrument: Tensor  # (T, S, I, Z) residual of the log cost shifter given the past of demand alone
+    news: Tensor  # (T, S, I, Z) the same given the past of prices and of the shifter, too
     slopes: Tensor  # (I, 1 + K) effects of price and promotions that past demand was freed of
     memory: Tensor  # (T, S, I) effect of remembered prices that it was freed of
     rows: Tensor  # (T, S, I) bool: observed rows with a past
@@ -79,7 +82,7 @@ def _past(x: Tensor, seen: Tensor, lags: int, half_lives: tuple[float, ...]) -> 
 
 def _demand_features(history: History, adjusted: Tensor) -> Tensor:
     """(T, S, I, P) the past of demand, freed of its prices, and the calendar; nothing of past prices."""
-    columns = torch.stack(_past(adjusted, history.known.float(), 3, (2.0, 6.0, 20.0)), dim=-1)
+    columns = past_features(adjusted, history.known)[:-1]
     return torch.cat([columns, history.ahead[: history.periods]], dim=-1)
 
 
@@ -88,6 +91,8 @@ def _decision_features(history: History, shift: Tensor) -> Tensor:
     columns = _past(shift, torch.ones_like(shift), 4, (4.0, 13.0))
     for k in range(history.promo.shape[-1]):
         columns += _past(history.promo[..., k], history.known.float(), 3, (4.0,))
+    for z in history.instrument.unbind(-1):
+        columns += _past(z - z.mean(0), torch.ones_like(shift), 2, (4.0,))
     return torch.stack(columns, dim=-1)
 
 
@@ -116,11 +121,26 @@ def _ridge_out_of_fold(design: Tensor, targets: Tensor, rows: Tensor, fold: Tens
     return out.gather(0, best)[0], inside.gather(0, best)[0]
 
 
-def _impute(observed: Tensor, censored: Tensor, expected: Tensor, spread: Tensor) -> Tensor:
-    """Log demand; where stock ran out, its mean given at least the sales (normal, inverse Mills)."""
+@dataclass(frozen=True)
+class _Imputed:
+    """Demand where stock ran out, given that it was at least the sales; lognormal around the expected."""
+
+    log_demand: Tensor  # (T, S, I) mean of log demand; the observed one where stock lasted
+    square: Tensor  # (T, S, I) mean squared deviation from the expected log demand
+    mean: Tensor  # (T, S, I) mean demand
+
+
+def _impute(observed: Tensor, censored: Tensor, expected: Tensor, spread: Tensor) -> _Imputed:
+    """From log sales and expected log demand (T, S, I) and its standard deviation (I,)."""
+    out = censored > 0
     z = ((observed - expected) / spread).clamp(-6, 6)
-    mills = torch.exp(-0.5 * z * z) / (2.5066283 * torch.special.ndtr(-z).clamp(min=1e-12))
-    return torch.where(censored > 0, torch.maximum(expected + spread * mills, observed), observed)
+    above = torch.special.ndtr(-z).clamp(min=1e-12)
+    mills = torch.exp(-0.5 * z * z) / (2.5066283 * above)
+    log_demand = torch.where(out, torch.maximum(expected + spread * mills, observed), observed)
+    square = torch.where(out, spread.square() * (1 + z * mills), (observed - expected).square())
+    whole = (expected + spread.square() / 2).exp() * torch.special.ndtr(spread - z) / above
+    mean = torch.where(out, torch.maximum(whole, observed.exp()), observed.exp())
+    return _Imputed(log_demand, square, mean)
 
 
 @dataclass(frozen=True)
@@ -147,13 +167,14 @@ def fit_nuisances(
     shift = history.log_price - pivot
     shifter = history.instrument - history.instrument.mean(0, keepdim=True)
     promos = history.promo.shape[-1]
-    decisions = torch.cat([shift.unsqueeze(-1), history.promo, shift.square().unsqueeze(-1) / 2], dim=-1)
+    bend = shift.square().unsqueeze(-1) / 2
+    decisions = torch.cat([shift.unsqueeze(-1), history.promo, bend, shifter], dim=-1)
     observed = (history.units + 0.5 * history.grain).log() - level
     rows = history.known.clone()
     rows[0] = False
     decided = _decided(shift, rows)
     made = _decision_features(history, shift)
-    demand, memory = observed, torch.zeros_like(observed)
+    demand, memory, spread = observed, torch.zeros_like(observed), torch.full_like(observed[0, 0], 0.5)
     slopes = torch.full((history.units.shape[2], 1), _FIRST_GUESS, device=level.device)
     if before is not None:
         slopes, memory = before.slopes, before.memory
@@ -166,12 +187,14 @@ def fit_nuisances(
         known = carried(known, decided.unsqueeze(-1).expand_as(known))  # a price that stays decides nothing
         residual = decisions - known
         mean = expected[..., 0] + _priced(known, slopes) + memory
-        exact = rows & (history.censored == 0)
         if before is None:
             slopes = _regress(demand - mean, residual[..., : 1 + promos], rows)
         fitted = expected[..., 0] + _priced(decisions, slopes) + memory
-        spread = ((observed - fitted).square() * exact).sum((0, 1)) / exact.sum((0, 1)).clamp(min=1)
-        demand = _impute(observed, history.censored, fitted, spread.sqrt().clamp(min=0.05))
+        for _ in range(_TOBIT):
+            imputed = _impute(observed, history.censored, fitted, spread)
+            variance = (imputed.square * rows).sum((0, 1)) / rows.sum((0, 1)).clamp(min=1)
+            spread = variance.sqrt().clamp(min=0.05)
+        demand = imputed.log_demand
         stage.advance()
     free_known = torch.cat([expected[..., 1:2], known[..., 1:]], dim=-1)
     in_fold = (decisions[..., 0] - inside[..., 0])[decided]
@@ -182,6 +205,7 @@ def fit_nuisances(
         price=residual[..., 0],
         promo=residual[..., 1 : 1 + promos],
         curve=residual[..., 1 + promos],
+        news=residual[..., 2 + promos :],
         free_price=shift - expected[..., 1],
         instrument=shifter - expected[..., 2:],
         slopes=slopes,
@@ -189,7 +213,7 @@ def fit_nuisances(
         rows=rows,
         decided=decided,
         demand=torch.where(
-            history.censored > 0, (demand + level).exp() - 0.5 * history.grain, history.units
+            history.censored > 0, imputed.mean * level.exp() - 0.5 * history.grain, history.units
         ).clamp(min=0),
         overfit=float(in_fold.std() / residual[..., 0][decided].std().clamp(min=1e-9)),
     )

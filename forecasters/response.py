@@ -30,7 +30,7 @@ class PriceResponse:
     """log demand = base + own effect + cross effects + chain + memory; shift = log p − log reference price.
 
     - own effect: ε·(exp(c·shift) − 1)/c + promotion, with ε swinging by the season;
-    - cross: Σ_j cross_ij·shift_j; chain: more of the locations' mean shift;
+    - cross: Σ_j cross_ij·shift_j; chain and joint: more of the locations' mean shift and mean promotion;
     - memory: of the extra that was bought recently (stockpiling: own effects above zero, in units), and of
       past own effects in the long run (a reference price).
 
@@ -46,6 +46,7 @@ class PriceResponse:
     cross: Tensor  # (I, I) ∂log demand(row) / ∂log price(column), 0 on the diagonal
     curve: Tensor  # (I,) c: how the elasticity moves with the price
     chain: Tensor  # (I,) more of a price that moves at all locations at once
+    joint: Tensor  # (I, K) more of a promotion that runs at all locations at once
     sway: Tensor  # (I, 2) share by which ε grows with sine and cosine of the year
     memory: Tensor  # (I, 2) effect of the two memories
     promo: Tensor  # (I, K) lift of log demand by a full promotion
@@ -65,6 +66,9 @@ class PriceResponse:
         shift = log_price - self.pivot
         total = self.own_effect(log_price, promo, context) + shift @ self.cross.T
         total = total + self.chain * shift.mean(-2, keepdim=True)
+        if self.promo.shape[-1]:
+            run = self._chance(shift) if promo is None else promo
+            total = total + (run * self.joint).sum(-1).mean(-2, keepdim=True)
         return total if context.memory is None else total + (context.memory * self.memory).sum(-1)
 
     def own_effect(
@@ -76,9 +80,12 @@ class PriceResponse:
         if self.promo.shape[-1] == 0:
             return total
         if promo is None:
-            chance = torch.sigmoid(self.promo_level + self.promo_slope * shift.unsqueeze(-1))
-            return total + torch.log1p(chance * self.promo.expm1()).sum(-1)
+            return total + torch.log1p(self._chance(shift) * self.promo.expm1()).sum(-1)
         return total + (promo * self.promo).sum(-1)
+
+    def _chance(self, shift: Tensor) -> Tensor:
+        """(…, S, I, K) probability that a promotion goes with a price."""
+        return torch.sigmoid(self.promo_level + self.promo_slope * shift.unsqueeze(-1))
 
     def bent(self, shift: Tensor) -> Tensor:
         """(exp(c·shift) − 1)/c (…, S, I): the shift that a constant elasticity would answer to."""

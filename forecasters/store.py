@@ -11,8 +11,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from .base import Base
 from .elasticity import Elasticities
 from .errors import InputError
+from .luck import CommonLuck
 from .model import DemandModel, FitSettings
 from .network import DemandNetwork
 from .response import PriceResponse
@@ -26,12 +28,17 @@ _PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are n
 def save_model(model: DemandModel, folder: Path) -> None:
     """Write ``model.safetensors`` and ``model.json`` into an existing folder."""
     tensors = {f"network.{k}": v for k, v in model.network.state_dict().items()}
-    for name, part in (("response", model.response), ("elasticities", model.elasticities)):
+    for name, part in (
+        ("response", model.response),
+        ("elasticities", model.elasticities),
+        ("base", model.base),
+        ("luck", model.luck),
+    ):
         for field in fields(part):
             value = getattr(part, field.name)
             if isinstance(value, torch.Tensor):
                 tensors[f"{name}.{field.name}"] = value
-    tensors["level"], tensors["correction"] = model.level, model.correction
+    tensors["level"] = model.level
     save_file(
         {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors"
     )
@@ -80,7 +87,8 @@ def load_model(folder: Path) -> DemandModel:
         network.eval(),
         PriceResponse(**_part(tensors, "response")),
         tensors["level"],
-        tensors["correction"],
+        Base(**_part(tensors, "base")),
+        CommonLuck(**_part(tensors, "luck")),
         settings,
         Elasticities(**found),
         about["overfit"],

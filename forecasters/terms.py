@@ -3,7 +3,8 @@
 Each candidate adds one coefficient an item to the second stage (``elasticity``):
 
 - *curve*: the elasticity itself moves with the price, own·exp(c·shift);
-- *chain*: a price moved at all locations at once does more, or less, than at one;
+- *chain*, *joint k*: a price moved, or promotion k run, at all locations at once does more, or less, than at
+  one, where neighbours stay as they are and nothing is advertised;
 - *sine*, *cosine*: the elasticity swings with the season of the year (Chevalier, Kashyap and Rossi 2003);
 - *attribute k*: locations differ in how much they mind prices, by an attribute such as income;
 - *recent*, *lasting*: past effects of price and promotion are paid back (stockpiling: Hendel and Nevo 2006,
@@ -24,6 +25,7 @@ TERMS = ("curve", "chain", "sine", "cosine", "recent", "lasting")
 OPEN = {
     "curve": 4.0,
     "chain": 1.0,
+    "joint": 1.0,
     "sine": 1.0,
     "cosine": 1.0,
     "recent": 0.5,
@@ -31,7 +33,7 @@ OPEN = {
     "attribute": 1.0,
 }
 """Spread of the prior under which a candidate is tested."""
-MISLED = ("chain", "recent", "lasting")  # what a hidden shock that lasts would pass for
+MISLED = ("chain", "joint", "recent", "lasting")  # what a hidden shock that lasts would pass for
 _CLEARLY = 3.0  # standard errors from zero at which a candidate is kept
 _SMALLEST = 0.05  # least spread of a kept candidate's prior, as a share of that under which it was tested
 
@@ -87,12 +89,12 @@ def pool(found: Estimates) -> Pooled:
 def clear(name: str, found: Pooled) -> bool:
     """Whether the items together show candidate ``name``.
 
-    Seasons may differ in sign from item to item; what is remembered of an effect takes from it.
+    Items may differ in sign, as seasons do. What is remembered of an effect takes from it.
     """
-    shown = abs(found.mean) > _CLEARLY * found.error
-    if name in ("sine", "cosine"):
-        return shown or found.excess > _CLEARLY
-    return shown and not (name in ("recent", "lasting") and found.mean > 0)
+    if name in ("recent", "lasting"):
+        return found.mean < -_CLEARLY * found.error
+    scattered = found.excess > (_CLEARLY if name in ("sine", "cosine") else 2 * _CLEARLY)
+    return abs(found.mean) > _CLEARLY * found.error or scattered
 
 
 def shrink(found: Estimates, to: Pooled) -> tuple[Tensor, Tensor]:

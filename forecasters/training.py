@@ -92,6 +92,15 @@ def train_network(
     checks = [replace(draw_sub_market(history, settings, fixed), periods=last) for _ in range(3)]
     has_validation = bool(valid_rows.any())
     first, best, best_state, bad = 0, math.inf, copy.deepcopy(network.state_dict()), 0
+
+    def validated() -> float:
+        network.eval()
+        with torch.no_grad():
+            told = [loss(run_network(network, tokens, history, cut), cut, valid_rows) for cut in checks]
+        return sum(map(float, told)) / len(told)
+
+    if has_validation:
+        best = validated()  # of a network that adds nothing to the base
     kept = None if checkpoint is None else checkpoint.load()
     if kept is not None:
         first, best, best_state = kept
@@ -115,12 +124,7 @@ def train_network(
         optimiser.step()
         stage.advance()
         if has_validation and ((step + 1) % settings.check_every == 0 or step + 1 == settings.steps):
-            network.eval()
-            with torch.no_grad():
-                score = (
-                    sum(float(loss(run_network(network, tokens, history, c), c, valid_rows)) for c in checks)
-                    / 3
-                )
+            score = validated()
             stage.note(f"validation {score:.4f}")
             if score < best:
                 best, best_state, bad = score, copy.deepcopy(network.state_dict()), 0

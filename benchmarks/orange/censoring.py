@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from mercato.forecasters.fit import fit_demand
 from mercato.forecasters.history import build_history
 from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.model import fit_demand
 from mercato.forecasters.nuisance import impute_demand
 from mercato.forecasters.panel import SalesPanel
 from mercato.forecasters.progress import SILENT, Progress

@@ -20,10 +20,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from mercato.forecasters.fit import fit_demand, learn_around
 from mercato.forecasters.history import History, build_history
 from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.metrics import DECILES, scores
-from mercato.forecasters.model import DemandModel, fit_demand, fit_trunk
+from mercato.forecasters.model import DemandModel
 from mercato.forecasters.panel import SalesPanel
 from mercato.forecasters.progress import SILENT, Progress
 from mercato.forecasters.response import WEAKEST
@@ -34,7 +35,7 @@ from ..peers.forecaster import fit_forecaster
 
 ORDINARY = 0.8  # share of rows whose price counts as ordinary
 _FOLDS, _BLOCK = 3, 8
-_BEYOND = ("own_error", "curve", "chain", "sway", "memory")  # of the response: what a naive one has not
+_BEYOND = ("own_error", "curve", "chain", "joint", "sway", "memory")  # of the response: what a naive one has not
 _DRAWS = 2000  # of weeks, for the interval of a difference
 
 
@@ -140,15 +141,7 @@ def naive_model(model: DemandModel, panel: SalesPanel, seed: int) -> DemandModel
     response = replace(
         found, own=everywhere, own_lo=everywhere, own_hi=everywhere, cross=cross, promo=promo, **zero
     )
-    network, level, correction, loss = fit_trunk(history, response, model.settings, seed)
-    return replace(
-        model,
-        network=network,
-        level=level,
-        correction=correction,
-        response=response,
-        validation_loss=loss,
-    )
+    return learn_around(panel, history, response, model.elasticities, model.overfit, model.settings, seed)
 
 
 def naive_response(history: History) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

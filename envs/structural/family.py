@@ -102,7 +102,7 @@ class StructuralDemand(ABC):
     def draw(self, log_mean: Tensor, key: NoiseKey) -> Tensor:
         """Counts (B, S, I) around ``log_mean`` (B, S, I), non-decreasing in it."""
         gamma, poisson = key.uniform(self._series, 0), key.uniform(self._series, 1)
-        return nb_sample(gamma, poisson, log_mean, -self.dispersion().log())
+        return nb_sample(torch.special.ndtri(gamma), poisson, log_mean, -self.dispersion().log())
 
     @cached_property
     def _series(self) -> Tensor:

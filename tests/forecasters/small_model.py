@@ -9,8 +9,9 @@ import pytest
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.envs.structural.truth import Truth
+from mercato.forecasters.fit import fit_demand
 from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.model import DemandModel, FitSettings, fit_demand
+from mercato.forecasters.model import DemandModel, FitSettings
 from mercato.forecasters.panel import SalesPanel, read_panel
 from mercato.forecasters.training import TrainingSettings
 from mercato.forecasters.trunk import TrunkSettings

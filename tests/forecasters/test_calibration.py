@@ -29,6 +29,7 @@ class Sales:
     units: Tensor
     known: Tensor
     censored: Tensor
+    grain: Tensor
 
 
 @dataclass
@@ -49,7 +50,9 @@ def shop(mean: float = 3.0, stock: float = np.inf, known: float = 1.0) -> Sales:
     demand = rng.poisson(mean, (PERIODS, PLACES, ITEMS))
     sales, seen = np.minimum(demand, stock), rng.random(demand.shape) < known
     units = torch.from_numpy(np.where(seen, sales, 0)).float()
-    return Sales(units, torch.from_numpy(seen), torch.from_numpy((demand >= stock) & seen).float())
+    return Sales(
+        units, torch.from_numpy(seen), torch.from_numpy((demand >= stock) & seen).float(), torch.ones(ITEMS)
+    )
 
 
 def test_the_distance_is_kolmogorovs() -> None:

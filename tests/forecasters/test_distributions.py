@@ -59,7 +59,10 @@ def test_survival_has_the_right_gradients() -> None:
 def test_samples_have_the_right_mean_and_variance(mean: float, r: float) -> None:
     draws = 200_000
     uniforms = torch.rand(2, draws, generator=torch.Generator().manual_seed(1))
-    sample = nb_sample(*uniforms, log(mean).float().expand(draws), log(r).float().expand(draws)).double()
+    normal = torch.special.ndtri(uniforms[0])
+    sample = nb_sample(
+        normal, uniforms[1], log(mean).float().expand(draws), log(r).float().expand(draws)
+    ).double()
     variance = mean + mean**2 / r
     assert abs(float(sample.mean()) - mean) < 4 * (variance / draws) ** 0.5 + 0.002 * mean
     assert float(sample.var()) == pytest.approx(variance, rel=0.06)
@@ -86,7 +89,9 @@ def test_the_same_customers_never_want_less_when_the_mean_is_higher(
     u: float, v: float, log_mean: float, more: float, log_r: float
 ) -> None:
     means = torch.tensor([log_mean, log_mean + more])
-    low, high = nb_sample(torch.tensor([u, u]), torch.tensor([v, v]), means, torch.full((2,), log_r))
+    low, high = nb_sample(
+        torch.special.ndtri(torch.tensor([u, u])), torch.tensor([v, v]), means, torch.full((2,), log_r)
+    )
     assert low <= high
 
 

@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.forecasters.errors import InputError
+from mercato.forecasters.fit import fit_demand, fit_trunk, identify
 from mercato.forecasters.history import build_history
-from mercato.forecasters.model import FitSettings, fit_demand, fit_trunk, identify
+from mercato.forecasters.model import FitSettings
 from mercato.forecasters.panel import read_panel
 from mercato.forecasters.progress import Silent
 from mercato.forecasters.training import TrainingSettings

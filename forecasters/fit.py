@@ -1,0 +1,232 @@
+"""Fitting: identify the price response, learn base demand and a trunk around it, settle the means."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from .base import WAVES, Base, fit_base
+from .checkpoint import Checkpoint
+from .distributions import row_log_likelihood
+from .elasticity import Elasticities, estimate
+from .errors import InputError
+from .history import History, build_history
+from .luck import CommonLuck
+from .mixed import BLOCK
+from .model import DemandModel, FitSettings
+from .network import (
+    DemandNetwork,
+    adjusted_history,
+    history_context,
+    history_effect,
+    history_tokens,
+    log_level,
+)
+from .nuisance import ROUNDS, Known, Residuals, fit_nuisances
+from .panel.sales_panel import SalesPanel
+from .past import past_features
+from .progress import SILENT, Progress
+from .response import PriceResponse
+from .settling import settle
+from .training import SubMarket, train_network
+
+_SETTLE, _SETTLED = 3, 0.03  # most rounds of correction; the mean move of elasticities that ends them
+LEAST_PERIODS = 8  # a shorter panel has nothing to cross-fit on
+
+
+def reference_log_price(history: History, frequency_a_year: int) -> Tensor:
+    """(S, I) log of the median price of the last year: what price multiples refer to."""
+    recent = history.log_price[-frequency_a_year:]
+    return recent.median(0).values
+
+
+def periods_a_year(panel: SalesPanel) -> int:
+    """Periods in a year, from the spacing of the dates."""
+    if panel.periods < 2:
+        return 52
+    days = (panel.dates[-1] - panel.dates[0]).astype(int) / (panel.periods - 1)
+    return max(1, round(365.25 / days))
+
+
+def promo_rule(history: History, pivot: Tensor, rounds: int = 50) -> tuple[Tensor, Tensor]:
+    """Which promotion went with which discount: logistic a, b ≤ 0 (I, K), by Newton with a weak prior."""
+    shift = history.log_price - pivot
+    goods, promos = history.promo.shape[2:]
+    level, slope = torch.full((goods, promos), -2.0), torch.full((goods, promos), -5.0)
+    for i in range(goods):
+        seen = history.known[:, :, i]
+        x = torch.stack([torch.ones_like(shift[:, :, i][seen]), shift[:, :, i][seen]], dim=1).double()
+        prior = torch.tensor([0.1, 0.01], dtype=torch.float64)
+        for k in range(promos):
+            y = history.promo[:, :, i, k][seen].double()
+            beta = torch.tensor([-2.0, -5.0], dtype=torch.float64)
+            for _ in range(rounds):
+                chance = torch.sigmoid(x @ beta)
+                weight = (chance * (1 - chance)).clamp(min=1e-6)
+                hessian = x.T @ (weight.unsqueeze(1) * x) + prior.diag()
+                beta = beta + torch.linalg.solve(hessian, x.T @ (y - chance) - prior * beta).clamp(-2, 2)
+            level[i, k], slope[i, k] = float(beta[0]), min(float(beta[1]), 0.0)
+    return level, slope
+
+
+def price_response(pivot: Tensor, found: Elasticities, rule: tuple[Tensor, Tensor]) -> PriceResponse:
+    """The response that elasticities make, with the promotions that follow a discount by ``promo_rule``."""
+    level, slope = rule
+    shared = {f.name: getattr(found, f.name) for f in fields(PriceResponse) if hasattr(found, f.name)}
+    return PriceResponse(pivot=pivot, promo_level=level, promo_slope=slope, **shared)
+
+
+def fit_demand(
+    panel: SalesPanel,
+    settings: FitSettings | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+    device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
+) -> DemandModel:
+    """Fit the price response, then the trunk around it, on all of a panel.
+
+    The trunk is trained on ``device``; the model comes back on the CPU, where the price response is
+    estimated. An interrupted training leaves its best weights in ``checkpoint``; the same fit goes on there.
+
+    Raises:
+        InputError: the panel is too short to learn from.
+    """
+    if panel.periods < LEAST_PERIODS:
+        raise InputError(
+            f"date: expected at least {LEAST_PERIODS} periods to learn from, found {panel.periods}"
+        )
+    settings = settings or FitSettings()
+    history = build_history(panel)
+    response, residuals, found = identify(panel, history, progress)
+    history = replace(history, demand=residuals.demand)
+    return learn_around(
+        panel, history, response, found, residuals.overfit, settings, seed, progress, device, checkpoint
+    )
+
+
+def learn_around(
+    panel: SalesPanel,
+    history: History,
+    response: PriceResponse,
+    found: Elasticities,
+    overfit: float,
+    settings: FitSettings,
+    seed: int,
+    progress: Progress = SILENT,
+    device: torch.device | str = "cpu",
+    checkpoint: Path | None = None,
+) -> DemandModel:
+    """The model of a panel whose price response is given; arguments as ``fit_demand`` has them."""
+    network, level, base, loss = fit_trunk(
+        history.to(device), response.to(device), settings, seed, progress, checkpoint
+    )
+    model = DemandModel(
+        panel.locations,
+        panel.items,
+        network,
+        response,
+        level,
+        base,
+        CommonLuck.none(len(panel.items)),
+        settings,
+        found,
+        overfit,
+        loss,
+    )
+    return settle(model.to("cpu"), history)
+
+
+def identify(
+    panel: SalesPanel, history: History, progress: Progress = SILENT
+) -> tuple[PriceResponse, Residuals, Elasticities]:
+    """First stage: the price response, what prices did not follow from the past, elasticities.
+
+    Both are found again with the elasticities of the round before until these settle: past demand that a
+    wrong elasticity has freed of its price still carries that price.
+    """
+    pivot, level = reference_log_price(history, periods_a_year(panel)), log_level(history)
+    categories, rule = _category_index(panel), promo_rule(history, pivot)
+
+    def once(known: Known | None, before: Elasticities | None) -> tuple[Residuals, Elasticities]:
+        with progress.stage("what prices followed", ROUNDS) as stage:
+            residuals = fit_nuisances(history, level, pivot, stage, known)
+        with progress.stage("elasticities", 2 * len(panel.items)) as stage:
+            return residuals, estimate(history, residuals, categories, stage, before)
+
+    residuals, found = once(None, None)
+    response = price_response(pivot, found, rule)
+    for _ in range(_SETTLE):
+        slopes = torch.cat([found.own.mean(0).unsqueeze(1), found.promo], dim=1)
+        memory = (history_context(history, response)[1][:-1] * response.memory).sum(-1)
+        unsettled = (slopes - residuals.slopes)[:, 0].abs().mean() + (memory - residuals.memory).abs().mean()
+        if float(unsettled) < _SETTLED:
+            break
+        residuals, found = once(Known(slopes, memory), found)
+        response = price_response(pivot, found, rule)
+    return response, residuals, found
+
+
+def fit_trunk(
+    history: History,
+    response: PriceResponse,
+    settings: FitSettings,
+    seed: int,
+    progress: Progress = SILENT,
+    checkpoint: Path | None = None,
+) -> tuple[DemandNetwork, Tensor, Base, float]:
+    """Second stage: network, level (S, I), base and validation loss, the response held fixed."""
+    torch.manual_seed(seed)
+    periods, places, goods = history.units.shape
+    effect = history_effect(history, response)
+    level = log_level(history, effect)
+    adjusted = adjusted_history(history, level, effect)
+    tokens = history_tokens(history, adjusted)
+    device = tokens.device
+    held = min(settings.validation, periods // 5)
+    valid = torch.arange(periods, device=device) >= periods - held
+    members = settings.members
+    luck = _resampling(periods, members, seed).to(device)
+    base = fit_base(history, adjusted, level + effect, ~valid, luck)
+    before = past_features(adjusted, history.known)[:-1]
+    known = base.told(before, history.ahead[:periods, ..., :WAVES])
+    offset = (level + effect - history.grain.log()).unsqueeze(-1)
+    network = DemandNetwork(tokens.shape[-1], 2 * members, places, goods, settings.trunk).to(device)
+    counts = history.units / history.grain
+
+    def loss(out: Tensor, cut: SubMarket, rows: Tensor) -> Tensor:
+        index = slice(cut.periods.start + 1, cut.periods.stop)
+
+        def part(x: Tensor) -> Tensor:
+            return x[index][:, cut.places][:, :, cut.goods]
+
+        weight = part(history.known).unsqueeze(-1) & rows[index].view(-1, 1, 1, 1)
+        if network.training:
+            weight = weight * luck[index].view(-1, 1, 1, members)
+        told = part(known) + out[:-1].unflatten(-1, (members, 2))
+        log_mean, log_r = part(offset) + told[..., 0], told[..., 1]
+        units, censored = (part(x).unsqueeze(-1).expand_as(log_mean) for x in (counts, history.censored))
+        value = -row_log_likelihood(units, censored, log_mean, log_r)
+        return (value * weight).sum() / weight.expand_as(value).sum().clamp(min=1)
+
+    with progress.stage("the market's demand", settings.training.steps) as stage:
+        kept = None if checkpoint is None else Checkpoint.of(checkpoint, tokens, settings, seed)
+        best = train_network(
+            network, tokens, history, loss, ~valid, valid, settings.training, seed, stage, kept
+        )
+    return network, level, base, best
+
+
+def _resampling(periods: int, members: int, seed: int) -> Tensor:
+    """(T, M) weights of a Bayesian bootstrap of blocks of periods (Rubin 1981, Ann. Stat. 9)."""
+    generator = torch.Generator().manual_seed(seed + 2)
+    blocks = torch.empty(periods // BLOCK + 1, members).exponential_(generator=generator)
+    return blocks.repeat_interleave(BLOCK, 0)[:periods]
+
+
+def _category_index(panel: SalesPanel) -> Tensor:
+    order = {name: i for i, name in enumerate(dict.fromkeys(panel.categories))}
+    return torch.tensor([order[name] for name in panel.categories])

@@ -1,0 +1,91 @@
+"""What is settled once a model is trained: mean sales, their spread, and the luck that series share.
+
+A count regression weighs weeks by how sure it is of them, so that a table whose busy weeks scatter more than
+its quiet ones ends with a mean that is off. Here each item's level, and what a promotion adds where the whole
+chain runs it, are moved until expected and observed units agree (Poisson pseudo-maximum likelihood:
+Gourieroux, Monfort and Trognon 1984, doi:10.2307/1913472). Prices are left alone: they followed demand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from .distributions import row_log_likelihood
+from .history import History
+from .learned import LearnedDemand
+from .luck import common_luck
+from .model import DemandModel
+
+_PASSES = 3  # a moved promotion moves the past of demand that the next forecasts read
+_STEPS = 20
+_PROMO_SD = 0.25  # prior of the correction of a promotion's lift
+_WARM = 4  # one over this share of the history only fills the memory
+_BLOCK = 4  # periods whose errors go together
+
+
+def settle(model: DemandModel, history: History) -> DemandModel:
+    """The model with its means corrected on ``history`` and its common luck estimated there."""
+    begin = max(1, history.periods // _WARM)
+    known = history.known[begin:]
+    for _ in range(_PASSES):
+        model = _with_means(model, history, begin, known)
+    model = _with_spread(model, history, begin, known)
+    demand = LearnedDemand(model, history)
+    grain = history.grain
+    units, log_r = history.units[begin:], demand.one_step(begin, history.periods)[1]
+    middle = (demand.one_step_cdf(units, begin) + demand.one_step_cdf(units - grain, begin)) / 2
+    score = torch.special.ndtri(middle.double().clamp(1e-4, 1 - 1e-4)).float()
+    gamma, poisson = (-log_r).exp().mean(-1), grain / _mean(demand, begin)
+    seen = known & (history.censored[begin:] == 0)
+    share = (gamma / (gamma + poisson) * seen).sum((0, 1)) / seen.sum((0, 1)).clamp(min=1)
+    return replace(model, luck=common_luck(score, seen, share))
+
+
+def _mean(demand: LearnedDemand, begin: int) -> Tensor:
+    """(T', S, I) expected units, one step ahead."""
+    return demand.one_step(begin, demand.periods)[0].exp().mean(-1)
+
+
+def _with_means(model: DemandModel, history: History, begin: int, known: Tensor) -> DemandModel:
+    mean, units = _mean(LearnedDemand(model, history), begin), history.demand[begin:]
+    promo = history.promo[begin:].mean(1, keepdim=True).expand(*units.shape, -1)
+    moves = torch.stack(
+        [_moves(units[:, :, i], mean[:, :, i], promo[:, :, i], known[:, :, i]) for i in range(units.shape[2])]
+    )
+    response = replace(model.response, joint=model.response.joint + moves[:, 1:])
+    return replace(model, response=response, base=replace(model.base, place=model.base.place + moves[:, 0]))
+
+
+def _with_spread(model: DemandModel, history: History, begin: int, known: Tensor) -> DemandModel:
+    """Each item's dispersion moved to where its sales are likeliest around the settled means."""
+    log_mean, log_r = LearnedDemand(model, history).one_step(begin, history.periods)
+    units, censored = history.units[begin:] / history.grain, history.censored[begin:]
+    log_mean = log_mean.exp().mean(-1).log() - history.grain.log()
+    steps = torch.linspace(-1, 1, 21)
+    fit = torch.stack(
+        [row_log_likelihood(units, censored, log_mean, log_r.mean(-1) + step) * known for step in steps]
+    )
+    best = steps[fit.sum((1, 2)).argmax(0)]  # (I,)
+    return replace(model, base=replace(model.base, log_r=model.base.log_r + best))
+
+
+def _moves(units: Tensor, mean: Tensor, promo: Tensor, known: Tensor) -> Tensor:
+    """(1 + K) what level and promotions (T, S, K) add to log mean (T, S) so that units agree in sum."""
+    rows = known.nonzero(as_tuple=True)
+    x = torch.cat([torch.ones_like(units[rows]).unsqueeze(1), promo[rows]], dim=1).double()
+    y, offset = units[rows].double(), mean[rows].double()
+    move = x.new_zeros(x.shape[1])
+    if len(y) == 0:
+        return move.float()
+    miss = y.new_zeros(len(known) // _BLOCK + 1).index_add_(0, rows[0] // _BLOCK, y - offset)
+    noise = (miss.square().sum() / offset.sum()).clamp(min=1)  # variance over that of a Poisson
+    precision = torch.full_like(move, float(noise) / _PROMO_SD**2)
+    precision[0] = 1e-6
+    for _ in range(_STEPS):
+        expected = offset * (x @ move).clamp(-3, 3).exp()
+        slope = x.T @ (y - expected) - precision * move
+        move = move + torch.linalg.solve(x.T @ (expected.unsqueeze(1) * x) + precision.diag(), slope)
+    return move.float()
