@@ -221,8 +221,8 @@ class LearnedDemand:
         return told[..., 0] + effect.unsqueeze(-1), told[..., 1]
 
     def with_elasticity(self, which: Literal["lo", "mean", "hi"]) -> LearnedDemand:
-        """The same market with every own elasticity at an end of its 90% interval."""
-        return LearnedDemand(self.model, self.history, self.model.response.at(which))
+        """The same market with every own elasticity at one place of its 90% interval; none is drawn."""
+        return LearnedDemand(self.model, self.history, self.response.at(which))
 
     def condition(self, panel: SalesPanel) -> LearnedDemand:
         """The same model after a later history of the same locations and items."""

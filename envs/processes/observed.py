@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...forecasters.demand import DemandProcess, Outlook, Period
 from ...forecasters.errors import InputError
+from ...forecasters.learned import LearnedDemand
 from ...forecasters.noise import NoiseKey
 
 
@@ -26,7 +27,9 @@ class ObservedDemand:
     what a shop sees.
 
     The observer is told prices, sales and whether the shelf ran empty, never how much more was wanted: where
-    stock ran out it fills in what it expected, or one unit above sales where that is more.
+    stock ran out it fills in what it expected, or one unit above sales where that is more. A learned observer
+    follows what happened with its mean elasticities: those drawn for an episode are of its own customers, who
+    are not these. How unsure it is of them it still says.
 
     Raises:
         InputError: the two do not name the same locations and items.
@@ -39,11 +42,12 @@ class ObservedDemand:
                 f" {(*nature.locations, *nature.items)} and {(*observer.locations, *observer.items)}"
             )
         self.nature, self.observer = nature, observer
+        self._follower = observer.with_elasticity("mean") if isinstance(observer, LearnedDemand) else observer
         self.locations, self.items = nature.locations, nature.items
         self.periods = min(nature.periods, observer.periods)
 
     def reset(self, start: Tensor, key: NoiseKey) -> ObservedState:
-        return ObservedState(self.nature.reset(start, key), self.observer.reset(start, key))
+        return ObservedState(self.nature.reset(start, key), self._follower.reset(start, key))
 
     def outlook(self, state: ObservedState) -> Outlook:
         return self.observer.outlook(state.observer)
@@ -62,7 +66,7 @@ class ObservedDemand:
         least = torch.maximum(period.sales + 1, self.observer.expected(state.observer, period.price))
         seen = Period(period.price, torch.where(ran_out, least, period.sales), period.sales)
         return ObservedState(
-            self.nature.advance(state.nature, period, key), self.observer.advance(state.observer, seen, key)
+            self.nature.advance(state.nature, period, key), self._follower.advance(state.observer, seen, key)
         )
 
     def to(self, device: torch.device | str) -> ObservedDemand:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from small_model import QUICK, Fitted, fitted
 
+from mercato.envs.processes import ObservedDemand
 from mercato.forecasters.backtest import run_backtest
 from mercato.forecasters.demand import DemandProcess, Period
 from mercato.forecasters.errors import InputError
@@ -128,6 +129,27 @@ def test_the_ends_of_the_interval_are_markets_too(fitted: Fitted) -> None:
         price = other.response.pivot.exp()[None] * 1.1
         totals[which] = float(other.expected(state, price).sum())
     assert totals["lo"] < totals["mean"] < totals["hi"]
+    strong = demand.with_elasticity("lo")
+    assert torch.equal(strong.with_elasticity("mean").response.own, strong.response.own)  # sure, and stays so
+
+
+def test_an_observer_s_forecasts_do_not_hang_on_the_elasticities_of_an_episode(fitted: Fitted) -> None:
+    """Told the same, it expects the same in every episode; one that drew elasticities for customers of its
+    own would not. How unsure it is of them it goes on saying."""
+    demand, history = fitted.demand, fitted.demand.history
+    start, steps, markets = 60, 6, 5
+    observed = ObservedDemand(fitted.truth.demand, demand)
+    state = observed.reset(torch.full((markets,), start), key(markets))
+    for t in range(start, start + steps):
+        price, units = (x[t].expand(markets, -1, -1) for x in (history.log_price.exp(), history.demand))
+        state = observed.advance(state, Period(price, units, units), key(markets, t - start))
+    expected = observed.expected(state, price)
+    torch.testing.assert_close(expected, expected[:1].expand_as(expected))
+    assert torch.equal(observed.disagreement(state, price), demand.disagreement(state.observer, price))
+    assert (
+        observed.disagreement(state, price)
+        > demand.with_elasticity("mean").disagreement(state.observer, price)
+    ).any()
 
 
 def test_a_model_survives_the_disk(fitted: Fitted, tmp_path: Path) -> None:
