@@ -20,22 +20,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from mercato.forecasters.fit import fit_demand, learn_around
+from mercato.forecasters.fit import fit_demand
 from mercato.forecasters.history import History, build_history
 from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.metrics import DECILES, scores
 from mercato.forecasters.model import DemandModel
 from mercato.forecasters.panel import SalesPanel
 from mercato.forecasters.progress import SILENT, Progress
-from mercato.forecasters.response import WEAKEST
 
-from ..peers.dml import least_squares, ridge
+from ..peers.dml import ridge
 from ..peers.features import known_before, log_price, log_sales, mean_known, series_names
 from ..peers.forecaster import fit_forecaster
+from ..peers.unidentified import naive_model
 
 ORDINARY = 0.8  # share of rows whose price counts as ordinary
 _FOLDS, _BLOCK = 3, 8
-_BEYOND = ("own_error", "curve", "chain", "joint", "sway", "memory")  # of the response: what a naive one has not
 _DRAWS = 2000  # of weeks, for the interval of a difference
 
 
@@ -129,42 +128,6 @@ def one_step_deciles(demand: LearnedDemand, begin: int, end: int) -> np.ndarray:
         out.append(high)
         low = high - 1
     return torch.stack(out, dim=-1).cpu().numpy()
-
-
-def naive_model(model: DemandModel, panel: SalesPanel, seed: int) -> DemandModel:
-    """The same model around elasticities that nothing identifies; its trunk is trained anew."""
-    history = build_history(panel)
-    own, cross, promo = naive_response(history)
-    found = model.response
-    zero = {name: torch.zeros_like(getattr(found, name)) for name in _BEYOND}
-    everywhere = own.expand_as(found.own)
-    response = replace(
-        found, own=everywhere, own_lo=everywhere, own_hi=everywhere, cross=cross, promo=promo, **zero
-    )
-    return learn_around(panel, history, response, model.elasticities, model.overfit, model.settings, seed)
-
-
-def naive_response(history: History) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Own (I,), cross (I, I) and promotion (I, K) effects by item: least squares within series, raw columns.
-
-    The same terms as the learned market's, so that identification is all that differs; the regression on the
-    own price alone forecasts far worse, for want of the promotions.
-    """
-    sales, price, promo = log_sales(history), log_price(history), history.promo.double().numpy()
-    goods, promos = price.shape[2], promo.shape[-1]
-    own, cross, lift = np.zeros(goods), np.zeros((goods, goods)), np.zeros((goods, promos))
-    for item in range(goods):
-        rivals = [j for j in range(goods) if j != item]
-        columns = np.concatenate(
-            [sales[:, :, [item]], price[:, :, [item]], promo[:, :, item], price[:, :, rivals]], axis=-1
-        )
-        known = np.isfinite(sales[:, :, item])
-        columns = np.where(known[..., None], columns, np.nan)
-        rows = (columns - mean_known(columns))[known]
-        slopes, _ = least_squares(rows[:, 1:], rows[:, 0], np.nonzero(known)[0])
-        own[item], lift[item], cross[item, rivals] = slopes[0], slopes[1 : 1 + promos], slopes[1 + promos :]
-    own, lift = np.minimum(own, WEAKEST), np.maximum(lift, 0)
-    return tuple(torch.from_numpy(x).float() for x in (own, cross, lift))  # type: ignore[return-value]
 
 
 def compare(history: History, parts: list[Scored], rows: Mapping[str, np.ndarray]) -> dict:

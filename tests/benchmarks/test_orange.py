@@ -13,10 +13,10 @@ from benchmarks.orange.policy_shift import (
     Scored,
     compare,
     held_out_weeks,
-    naive_response,
     unusualness,
     without,
 )
+from benchmarks.peers.unidentified import naive_response
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.forecasters.history import build_history
