@@ -1,0 +1,186 @@
+"""What a policy earns before customers it was not trained on: ``python -m benchmarks.policies``.
+
+A shop's market is learned from a panel whose truth is known. The same PPO is trained
+
+- in the *fitted* market;
+- in the *true* one: the same shop and the same forecasts, but the true customers, which no shop could do;
+- in the *naive* one, fitted without identification (``peers.unidentified``);
+- and, *knowing*, in the true one with demand forecast exactly.
+
+All are then played before the true customers, seeing what the shop sees through the fitted model; the naive
+one also through its own, which is what a shop that fitted it would have; the knowing one as it was trained.
+Baselines are tuned in the fitted market. Intervals are of the luck of the episodes, by pairs; luck of panel
+and training shows between seeds. The seeds reported are used for nothing else; development used those from
+100 on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from mercato.agents.evaluation import bootstrap, evaluate
+from mercato.agents.train import PPOSettings, train_ppo
+from mercato.agents.tuning import tune_baselines
+from mercato.app.benchmarking import behind
+from mercato.envs.economics import Economics
+from mercato.envs.market import Market
+from mercato.envs.store import fitted_market
+from mercato.envs.structural import FAMILIES, Size, truth_folder
+from mercato.forecasters.fit import fit_demand
+from mercato.forecasters.panel import read_panel
+
+from .peers.unidentified import naive_model
+from .record import write_result
+
+SEEDS = (9001, 9002, 9003)
+KINDS = ("log-linear", "nested-logit")
+SIZE = Size(locations=12, items=6, weeks=130)
+EPISODES, HORIZON = 64, 26
+
+FITTED, TRUE, NAIVE, OWN_EYES, KNOWING = "fitted", "true", "naive", "naive, own forecasts", "knowing"
+
+Profits = Mapping[str, np.ndarray]  # (E,) of each policy, the same customers
+
+
+@dataclass(frozen=True)
+class Markets:
+    """One shop before the customers of each model and before the true ones, seen through each model."""
+
+    fitted: Market
+    naive: Market
+    true: Market  # seen through the fitted model
+    true_by_naive: Market
+    known: Market  # demand is forecast as it really is
+
+
+def markets(family: str, seed: int, size: Size) -> Markets:
+    """Make a panel, fit it with and without identification, and open its true market."""
+    with TemporaryDirectory() as folder:
+        table = FAMILIES[family].write(Path(folder) / "panel.parquet", seed, size)
+        panel, truth = read_panel(table), truth_folder(table)
+        model = fit_demand(panel, seed=seed)
+        fitted = fitted_market(model, panel, Economics(), FITTED)
+        naive = fitted_market(naive_model(model, panel, seed), panel, Economics(), NAIVE)
+        true, true_by_naive = behind(fitted, truth), behind(naive, truth)
+    known = true.with_demand(true.demand.nature)  # type: ignore[attr-defined]
+    return Markets(fitted, naive, true, true_by_naive, known)
+
+
+def profits(shop: Markets, ppo: PPOSettings, seed: int) -> tuple[Profits, Profits]:
+    """What PPO and what the baselines earn in the true market, an episode."""
+    trained = {
+        name: train_ppo(market, ppo, seed).named(name)
+        for name, market in {
+            FITTED: shop.fitted,
+            TRUE: shop.true,
+            NAIVE: shop.naive,
+            KNOWING: shop.known,
+        }.items()
+    }
+    baselines = tune_baselines(shop.fitted, seed)
+    played: dict[str, np.ndarray] = {}
+    for market, policies in (
+        (shop.true, [trained[FITTED], trained[TRUE], trained[NAIVE], *baselines]),
+        (shop.true_by_naive, [trained[NAIVE].named(OWN_EYES)]),
+        (shop.known, [trained[KNOWING]]),
+    ):
+        evaluation = evaluate(market, policies, EPISODES, HORIZON, seed)
+        played |= dict(zip(evaluation.names, evaluation.values["profit"], strict=True))
+    rules = {policy.name: played.pop(policy.name) for policy in baselines}
+    return played, rules
+
+
+def figures(learned: Profits, rules: Profits, seed: int) -> dict[str, Any]:
+    """Shares of the profit of the PPO trained in the true market, and the lead over the baselines.
+
+    Figures that hang on the luck of the episodes are [mean, lower, upper] with 95% intervals.
+    """
+    best = max(rules, key=lambda name: rules[name].mean())
+    leads = {name: bootstrap(learned[FITTED] - profit, seed) for name, profit in rules.items()}
+    shares = {name: share(learned[name], learned[TRUE], seed) for name in learned if name != TRUE}
+    return {
+        "share_of_true": shares,
+        "best_baseline": best,
+        "best_baseline_share_of_true": share(rules[best], learned[TRUE], seed),
+        "lead_over_best_baseline": leads[best],
+        "baselines": len(rules),
+        "baselines_beaten": sum(low > 0 for _, low, _ in leads.values()),
+        "profit": {name: float(values.mean()) for name, values in {**learned, **rules}.items()},
+    }
+
+
+def share(part: np.ndarray, whole: np.ndarray, seed: int) -> tuple[float, float, float]:
+    """Mean of ``part`` (E,) over mean of ``whole`` (E,), with its 95% bootstrap interval over the pairs.
+
+    The interval is that of a ratio of means by its linear expansion: part − share·whole has mean 0.
+    """
+    ratio = float(part.mean() / whole.mean())
+    _, low, high = bootstrap((part - ratio * whole) / whole.mean(), seed)
+    return ratio, ratio + low, ratio + high
+
+
+def one_panel(family: str, seed: int, size: Size, ppo: PPOSettings) -> dict[str, Any]:
+    """The figures of one panel."""
+    began = time.perf_counter()
+    found = figures(*profits(markets(family, seed, size), ppo, seed), seed)
+    return {"family": family, "seed": seed, **found, "seconds": time.perf_counter() - began}
+
+
+def table(panels: Sequence[Mapping[str, Any]]) -> str:
+    """One row a panel, in Markdown."""
+    head = (
+        "family | seed | fitted / true | naive / true | naive, own forecasts / true | knowing / true"
+        " | best baseline / true | fitted − best baseline | baselines beaten | best baseline"
+    )
+    lines = [f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
+    for x in panels:
+        shares = [x["share_of_true"][name] for name in (FITTED, NAIVE, OWN_EYES, KNOWING)]
+        lead = "{:,.0f} [{:,.0f} … {:,.0f}]".format(*x["lead_over_best_baseline"])
+        cells = [x["family"], str(x["seed"])]
+        cells += ["{:.3f} [{:.3f} … {:.3f}]".format(*s) for s in [*shares, x["best_baseline_share_of_true"]]]
+        cells += [lead, f"{x['baselines_beaten']} of {x['baselines']}", x["best_baseline"]]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=KINDS)
+    parser.add_argument("--size", type=int, nargs=3, metavar=("LOCATIONS", "ITEMS", "WEEKS"))
+    parser.add_argument("--steps", type=int, help="unit-periods of a training, fewer to see that it runs")
+    arguments = parser.parse_args()
+    size = Size(*arguments.size) if arguments.size else SIZE
+    ppo = PPOSettings() if arguments.steps is None else replace(PPOSettings(), steps=arguments.steps)
+    panels = []
+    for family in arguments.families:
+        for seed in arguments.seeds:
+            panels.append(one_panel(family, seed, size, ppo))
+            told = "{:.3f}".format(panels[-1]["share_of_true"][FITTED][0])
+            print(f"{family}, seed {seed}: {told}, {panels[-1]['seconds']:.0f} s", file=sys.stderr)
+    result = {
+        "size": vars(size),
+        "steps": ppo.steps,
+        "episodes": EPISODES,
+        "horizon": HORIZON,
+        "panels": panels,
+    }
+    asked = (tuple(arguments.seeds), tuple(arguments.families), size, ppo)
+    if asked == (SEEDS, KINDS, SIZE, PPOSettings()):  # anything else is a trial, printed and not kept
+        print(f"wrote {write_result('policies', result)}", file=sys.stderr)
+    print(json.dumps(result) if arguments.json else table(panels))
+
+
+if __name__ == "__main__":
+    main()
