@@ -1,0 +1,99 @@
+"""The study of policies played before customers they were not trained on."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import policies
+from benchmarks.policies import FITTED, KNOWING, NAIVE, OWN_EYES, TRUE, figures, markets, one_panel, share
+from mercato.agents.evaluation import evaluate
+from mercato.agents.learner import Validation
+from mercato.agents.policy import Policy
+from mercato.agents.train import PPOSettings
+from mercato.envs.engine.types import Decision
+from mercato.envs.engine.view import View
+from mercato.envs.structural import Size
+
+
+def test_a_share_of_the_same_luck_has_no_interval() -> None:
+    whole = np.random.default_rng(0).lognormal(size=40)
+    assert share(0.9 * whole, whole, seed=1) == pytest.approx((0.9, 0.9, 0.9))
+
+
+def test_a_share_s_interval_holds_the_truth_as_often_as_it_says() -> None:
+    luck = np.random.default_rng(0)
+    covered = []
+    for seed in range(150):
+        whole = 100 + 20 * luck.normal(size=64)
+        part = 0.5 * whole + 30 + 5 * luck.normal(size=64)  # 80 to 100 in the mean
+        _, low, high = share(part, whole, seed)
+        covered.append(low <= 0.8 <= high)
+    assert 0.88 <= np.mean(covered) <= 0.99
+
+
+def test_the_lead_is_over_the_baseline_that_earns_most() -> None:
+    same = np.arange(10.0)
+    learned = dict.fromkeys((FITTED, TRUE, NAIVE, OWN_EYES, KNOWING), same + 100)
+    found = figures(learned, {"poor": same + 40, "good": same + 90, "better": same + 102}, seed=0)
+    assert found["best_baseline"] == "better"
+    assert found["lead_over_best_baseline"] == pytest.approx((-2, -2, -2))
+    assert (found["baselines_beaten"], found["baselines"]) == (2, 3)
+    assert found["share_of_true"].keys() == {FITTED, NAIVE, OWN_EYES, KNOWING}
+
+
+def test_a_trial_is_printed_and_not_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = np.arange(10.0)
+    learned = dict.fromkeys((FITTED, TRUE, NAIVE, OWN_EYES, KNOWING), same + 100)
+
+    def panel(family: str, seed: int, *_: object) -> dict:
+        found = figures(learned, {"rule": same + 60}, seed)
+        return {"family": family, "seed": seed, **found, "seconds": 1.0}
+
+    kept: list[str] = []
+    monkeypatch.setattr(policies, "one_panel", panel)
+    monkeypatch.setattr(policies, "write_result", lambda name, result: kept.append(name))
+    for words in (["--seeds", "101"], ["--steps", "100"], ["--size", "4", "2", "60"], []):
+        assert kept == []
+        monkeypatch.setattr(sys, "argv", ["policies", *words])
+        policies.main()
+    assert kept == ["policies"]
+    assert "| nested-logit | 9003 | 1.000 [1.000 … 1.000] |" in capsys.readouterr().out
+
+
+class Reference:
+    """Keeps every price at reference and orders a fixed amount, whatever it is told to expect."""
+
+    name = "reference"
+
+    def decide(self, view: View) -> Decision:
+        price = view.market.terms.reference_price.expand_as(view.state.on_hand)
+        return Decision(price, torch.full_like(price, 40.0))
+
+
+@pytest.mark.slow
+def test_the_true_market_has_the_same_customers_whoever_watches() -> None:
+    shop = markets("log-linear", 104, Size(locations=4, items=2, weeks=60))
+    blind: Policy = Reference()
+    units = [
+        evaluate(market, [blind], 8, 13, seed=2).values["units"]
+        for market in (shop.true, shop.true_by_naive, shop.known)
+    ]
+    np.testing.assert_allclose(units[1], units[0], rtol=0.02)  # opening stock hangs on what is expected
+    np.testing.assert_allclose(units[2], units[0], rtol=0.02)
+
+
+@pytest.mark.slow
+def test_a_panel_goes_the_whole_way() -> None:
+    glance = Validation(times=1, episodes=1, horizon=4)
+    settings = PPOSettings(steps=2000, markets=2, horizon=8, validation=glance)
+    found = one_panel("nested-logit", 104, Size(locations=4, items=2, weeks=60), settings)
+    for middle, low, high in found["share_of_true"].values():
+        assert low <= middle <= high
+        assert 0.5 < middle < 1.5
+    assert found["baselines"] >= 8
