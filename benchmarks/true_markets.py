@@ -17,7 +17,6 @@ from torch import Tensor
 
 from mercato.envs.structural import (
     FAMILIES,
-    History,
     Size,
     Truth,
     oracle_elasticities,
@@ -25,17 +24,11 @@ from mercato.envs.structural import (
     shrunk,
 )
 
+from .peers.naive import naive_by_item
 from .record import write_result
 
 SEEDS = (101, 102, 103)
 SIZE = Size(locations=20, items=10, weeks=150)
-
-
-def naive_by_item(history: History) -> Tensor:
-    """(I,) slope of log sales on log price within the series, as a spreadsheet would have it."""
-    x, y = history.price.log(), (history.sales + 0.5).log()
-    x, y = x - x.mean(0), y - y.mean(0)
-    return (x * y).sum((0, 1)) / (x * x).sum((0, 1))
 
 
 def one_panel(truth: Truth) -> dict[str, float]:
@@ -54,7 +47,7 @@ def one_panel(truth: Truth) -> dict[str, float]:
         "price_beyond_rule": float((history.price / history.rule_price).log().std()),
         "own_sd_between_places": float(own.std(0, correction=0).mean()),
         "income_correlation": float(np.corrcoef(demand.shop.income, own.mean(1))[0, 1]),
-        "naive_miss": float((naive_by_item(history) - own.mean(0)).mean()),
+        "naive_miss": float((naive_by_item(history.price.log(), history.sales) - own.mean(0)).mean()),
         "item_mae_oracle": float((estimate.value.mean(0) - own.mean(0)).abs().mean()),
         "series_mae_oracle": error(estimate.value),
         "series_mae_oracle_shrunk": error(shrunk(estimate)),

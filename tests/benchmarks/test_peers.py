@@ -11,8 +11,8 @@ import torch
 from benchmarks.peers.dml import lightgbm_dml, ridge_dml
 from benchmarks.peers.features import known_before, past, smoothed
 from benchmarks.peers.forecaster import fit_forecaster
+from benchmarks.peers.naive import naive_by_item
 from benchmarks.peers.trees import grow
-from benchmarks.price_response import naive_by_item
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.forecasters.history import History, build_history
@@ -39,7 +39,8 @@ def drawn(size: Size) -> tuple[SalesPanel, np.ndarray]:
 def test_ridge_dml_undoes_confounding(market: tuple[SalesPanel, np.ndarray]) -> None:
     panel, truth = market
     found = ridge_dml(panel)
-    naive = naive_by_item(build_history(panel)).numpy()
+    history = build_history(panel)
+    naive = naive_by_item(history.log_price, history.units).numpy()
     assert np.abs(found.own - truth).mean() < 0.2
     assert np.abs(naive - truth).mean() > 1.0
     assert ((found.lo <= found.own) & (found.own <= found.hi)).all()

@@ -1,0 +1,126 @@
+"""Elasticities against the truth.
+
+An own elasticity that moves with the price or the season is compared, on both sides, as the mean over all
+weeks of the local one at the price charged; where it never changes that is the one number it is. The ends of
+an interval move along with the estimate. A model's word is of a series' own price and of nothing else: what
+it says of a price that moves everywhere, or was remembered, shows in ``changes`` and ``sustained``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mercato.envs.structural import (
+    FAMILIES,
+    ROLES,
+    Size,
+    Truth,
+    oracle_elasticities,
+    own_elasticities,
+    shrunk,
+)
+from mercato.forecasters.fit import identify
+from mercato.forecasters.history import build_history
+from mercato.forecasters.panel import SalesPanel, read_panel
+from mercato.forecasters.response import WEAKEST, Context
+
+from ..peers.dml import OwnElasticity, lightgbm_dml, ridge_dml
+from ..peers.naive import naive_by_item
+from .market import Studied
+
+Row = dict[str, float | None]
+
+
+def true_own(truth: Truth) -> Tensor:
+    """(S, I) own elasticities at the prices charged, mean of the weeks."""
+    demand, history = truth.demand, truth.history
+    return own_elasticities(demand, demand.rows(torch.arange(len(history.price))), history.price).mean(0)
+
+
+def stated_own(market: Studied) -> tuple[Tensor, Tensor, Tensor]:
+    """(S, I) the model's own elasticities at the prices charged and the ends of their intervals."""
+    history, response = market.learned.history, market.model.response
+    shift = history.log_price - response.pivot
+    wave = history.ahead[: history.periods, ..., :2]
+    bend = (response.curve * shift.clamp(-3, 3)).exp()
+
+    def charged(own: Tensor) -> Tensor:
+        return (response.elasticity(Context(wave=wave, own=own.expand_as(shift))) * bend).mean(0)
+
+    return charged(response.own), charged(response.own_lo), charged(response.own_hi)
+
+
+def own_and_cross(market: Studied) -> Row:
+    """Errors of the elasticities, the floor of the oracle, and what the diagnosis says."""
+    truth, found = market.truth, market.model.elasticities
+    true, (own, lo, hi) = true_own(truth), stated_own(market)
+    item, true_item = own.mean(0), true.mean(0)
+    oracle = oracle_elasticities(truth.demand, truth.history)
+    off = ~torch.eye(len(true_item), dtype=torch.bool)
+
+    def error(value: Tensor) -> float:
+        return float((value - true).abs().mean())
+
+    series, floor, pooled = error(own), error(shrunk(oracle)), error(true_item.expand_as(true))
+    return {
+        "item_mae": _mae(item, true_item),
+        "item_bias": float((item - true_item).mean()),
+        "item_rank": float(np.corrcoef(item.argsort().argsort(), true_item.argsort().argsort())[0, 1]),
+        "item_mae_naive": _mae(naive_by_item(truth.history.price.log(), truth.history.sales), true_item),
+        "wrong_signs": int((found.own >= WEAKEST).sum()),  # estimated there or beyond, and kept there
+        "series_mae": series,
+        "series_mae_oracle": error(oracle.value),
+        "series_mae_oracle_shrunk": floor,
+        "series_mae_pooled": pooled,
+        "series_over_oracle_shrunk": series / floor,
+        "series_below_pooled": 1 - series / pooled,
+        "series_covered_90": float(((lo <= true) & (true <= hi)).float().mean()),
+        "cross_mae": float((found.cross - truth.demand.cross().mean(0))[off].abs().mean()),
+        "alarm": int(found.confounded),
+        "alarm_gap": found.gap,
+        "alarm_gap_error": found.gap_error,
+        "curve": float(found.curve.mean()),
+        "chain": float(found.chain.mean()),
+        "sway": float(found.sway.square().sum(-1).sqrt().mean()),
+        "memory_recent": float(found.memory[:, 0].mean()),
+        "memory_lasting": float(found.memory[:, 1].mean()),
+        "overfit_ratio": market.model.overfit,
+    }
+
+
+def peers(market: Studied) -> Row:
+    """Double machine learning off the shelf, by item; empty for LightGBM where it is not installed."""
+    true = true_own(market.truth).mean(0)
+    row = _peer("ridge_dml", ridge_dml(market.panel), true)
+    try:
+        return row | _peer("lightgbm_dml", lightgbm_dml(market.panel), true)
+    except ImportError:
+        return row | _peer("lightgbm_dml", None, true)
+
+
+def without_shifter(family: str, seed: int, size: Size) -> Row:
+    """The same panel, its cost shifter declared to be no shifter."""
+    frame, truth = FAMILIES[family].make(seed, size)
+    panel: SalesPanel = read_panel(frame, roles={**ROLES, "cost_shifter": "past"})
+    _, _, found = identify(panel, build_history(panel))
+    return {
+        "no_shifter_item_mae": _mae(found.own.mean(0), true_own(truth).mean(0)),
+        "no_shifter_cannot_tell": int(found.with_instrument is None),  # the card then says so
+        "no_shifter_alarm": int(found.confounded),
+    }
+
+
+def _peer(name: str, found: OwnElasticity | None, true: Tensor) -> Row:
+    if found is None:
+        return {f"item_mae_{name}": None, f"items_covered_90_{name}": None}
+    item = true.double().numpy()
+    return {
+        f"item_mae_{name}": float(np.abs(found.own - item).mean()),
+        f"items_covered_90_{name}": float(((found.lo <= item) & (item <= found.hi)).mean()),
+    }
+
+
+def _mae(value: Tensor, true: Tensor) -> float:
+    return float((value - true).abs().mean())

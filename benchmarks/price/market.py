@@ -1,0 +1,55 @@
+"""A panel of known truth and the market that was learned from it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from mercato.envs.structural import FAMILIES, ROLES, Size, Truth, true_market
+from mercato.forecasters.fit import fit_demand
+from mercato.forecasters.learned import LearnedDemand
+from mercato.forecasters.model import DemandModel
+from mercato.forecasters.panel import SalesPanel, read_panel
+
+_NEVER = -30.0  # log odds
+
+
+@dataclass(frozen=True)
+class Studied:
+    """What every figure of a panel is measured from."""
+
+    panel: SalesPanel
+    truth: Truth
+    model: DemandModel  # one fit of the whole panel
+    seconds: float  # that it took
+
+    @cached_property
+    def learned(self) -> LearnedDemand:
+        """The learned market after the whole panel."""
+        return LearnedDemand.after(self.model, self.panel)
+
+    @cached_property
+    def unpromoted(self) -> LearnedDemand:
+        """The same, no promotion following a discount: nobody plans promotions in the true market in play."""
+        response = self.model.response
+        never = torch.full_like(response.promo_level, _NEVER)
+        response = replace(response, promo_level=never, promo_slope=torch.zeros_like(never))
+        return LearnedDemand(self.model, self.learned.history, response)
+
+    @cached_property
+    def reference(self) -> Tensor:
+        """(S, I) reference prices of the true market: medians of the logged ones."""
+        return true_market(self.truth).terms.reference_price
+
+
+def study(family: str, seed: int, size: Size) -> Studied:
+    """Draw a panel of ``family`` and learn its market."""
+    frame, truth = FAMILIES[family].make(seed, size)
+    panel = read_panel(frame, roles=ROLES)
+    began = time.perf_counter()
+    model = fit_demand(panel)
+    return Studied(panel, truth, model, time.perf_counter() - began)

@@ -1,0 +1,53 @@
+"""What the learned market expects of sales: calibration out of sample, bias of stock-outs."""
+
+from __future__ import annotations
+
+from mercato.forecasters.calibration import Calibration, calibration
+from mercato.forecasters.fit import fit_demand
+from mercato.forecasters.learned import LearnedDemand
+from mercato.forecasters.panel import SalesPanel
+
+from ..orange.censoring import expected_demand
+from .elasticities import Row
+from .market import Studied
+
+_LAST = 26  # weeks of a true market's panel held out
+_ROLLING = (2, 16)  # windows of real data, and weeks of each
+
+
+def held_out(panel: SalesPanel) -> Row:
+    """Calibration one step ahead on the last half year, by a fit on what precedes it."""
+    return _row(_unseen(panel, panel.periods - _LAST, panel.periods))
+
+
+def rolling(panel: SalesPanel) -> list[Row]:
+    """The same window by window, each by a fit on all that precedes it."""
+    windows, weeks = _ROLLING
+    ends = [panel.periods - weeks * k for k in reversed(range(windows))]
+    return [{"from_week": end - weeks, **_row(_unseen(panel, end - weeks, end))} for end in ends]
+
+
+def stock_out_bias(market: Studied) -> Row:
+    """Σ expected over Σ true demand − 1, all rows that something precedes; rows sold out are among them.
+
+    Expected: by the model, one step ahead at the prices charged; and the table's demand, stock-outs imputed.
+    """
+    true, out = market.truth.history.demand[1:], market.truth.history.censored[1:] > 0
+    expected, imputed = expected_demand(market.learned)[1:], market.learned.history.demand[1:]
+    return {
+        "stock_out_bias": float(expected.sum() / true.sum()) - 1,
+        "stock_out_bias_imputed": float(imputed.sum() / true.sum()) - 1,
+        "bias_if_ignored": float(market.learned.history.units[1:].sum() / true.sum()) - 1,
+        "stocked_out": float(out.float().mean()),
+    }
+
+
+def _unseen(panel: SalesPanel, begin: int, end: int) -> Calibration:
+    before, until = panel.window(0, begin), panel.window(0, end)
+    demand = LearnedDemand.after(fit_demand(before), before)
+    return calibration(demand.condition(until), begin, end)
+
+
+def _row(found: Calibration) -> Row:
+    shares = {f"covered_{level:.0%}".rstrip("%"): share for level, share in found.coverage}
+    return {"pit_distance": found.distance, "pit_chance": found.chance, **shares}
