@@ -7,15 +7,15 @@ import sys
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from benchmarks import policies
 from benchmarks.policies import FITTED, KNOWING, NAIVE, OWN_EYES, TRUE, figures, markets, one_panel, share
-from mercato.agents.evaluation import evaluate
 from mercato.agents.learner import Validation
-from mercato.agents.policy import Policy
 from mercato.agents.train import PPOSettings
 from mercato.envs.engine.types import Decision
-from mercato.envs.engine.view import View
+from mercato.envs.market import Market
+from mercato.envs.simulator import Simulator
 from mercato.envs.structural import Size
 
 
@@ -66,26 +66,22 @@ def test_a_trial_is_printed_and_not_kept(
     assert "| nested-logit | 9003 | 1.000 [1.000 … 1.000] |" in capsys.readouterr().out
 
 
-class Reference:
-    """Keeps every price at reference and orders a fixed amount, whatever it is told to expect."""
-
-    name = "reference"
-
-    def decide(self, view: View) -> Decision:
-        price = view.market.terms.reference_price.expand_as(view.state.on_hand)
-        return Decision(price, torch.full_like(price, 40.0))
-
-
 @pytest.mark.slow
 def test_the_true_market_has_the_same_customers_whoever_watches() -> None:
     shop = markets("log-linear", 104, Size(locations=4, items=2, weeks=60))
-    blind: Policy = Reference()
-    units = [
-        evaluate(market, [blind], 8, 13, seed=2).values["units"]
-        for market in (shop.true, shop.true_by_naive, shop.known)
-    ]
-    np.testing.assert_allclose(units[1], units[0], rtol=0.02)  # opening stock hangs on what is expected
-    np.testing.assert_allclose(units[2], units[0], rtol=0.02)
+
+    def wanted(market: Market) -> Tensor:
+        simulator = Simulator(market, 8, 13, seed=2, evaluation=True)
+        state, price = simulator.reset(), market.terms.reference_price.expand(8, 4, 2)
+        demand = []
+        for _ in range(13):
+            state, outcome = simulator.step(state, Decision(price, torch.full_like(price, 40.0)))
+            demand.append(outcome.demand)
+        return torch.stack(demand)
+
+    first, *others = (wanted(market) for market in (shop.true, shop.true_by_naive, shop.known))
+    assert all(torch.equal(other, first) for other in others)
+    assert not torch.equal(wanted(shop.fitted), first)
 
 
 @pytest.mark.slow
