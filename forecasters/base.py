@@ -1,6 +1,6 @@
 """Base demand from its own past: a count regression an item, which the trunk then corrects.
 
-log μ = level + effect of prices + features of the past·w_i + wave of the year·c_i + place_s: what a linear
+log μ = level + effect of prices + features of the past·w_i + what is known ahead·c_i + place_s: what a linear
 model knows it knows at once, out of few weeks and with the exact likelihood of stock-outs; the network is
 left with what is not linear. Every member of the ensemble learns from its own resampling of the weeks.
 """
@@ -16,7 +16,6 @@ from .history import History
 from .mixed import Group, Rows, fit_mixed
 from .past import past_features
 
-WAVES = 2  # of the calendar's columns: one wave of the year
 _WARM = 13  # first periods, whose running means have seen too little to learn from
 
 
@@ -25,17 +24,17 @@ class Base:
     """Weights of the regressions of M members."""
 
     past: Tensor  # (M, I, F) of the features of the past
-    wave: Tensor  # (M, I, 2) of sine and cosine of the year
+    ahead: Tensor  # (M, I, C) of the calendar and exogenous covariates
     place: Tensor  # (M, S, I)
     log_r: Tensor  # (M, I) log dispersion
 
-    def told(self, features: Tensor, wave: Tensor) -> Tensor:
+    def told(self, features: Tensor, ahead: Tensor) -> Tensor:
         """(…, S, I, M, 2) log mean demand above the level, and log dispersion.
 
-        From features (…, S, I, F) and wave (…, S, I, 2).
+        From features (…, S, I, F) of the past and (…, S, I, C) of what is known ahead of the period.
         """
         log_mean = torch.einsum("...sif,mif->...sim", features, self.past)
-        log_mean = log_mean + torch.einsum("...sif,mif->...sim", wave, self.wave)
+        log_mean = log_mean + torch.einsum("...sif,mif->...sim", ahead, self.ahead)
         log_mean = log_mean + self.place.permute(1, 2, 0)
         return torch.stack([log_mean, self.log_r.T.expand_as(log_mean)], dim=-1)
 
@@ -54,21 +53,28 @@ def fit_base(history: History, adjusted: Tensor, offset: Tensor, rows: Tensor, l
         luck: (T, M) weight of each period for each member.
     """
     features = past_features(adjusted, history.known)[:-1]
-    columns = torch.cat([features, history.ahead[: history.periods, ..., :WAVES]], dim=-1).double()
+    columns = torch.cat([features, history.ahead[: history.periods]], dim=-1).double()
     keep = history.known & rows.view(-1, 1, 1)
     keep[: min(_WARM, history.periods // 4)] = False
     members = []
     for weight in luck.T:
-        fits = [_fit_item(history, columns, offset, keep, weight, i) for i in range(keep.shape[2])]
+        fits = [
+            _fit_item(history, columns, features.shape[-1], offset, keep, weight, i)
+            for i in range(keep.shape[2])
+        ]
         members.append([torch.stack(part) for part in zip(*fits, strict=True)])
     weights, place, log_r = (torch.stack(part) for part in zip(*members, strict=True))
-    return Base(weights[..., :-WAVES], weights[..., -WAVES:], place.transpose(1, 2).contiguous(), log_r)
+    cut = features.shape[-1]
+    return Base(weights[..., :cut], weights[..., cut:], place.transpose(1, 2).contiguous(), log_r)
 
 
 def _fit_item(
-    history: History, columns: Tensor, offset: Tensor, keep: Tensor, weight: Tensor, item: int
+    history: History, columns: Tensor, cut: int, offset: Tensor, keep: Tensor, weight: Tensor, item: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights (F + 2,), places (S,) and log dispersion of one item; zeros where it was never observed."""
+    """Weights (F + C,), the first ``cut`` of the past, places (S,) and log dispersion of one item.
+
+    Zeros where it was never observed.
+    """
     period, place = keep[:, :, item].nonzero(as_tuple=True)
     if len(period) == 0:
         nothing = offset.new_zeros(columns.shape[-1])
@@ -83,13 +89,13 @@ def _fit_item(
     units, censored = at(history.units) / grain, at(history.censored) > 0
     rows = Rows(units, censored, at(offset) - grain.log(), period, weight[period].double())
     groups = {
-        "past": Group(x[:, :-WAVES], 0.2, learned=True),
-        "wave": Group(x[:, -WAVES:], 0.2, learned=True),
+        "past": Group(x[:, :cut], 0.2, learned=True),
+        "ahead": Group(x[:, cut:], 0.2, learned=True),
         "places": Group(place, 0.2, learned=True),
         "level": Group(torch.ones_like(x[:, :1]), 3.0),
     }
     fit = fit_mixed(rows, groups)
-    weights = torch.cat([fit.mean("past"), fit.mean("wave")]) / scale
+    weights = torch.cat([fit.mean("past"), fit.mean("ahead")]) / scale
     by_place = fit.levels.new_zeros(keep.shape[1])
     by_place[: len(fit.levels)] = fit.levels
     return weights.float(), (by_place + fit.mean("level")).float(), fit.log_r.float()

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .base import WAVES, Base, fit_base
+from .base import Base, fit_base
 from .checkpoint import Checkpoint
 from .distributions import row_log_likelihood
 from .elasticity import Elasticities, estimate
@@ -192,7 +192,7 @@ def fit_trunk(
     luck = _resampling(periods, members, seed).to(device)
     base = fit_base(history, adjusted, level + effect, ~valid, luck)
     before = past_features(adjusted, history.known)[:-1]
-    known = base.told(before, history.ahead[:periods, ..., :WAVES])
+    known = base.told(before, history.ahead[:periods])
     offset = (level + effect - history.grain.log()).unsqueeze(-1)
     network = DemandNetwork(tokens.shape[-1], 2 * members, places, goods, settings.trunk).to(device)
     counts = history.units / history.grain

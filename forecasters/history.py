@@ -12,7 +12,7 @@ from torch import Tensor
 from .distributions import grain
 from .panel.sales_panel import SalesPanel
 
-_HARMONICS = 3
+_HARMONICS = 3  # of the year; forecasts use the first, a table having few years to learn more from
 AHEAD = 60  # periods beyond the panel for which the calendar is laid out
 
 
@@ -28,6 +28,7 @@ class History:
     promo: Tensor  # (T, S, I, K) decision-linked covariates, scaled to 0 … 1
     instrument: Tensor  # (T, S, I, Z) log of the declared cost shifters, Z is 0 or 1
     ahead: Tensor  # (T + A, S, I, C) calendar and exogenous covariates, standardised
+    fine: Tensor  # (T, S, I, 4) higher harmonics of the year
     static: Tensor  # (S, I, Q) attributes of the series, standardised
     distance: Tensor | None  # (S, S) in units of its mean, where coordinates are known
     grain: Tensor  # (I,) units that one count of the demand distribution stands for; 1 where all are whole
@@ -101,13 +102,15 @@ def build_history(panel: SalesPanel) -> History:
         promos.append(dense(np.nan_to_num(values / (top if top > 0 else 1.0)).clip(0, 1)))
     shifters = [dense(_filled(np.log(np.maximum(v, 1e-6)))) for v in by_role["instrument"][:1]]
     _, waves = calendar(panel.dates, panel.frequency)
-    ahead = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in waves.T]
+    whole = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in waves.T]
+    year, fine, week = whole[:2], whole[2 : 2 * _HARMONICS], whole[2 * _HARMONICS :]
+    ahead = year + week
     for values in by_role["exogenous"]:
         scaled = dense(_standardised(_filled(values)))
-        year = (
+        season = (
             max(1, round(np.timedelta64(365, "D") / (panel.dates[1] - panel.dates[0]))) if periods > 1 else 1
         )
-        back = torch.arange(periods, periods + AHEAD) - year  # the same season last year, else the last value
+        back = torch.arange(periods, periods + AHEAD) - season  # last year's, else the last value
         ahead.append(torch.cat([scaled, scaled[back.clamp(0, periods - 1)]]))
     price = panel.dense(_filled(panel.price), np.nan)
     price = np.where(np.isfinite(price), price, np.nanmedian(price, axis=(0, 1), keepdims=True))
@@ -122,6 +125,7 @@ def build_history(panel: SalesPanel) -> History:
         promo=stack(promos, (periods, places, goods)),
         instrument=stack(shifters, (periods, places, goods)),
         ahead=torch.stack(ahead, dim=-1),
+        fine=torch.stack(fine, dim=-1)[:periods],
         static=stack([dense(_standardised(v)[0]) for v in by_role["static"]], (places, goods)),
         distance=_distance(panel.coordinates),
         grain=torch.stack([grain(units[:, :, i][known[:, :, i]]) for i in range(goods)]),

@@ -132,7 +132,8 @@ class LearnedDemand:
 
     def _told(self, out: Tensor, past: Past, date: Tensor) -> Tensor:
         """(…, S, I, M, 2) log mean before price and log dispersion: level, base and the network's word."""
-        told = self.model.base.told(past.features(), self._wave(date)) + out.unflatten(-1, (-1, 2))
+        ahead = self.history.ahead[self._known(date)]
+        told = self.model.base.told(past.features(), ahead) + out.unflatten(-1, (-1, 2))
         return told + torch.stack([self._level, torch.zeros_like(self._level)], dim=-1).unsqueeze(-2)
 
     def _wave(self, date: Tensor) -> Tensor:
@@ -184,10 +185,9 @@ class LearnedDemand:
         effect = self.response.effect(log_price, promo, context)
         adjusted = (period.demand + 0.5 * self.history.grain).log() - self._level - effect
         memory = self.response.remember(state.memory, self.response.own_effect(log_price, promo, context))
-        ahead = self.history.ahead[self._known(state.date + 1)]
         seen = torch.ones_like(adjusted, dtype=torch.bool)
         past = state.past.after(adjusted, seen)
-        token = demand_token(adjusted, seen, past.features(), ahead, self.history.static)
+        token = demand_token(adjusted, seen, past.features(), self.history.static)
         full = torch.cat([token, self._identity.expand(*token.shape[:-1], -1)], dim=-1)
         with torch.no_grad():
             hidden, cache = self._network.trunk.step(full, state.cache, self.history.distance)

@@ -11,7 +11,7 @@ from .response import Context, PriceResponse
 from .trunk import Transformer, TrunkSettings
 
 _ID_WIDTH = 6
-_ID_DROPOUT = 0.15  # so that a new location or item, which has no id, still works from its attributes
+_ID_DROPOUT = 0.5  # so that a new location or item, which has no id, still works from its attributes
 
 
 class DemandNetwork(nn.Module):
@@ -61,19 +61,21 @@ def log_level(history: History, effect: Tensor | float = 0.0) -> Tensor:
     return torch.where(count > 0, total / count.clamp(min=1), by_item)
 
 
-def demand_token(adjusted: Tensor, known: Tensor, past: Tensor, ahead: Tensor, static: Tensor) -> Tensor:
+def demand_token(adjusted: Tensor, known: Tensor, past: Tensor, static: Tensor) -> Tensor:
     """Token of one or more periods (…, S, I, F).
+
+    The calendar stays out: it tells the network which week it is, and what it learns of the weeks it has seen
+    is of no use in others. What the time of year is worth is in the base (``docs/decisions/0007``).
 
     Args:
         adjusted: (…, S, I) price-adjusted log demand above the series' level; raw past prices do not enter.
         known: (…, S, I) whether the period was observed.
         past: (…, S, I, P) features of demand up to the period (``past``).
-        ahead: (…, S, I, C) what is known ahead of the *next* period.
         static: (S, I, Q) attributes.
     """
     seen = known.float()
     columns = torch.stack([(adjusted * seen).clamp(-6, 6), seen], dim=-1)
-    return torch.cat([columns, past.clamp(-6, 6), ahead, static.expand(*columns.shape[:-1], -1)], dim=-1)
+    return torch.cat([columns, past.clamp(-6, 6), static.expand(*columns.shape[:-1], -1)], dim=-1)
 
 
 def history_context(history: History, response: PriceResponse) -> tuple[Tensor, Tensor]:
@@ -100,5 +102,4 @@ def adjusted_history(history: History, level: Tensor, effect: Tensor) -> Tensor:
 def history_tokens(history: History, adjusted: Tensor) -> Tensor:
     """(T, S, I, F) demand tokens of a whole panel of price-adjusted demand (T, S, I)."""
     past = past_features(adjusted, history.known)[1:]
-    ahead = history.ahead[1 : history.periods + 1]
-    return demand_token(adjusted, history.known, past, ahead, history.static)
+    return demand_token(adjusted, history.known, past, history.static)

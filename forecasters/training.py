@@ -21,11 +21,11 @@ class TrainingSettings:
     """How long and on what a network is trained."""
 
     steps: int = 90
-    learning_rate: float = 3e-3
+    learning_rate: float = 7e-4
     weight_decay: float = 0.1
-    locations: int = 12  # locations of a random sub-market
-    items: int = 16  # items of one
-    periods: int = 160  # longest window
+    locations: int = 8  # locations of a random sub-market
+    items: int = 8  # items of one
+    periods: int = 80  # longest window
     check_every: int = 15  # steps between validations
     patience: int = 3  # validations without improvement before stopping
 
@@ -99,9 +99,11 @@ def train_network(
             told = [loss(run_network(network, tokens, history, cut), cut, valid_rows) for cut in checks]
         return sum(map(float, told)) / len(told)
 
-    if has_validation:
-        best = validated()  # of a network that adds nothing to the base
     kept = None if checkpoint is None else checkpoint.load()
+    if has_validation and kept is None:
+        best = validated()  # of a network that adds nothing to the base
+        if checkpoint is not None:
+            checkpoint.save(0, best, best_state)
     if kept is not None:
         first, best, best_state = kept
         network.load_state_dict(best_state)
