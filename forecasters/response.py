@@ -89,8 +89,9 @@ class PriceResponse:
 
     def bent(self, shift: Tensor) -> Tensor:
         """(exp(c·shift) − 1)/c (…, S, I): the shift that a constant elasticity would answer to."""
-        c = torch.where(self.curve.abs() < 1e-4, 1e-4, self.curve)
-        return torch.expm1(c * shift.clamp(-3, 3)) / c
+        straight = self.curve.abs() < 1e-4
+        c = torch.where(straight, 1.0, self.curve)
+        return torch.where(straight, shift, torch.expm1(c * shift.clamp(-3, 3)) / c)
 
     def elasticity(self, context: Context = NOWHERE) -> Tensor:
         """(…, S, I) own elasticity at the reference price in a context, promotions apart."""
