@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_model import QUICK, Fitted, fitted
+from small_model import QUICK, Fitted
 
 from mercato.envs.processes import ObservedDemand
 from mercato.forecasters.backtest import run_backtest
@@ -17,8 +17,6 @@ from mercato.forecasters.errors import InputError
 from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.noise import NoiseKey
 from mercato.forecasters.store import load_model, save_model
-
-__all__ = ["fitted"]
 
 
 def key(markets: int, period: int = 0, seed: int = 3) -> NoiseKey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import torch
-from small_model import QUICK, Fitted, fitted
+from small_model import QUICK, Fitted
 
 from mercato.forecasters.distributions import grain, nb_sample
 from mercato.forecasters.fit import fit_demand
