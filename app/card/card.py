@@ -86,9 +86,13 @@ def _identification(market: Market, panel: SalesPanel, found: Elasticities) -> d
         return None if values is None else float(values[item])
 
     instrument = [c.name for c in panel.covariates if c.role == "instrument"][:1]
+    gap = {"gap": found.gap, "gap_error": found.gap_error} if instrument else {"gap": None, "gap_error": None}
     return {
         "instrument": instrument[0] if instrument else None,
         "confounded": found.confounded if instrument else None,
+        **gap,
+        "learned_from": ["price", *(c.name for c in panel.covariates if c.role == "decision"), *instrument],
+        "terms": _terms(found),
         "items": [
             {
                 "item": name,
@@ -100,6 +104,18 @@ def _identification(market: Market, panel: SalesPanel, found: Elasticities) -> d
             for i, name in enumerate(market.items)
         ],
     }
+
+
+def _terms(found: Elasticities) -> list[str]:
+    """What the price response has beyond constant elasticities: the terms that the table showed."""
+    parts = {
+        "curve": found.curve,
+        "chain": found.chain,
+        "season": found.sway,
+        "stockpiling": found.memory[..., 0],
+        "reference price": found.memory[..., 1],
+    }
+    return [name for name, values in parts.items() if bool((values != 0).any())]
 
 
 def _series(market: Market, panel: SalesPanel) -> Iterator[tuple[int, int, dict[str, str]]]:

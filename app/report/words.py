@@ -135,20 +135,47 @@ def own_by_item(own: list[dict[str, Any]]) -> Iterator[tuple[str, float, float, 
         yield item, mean, lo, hi, [row["mean"] for row in of_item]
 
 
+_WEAK = 0.25  # standard error of the mean gap beyond which a hidden shock that matters would not be seen
+_TERMS = {
+    "curve": "an elasticity that moves with the price",
+    "chain": "a larger or smaller effect of prices that move at all locations at once",
+    "season": "an elasticity that swings with the season",
+    "stockpiling": "sales after a deal that are lower because customers bought ahead",
+    "reference price": "customers who compare with past prices",
+}
+
+
+def _learned_from(found: dict[str, Any]) -> str:
+    """Which columns the elasticities were learned from, and what was found beside them."""
+    said = f"Learned from what {', '.join(found['learned_from'])} did beyond what past sales and prices foretold."
+    terms = [_TERMS[name] for name in found["terms"]]
+    return said if not terms else f"{said} The table also shows {'; '.join(terms)}."
+
+
 def diagnosis(found: dict[str, Any]) -> list[str]:
     """What the elasticities of a card rest on."""
     shifter = found["instrument"]
+    lines = [_learned_from(found)]
     if shifter is None:
-        lines = [
-            "No cost shifter is declared: whether something hidden moves price and demand, nobody can tell."
-        ]
+        lines.append(
+            "No cost shifter is declared: whether something hidden moves price and demand together, this table"
+            " cannot tell. If something does, every elasticity here is off by as much."
+        )
     elif found["confounded"]:
-        lines = [
-            f"With and without {shifter} the elasticities disagree: something hidden moves price and demand"
-            " together. The estimate with it is used."
-        ]
+        lines.append(
+            f"With {shifter} the elasticities come out {two(found['gap'])} (± {two(found['gap_error'])}) from"
+            " those without it: something hidden moves price and demand together. They are corrected for it."
+        )
+    elif found["gap_error"] > _WEAK:
+        lines.append(
+            f"{shifter} moves prices too little to tell whether something hidden is at work: the elasticities"
+            f" with it are known to ± {two(found['gap_error'])} only. Those without it are used."
+        )
     else:
-        lines = [f"With and without {shifter} the elasticities agree within their error."]
+        lines.append(
+            f"With and without {shifter} the elasticities agree: they differ by {two(found['gap'])}"
+            f" (± {two(found['gap_error'])}) on average."
+        )
     prior = [row["item"] for row in found["items"] if row["prior_only"]]
     if prior:
         lines.append(f"Prices never moved, so that a stated prior speaks alone: {', '.join(prior)}.")

@@ -15,6 +15,7 @@ from mercato.app.card.simulated import moments
 from mercato.app.card.verdict import item_responses, verdict
 from mercato.app.reading import Reading
 from mercato.app.report.card import render_card
+from mercato.app.report.words import diagnosis
 from mercato.envs.store import load_market, load_panel
 from tests.app.conftest import MAP, sales
 
@@ -307,3 +308,26 @@ def test_a_card_of_a_short_table_is_still_a_page(card: dict[str, Any]) -> None:
 
 def test_a_card_is_plain_json(card: dict[str, Any]) -> None:
     assert json.loads(json.dumps(card, allow_nan=False)) == card
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"instrument": None, "confounded": None, "gap": None, "gap_error": None}, "cannot tell"),
+        ({"confounded": True, "gap": -0.88, "gap_error": 0.03}, "something hidden"),
+        ({"gap": 0.3, "gap_error": 0.6}, "too little to tell"),
+        ({"gap": 0.04, "gap_error": 0.06}, "agree"),
+    ],
+)
+def test_the_diagnosis_says_what_a_shifter_tells(changes: dict[str, Any], says: str) -> None:
+    found = {
+        "instrument": "wholesale",
+        "confounded": False,
+        "learned_from": ["price", "wholesale"],
+        "terms": ["chain"],
+        "items": [],
+    }
+    lines = diagnosis(found | changes)
+    assert says in lines[1]
+    assert "price, wholesale" in lines[0]
+    assert "all locations at once" in lines[0]
