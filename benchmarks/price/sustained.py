@@ -59,9 +59,25 @@ def sustained(market: Studied, paths: int = PATHS) -> Row:
         **_largest("sustained", plain),
         **_largest("sustained_answer", answer),
         "sustained_level": float(_miss(model[1.0], true[1.0])[0]),
+        "sustained_level_unknowable": unknowable(market.truth),
         **{f"answer_{m}_weeks_{a + 1}_{b}": miss for (m, (a, b)), miss in by_stretch.items()},
         "drift": max(abs(by_stretch[m, late] - by_stretch[m, early]) for m in _MULTIPLES),
     }
+
+
+def unknowable(truth: Truth) -> float:
+    """By how much who takes the history for ordinary misses the level, all else known.
+
+    AR(1) shocks return to zero, which the table cannot tell from their mean in it.
+    """
+    demand: Any = truth.demand
+    weeks = torch.arange(1, _LENGTH + 1)
+    laws, seen = demand.parameters.shocks, demand.rows(torch.arange(demand.periods))
+    back = {
+        name: 1 - (getattr(laws, name).persistence ** weeks).mean()
+        for name in ("chain", "location", "series")
+    }
+    return float(sum(share * getattr(seen, name).mean() for name, share in back.items()))
 
 
 def _miss(model: Tensor, true: Tensor) -> Tensor:

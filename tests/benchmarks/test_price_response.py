@@ -11,7 +11,7 @@ from torch import Tensor
 
 from benchmarks.price.changes import price_changes
 from benchmarks.price.elasticities import stated_own, true_own
-from benchmarks.price.sustained import as_last_week_left_it, sustained
+from benchmarks.price.sustained import as_last_week_left_it, sustained, unknowable
 from benchmarks.price_response import one_panel, tables
 from mercato.envs.structural import FAMILIES, Size, Truth, true_market
 from mercato.forecasters.noise import NoiseKey
@@ -74,6 +74,16 @@ def test_last_week_is_known_and_the_coming_one_is_not() -> None:
     assert (state.week == 60).all()
     torch.testing.assert_close(state.pantry, real.pantry.expand(64, -1, -1))
     assert state.chain.std() > 0.03
+
+
+def test_a_history_of_bad_luck_is_taken_for_ordinary(truth: Truth) -> None:
+    """After shocks that were low by 0.1 throughout, forecasts return to 0.1 too little in the long run."""
+    demand = truth.demand
+    low = {name: torch.full_like(getattr(demand.realised, name), -0.1) for name in ("chain", "location")}
+    row = {"series": torch.zeros_like(demand.realised.series), **low}
+    sunk = replace(truth, demand=replace(demand, realised=replace(demand.realised, **row)))
+    back = sum(1 - sum(rho**k for k in range(1, 27)) / 26 for rho in (0.95, 0.92))
+    assert unknowable(sunk) == pytest.approx(-0.1 * back, rel=1e-4)
 
 
 def test_own_elasticities_that_never_change_are_the_true_ones(truth: Truth) -> None:
