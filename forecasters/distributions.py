@@ -117,6 +117,16 @@ def nb_log_cdf(count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
     return log_betainc(log_r.double().exp(), count.double() + 1, x)
 
 
+def nb_mean_above(count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
+    """E[D | D >= count]: what customers wanted where stock ran out after ``count`` units.
+
+    E[D; D >= n] = μ·P(D' >= n − 1) for D' negative binomial with dispersion r + 1 and mean μ(r + 1)/r.
+    """
+    log_more = torch.log1p(log_r.exp())
+    above = _survival((count - 1).double(), (log_mean + log_more - log_r).double(), log_more.double())
+    return (log_mean + above - _survival(count.double(), log_mean.double(), log_r.double())).exp().float()
+
+
 @lru_cache(maxsize=4)
 def _gamma_table(device: str) -> Tensor:
     """Quantiles of log G, G ~ Gamma(r, rate r), on the grid (log r, z), found once by bisection."""

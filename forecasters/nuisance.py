@@ -25,7 +25,6 @@ ROUNDS = 4  # price adjustment and stock-out imputation need each other's result
 _SAME = 1e-4  # log prices closer than this are the same price
 _OFTEN = 0.3  # share of rows with a new price beyond which every row counts as a decision
 _FEW = 20  # rows a column below which items are predicted together
-_TOBIT = 2  # rounds of imputation and spread (Tobin 1958) within a round of the elasticities
 _FIRST_GUESS = -2.0  # own elasticity of the first price adjustment
 
 
@@ -121,26 +120,11 @@ def _ridge_out_of_fold(design: Tensor, targets: Tensor, rows: Tensor, fold: Tens
     return out.gather(0, best)[0], inside.gather(0, best)[0]
 
 
-@dataclass(frozen=True)
-class _Imputed:
-    """Demand where stock ran out, given that it was at least the sales; lognormal around the expected."""
-
-    log_demand: Tensor  # (T, S, I) mean of log demand; the observed one where stock lasted
-    square: Tensor  # (T, S, I) mean squared deviation from the expected log demand
-    mean: Tensor  # (T, S, I) mean demand
-
-
-def _impute(observed: Tensor, censored: Tensor, expected: Tensor, spread: Tensor) -> _Imputed:
-    """From log sales and expected log demand (T, S, I) and its standard deviation (I,)."""
-    out = censored > 0
+def _impute(observed: Tensor, censored: Tensor, expected: Tensor, spread: Tensor) -> Tensor:
+    """Log demand; where stock ran out, its mean given at least the sales (normal, inverse Mills)."""
     z = ((observed - expected) / spread).clamp(-6, 6)
-    above = torch.special.ndtr(-z).clamp(min=1e-12)
-    mills = torch.exp(-0.5 * z * z) / (2.5066283 * above)
-    log_demand = torch.where(out, torch.maximum(expected + spread * mills, observed), observed)
-    square = torch.where(out, spread.square() * (1 + z * mills), (observed - expected).square())
-    whole = (expected + spread.square() / 2).exp() * torch.special.ndtr(spread - z) / above
-    mean = torch.where(out, torch.maximum(whole, observed.exp()), observed.exp())
-    return _Imputed(log_demand, square, mean)
+    mills = torch.exp(-0.5 * z * z) / (2.5066283 * torch.special.ndtr(-z).clamp(min=1e-12))
+    return torch.where(censored > 0, torch.maximum(expected + spread * mills, observed), observed)
 
 
 @dataclass(frozen=True)
@@ -174,7 +158,8 @@ def fit_nuisances(
     rows[0] = False
     decided = _decided(shift, rows)
     made = _decision_features(history, shift)
-    demand, memory, spread = observed, torch.zeros_like(observed), torch.full_like(observed[0, 0], 0.5)
+    demand, memory = observed, torch.zeros_like(observed)
+    exact = rows & (history.censored == 0)
     slopes = torch.full((history.units.shape[2], 1), _FIRST_GUESS, device=level.device)
     if before is not None:
         slopes, memory = before.slopes, before.memory
@@ -190,11 +175,8 @@ def fit_nuisances(
         if before is None:
             slopes = _regress(demand - mean, residual[..., : 1 + promos], rows)
         fitted = expected[..., 0] + _priced(decisions, slopes) + memory
-        for _ in range(_TOBIT):
-            imputed = _impute(observed, history.censored, fitted, spread)
-            variance = (imputed.square * rows).sum((0, 1)) / rows.sum((0, 1)).clamp(min=1)
-            spread = variance.sqrt().clamp(min=0.05)
-        demand = imputed.log_demand
+        spread = ((observed - fitted).square() * exact).sum((0, 1)) / exact.sum((0, 1)).clamp(min=1)
+        demand = _impute(observed, history.censored, fitted, spread.sqrt().clamp(min=0.05))
         stage.advance()
     free_known = torch.cat([expected[..., 1:2], known[..., 1:]], dim=-1)
     in_fold = (decisions[..., 0] - inside[..., 0])[decided]
@@ -213,7 +195,7 @@ def fit_nuisances(
         rows=rows,
         decided=decided,
         demand=torch.where(
-            history.censored > 0, imputed.mean * level.exp() - 0.5 * history.grain, history.units
+            history.censored > 0, (demand + level).exp() - 0.5 * history.grain, history.units
         ).clamp(min=0),
         overfit=float(in_fold.std() / residual[..., 0][decided].std().clamp(min=1e-9)),
     )

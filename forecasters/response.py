@@ -31,7 +31,7 @@ class PriceResponse:
 
     - own effect: ε·(exp(c·shift) − 1)/c + promotion, with ε swinging by the season;
     - cross: Σ_j cross_ij·shift_j; chain and joint: more of the locations' mean shift and mean promotion;
-    - memory: of the extra that was bought recently (stockpiling: own effects above zero, in units), and of
+    - memory: of the extra that was bought recently (stockpiling, in units), and of
       past own effects in the long run (a reference price).
 
     Promotions are decision-linked: an agent's own price carries the promotion that such a discount carried in
@@ -126,8 +126,8 @@ class PriceResponse:
 
 
 def extra(own_effect: Tensor) -> Tensor:
-    """What is bought beyond the usual, in periods of usual demand."""
-    return torch.expm1(own_effect.clamp(max=3)).clamp(min=0)
+    """What is bought beyond the usual, in periods of usual demand; below zero, what is used up."""
+    return torch.expm1(own_effect.clamp(max=3))
 
 
 def remembered(news: Tensor, rate: float) -> Tensor:

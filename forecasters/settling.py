@@ -13,13 +13,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .distributions import row_log_likelihood
+from .distributions import nb_mean_above, row_log_likelihood
 from .history import History
 from .learned import LearnedDemand
 from .luck import common_luck
 from .model import DemandModel
 
-_PASSES = 3  # a moved promotion moves the past of demand that the next forecasts read
+_PASSES = 4  # a moved promotion moves the past of demand that the next forecasts read
 _STEPS = 20
 _PROMO_SD = 0.25  # prior of the correction of a promotion's lift
 _WARM = 4  # one over this share of the history only fills the memory
@@ -50,7 +50,10 @@ def _mean(demand: LearnedDemand, begin: int) -> Tensor:
 
 
 def _with_means(model: DemandModel, history: History, begin: int, known: Tensor) -> DemandModel:
-    mean, units = _mean(LearnedDemand(model, history), begin), history.demand[begin:]
+    log_mean, log_r = LearnedDemand(model, history).one_step(begin, history.periods)
+    mean, sales, grain = log_mean.exp().mean(-1), history.units[begin:], history.grain
+    wanted = nb_mean_above(sales / grain, (mean / grain).log(), log_r.mean(-1)) * grain
+    units = torch.where(history.censored[begin:] > 0, wanted, sales)
     promo = history.promo[begin:].mean(1, keepdim=True).expand(*units.shape, -1)
     moves = torch.stack(
         [_moves(units[:, :, i], mean[:, :, i], promo[:, :, i], known[:, :, i]) for i in range(units.shape[2])]

@@ -147,7 +147,8 @@ _TERMS = {
 
 def _learned_from(found: dict[str, Any]) -> str:
     """Which columns the elasticities were learned from, and what was found beside them."""
-    said = f"Learned from what {', '.join(found['learned_from'])} did beyond what past sales and prices foretold."
+    columns = ", ".join(found["learned_from"])
+    said = f"Learned from what {columns} did beyond what past sales and prices foretold."
     terms = [_TERMS[name] for name in found["terms"]]
     return said if not terms else f"{said} The table also shows {'; '.join(terms)}."
 
@@ -158,8 +159,8 @@ def diagnosis(found: dict[str, Any]) -> list[str]:
     lines = [_learned_from(found)]
     if shifter is None:
         lines.append(
-            "No cost shifter is declared: whether something hidden moves price and demand together, this table"
-            " cannot tell. If something does, every elasticity here is off by as much."
+            "No cost shifter is declared: whether something hidden moves price and demand together, this"
+            " table cannot tell. If something does, every elasticity here is off by as much."
         )
     elif found["confounded"]:
         lines.append(

@@ -13,6 +13,7 @@ from mercato.forecasters.distributions import (
     nb_log_cdf,
     nb_log_prob,
     nb_log_survival,
+    nb_mean_above,
     nb_sample,
     nb_survival_score,
     poisson_quantile,
@@ -101,3 +102,14 @@ def test_a_stock_out_says_only_that_demand_was_at_least_the_sales() -> None:
     reference = st.nbinom(np.exp(1.0), np.exp(1.0) / (np.exp(1.0) + np.exp(1.5)))
     expected = [reference.logpmf(4), reference.logsf(3), 0.0]
     np.testing.assert_allclose(value.numpy(), expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("mean", "r"), [(0.6, 1.0), (8.0, 3.0), (60.0, 20.0)])
+def test_demand_behind_an_empty_shelf_is_the_tail_mean(mean: float, r: float) -> None:
+    counts = torch.arange(0, 2000, dtype=torch.float64)
+    chance = nb_log_prob(counts, log(mean).double(), log(r).double()).exp()
+    for sold in (0, 1, int(mean), int(2 * mean) + 1):
+        tail = counts >= sold
+        expected = float((counts * chance)[tail].sum() / chance[tail].sum())
+        found = nb_mean_above(torch.tensor([float(sold)]), log(mean).view(1), log(r).view(1))
+        assert float(found) == pytest.approx(expected, rel=1e-4)
