@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .history import History
 from .mixed import Group, Rows, fit_mixed
-from .past import past_features
+from .past import PARTS, past_features
 
 _WARM = 13  # first periods, whose running means have seen too little to learn from
 
@@ -89,13 +89,15 @@ def _fit_item(
     units, censored = at(history.units) / grain, at(history.censored) > 0
     rows = Rows(units, censored, at(offset) - grain.log(), period, weight[period].double())
     groups = {
-        "past": Group(x[:, :cut], 0.2, learned=True),
+        **{name: Group(x[:, part], 0.2, learned=True) for name, part in PARTS.items()},
         "ahead": Group(x[:, cut:], 0.2, learned=True),
         "places": Group(place, 0.2, learned=True),
+        "shocks": Group(period, 0.2, learned=True),  # or a week would count once for every location
         "level": Group(torch.ones_like(x[:, :1]), 3.0),
     }
     fit = fit_mixed(rows, groups)
-    weights = torch.cat([fit.mean("past"), fit.mean("ahead")]) / scale
-    by_place = fit.levels.new_zeros(keep.shape[1])
-    by_place[: len(fit.levels)] = fit.levels
+    weights = torch.cat([fit.mean(name) for name in (*PARTS, "ahead")]) / scale
+    by_place = fit.beta.new_zeros(keep.shape[1])
+    places = fit.mean("places")
+    by_place[: len(places)] = places
     return weights.float(), (by_place + fit.mean("level")).float(), fit.log_r.float()

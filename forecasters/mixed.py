@@ -51,10 +51,11 @@ class Fit:
     log_r: Tensor  # () log dispersion
     influence: Tensor  # (K, P) what each block of periods did to the coefficients
     parts: Mapping[str, slice]
-    levels: Tensor  # (L,) effects of the largest factor
+    factor: str  # the group that was eliminated
+    levels: Tensor  # (L,) its effects
 
     def mean(self, group: str) -> Tensor:
-        return self.beta[self.parts[group]]
+        return self.levels if group == self.factor else self.beta[self.parts[group]]
 
     def cov(self, one: str, other: str) -> Tensor:
         return self.covariance[self.parts[one], self.parts[other]]
@@ -121,7 +122,7 @@ def fit_mixed(rows: Rows, groups: Mapping[str, Group]) -> Fit:
     by_block = design.dense.new_zeros(int(block.max()) + 1, design.dense.shape[1])
     by_block.index_add_(0, block, found.influence)
     covariance = _covariance(by_block, found.inverse, precision)
-    return Fit(found.beta, covariance, found.log_r, by_block @ found.inverse, parts, found.effect)
+    return Fit(found.beta, covariance, found.log_r, by_block @ found.inverse, parts, apart, found.effect)
 
 
 def _newton(

@@ -13,6 +13,8 @@ from torch import Tensor
 
 _LAGS = 3
 _HALF_LIVES = (2.0, 6.0, 20.0)  # periods
+PARTS = {"own": slice(0, 6), "across": slice(6, 10), "around": slice(10, 12)}
+"""Which features are of the series, of its item everywhere, of its location's items."""
 _SHRINK = 0.5  # periods' worth of zeros in a running mean: little is said where little was seen
 
 

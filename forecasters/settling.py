@@ -67,7 +67,7 @@ def _with_spread(model: DemandModel, history: History, begin: int, known: Tensor
     log_mean, log_r = LearnedDemand(model, history).one_step(begin, history.periods)
     units, censored = history.units[begin:] / history.grain, history.censored[begin:]
     log_mean = log_mean.exp().mean(-1).log() - history.grain.log()
-    steps = torch.linspace(-1, 1, 21)
+    steps = torch.linspace(-2, 1, 31)
     fit = torch.stack(
         [row_log_likelihood(units, censored, log_mean, log_r.mean(-1) + step) * known for step in steps]
     )
