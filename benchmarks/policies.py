@@ -37,6 +37,7 @@ from mercato.envs.market import Market
 from mercato.envs.store import fitted_market
 from mercato.envs.structural import FAMILIES, Size, truth_folder
 from mercato.forecasters.fit import fit_demand
+from mercato.forecasters.model import DemandModel
 from mercato.forecasters.panel import read_panel
 
 from .peers.unidentified import naive_model
@@ -69,11 +70,16 @@ def markets(family: str, seed: int, size: Size) -> Markets:
         table = FAMILIES[family].write(Path(folder) / "panel.parquet", seed, size)
         panel, truth = read_panel(table), truth_folder(table)
         model = fit_demand(panel, seed=seed)
-        fitted = fitted_market(model, panel, Economics(), FITTED)
-        naive = fitted_market(naive_model(model, panel, seed), panel, Economics(), NAIVE)
+        fitted = fitted_market(unpromoted(model), panel, Economics(), FITTED)
+        naive = fitted_market(unpromoted(naive_model(model, panel, seed)), panel, Economics(), NAIVE)
         true, true_by_naive = behind(fitted, truth), behind(naive, truth)
     known = true.with_demand(true.demand.nature)  # type: ignore[attr-defined]
     return Markets(fitted, naive, true, true_by_naive, known)
+
+
+def unpromoted(model: DemandModel) -> DemandModel:
+    """The model without promotions in play: nobody plans any in the true market."""
+    return replace(model, response=model.response.without_promotions())
 
 
 def profits(shop: Markets, ppo: PPOSettings, seed: int) -> tuple[Profits, Profits]:

@@ -30,7 +30,8 @@ from .price.sales import held_out, rolling, stock_out_bias
 from .price.sustained import sustained
 from .record import write_result
 
-SEEDS = {name: tuple(range(9001, 9006 if name == "log-linear" else 9003)) for name in FAMILIES}
+PANELS = {"log-linear": 5, "nested-logit": 2, "hidden-shock": 2}  # the other families: one each
+SEEDS = {name: tuple(range(9001, 9001 + PANELS.get(name, 1))) for name in FAMILIES}
 SIZE = Size(locations=20, items=10, weeks=150)
 HIDDEN = "hidden-shock"  # the family that is estimated once more without its cost shifter
 REAL = "orange-juice"

@@ -11,6 +11,7 @@ from torch import Tensor
 WEAKEST = -0.05  # own elasticity is kept below this: demand never rises with price
 MEMORY = (0.5, 0.85)  # weight of the past in the recent and in the lasting memory of effects, a period
 _NINETY = 1.645
+_NEVER = -30.0  # log odds of a promotion
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class PriceResponse:
         """The same response, certain that every own elasticity lies at one end of its interval."""
         own = {"lo": self.own_lo, "mean": self.own, "hi": self.own_hi}[which]
         return replace(self, own=own, own_lo=own, own_hi=own, own_error=torch.zeros_like(self.own_error))
+
+    def without_promotions(self) -> PriceResponse:
+        """The same response where no promotion follows a discount: nobody plans any."""
+        never = torch.full_like(self.promo_level, _NEVER)
+        return replace(self, promo_level=never, promo_slope=torch.zeros_like(never))
 
     def effect(self, log_price: Tensor, promo: Tensor | None = None, context: Context = NOWHERE) -> Tensor:
         """Effect on log demand (…, S, I) of log prices (…, S, I).

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import Tensor
 
 from mercato.envs.structural import FAMILIES, ROLES, Size, Truth, true_market
@@ -14,8 +13,6 @@ from mercato.forecasters.fit import fit_demand
 from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.model import DemandModel
 from mercato.forecasters.panel import SalesPanel, read_panel
-
-_NEVER = -30.0  # log odds
 
 
 @dataclass(frozen=True)
@@ -35,10 +32,7 @@ class Studied:
     @cached_property
     def unpromoted(self) -> LearnedDemand:
         """The same, no promotion following a discount: nobody plans promotions in the true market in play."""
-        response = self.model.response
-        never = torch.full_like(response.promo_level, _NEVER)
-        response = replace(response, promo_level=never, promo_slope=torch.zeros_like(never))
-        return LearnedDemand(self.model, self.learned.history, response)
+        return LearnedDemand(self.model, self.learned.history, self.model.response.without_promotions())
 
     @cached_property
     def reference(self) -> Tensor:
