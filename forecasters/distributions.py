@@ -124,7 +124,8 @@ def nb_mean_above(count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
     """
     log_more = torch.log1p(log_r.exp())
     above = _survival((count - 1).double(), (log_mean + log_more - log_r).double(), log_more.double())
-    return (log_mean + above - _survival(count.double(), log_mean.double(), log_r.double())).exp().float()
+    mean = (log_mean + above - _survival(count.double(), log_mean.double(), log_r.double())).exp().float()
+    return torch.where(mean >= count, mean, count)  # beyond what can be told from impossible
 
 
 @lru_cache(maxsize=4)

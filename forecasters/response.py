@@ -67,14 +67,17 @@ class PriceResponse:
     def effect(self, log_price: Tensor, promo: Tensor | None = None, context: Context = NOWHERE) -> Tensor:
         """Effect on log demand (…, S, I) of log prices (…, S, I).
 
-        ``promo`` (…, S, I, K) where it is known, as in the history; None lets it follow the discount.
+        ``promo`` (…, S, I, K) where it is known, as in the history. None is an agent's own price: promotions
+        follow the discount, and what a price does when it moves everywhere is felt where it was decided,
+        since one policy moves all locations and none should ride on the others.
         """
         shift = log_price - self.pivot
         total = self.own_effect(log_price, promo, context) + shift @ self.cross.T
-        total = total + self.chain * shift.mean(-2, keepdim=True)
+        whole = shift if promo is None else shift.mean(-2, keepdim=True)
+        total = total + self.chain * whole
         if self.promo.shape[-1]:
-            run = self._chance(shift) if promo is None else promo
-            total = total + (run * self.joint).sum(-1).mean(-2, keepdim=True)
+            run = self._chance(shift) if promo is None else promo.mean(-3, keepdim=True)
+            total = total + (run * self.joint).sum(-1)
         return total if context.memory is None else total + (context.memory * self.memory).sum(-1)
 
     def own_effect(

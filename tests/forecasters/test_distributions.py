@@ -104,6 +104,12 @@ def test_a_stock_out_says_only_that_demand_was_at_least_the_sales() -> None:
     np.testing.assert_allclose(value.numpy(), expected, rtol=1e-4, atol=1e-6)
 
 
+def test_demand_behind_a_shelf_that_nobody_could_empty_is_what_was_sold() -> None:
+    far = nb_mean_above(torch.tensor([5e4, 0.0]), torch.tensor([0.0, 0.0]), torch.tensor([4.0, 4.0]))
+    assert float(far[0]) == pytest.approx(5e4, rel=1e-3)
+    assert float(far[1]) == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(("mean", "r"), [(0.6, 1.0), (8.0, 3.0), (60.0, 20.0)])
 def test_demand_behind_an_empty_shelf_is_the_tail_mean(mean: float, r: float) -> None:
     counts = torch.arange(0, 2000, dtype=torch.float64)

@@ -56,9 +56,18 @@ def test_a_price_that_moves_everywhere_does_more_than_one_that_moves_alone() -> 
     alone = torch.zeros(PLACES, GOODS)
     alone[0] = -0.1
     everywhere = torch.full((PLACES, GOODS), -0.1)
-    assert chained.effect(alone)[0, 0] == pytest.approx(0.2 + 0.9 * 0.1 / PLACES)
-    assert chained.effect(everywhere)[0, 0] == pytest.approx(0.29)
-    assert chained.effect(everywhere)[0, 1] == pytest.approx(0.2)
+    none = torch.zeros(PLACES, GOODS, 1)
+    assert chained.effect(alone, none)[0, 0] == pytest.approx(0.2 + 0.9 * 0.1 / PLACES)
+    assert chained.effect(everywhere, none)[0, 0] == pytest.approx(0.29)
+    assert chained.effect(everywhere, none)[0, 1] == pytest.approx(0.2)
+
+
+def test_an_agent_feels_the_chain_where_it_decides() -> None:
+    chained = response(chain=torch.tensor([-0.9, 0.0]))
+    alone = torch.zeros(PLACES, GOODS)
+    alone[0] = -0.1
+    assert chained.effect(alone)[0, 0] == pytest.approx(0.29)
+    assert float(chained.effect(alone)[1:].abs().max()) == 0
 
 
 def test_the_season_moves_the_elasticity_but_not_past_zero() -> None:
