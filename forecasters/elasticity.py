@@ -317,10 +317,9 @@ def _compared(
     if not confounded:
         return plain
     gap, gap_error = shrink(two - one, found)
-    own = _by_series(run, without)[0] + gap
-    total = ((plain.own_hi - plain.own_lo) / (2 * _NINETY)).square() + gap_error.square()
+    own, variance = _by_series(run, without)
     across = pool(_coefficient(control, "rivals") - _coefficient(without, "rivals"))
-    own, lo, hi = _ends(own, total)
+    own, lo, hi = _ends(own + gap, variance + gap_error.square())
     return replace(
         plain,
         own=own,

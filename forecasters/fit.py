@@ -20,7 +20,6 @@ from .model import DemandModel, FitSettings
 from .network import (
     DemandNetwork,
     adjusted_history,
-    history_context,
     history_effect,
     history_tokens,
     log_level,
@@ -150,22 +149,22 @@ def identify(
     """
     pivot, level = reference_log_price(history, periods_a_year(panel)), log_level(history)
     categories, rule = _category_index(panel), promo_rule(history, pivot)
+    runs = 2 + history.instrument.shape[-1]
 
     def once(known: Known | None, before: Elasticities | None) -> tuple[Residuals, Elasticities]:
         with progress.stage("what prices followed", ROUNDS) as stage:
             residuals = fit_nuisances(history, level, pivot, stage, known)
-        with progress.stage("elasticities", 2 * len(panel.items)) as stage:
+        with progress.stage("elasticities", runs * len(panel.items)) as stage:
             return residuals, estimate(history, residuals, categories, stage, before)
 
     residuals, found = once(None, None)
     response = price_response(pivot, found, rule)
     for _ in range(_SETTLE):
-        slopes = torch.cat([found.own.mean(0).unsqueeze(1), found.promo], dim=1)
-        memory = (history_context(history, response)[1][:-1] * response.memory).sum(-1)
-        unsettled = (slopes - residuals.slopes)[:, 0].abs().mean() + (memory - residuals.memory).abs().mean()
-        if float(unsettled) < _SETTLED:
+        known = Known.of(response, history)
+        moved = (known.slopes - residuals.slopes)[:, 0].abs().mean()
+        if float(moved + (known.memory - residuals.memory).abs().mean()) < _SETTLED:
             break
-        residuals, found = once(Known(slopes, memory), found)
+        residuals, found = once(known, found)
         response = price_response(pivot, found, rule)
     return response, residuals, found
 

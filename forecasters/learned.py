@@ -15,7 +15,7 @@ from .distributions import nb_log_cdf, nb_sample
 from .errors import InputError
 from .history import History, build_history
 from .model import DemandModel
-from .network import adjusted_history, demand_token, history_context, history_effect, history_tokens
+from .network import adjusted_history, demand_token, history_context, history_tokens
 from .noise import NoiseKey, series_ids, stable_id
 from .nuisance import impute_demand
 from .panel.sales_panel import SalesPanel
@@ -49,6 +49,7 @@ class _Memory:
     layers: list[tuple[Tensor, Tensor]]  # keys and values (S, I, H, T, D/H) of each layer
     told: Tensor  # (T + 1, S, I, M, 2): row s is what was expected of period s
     past: Past  # rows 0 … T
+    effect: Tensor  # (T, S, I) of the prices and promotions that were charged
     effects: Tensor  # (T + 1, S, I, 2) memory of past own price effects at the periods 0 … T
 
 
@@ -88,22 +89,24 @@ class LearnedDemand:
 
     @classmethod
     def _after(cls, model: DemandModel, history: History, response: PriceResponse | None) -> LearnedDemand:
-        history = impute_demand(history, model.response.pivot.cpu())
+        history = impute_demand(history, model.response.to("cpu"))
         return cls(model, history.to(model.level.device), response)
 
     @cached_property
     def _memory(self) -> _Memory:
         with torch.no_grad():
             history = self.history
-            adjusted = adjusted_history(history, self._level, history_effect(history, self.response))
+            wave, memory = history_context(history, self.response)
+            past_prices = Context(wave[:-1], memory[:-1])
+            effect = self.response.effect(history.log_price, history.promo, past_prices)
+            adjusted = adjusted_history(history, self._level, effect)
             layers: list[tuple[Tensor, Tensor]] = []
             tokens = history_tokens(history, adjusted).unsqueeze(0)
             out = self._network(tokens, self._identity, history.distance, layers)[0]
             past = scan(adjusted, history.known)
             summary = Past(*(torch.stack([getattr(p, f.name) for p in past]) for f in fields(Past)))
             told = self._told(torch.cat([out[:1], out]), summary, torch.arange(history.periods + 1))
-        _, memory = history_context(history, self.response)
-        return _Memory([(k[0], v[0]) for k, v in layers], told, summary, memory)
+        return _Memory([(k[0], v[0]) for k, v in layers], told, summary, effect, memory)
 
     def reset(self, start: Tensor, key: NoiseKey) -> LearnedState:
         """Markets about to play period ``start`` (B,) in 1 … periods, after the history before it."""
@@ -217,8 +220,7 @@ class LearnedDemand:
     def one_step(self, begin: int, end: int) -> tuple[Tensor, Tensor]:
         """Log mean demand and log dispersion (T', S, I, M) of the periods begin … end, one step ahead."""
         told = self._memory.told[begin:end]
-        effect = history_effect(self.history, self.response)[begin:end]
-        return told[..., 0] + effect.unsqueeze(-1), told[..., 1]
+        return told[..., 0] + self._memory.effect[begin:end].unsqueeze(-1), told[..., 1]
 
     def with_elasticity(self, which: Literal["lo", "mean", "hi"]) -> LearnedDemand:
         """The same market with every own elasticity at one place of its 90% interval; none is drawn."""

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 
 from .history import History
-from .network import log_level
+from .network import history_context, log_level
 from .past import past_features
 from .progress import SILENT, Stage
+from .response import PriceResponse
 
 _FOLDS = 5
 _BLOCK = 6  # consecutive periods that share a fold
@@ -135,6 +136,12 @@ class Known:
     slopes: Tensor  # (I, 1 + K) effects of price and promotions
     memory: Tensor  # (T, S, I) effect on log demand of what is remembered of earlier prices
 
+    @staticmethod
+    def of(response: PriceResponse, history: History) -> Known:
+        """What a price response says of the prices of a history."""
+        slopes = torch.cat([response.own.mean(0).unsqueeze(1), response.promo], dim=1)
+        return Known(slopes, (history_context(history, response)[1][:-1] * response.memory).sum(-1))
+
 
 def fit_nuisances(
     history: History, level: Tensor, pivot: Tensor, stage: Stage = SILENT, before: Known | None = None
@@ -215,15 +222,18 @@ def carried(known: Tensor, decided: Tensor) -> Tensor:
     return known.gather(0, torch.where(decided, index, 0).cummax(0).values)
 
 
-def impute_demand(history: History, pivot: Tensor) -> History:
-    """The history with demand estimated where stock ran out.
+def impute_demand(history: History, response: PriceResponse) -> History:
+    """The history with demand estimated where stock ran out, as the response of its market has it.
 
     The trunk remembers demand (``docs/decisions/0004-what-a-market-remembers.md``): fed with censored sales
     in training and with whole demand in simulation, it would drift upwards.
     """
     if not bool((history.censored > 0).any()):
         return history
-    return replace(history, demand=fit_nuisances(history, log_level(history), pivot).demand)
+    known = Known.of(response, history)
+    return replace(
+        history, demand=fit_nuisances(history, log_level(history), response.pivot, before=known).demand
+    )
 
 
 def _priced(decisions: Tensor, slopes: Tensor) -> Tensor:

@@ -65,7 +65,7 @@ def bias_of_mean_demand(panel: SalesPanel, seed: int = 0, progress: Progress = S
         for name, table in tables.items():
             model = fit_demand(table, seed=seed)
             demand = LearnedDemand.after(model, table)
-            shown = impute_demand(build_history(table), model.response.pivot)
+            shown = impute_demand(build_history(table), model.response)
             lines.append(
                 {
                     "table": name,

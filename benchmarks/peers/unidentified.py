@@ -34,7 +34,7 @@ def naive_model(model: DemandModel, panel: SalesPanel, seed: int) -> DemandModel
     response = replace(
         found, own=everywhere, own_lo=everywhere, own_hi=everywhere, cross=cross, promo=promo, **zero
     )
-    history = impute_demand(history, found.pivot)
+    history = impute_demand(history, found)
     return learn_around(panel, history, response, model.elasticities, model.overfit, model.settings, seed)
 
 
