@@ -1,0 +1,107 @@
+"""A learned market that learned nothing: random weights after a made-up history, there at once."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from small_markets import make_market
+
+from mercato.envs.economics import Economics
+from mercato.envs.market import Market
+from mercato.forecasters.base import Base
+from mercato.forecasters.history import AHEAD, History
+from mercato.forecasters.learned import LearnedDemand
+from mercato.forecasters.luck import CommonLuck
+from mercato.forecasters.model import DemandModel, FitSettings
+from mercato.forecasters.network import DemandNetwork, demand_token
+from mercato.forecasters.past import Past
+from mercato.forecasters.response import PriceResponse
+from mercato.forecasters.trunk import TrunkSettings
+
+_MEMBERS = 2
+
+
+def untrained_market(
+    places: int = 3,
+    goods: int = 4,
+    *,
+    weeks: int = 40,
+    mean: float = 10.0,
+    trunk: TrunkSettings = TrunkSettings(width=16, window=8),
+    economics: Economics = Economics(),
+    seed: int = 0,
+) -> Market:
+    """Prices at 2, demand around ``mean``; the numbers come from NumPy, whose streams do not change."""
+    luck = np.random.default_rng(seed)
+
+    def normal(*shape: int, scale: float = 1.0) -> torch.Tensor:
+        return torch.from_numpy(luck.normal(0, scale, shape)).float()
+
+    shape = (weeks, places, goods)
+    year = torch.arange(weeks + AHEAD) * (2 * math.pi / 52)
+    wave = torch.stack([year.sin(), year.cos()], -1).view(-1, 1, 1, 2).expand(-1, places, goods, 2)
+    units = torch.from_numpy(luck.poisson(mean, shape)).float()
+    history = History(
+        units=units,
+        demand=units,
+        known=torch.ones(shape, dtype=torch.bool),
+        censored=torch.zeros(shape),
+        log_price=math.log(2) + normal(*shape, scale=0.1),
+        promo=torch.zeros(*shape, 0),
+        instrument=torch.zeros(*shape, 0),
+        ahead=wave,
+        fine=torch.zeros(*shape, 4),
+        static=normal(places, goods, 1),
+        distance=torch.from_numpy(np.abs(np.subtract.outer(np.arange(places), np.arange(places)))).float(),
+        grain=torch.ones(goods),
+    )
+    own = -2 - normal(places, goods).abs()
+    none = torch.zeros(goods)
+    response = PriceResponse(
+        pivot=torch.full((places, goods), math.log(2)),
+        own=own,
+        own_lo=own - 0.5,
+        own_hi=own + 0.5,
+        own_error=none + 0.1,
+        cross=normal(goods, goods, scale=0.1).fill_diagonal_(0),
+        curve=none + 0.2,
+        chain=none,
+        joint=torch.zeros(goods, 0),
+        sway=torch.zeros(goods, 2),
+        memory=normal(goods, 2, scale=0.05),
+        promo=torch.zeros(goods, 0),
+        promo_level=torch.zeros(goods, 0),
+        promo_slope=torch.zeros(goods, 0),
+    )
+    features = Past.none(units[0]).features().shape[-1]
+    tokens = demand_token(units[0], units[0] > 0, torch.zeros(places, goods, features), history.static)
+    network = DemandNetwork(tokens.shape[-1], 2 * _MEMBERS, places, goods, trunk)
+    network.load_state_dict(
+        {
+            name: 0.3 * normal(*weight.shape) / weight.shape[-1] ** 0.5
+            for name, weight in network.state_dict().items()
+        }
+    )
+    base = Base(
+        past=0.05 * normal(_MEMBERS, goods, features),
+        ahead=0.1 * normal(_MEMBERS, goods, 2),
+        place=torch.zeros(_MEMBERS, places, goods),
+        log_r=torch.full((_MEMBERS, goods), 2.0),
+    )
+    model = DemandModel(
+        locations=tuple(f"location {k + 1}" for k in range(places)),
+        items=tuple(f"item {k + 1}" for k in range(goods)),
+        network=network.eval(),
+        response=response,
+        level=torch.full((places, goods), math.log(mean)),
+        base=base,
+        luck=CommonLuck(torch.tensor(0.1), torch.tensor(0.1), none + 0.1),
+        settings=FitSettings(trunk, members=_MEMBERS),
+        elasticities=None,  # type: ignore[arg-type]  # for people to read; nothing in play asks for them
+        overfit=1.0,
+        validation_loss=0.0,
+    )
+    shop = make_market(places, goods, mean=mean, economics=economics, weeks=weeks)
+    return shop.with_demand(LearnedDemand(model, history))
