@@ -124,7 +124,7 @@ def _ridge_out_of_fold(design: Tensor, targets: Tensor, rows: Tensor, fold: Tens
 def _impute(observed: Tensor, censored: Tensor, expected: Tensor, spread: Tensor) -> Tensor:
     """Log demand; where stock ran out, its mean given at least the sales (normal, inverse Mills)."""
     z = ((observed - expected) / spread).clamp(-6, 6)
-    mills = torch.exp(-0.5 * z * z) / (2.5066283 * torch.special.ndtr(-z).clamp(min=1e-12))
+    mills = (-0.5 * z * z - 0.9189385 - torch.special.log_ndtr(-z)).exp()  # in logs: tails vanish in float32
     return torch.where(censored > 0, torch.maximum(expected + spread * mills, observed), observed)
 
 
