@@ -37,7 +37,7 @@ class SameCustomers(MarketBatch):
 
     def begin(self, seed: int) -> Tensor:
         self.simulator = Simulator(self.market, self.n_markets, self.horizon, seed, evaluation=True)
-        return self._look(self.simulator.reset(torch.zeros(self.n_markets, dtype=torch.int64)))
+        return self.look(self.simulator.reset(torch.zeros(self.n_markets, dtype=torch.int64)))
 
 
 class LearnerVecEnv(MarketplaceVecEnv):

@@ -79,6 +79,13 @@ class Market:
         """Items in categories."""
         return Partition.of(self.categories, self.device)
 
+    @cached_property
+    def clock(self) -> tuple[float, float]:
+        """Day of the year on which the history begins, from 0, and days a period."""
+        dates, day = self.dates.astype("datetime64[D]"), np.timedelta64(1, "D")
+        days = float((dates[-1] - dates[0]) / day) / (len(dates) - 1) if len(dates) > 1 else 1.0
+        return float((dates[0] - dates[0].astype("datetime64[Y]")) / day), days
+
     def starts(self, horizon: int) -> Sequence[int]:
         """Calendar indices where an episode of ``horizon`` periods can begin and still meet logged prices."""
         last = self.demand.periods - horizon

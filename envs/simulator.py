@@ -99,14 +99,16 @@ class Simulator:
         market, economics = self.market, self.market.economics
         episode = self._first_episode if episodes is None else episodes
         start = start.to(self._slot)
-        demand = market.demand.reset(start, NoiseKey(self.seed, self._slot, episode, torch.zeros_like(start)))
+        demand = market.demand.reset(
+            start.clone(), NoiseKey(self.seed, self._slot, episode, torch.zeros_like(start))
+        )
         mean = market.demand.outlook(demand).mean
 
         def filled(given: Tensor | None, otherwise: Tensor) -> Tensor:
             return otherwise if given is None else given.to(mean).expand_as(otherwise).clone()
 
         on_hand = filled(on_hand, (economics.initial_cover * mean).round())
-        return State(
+        state = State(
             on_hand=on_hand,
             pipeline=filled(pipeline, initial_pipeline(on_hand, economics)),
             backorders=filled(backorders, torch.zeros_like(on_hand)),
@@ -116,10 +118,12 @@ class Simulator:
             halted=torch.zeros_like(start, dtype=torch.bool),
             start=start,
             age=torch.zeros_like(start),
+            seed=torch.full_like(self._slot, self.seed),
             slot=self._slot,
             episode=episode,
             demand=demand,
         )
+        return tree.laid_out(state)
 
     @torch.no_grad()
     def view(self, state: State) -> View:
@@ -144,7 +148,7 @@ class Simulator:
 
     def key(self, state: State) -> NoiseKey:
         """Whose luck the coming period is."""
-        return NoiseKey(self.seed, state.slot, state.episode, state.age)
+        return NoiseKey(state.seed, state.slot, state.episode, state.age)
 
     def done(self, state: State) -> Tensor:
         """(B,) bool: the episode has reached its horizon, or was halted before."""

@@ -6,8 +6,6 @@ G ~ Gamma(r, rate r), so that G is noise no price can reach.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
 
@@ -128,9 +126,17 @@ def nb_mean_above(count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
     return torch.where(mean >= count, mean, count)  # beyond what can be told from impossible
 
 
-@lru_cache(maxsize=4)
-def _gamma_table(device: str) -> Tensor:
-    """Quantiles of log G, G ~ Gamma(r, rate r), on the grid (log r, z), found once by bisection."""
+_gamma_tables: dict[torch.device, Tensor] = {}  # a plain dictionary: compiled code can look into it
+
+
+def gamma_table(device: torch.device) -> Tensor:
+    """Quantiles of log G, G ~ Gamma(r, rate r), on the grid (log r, z), found once on each device."""
+    if device not in _gamma_tables:
+        _gamma_tables[device] = _bisected().to(device)
+    return _gamma_tables[device]
+
+
+def _bisected() -> Tensor:
     r = torch.linspace(*_LOG_R, dtype=torch.float64).exp().unsqueeze(1)
     z = torch.linspace(*_Z, dtype=torch.float64).unsqueeze(0)
     target = torch.special.ndtr(z)
@@ -140,12 +146,12 @@ def _gamma_table(device: str) -> Tensor:
         middle = (low + high) / 2
         below = torch.special.gammainc(r.expand_as(low), r * middle.exp()) < target
         low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-    return ((low + high) / 2).clamp(min=-60.0).float().to(device)
+    return ((low + high) / 2).clamp(min=-60.0).float()
 
 
 def gamma_noise(normal: Tensor, log_r: Tensor) -> Tensor:
     """G ~ Gamma(r, rate r) (mean 1) from its own standard normal: log-quantiles, interpolated bilinearly."""
-    table = _gamma_table(str(normal.device))
+    table = gamma_table(normal.device)
     low_r, high_r, rows = _LOG_R
     low_z, high_z, columns = _Z
     row = ((log_r - low_r) / (high_r - low_r) * (rows - 1)).clamp(0, rows - 1.001)
@@ -165,14 +171,10 @@ def poisson_quantile(uniform: Tensor, mean: Tensor) -> Tensor:
     Summed exactly for small means; beyond, the normal expansion of Giles 2016 (Algorithm 955, eq. for Q_N2),
     never below the exact quantile at the border, which keeps it monotone there.
     """
-    small = mean.clamp(max=_SMALL)
-    term = (-small).exp()
-    total = term
-    exact = (total < uniform).to(mean.dtype)
-    for k in range(1, _TERMS):
-        term = term * small / k
-        total = total + term
-        exact = exact + (total < uniform).to(mean.dtype)
+    small = mean.clamp(max=_SMALL).unsqueeze(-1)
+    ratio = small / torch.arange(1, _TERMS, dtype=mean.dtype, device=mean.device)
+    terms = torch.cat([torch.ones_like(small), ratio], dim=-1).cumprod(-1) * (-small).exp()
+    exact = (terms.cumsum(-1) < uniform.unsqueeze(-1)).sum(-1).to(mean.dtype)
     w = torch.special.ndtri(uniform)
     large = mean.clamp(min=_SMALL)
     root = large.sqrt()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .demand import Outlook, Period
-from .distributions import nb_log_cdf, nb_sample
+from .distributions import gamma_table, nb_log_cdf, nb_sample
 from .errors import InputError
 from .history import History, build_history
 from .model import DemandModel
@@ -94,6 +94,7 @@ class LearnedDemand:
 
     @cached_property
     def _memory(self) -> _Memory:
+        gamma_table(self._ids.device)  # made before a step is compiled, which then only reads it
         with torch.no_grad():
             history = self.history
             wave, memory = history_context(history, self.response)
@@ -198,8 +199,8 @@ class LearnedDemand:
         return replace(
             state,
             cache=cache,
-            log_base=told[..., 0],
-            log_r=told[..., 1],
+            log_base=told[..., 0].contiguous(),
+            log_r=told[..., 1].contiguous(),
             past=past,
             memory=memory,
             date=state.date + 1,

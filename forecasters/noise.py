@@ -53,14 +53,14 @@ def series_ids(locations: Sequence[str], items: Sequence[str]) -> Tensor:
 class NoiseKey:
     """Whose luck it is. Streams separate the numbers drawn for one series in one period."""
 
-    seed: int
+    seed: int | Tensor  # as a tensor (B,) it may differ from market to market
     slot: Tensor  # (B,) int64 market slot
     episode: Tensor  # (B,) int64 episode number in that slot; in evaluation a global one with slot 0
     period: Tensor  # (B,) int64 period within the episode
 
     def uniform(self, ids: Tensor, stream: int) -> Tensor:
         """Uniforms in the open interval (0, 1) for each market and ``ids`` (any shape): (B, *ids.shape)."""
-        start = torch.full_like(self.slot, self.seed * 1024 + stream)
+        start = torch.zeros_like(self.slot) + (self.seed * 1024 + stream)
         key = _combine(_combine(_combine(_mix(start + _GAMMA), self.slot), self.episode), self.period)
         key = key.view(-1, *([1] * ids.dim()))
         bits = _shift(_combine(key, ids.unsqueeze(0)), 41)  # 23 bits and a half are exact: never 0 or 1

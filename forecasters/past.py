@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 _LAGS = 3
-_HALF_LIVES = (2.0, 6.0, 20.0)  # periods
+_KEPT = tuple(0.5 ** (1 / half_life) for half_life in (2.0, 6.0, 20.0))  # of a sum, a period on
 PARTS = {"own": slice(0, 6), "across": slice(6, 10), "around": slice(10, 12)}
 """Which features are of the series, of its item everywhere, of its location's items."""
 _SHRINK = 0.5  # periods' worth of zeros in a running mean: little is said where little was seen
@@ -29,16 +29,15 @@ class Past:
     @staticmethod
     def none(like: Tensor) -> Past:
         """Nothing observed yet of series shaped as ``like`` (…, S, I)."""
-        lags, means = like.new_zeros(*like.shape, _LAGS), like.new_zeros(*like.shape, len(_HALF_LIVES))
+        lags, means = like.new_zeros(*like.shape, _LAGS), like.new_zeros(*like.shape, len(_KEPT))
         return Past(lags, means, means)
 
     def after(self, value: Tensor, seen: Tensor) -> Past:
         """The summary after a period's values (…, S, I), those that were ``seen``."""
-        keep = 0.5 ** (1 / torch.tensor(_HALF_LIVES, dtype=value.dtype, device=value.device))
-        mask = seen.to(value.dtype).unsqueeze(-1)
-        value = value.unsqueeze(-1) * mask
-        lags = torch.cat([value, self.lags[..., :-1]], dim=-1)
-        return Past(lags, keep * self.total + value, keep * self.weight + mask)
+        mask = seen.to(value.dtype)
+        value = value * mask
+        lags = torch.cat([value.unsqueeze(-1), self.lags[..., :-1]], dim=-1)
+        return Past(lags, _decayed(self.total, value), _decayed(self.weight, mask))
 
     def features(self) -> Tensor:
         """(…, S, I, F)"""
@@ -47,6 +46,11 @@ class Past:
         across = shared.mean(-3, keepdim=True).expand_as(shared)
         around = shared[..., :2].mean(-2, keepdim=True).expand_as(shared[..., :2])
         return torch.cat([own, across, around], dim=-1)
+
+
+def _decayed(sums: Tensor, news: Tensor) -> Tensor:
+    """Weighted sums (…, S, I, 3) after ``news`` (…, S, I)."""
+    return torch.stack([kept * x + news for kept, x in zip(_KEPT, sums.unbind(-1), strict=True)], dim=-1)
 
 
 def scan(values: Tensor, seen: Tensor) -> list[Past]:

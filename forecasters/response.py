@@ -121,9 +121,8 @@ class PriceResponse:
 
     def remember(self, memory: Tensor, own_effect: Tensor) -> Tensor:
         """The memories (…, S, I, 2) after a period of ``own_effect`` (…, S, I)."""
-        news = torch.stack([extra(own_effect), own_effect], dim=-1)
-        rate = torch.tensor(MEMORY, dtype=memory.dtype, device=memory.device)
-        return rate * memory + (1 - rate) * news
+        news = zip(MEMORY, memory.unbind(-1), (extra(own_effect), own_effect), strict=True)
+        return torch.stack([rate * past + (1 - rate) * now for rate, past, now in news], dim=-1)
 
     def spread(self) -> tuple[Tensor, Tensor]:
         """Standard errors of own elasticities: common to an item's locations (I,), and beyond (S, I)."""

@@ -15,6 +15,7 @@ from ..engine.actions import ActionMap
 from ..engine.doubt import Halt, over_market
 from ..engine.observation import BOUND, FEATURES, observe
 from ..engine.rewards import Reward
+from ..engine.running import Runner, as_written
 from ..engine.types import State
 from ..market import Market
 from ..simulator import LARGEST_SEED, Simulator
@@ -41,7 +42,10 @@ class MarketBatch:
         actions: makes the action map for the market, such as ``BoxActions``.
         reward: pays the units.
         halt: ends episodes early, at its penalty.
+        run: how a period is run, ``as_written`` or ``Compiled()``.
     """
+
+    state: State  # at the moment of decision
 
     def __init__(
         self,
@@ -51,31 +55,38 @@ class MarketBatch:
         actions: Callable[[Market], ActionMap],
         reward: Reward,
         halt: Halt = Halt(),
+        run: Runner = as_written,
     ) -> None:
         self.market = as_market(market)
         self.n_markets, self.horizon, self.reward, self.halt = n_markets, horizon, reward, halt
         self.actions = actions(self.market)
         self.units = len(self.market.groups) * len(self.market.items)
+        self._period = run(self._play)
 
     def begin(self, seed: int) -> Tensor:
         """Observations (B, U, F) of the first episodes under ``seed``."""
         seed %= LARGEST_SEED
         self.simulator = Simulator(self.market, self.n_markets, self.horizon, seed, halt=self.halt)
-        return self._look(self.simulator.reset())
+        return self.look(self.simulator.reset())
 
     def restart(self, which: Tensor) -> Tensor:
         """Observations (B, U, F) after the markets in ``which`` (B,) bool have begun their next episode."""
-        return self._look(self.simulator.restart(self.view.state, which))
+        return self.look(self.simulator.restart(self.state, which))
 
-    @torch.no_grad()
     def step(self, action: Tensor) -> Played:
         """Play ``action`` (B · U, …)."""
+        self.state, played = self._period(self.state, action)
+        return played
+
+    @torch.no_grad()
+    def _play(self, state: State, action: Tensor) -> tuple[State, Played]:
+        """One period, pure: the state after it, and what it brought."""
         action = action.view(self.n_markets, self.units, *self.actions.space.shape)  # type: ignore[misc]
-        decision = self.actions.to_decision(action, self.view)
-        state, outcome = self.simulator.step(self.view.state, decision)
+        decision = self.actions.to_decision(action, self.simulator.view(state))
+        state, outcome = self.simulator.step(state, decision)
         reward = self.reward(outcome, self.market) - self.halt.penalty * state.halted.unsqueeze(1)
-        return Played(
-            observation=self._look(state),
+        played = Played(
+            observation=observe(self.simulator.view(state)),
             reward=reward,
             terminated=state.halted,
             truncated=self.simulator.done(state) & ~state.halted,
@@ -85,6 +96,7 @@ class MarketBatch:
                 "off_support": over_market(outcome.off_support, self.market),
             },
         )
+        return state, played
 
     def everywhere(self) -> Tensor:
         """(B,) all markets, as ``restart`` takes them."""
@@ -111,9 +123,10 @@ class MarketBatch:
         return spaces.Box(-1.0, 1.0, (self.units * int(np.prod(space.shape)),), dtype=np.float32)  # type: ignore[arg-type]
 
     @torch.no_grad()
-    def _look(self, state: State) -> Tensor:
-        self.view = self.simulator.view(state)
-        return observe(self.view)
+    def look(self, state: State) -> Tensor:
+        """Observations (B, U, F) of the batch in ``state``, which it is in from now on."""
+        self.state = state
+        return observe(self.simulator.view(state))
 
 
 def as_market(market: Market | str | Path) -> Market:

@@ -18,6 +18,7 @@ from torch import Tensor
 from ..engine.actions import ActionMap, BoxActions
 from ..engine.doubt import Halt
 from ..engine.rewards import CategoryProfit, Reward
+from ..engine.running import Runner, as_written
 from ..market import Market
 from .batch import HORIZON, MarketBatch
 
@@ -62,6 +63,7 @@ class MarketplaceVecEnv(VecEnv):
         actions: makes the action map for the market.
         reward: pays the units; ``Cautious(…)`` charges it for what the model is unsure of.
         halt: ends a market's episode where the model is unsure: terminated, not truncated.
+        run: how a period is run, ``as_written`` or ``Compiled()``.
     """
 
     def __init__(
@@ -73,8 +75,9 @@ class MarketplaceVecEnv(VecEnv):
         actions: Callable[[Market], ActionMap] = BoxActions,
         reward: Reward | None = None,
         halt: Halt = Halt(),
+        run: Runner = as_written,
     ) -> None:
-        self.batch = MarketBatch(market, n_markets, horizon, actions, reward or CategoryProfit(), halt)
+        self.batch = MarketBatch(market, n_markets, horizon, actions, reward or CategoryProfit(), halt, run)
         self.render_mode = None
         super().__init__(n_markets * self.batch.units, self.batch.unit_space(), self.batch.actions.space)
         self._begin_with: int | None = seed
@@ -105,7 +108,7 @@ class MarketplaceVecEnv(VecEnv):
         done = played.terminated | played.truncated
         if not bool(done.any()):
             return observation, reward, None
-        mean = self._doubt / self.batch.view.state.age.unsqueeze(1)
+        mean = self._doubt / self.batch.state.age.unsqueeze(1)
         by_slot = partial(Tensor.repeat_interleave, repeats=self.batch.units, dim=0)
         ended = Ended(by_slot(done), by_slot(played.terminated), observation, by_slot(mean))
         self._doubt = self._doubt.masked_fill(done.unsqueeze(1), 0)

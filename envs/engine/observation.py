@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -88,9 +87,5 @@ def _of_others(value: Tensor, weight: Tensor, market: Market) -> Tensor:
 
 def _season(market: Market, index: Tensor) -> Tensor:
     """(B,) angle of the year at calendar ``index`` (B,), running on past the end of the history."""
-    dates = market.dates.astype("datetime64[D]")
-    days = (
-        float((dates[-1] - dates[0]) / np.timedelta64(1, "D")) / (len(dates) - 1) if len(dates) > 1 else 1.0
-    )
-    first = float((dates[0] - dates[0].astype("datetime64[Y]")) / np.timedelta64(1, "D"))
+    first, days = market.clock
     return (first + days * index.to(torch.float32)) * (2 * math.pi / 365.2425)

@@ -1,7 +1,11 @@
-"""Choosing between two states market by market; states are nested dataclasses, market axis first."""
+"""States are nested dataclasses of tensors, market axis first; here is what is done to all of their tensors.
+
+Tensors may sit in dataclasses, tuples, lists and dicts of any depth; anything else is left as it is.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -9,18 +13,43 @@ import torch
 from torch import Tensor
 
 
-def where(mask: Tensor, new: Any, old: Any) -> Any:
-    """``new`` for the markets in ``mask`` (B,) bool, ``old`` for the others.
+def each(function: Callable[..., Tensor], first: Any, *others: Any) -> Any:
+    """``first`` with every tensor replaced by ``function`` of it and of the tensors of ``others`` there."""
+    if isinstance(first, Tensor):
+        return function(first, *others)
+    if is_dataclass(first) and not isinstance(first, type):
+        names = [f.name for f in fields(first)]
+        parts = {n: each(function, getattr(first, n), *(getattr(o, n) for o in others)) for n in names}
+        return replace(first, **parts)
+    if isinstance(first, dict):
+        return {key: each(function, first[key], *(o[key] for o in others)) for key in first}
+    if isinstance(first, tuple | list):
+        return type(first)(each(function, *parts) for parts in zip(first, *others, strict=True))
+    return first
 
-    Tensors may sit in dataclasses, tuples, lists and dicts of any depth; anything else is taken from ``old``.
-    """
-    if isinstance(old, Tensor):
-        return torch.where(mask.view(-1, *([1] * (old.dim() - 1))), new, old)
-    if is_dataclass(old) and not isinstance(old, type):
-        names = [f.name for f in fields(old)]
-        return replace(old, **{n: where(mask, getattr(new, n), getattr(old, n)) for n in names})
-    if isinstance(old, dict):
-        return {key: where(mask, new[key], old[key]) for key in old}
-    if isinstance(old, tuple | list):
-        return type(old)(where(mask, n, o) for n, o in zip(new, old, strict=True))
-    return old
+
+def where(mask: Tensor, new: Any, old: Any) -> Any:
+    """``new`` for the markets in ``mask`` (B,) bool, ``old`` for the others."""
+
+    def choose(before: Tensor, after: Tensor) -> Tensor:
+        return torch.where(mask.view(-1, *([1] * (before.dim() - 1))), after, before)
+
+    return each(choose, old, new)
+
+
+def laid_out(state: Any) -> Any:
+    """The same with every tensor contiguous, as steps leave them: compiled code is made for one layout."""
+    return each(Tensor.contiguous, state)
+
+
+def size(state: Any) -> int:
+    """Bytes of all tensors."""
+    total = 0
+
+    def count(tensor: Tensor) -> Tensor:
+        nonlocal total
+        total += tensor.numel() * tensor.element_size()
+        return tensor
+
+    each(count, state)
+    return total

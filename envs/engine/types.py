@@ -21,6 +21,7 @@ class State:
     halted: Tensor  # (B,) bool the episode was ended early, by a ``Halt``
     start: Tensor  # (B,) int64 calendar index at which the episode began
     age: Tensor  # (B,) int64 periods played in this episode; the calendar index is start + age
+    seed: Tensor  # (B,) int64 noise key: seed
     slot: Tensor  # (B,) int64 noise key: market slot
     episode: Tensor  # (B,) int64 noise key: episode number in the slot
     demand: Any  # state of the demand process, market axis first

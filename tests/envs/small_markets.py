@@ -65,6 +65,7 @@ def random_state(market: Market, n_markets: int, seed: int, largest: int = 30) -
         halted=torch.zeros(n_markets, dtype=torch.bool),
         start=clock,
         age=clock,
+        seed=torch.full_like(clock, seed),
         slot=torch.arange(n_markets),
         episode=clock,
         demand=market.demand.reset(clock, None),  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """Golden trajectories: speed never changes results.
 
-The numbers were written by the engine that reproduces the papers (``test_lost_sales_paper``), before any of it
-was made faster.
+The numbers were written by the engine that reproduces the papers (``test_lost_sales_paper``), before any of
+it was made faster.
 """
 
 from __future__ import annotations

@@ -1,0 +1,66 @@
+"""A compiled step gives what the step as it is written gives, and is compiled once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch._dynamo
+from small_markets import make_market
+from untrained import untrained_market
+
+from mercato.envs.adapters.sb3_vec_env import MarketplaceVecEnv
+from mercato.envs.engine.running import Compiled, as_written
+from mercato.envs.market import Market
+from mercato.envs.processes import Geometric
+from mercato.forecasters.errors import InputError
+
+MARKETS: dict[str, Callable[[], Market]] = {
+    "closed form": lambda: make_market(2, 2, counts=Geometric(), elasticity=-2 * torch.eye(2)),
+    "learned": lambda: untrained_market(2, 3),
+}
+
+
+def rewards(env: MarketplaceVecEnv, periods: int) -> torch.Tensor:
+    luck = torch.Generator().manual_seed(0)
+    out = []
+    for _ in range(periods):
+        actions = torch.rand(env.num_envs, 2, generator=luck) * 2 - 1
+        out.append(torch.cat([part.flatten() for part in env.step_tensor(actions)[:2]]))
+    return torch.stack(out)
+
+
+def check(market: Market, run: Compiled) -> None:
+    """The same trajectory, and nothing is compiled again for new episodes or another seed.
+
+    That it can be compiled in one piece at all says that no step asks the device for a number.
+    """
+    plain, fast = (MarketplaceVecEnv(market, 3, horizon=4, seed=1, run=how) for how in (as_written, run))
+    torch.testing.assert_close(fast.reset_tensor(), plain.reset_tensor())
+    torch.testing.assert_close(rewards(fast, 1), rewards(plain, 1), atol=1e-4, rtol=1e-4)
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        torch.testing.assert_close(rewards(fast, 6), rewards(plain, 6), atol=1e-4, rtol=1e-4)
+        for env in (plain, fast):
+            env.seed(2)
+            env.reset_tensor()
+        torch.testing.assert_close(rewards(fast, 5), rewards(plain, 5), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", MARKETS)
+def test_the_whole_step_is_traced_once(name: str) -> None:
+    check(MARKETS[name](), Compiled(backend="aot_eager"))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # the compiler's own
+@pytest.mark.parametrize("name", MARKETS)
+def test_compiled_it_gives_the_same(name: str) -> None:
+    check(MARKETS[name](), Compiled())
+
+
+def test_a_machine_without_a_compiler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(InputError, match="C\\+\\+ compiler"):
+        Compiled()(torch.sin)
