@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from .cut import Cut
 from .history import History
 from .mixed import Group, Rows, fit_mixed
 from .past import PARTS, past_features
@@ -37,6 +38,10 @@ class Base:
         log_mean = log_mean + torch.einsum("...sif,mif->...sim", ahead, self.ahead)
         log_mean = log_mean + self.place.permute(1, 2, 0)
         return torch.stack([log_mean, self.log_r.T.expand_as(log_mean)], dim=-1)
+
+    def select(self, cut: Cut) -> Base:
+        """The regressions of a sub-market."""
+        return cut.record(self, {"past": "MIF", "ahead": "MIC", "place": "MSI", "log_r": "MI"})
 
     def to(self, device: torch.device | str) -> Base:
         return Base(*(getattr(self, f.name).to(device) for f in fields(self)))

@@ -81,6 +81,18 @@ class DemandProcess(Protocol):
         """State of the next period, given what this one brought."""
         ...
 
+    def select(
+        self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
+    ) -> DemandProcess:
+        """The sub-market of some locations and items, in the process' own order; all of them where None.
+
+        Its series keep their customers' luck; what is left out stays at its reference prices.
+
+        Raises:
+            KeyError: a name is not there.
+        """
+        ...
+
     def to(self, device: torch.device | str) -> DemandProcess:
         """The same process on another device."""
         ...

@@ -36,6 +36,15 @@ _ALARM = 4.0  # standard errors between the estimates with and without instrumen
 _CURVE = 3.0  # strongest bend of the elasticity: it moves by less than this times the log price
 
 
+_AXES = {
+    **dict.fromkeys(("own", "own_lo", "own_hi"), "SI"),
+    **dict.fromkeys(("own_error", "curve", "chain", "price_spread"), "I"),
+    **dict.fromkeys(("with_instrument", "without_instrument"), "I"),
+    **dict.fromkeys(("promo", "joint", "sway", "memory"), "IK"),
+    "cross": "II",
+}
+
+
 @dataclass(frozen=True)
 class Elasticities:
     """What prices and promotions do, by item and, for own prices, by series; 90% intervals."""
@@ -57,6 +66,10 @@ class Elasticities:
     gap: float  # mean difference of the two; 0 without a shifter
     gap_error: float  # its standard error
     confounded: bool  # the two disagree beyond their error: something hidden moves price and demand together
+
+    def select(self, cut: Cut) -> Elasticities:
+        """Those of a sub-market."""
+        return cut.record(self, _AXES)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from .cut import Cut
 from .distributions import grain
 from .panel.sales_panel import SalesPanel
 
@@ -37,9 +38,22 @@ class History:
     def periods(self) -> int:
         return self.units.shape[0]
 
+    def select(self, cut: Cut) -> History:
+        """The history of a sub-market."""
+        return cut.record(self, _AXES)
+
     def to(self, device: torch.device | str) -> History:
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
         return replace(self, **{k: v.to(device) for k, v in parts.items() if v is not None})
+
+
+_AXES = {
+    **dict.fromkeys(("units", "demand", "known", "censored", "log_price"), "TSI"),
+    **dict.fromkeys(("promo", "instrument", "ahead", "fine"), "TSIC"),
+    "static": "SIQ",
+    "distance": "SS",
+    "grain": "I",
+}
 
 
 def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.ndarray, np.ndarray]:

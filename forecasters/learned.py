@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Literal
@@ -10,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .cut import Cut
 from .demand import Outlook, Period
 from .distributions import gamma_table, nb_log_cdf, nb_sample
 from .errors import InputError
@@ -253,6 +255,16 @@ class LearnedDemand:
             if have_n != want_n:
                 raise InputError(f"the panel has {have_n} {what}, the market was fitted with {want_n}")
         return self._after(self.model, history, self.response)
+
+    def select(
+        self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
+    ) -> LearnedDemand:
+        """The customers of a sub-market, with the luck they have in the whole one.
+
+        The Transformer attends to the series that are there; means over locations or items are over those.
+        """
+        cut = Cut.of(self.locations, self.items, locations, items, self._ids.device)
+        return LearnedDemand(self.model.select(cut), self.history.select(cut), self.response.select(cut))
 
     @property
     def elasticities(self):

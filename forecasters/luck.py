@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from .cut import Cut
 from .noise import NoiseKey
 
 _MOST = 0.95  # share of the luck that series may have in common
@@ -37,6 +38,10 @@ class CommonLuck:
         location = self.location.sqrt() * key.normal(locations, stream + 1)
         item = self.item.sqrt() * key.normal(items, stream + 1)
         return single + chain.unsqueeze(-1) + location.unsqueeze(-1) + item.unsqueeze(-2)
+
+    def select(self, cut: Cut) -> CommonLuck:
+        """What a sub-market's series share."""
+        return cut.record(self, {"item": "I"})
 
     def to(self, device: torch.device | str) -> CommonLuck:
         return CommonLuck(*(getattr(self, f.name).to(device) for f in fields(self)))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .base import Base
+from .cut import Cut
 from .elasticity import Elasticities
 from .luck import CommonLuck
 from .network import DemandNetwork
@@ -42,6 +43,21 @@ class DemandModel:
     elasticities: Elasticities
     overfit: float  # the truth-free over-training check of the nuisances
     validation_loss: float  # negative log likelihood a row on the held-out last periods
+
+    def select(self, cut: Cut) -> DemandModel:
+        """The model of a sub-market. What its series learned of those left out they keep."""
+        locations, items = cut.names(self.locations, self.items)
+        return replace(
+            self,
+            locations=locations,
+            items=items,
+            network=self.network.select(cut),
+            response=self.response.select(cut),
+            level=cut.tensor(self.level, "SI"),
+            base=self.base.select(cut),
+            luck=self.luck.select(cut),
+            elasticities=self.elasticities.select(cut),
+        )
 
     def to(self, device: torch.device | str) -> DemandModel:
         """A copy on another device; the elasticities, which only people read, stay where they are."""

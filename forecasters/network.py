@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
+from .cut import Cut
 from .history import History
 from .past import past_features
 from .response import Context, PriceResponse
@@ -30,6 +33,15 @@ class DemandNetwork(nn.Module):
         self.head = nn.Linear(settings.width, outputs)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+
+    def select(self, cut: Cut) -> DemandNetwork:
+        """The same network with the ids of a sub-market; weights are shared, ids copied."""
+        part = copy.copy(self)
+        part._modules = dict(self._modules)
+        for name, kept in (("places", cut.places), ("goods", cut.goods)):
+            unknown_too = torch.cat([kept.new_zeros(1), kept + 1])
+            part._modules[name] = nn.Embedding.from_pretrained(getattr(self, name).weight[unknown_too])
+        return part
 
     def identity(self, places: Tensor, goods: Tensor) -> Tensor:
         """(S, I, 2·width) id features of a sub-market, from indices (S,) and (I,)."""

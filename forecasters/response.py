@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .cut import Cut
+
 WEAKEST = -0.05  # own elasticity is kept below this: demand never rises with price
 MEMORY = (0.5, 0.85)  # weight of the past in the recent and in the lasting memory of effects, a period
 _NINETY = 1.645
@@ -24,6 +26,13 @@ class Context:
 
 
 NOWHERE = Context()
+AXES = {
+    **dict.fromkeys(("pivot", "own", "own_lo", "own_hi"), "SI"),
+    **dict.fromkeys(("own_error", "curve", "chain"), "I"),
+    **dict.fromkeys(("joint", "promo", "promo_level", "promo_slope"), "IK"),
+    **dict.fromkeys(("sway", "memory"), "IM"),
+    "cross": "II",
+}
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,10 @@ class PriceResponse:
         """Standard errors of own elasticities: common to an item's locations (I,), and beyond (S, I)."""
         total = (self.own_hi - self.own_lo) / (2 * _NINETY)
         return self.own_error, (total.square() - self.own_error.square()).clamp(min=0).sqrt()
+
+    def select(self, cut: Cut) -> PriceResponse:
+        """The response in a sub-market: items left out stay at their reference prices."""
+        return cut.record(self, AXES)
 
     def to(self, device: torch.device | str) -> PriceResponse:
         return PriceResponse(*(getattr(self, f.name).to(device) for f in fields(self)))

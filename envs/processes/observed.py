@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,11 @@ class ObservedDemand:
         return ObservedState(
             self.nature.advance(state.nature, period, key), self._follower.advance(state.observer, seen, key)
         )
+
+    def select(
+        self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
+    ) -> ObservedDemand:
+        return ObservedDemand(self.nature.select(locations, items), self.observer.select(locations, items))
 
     def to(self, device: torch.device | str) -> ObservedDemand:
         return ObservedDemand(self.nature.to(device), self.observer.to(device))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...forecasters.cut import Cut
 from ...forecasters.demand import Outlook, Period
 from ...forecasters.errors import InputError
 from ...forecasters.noise import NoiseKey
@@ -60,6 +61,10 @@ class Replay:
 
     def advance(self, state: ReplayState, period: Period, key: NoiseKey) -> ReplayState:
         return ReplayState(state.index + 1)
+
+    def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> Replay:
+        cut = Cut.of(self.locations, self.items, locations, items, self.units.device)
+        return Replay(cut.tensor(self.units, "TSI"), *cut.names(self.locations, self.items))
 
     def to(self, device: torch.device | str) -> Replay:
         return Replay(self.units.to(device), self.locations, self.items)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ...forecasters.cut import Cut
 from ...forecasters.demand import DemandProcess, Outlook, Period
 from ...forecasters.noise import NoiseKey, series_ids
 
@@ -15,7 +17,10 @@ ROUNDING_STREAM = 10
 
 
 class ScaledDemand:
-    """``process`` with every demand multiplied by ``scale`` (S, I) > 0, states shared with ``process``.
+    """``process`` with every demand multiplied by ``scale`` > 0, states shared with ``process``.
+
+    ``scale`` is (S, I), or (B, S, I) for scenarios side by side in one batch.
+
 
     The expected demand is exactly the multiple; sampled demand is the multiple of the process' own count,
     rounded up or down by a uniform of its own, so that it keeps its mean, stays monotone for fixed noise, and
@@ -48,6 +53,13 @@ class ScaledDemand:
     def advance(self, state: Any, period: Period, key: NoiseKey) -> Any:
         own = replace(period, demand=period.demand / self.scale, sales=period.sales / self.scale)
         return self.process.advance(state, own, key)
+
+    def select(
+        self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
+    ) -> ScaledDemand:
+        cut = Cut.of(self.locations, self.items, locations, items, self.scale.device)
+        scale = self.scale.index_select(-2, cut.places).index_select(-1, cut.goods)
+        return ScaledDemand(self.process.select(locations, items), scale)
 
     def to(self, device: torch.device | str) -> ScaledDemand:
         return ScaledDemand(self.process.to(device), self.scale.to(device))

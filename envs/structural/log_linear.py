@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from ...forecasters.demand import Period
+from ...forecasters.cut import positions
 from ...forecasters.noise import NoiseKey
 from .family import StructuralDemand
 from .shocks import Customers, Names, Shocks, waves
-from .shop import Shop, positions
+from .shop import Shop
 
 
 @dataclass(frozen=True)

@@ -34,16 +34,3 @@ class Shop:
             unit_cost=self.unit_cost[places][:, goods],
             first_day=self.first_day,
         )
-
-
-def positions(names: tuple[str, ...], wanted: Sequence[str] | None) -> Tensor:
-    """Index tensor of ``wanted`` among ``names``, in the order of ``names``; all where None.
-
-    Raises:
-        KeyError: a wanted name is not there.
-    """
-    if wanted is not None and (missing := set(wanted) - set(names)):
-        raise KeyError(f"expected some of {', '.join(names)}, found {', '.join(sorted(missing))}")
-    return torch.tensor(
-        [i for i, name in enumerate(names) if wanted is None or name in wanted], dtype=torch.int64
-    )

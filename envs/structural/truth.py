@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ...forecasters.cut import positions
 from ...forecasters.errors import InputError
 from ..economics import Economics
 from ..market import Market, Terms
@@ -22,7 +23,6 @@ from .log_linear import LogLinearDemand
 from .nested_logit import NestedLogitDemand
 from .records import map_tensors, pack, unpack
 from .retailer import History
-from .shop import positions
 from .stockpiling import StockpilingDemand
 
 PROCESSES: dict[str, type] = {
