@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..envs.simulator import Simulator
 from ..forecasters.errors import InputError
 from ..forecasters.progress import SILENT, Progress
 from .policy import Policy, price_range
+from .workers import HERE, Workers
 
 METRICS = {
     "profit": "money an episode, over the whole market",
@@ -99,8 +101,11 @@ def evaluate(
     horizon: int,
     seed: int,
     progress: Progress = SILENT,
+    workers: Workers = HERE,
 ) -> Evaluation:
     """Play every policy through the same ``episodes`` of ``horizon`` periods.
+
+    A job of the ``workers`` is a policy with a batch of episodes.
 
     Raises:
         InputError: two policies of one name, or no episode.
@@ -113,16 +118,23 @@ def evaluate(
             f"evaluation: expected at least one episode and period, found {episodes} and {horizon}"
         )
     batches = torch.arange(episodes).split(_batch(market))
-    rows = []
-    with progress.stage("play the same customers", total=len(policies) * len(batches)) as stage:
-        for policy in policies:
-            played = []
-            for batch in batches:
-                played.append(play(market, policy, batch, horizon, seed))
-                stage.advance()
-            rows.append({metric: torch.cat([one[metric] for one in played]) for metric in METRICS})
-    values = {metric: torch.stack([row[metric] for row in rows]).double().cpu().numpy() for metric in METRICS}
+    jobs = [(policy, batch) for policy in policies for batch in batches]
+    work = partial(_played, market, horizon, seed)
+    played = list(workers.map("play the same customers", work, jobs, progress))
+    rows = [played[p * len(batches) : (p + 1) * len(batches)] for p in range(len(policies))]
+    values = {
+        metric: np.stack([np.concatenate([batch[metric] for batch in row]) for row in rows])
+        for metric in METRICS
+    }
     return Evaluation(names, values, episodes, horizon, seed)
+
+
+def _played(
+    market: Market, horizon: int, seed: int, job: tuple[Policy, Tensor], _: Progress
+) -> dict[str, np.ndarray]:
+    """Metrics (B,) of a job, a policy with the numbers (B,) of its episodes."""
+    metrics = play(market, *job, horizon, seed)
+    return {name: values.double().cpu().numpy() for name, values in metrics.items()}
 
 
 def _batch(market: Market) -> int:

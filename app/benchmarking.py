@@ -10,6 +10,7 @@ from typing import Any
 from ..agents.evaluation import Evaluation, evaluate
 from ..agents.learned import LearnedPolicy
 from ..agents.policy import Policy
+from ..agents.workers import HERE, Workers
 from ..envs.market import Market
 from ..envs.processes import ObservedDemand
 from ..envs.structural import Truth, true_market
@@ -54,14 +55,15 @@ def compare(
     seed: int,
     truth: Path | None = None,
     progress: Progress = SILENT,
+    workers: Workers = HERE,
 ) -> Benchmark:
     """Play all policies through the same episodes, in the market of a truth folder too if there is one."""
     check_horizon(market, horizon)
     policies = [*learned, *baselines]
-    evaluation = evaluate(market, policies, episodes, horizon, seed, progress)
+    evaluation = evaluate(market, policies, episodes, horizon, seed, progress, workers)
     true = None
     if truth is not None:
-        true = evaluate(behind(market, truth), policies, episodes, horizon, seed, progress)
+        true = evaluate(behind(market, truth), policies, episodes, horizon, seed, progress, workers)
     return Benchmark(market, tuple(learned), tuple(baselines), evaluation, true)
 
 

@@ -69,6 +69,11 @@ Roles = Annotated[
         help="Role of a numeric column (static, exogenous, decision, past, instrument): deal=decision.",
     ),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Jobs at once, in processes of their own; the result is the same. [default: 1]"),
+]
+Ray = Annotated[str | None, typer.Option("--ray", help="Do the jobs on the Ray cluster at this address.")]
 EconomicsFile = Annotated[Path | None, typer.Option(help="Costs, lead time and price rules, YAML or JSON.")]
 
 
@@ -187,11 +192,14 @@ def train(
         float, typer.Option(min=0, help="Charge this many times the revenue that the model is unsure of.")
     ] = 0.0,
     seed: Seed = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="Trainings, from --seed on; a file each.")] = 1,
+    workers: Workers = None,
+    ray: Ray = None,
 ) -> None:
     """Train a pricing and replenishment policy in a market."""
     from .commands.train import run
 
-    run(market, algo.value, out, caution, seed)
+    run(market, algo.value, out, caution, seed, seeds, workers, ray)
 
 
 @verb
@@ -203,25 +211,29 @@ def benchmark(
     horizon: Annotated[int, typer.Option(min=1, help="Periods an episode.")] = 26,
     json: Json = False,
     seed: Seed = 0,
+    workers: Workers = None,
+    ray: Ray = None,
 ) -> None:
     """Compare policies with the rules a shop would use today, before the same customers."""
     from .commands.benchmark import run
 
-    run(market, policies or [], truth, episodes, horizon, json, seed)
+    run(market, policies or [], truth, episodes, horizon, json, seed, workers, ray)
 
 
 @verb
 def whatif(
     market: MarketFolder,
-    scenario: Annotated[Path, typer.Argument(help="Changes, YAML.", metavar="SCENARIO.yaml")],
+    scenarios: Annotated[list[Path], typer.Argument(help="Changes, YAML.", metavar="SCENARIO.yaml…")],
     policy: Annotated[Path | None, typer.Option(help="Who decides; by default the logged prices.")] = None,
     json: Json = False,
     seed: Seed = 0,
+    workers: Workers = None,
+    ray: Ray = None,
 ) -> None:
     """Play a scenario and the same episodes without it, and say what it changes."""
     from .commands.whatif import run
 
-    run(market, scenario, policy, json, seed)
+    run(market, scenarios, policy, json, seed, workers, ray)
 
 
 @verb
@@ -254,11 +266,13 @@ def demo(
     data: Annotated[Table, typer.Option(help="Which table.")] = Table.orange_juice,
     seed: Seed = 0,
     quick: Annotated[bool, typer.Option("--quick", help="A rehearsal with little training.")] = False,
+    workers: Workers = None,
+    ray: Ray = None,
 ) -> None:
     """Go the whole way on real data: fit, train, benchmark, decide, report."""
     from .commands.demo import run
 
-    run(out, data.value, seed, quick)
+    run(out, data.value, seed, quick, workers, ray)
 
 
 def main() -> None:

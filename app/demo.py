@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,9 @@ from typing import Any
 from ..agents.learned import LearnedPolicy
 from ..agents.learner import Validation
 from ..agents.policy import Policy
-from ..agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
+from ..agents.train import DQNSettings, PPOSettings, best_base
 from ..agents.tuning import tune_baselines
+from ..agents.workers import HERE, Workers
 from ..envs.economics import Economics
 from ..envs.market import Market
 from ..envs.store import fit_market, load_market
@@ -36,6 +38,7 @@ from .report.contents import Contents
 from .report.gather import Subject, gather
 from .report.page import render
 from .runtime import device
+from .training import Training, train
 
 REFERENCE = "reference"
 _CURRENCY = {"orange-juice": "$", "ta-feng": "NT$"}
@@ -76,7 +79,13 @@ class Finished:
 
 
 def run_demo(
-    folder: Path, name: str, seed: int, settings: DemoSettings, progress: Progress, say: Callable[[str], None]
+    folder: Path,
+    name: str,
+    seed: int,
+    settings: DemoSettings,
+    progress: Progress,
+    say: Callable[[str], None],
+    workers: Workers = HERE,
 ) -> Finished:
     """Go the whole way in ``folder``; ``say`` hears what a person should know.
 
@@ -88,13 +97,13 @@ def run_demo(
     panel = read_panel(folder / "panel.parquet")
     market = _market(folder, panel, settings.fit, seed, progress).to(device())
     baselines = tune_baselines(market, seed, progress=progress)
-    learned = _train(folder, market, baselines, settings, seed, progress)
+    learned = _train(folder, market, baselines, settings, seed, progress, workers)
     truth = truth_folder(folder / "panel.parquet") if name == REFERENCE else None
     benchmark = compare(
-        market, learned, baselines, settings.episodes, settings.horizon, seed, truth, progress
+        market, learned, baselines, settings.episodes, settings.horizon, seed, truth, progress, workers
     )
     write_json(folder / "benchmark.json", benchmark.payload())
-    contents = gather(_subject(name, panel), benchmark, settings.shift_episodes, progress)
+    contents = gather(_subject(name, panel), benchmark, settings.shift_episodes, progress, workers)
     best = benchmark.policy(contents.headline.learned)
     write_text(folder / "decisions.csv", decide(market, best, panel, None, seed).rows.to_csv(index=False))
     write_text(folder / "report.json", contents.model_dump_json(indent=1))
@@ -157,22 +166,21 @@ def _train(
     settings: DemoSettings,
     seed: int,
     progress: Progress,
+    workers: Workers,
 ) -> list[LearnedPolicy]:
     """PPO and DQN, each from its file where an interrupted run left one."""
-    base = best_base(market, baselines, seed)
-    trainers: dict[str, Callable[[Path], LearnedPolicy]] = {
-        "ppo": lambda kept: train_ppo(market, settings.ppo, seed, progress, base=base, checkpoint=kept),
-        "dqn": lambda kept: train_dqn(market, settings.dqn, seed, progress, base=base, checkpoint=kept),
+    base, home = best_base(market, baselines, seed), folder.resolve() / "policies"
+    home.mkdir(exist_ok=True)
+    trainings = {
+        home / f"{name}.safetensors": Training(how, seed, home / f"{name}-unfinished.safetensors", base)
+        for name, how in (("ppo", settings.ppo), ("dqn", settings.dqn))
     }
-    policies = []
-    for algorithm, train in trainers.items():
-        path = folder / "policies" / f"{algorithm}.safetensors"
-        if not path.is_file():
-            unfinished = path.with_name(f"{algorithm}-unfinished.safetensors")
-            train(unfinished).save(path)
-            unfinished.unlink(missing_ok=True)
-        policies.append(LearnedPolicy.load(path))
-    return policies
+    missing = {path: training for path, training in trainings.items() if not path.is_file()}
+    trained = workers.map("train the policies", partial(train, market), list(missing.values()), progress)
+    for (path, training), policy in zip(missing.items(), trained, strict=True):
+        policy.save(path)
+        training.checkpoint.unlink(missing_ok=True)
+    return [LearnedPolicy.load(path) for path in trainings]
 
 
 def _subject(name: str, panel: SalesPanel) -> Subject:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 from ..agents.evaluation import Evaluation, bootstrap, evaluate
+from ..agents.workers import HERE, Workers
 from ..envs.economics import Economics
 from ..envs.market import Market
 from ..envs.processes import ObservedDemand
@@ -50,7 +52,11 @@ def headline(benchmark: Benchmark) -> Headline:
 
 
 def elasticity_shifts(
-    benchmark: Benchmark, line: Headline, episodes: int, progress: Progress = SILENT
+    benchmark: Benchmark,
+    line: Headline,
+    episodes: int,
+    progress: Progress = SILENT,
+    workers: Workers = HERE,
 ) -> list[Shift]:
     """The headline before customers whose own elasticities lie at the ends of their 90% intervals.
 
@@ -65,16 +71,19 @@ def elasticity_shifts(
         return market.with_demand(ObservedDemand(demand.with_elasticity(end), demand))
 
     middle = Shift(change="middle", versus_baseline=line.versus_baseline, versus_logged=line.versus_logged)
-    with progress.stage("change the elasticity", total=2) as stage:
-        weak = shift(benchmark, line, "weak end", at("hi"), episodes, with_logged=True)
-        stage.advance()
-        strong = shift(benchmark, line, "strong end", at("lo"), episodes, with_logged=True)
-        stage.advance()
+    jobs = [("weak end", at("hi")), ("strong end", at("lo"))]
+    work = partial(_shift, benchmark, line, episodes, True)
+    weak, strong = workers.map("change the elasticity", work, jobs, progress)
     return [weak, middle, strong]
 
 
 def assumptions(
-    benchmark: Benchmark, line: Headline, costs_known: bool, episodes: int, progress: Progress = SILENT
+    benchmark: Benchmark,
+    line: Headline,
+    costs_known: bool,
+    episodes: int,
+    progress: Progress = SILENT,
+    workers: Workers = HERE,
 ) -> list[Assumption]:
     """Every line of the economics, and the headline with each assumed one changed."""
     market, given = benchmark.market, benchmark.market.economics.given()
@@ -83,29 +92,26 @@ def assumptions(
         name: [] if is_given or name in fixed else list(_otherwise(market, name))
         for name, is_given in given.items()
     }
-    shifts: dict[str, list[Shift]] = {}
-    with progress.stage("change the assumptions", total=sum(map(len, changed.values()))) as stage:
-        for name, markets in changed.items():
-            shifts[name] = []
-            for change, other in markets:
-                shifts[name].append(shift(benchmark, line, change, other, episodes))
-                stage.advance()
+    jobs = [job for markets in changed.values() for job in markets]
+    work = partial(_shift, benchmark, line, episodes, False)
+    shifts = iter(list(workers.map("change the assumptions", work, jobs, progress)))
+    of = {name: [next(shifts) for _ in markets] for name, markets in changed.items()}
     return [
-        Assumption(name=name, meaning=meaning, value=value, given=given[name], shifts=shifts[name])
+        Assumption(name=name, meaning=meaning, value=value, given=given[name], shifts=of[name])
         for name, meaning, value in _lines(market.economics, costs_known)
     ]
 
 
-def shift(
+def _shift(
     benchmark: Benchmark,
     line: Headline,
-    change: str,
-    market: Market,
     episodes: int,
-    *,
-    with_logged: bool = False,
+    with_logged: bool,
+    job: tuple[str, Market],
+    _: Progress,
 ) -> Shift:
-    """The headline's policies, as they are, in another market."""
+    """The headline's policies, as they are, in another market: a change in words and what it leads to."""
+    change, market = job
     names = dict.fromkeys((line.learned, line.baseline, *([line.logged] if with_logged else [])))
     settings = benchmark.evaluation
     policies = [benchmark.policy(name) for name in names]

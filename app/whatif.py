@@ -25,7 +25,7 @@ _SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
 
 
 def answer(
-    market: Market, scenario: Scenario, policy: Policy, seed: int, progress: Progress = SILENT
+    market: Market, policy: Policy, seed: int, scenario: Scenario, progress: Progress = SILENT
 ) -> dict[str, Any]:
     """Totals an episode with and without the scenario, and paired differences with 95% intervals."""
     still = [market] * scenario.horizon

@@ -20,16 +20,19 @@ def run(
     horizon: int,
     json: bool,
     seed: int,
+    workers: int | None,
+    ray: str | None,
 ) -> None:
     from ...agents.tuning import tune_baselines
+    from ...agents.workers import employ
     from ..benchmarking import check_horizon, compare, load_policies
 
     shop = open_market(market)
     learned = load_policies(policies)
     check_horizon(shop, horizon)
-    with Bars(stderr()) as bars:
+    with Bars(stderr()) as bars, employ(workers, ray) as crew:
         baselines = tune_baselines(shop, seed, progress=bars)
-        benchmark = compare(shop, learned, baselines, episodes, horizon, seed, truth, bars)
+        benchmark = compare(shop, learned, baselines, episodes, horizon, seed, truth, bars, crew)
     payload = benchmark.payload()
     if json:
         print(to_json(payload))

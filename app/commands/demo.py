@@ -10,12 +10,14 @@ from ..report import words
 from .benchmark import show
 
 
-def run(out: Path, data: str, seed: int, quick: bool) -> None:
+def run(out: Path, data: str, seed: int, quick: bool, workers: int | None, ray: str | None) -> None:
+    from ...agents.workers import employ
     from ..demo import DemoSettings, rehearsal, run_demo
 
     console, started = stderr(), time.monotonic()
-    with Bars(console) as bars:
-        finished = run_demo(out, data, seed, rehearsal() if quick else DemoSettings(), bars, console.print)
+    settings = rehearsal() if quick else DemoSettings()
+    with Bars(console) as bars, employ(workers, ray) as crew:
+        finished = run_demo(out, data, seed, settings, bars, console.print, crew)
     show(finished.benchmark.payload())
     contents = finished.contents
     result = stdout()

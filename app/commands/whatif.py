@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json
@@ -10,21 +13,37 @@ from ..report.words import number, signed
 from ..runtime import open_market
 
 
-def run(market: Path, scenario: Path, policy: Path | None, json: bool, seed: int) -> None:
+def run(
+    market: Path,
+    scenarios: Sequence[Path],
+    policy: Path | None,
+    json: bool,
+    seed: int,
+    workers: int | None,
+    ray: str | None,
+) -> None:
     from ...agents.learned import LearnedPolicy
+    from ...agents.workers import employ
     from ..benchmarking import check_horizon
     from ..scenario import read_scenario
     from ..whatif import answer, usual_policy
 
-    asked = read_scenario(scenario)
+    asked = [read_scenario(scenario) for scenario in scenarios]
     shop = open_market(market)
-    check_horizon(shop, asked.horizon)
+    for one in asked:
+        check_horizon(shop, one.horizon)
     who = usual_policy(shop) if policy is None else LearnedPolicy.load(policy)
-    with Bars(stderr()) as bars:
-        told = answer(shop, asked, who, seed, bars)
+    with Bars(stderr()) as bars, employ(workers, ray) as crew:
+        answers = list(crew.map("play the scenarios", partial(answer, shop, who, seed), asked, bars))
     if json:
-        print(to_json(told))
+        print(to_json(answers[0] if len(answers) == 1 else answers))
         return
+    for told in answers:
+        show(told)
+
+
+def show(told: dict[str, Any]) -> None:
+    """The table of one scenario, on standard output."""
     title = f"{told['scenario']}: {told['policy']}, {told['episodes']} episodes of {told['horizon']} periods"
     rows = [
         (

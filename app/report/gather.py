@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ...agents.evaluation import Evaluation, trajectory
+from ...agents.workers import HERE, Workers
 from ...envs.market import Market
 from ...forecasters.learned import LearnedDemand
 from ...forecasters.noise import NoiseKey
@@ -37,7 +38,11 @@ class Subject:
 
 
 def gather(
-    subject: Subject, benchmark: Benchmark, shift_episodes: int, progress: Progress = SILENT
+    subject: Subject,
+    benchmark: Benchmark,
+    shift_episodes: int,
+    progress: Progress = SILENT,
+    workers: Workers = HERE,
 ) -> Contents:
     """Everything that the page says; ``shift_episodes`` are played for each thing that is changed."""
     market, panel = benchmark.market, subject.panel
@@ -60,8 +65,8 @@ def gather(
         seed=evaluation.seed,
         facts=_facts(panel, demand),
         headline=line,
-        assumptions=assumptions(benchmark, line, panel.cost is not None, shift_episodes, progress),
-        elasticity_shifts=elasticity_shifts(benchmark, line, shift_episodes, progress),
+        assumptions=assumptions(benchmark, line, panel.cost is not None, shift_episodes, progress, workers),
+        elasticity_shifts=elasticity_shifts(benchmark, line, shift_episodes, progress, workers),
         policies=_rows(evaluation, benchmark, line),
         true_market=[] if benchmark.truth is None else _rows(benchmark.truth, benchmark, line),
         forecasts=forecasts,

@@ -12,7 +12,7 @@ import pytest
 
 from mercato.agents.learner import Validation
 from mercato.agents.train import DQNSettings, PPOSettings
-from mercato.app import demo
+from mercato.app import demo, training
 from mercato.app.report import words
 from mercato.app.report.contents import read_contents
 from mercato.envs.structural import Size, write_reference
@@ -115,7 +115,7 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: py
         raise KeyboardInterrupt
 
     with monkeypatch.context() as during:
-        during.setattr(demo, "train_dqn", interrupted)
+        during.setattr(training, "train_dqn", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "run")
     kept = [

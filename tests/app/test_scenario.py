@@ -42,7 +42,7 @@ def test_multiples_cover_their_items_locations_and_window() -> None:
 
 
 def test_more_customers_are_more_units_and_the_answer_is_paired() -> None:
-    told = answer(market(), scenario(demand=1.5), usual_policy(market()), seed=3)
+    told = answer(market(), usual_policy(market()), 3, scenario(demand=1.5))
     mean, lo, hi = means(told, "demand")
     assert lo < mean < hi
     assert mean == pytest.approx(0.5 * told["without"]["demand"], rel=0.05)
@@ -51,19 +51,19 @@ def test_more_customers_are_more_units_and_the_answer_is_paired() -> None:
 
 
 def test_what_a_scenario_leaves_alone_stays_exactly_as_it_was() -> None:
-    told = answer(market(), scenario(demand=1.5, items=["item 0"]), usual_policy(market()), seed=3)
+    told = answer(market(), usual_policy(market()), 3, scenario(demand=1.5, items=["item 0"]))
     (other,) = [row for row in told["items"] if row["item"] == "item 1"]
     assert (other["diff_mean"], other["diff_lo"], other["diff_hi"]) == (0, 0, 0)
 
 
 def test_dearer_goods_cost_what_they_cost() -> None:
-    told = answer(market(), scenario(cost=1.1), usual_policy(market()), seed=3)
+    told = answer(market(), usual_policy(market()), 3, scenario(cost=1.1))
     assert means(told, "units") == pytest.approx((0, 0, 0), abs=1.0)
     assert means(told, "profit")[0] == pytest.approx(-0.1 * told["without"]["units"], rel=0.1)
 
 
 def test_a_price_change_moves_demand_by_the_elasticity_and_orders_with_it() -> None:
-    told = answer(market(), scenario(price=1.1), usual_policy(market()), seed=3)
+    told = answer(market(), usual_policy(market()), 3, scenario(price=1.1))
     ratio = told["with"]["demand"] / told["without"]["demand"]
     assert ratio == pytest.approx(1.1**-2.0, rel=0.03)
     plain, repriced = usual_policy(market()), Repriced(usual_policy(market()), torch.full((2, 2), 1.1))
