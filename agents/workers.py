@@ -141,8 +141,9 @@ def _outcome(work: bytes, job: bytes) -> bytes:
     try:
         return pickle.dumps((pickle.loads(work)(pickle.loads(job), SILENT), None))
     except Exception as error:
-        error.add_note(f"In a worker:\n{traceback.format_exc()}")
-        return pickle.dumps((None, _portable(error)))
+        known = _portable(error)
+        known.add_note(f"In a worker:\n{traceback.format_exc()}")
+        return pickle.dumps((None, known))
 
 
 def _portable(error: Exception) -> Exception:
@@ -282,6 +283,7 @@ class _Cluster(_Elsewhere):
     def __init__(self, address: str, most: int | None, threads: int) -> None:
         self._address, self._most, self._threads = address, most, threads
         self._under_way: dict[Any, int] = {}
+        self._path = [os.path.abspath(place) for place in sys.path]
 
     def __enter__(self) -> _Cluster:
         try:
@@ -333,7 +335,7 @@ class _Cluster(_Elsewhere):
 
     def _begin(self, work: Any, number: int, job: object) -> None:
         packed = self._ray.cloudpickle.dumps(job)
-        self._under_way[self._run.remote(work, packed, self._threads)] = number
+        self._under_way[self._run.remote(work, packed, self._threads, self._path)] = number
 
     def _finished(self) -> list[tuple[int, bytes]]:
         ready, _ = self._ray.wait(list(self._under_way), num_returns=1)
@@ -363,6 +365,8 @@ def _reach(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
 
 
-def _on_cluster(work: bytes, job: bytes, threads: int) -> bytes:
+def _on_cluster(work: bytes, job: bytes, threads: int, path: list[str]) -> bytes:
+    """A job's outcome; what is imported is looked for where the one who asks finds it, too."""
+    sys.path.extend(place for place in path if place not in sys.path)
     torch.set_num_threads(threads)
     return _outcome(work, job)
