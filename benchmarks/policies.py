@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,6 +32,7 @@ import numpy as np
 from mercato.agents.evaluation import bootstrap, evaluate
 from mercato.agents.train import PPOSettings, train_ppo
 from mercato.agents.tuning import tune_baselines
+from mercato.agents.workers import employ
 from mercato.app.benchmarking import behind
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market
@@ -39,6 +41,7 @@ from mercato.envs.structural import FAMILIES, Size, truth_folder
 from mercato.forecasters.fit import fit_demand
 from mercato.forecasters.model import DemandModel
 from mercato.forecasters.panel import read_panel
+from mercato.forecasters.progress import Progress
 
 from .peers.unidentified import naive_model
 from .record import write_result
@@ -142,6 +145,10 @@ def one_panel(family: str, seed: int, size: Size, ppo: PPOSettings) -> dict[str,
     return {"family": family, "seed": seed, **found, "seconds": time.perf_counter() - began}
 
 
+def _played(size: Size, ppo: PPOSettings, task: tuple[str, int], _: Progress) -> dict[str, Any]:
+    return one_panel(*task, size, ppo)
+
+
 def table(panels: Sequence[Mapping[str, Any]]) -> str:
     """One row a panel, in Markdown."""
     head = (
@@ -166,15 +173,20 @@ def main() -> None:
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=KINDS)
     parser.add_argument("--size", type=int, nargs=3, metavar=("LOCATIONS", "ITEMS", "WEEKS"))
     parser.add_argument("--steps", type=int, help="unit-periods of a training, fewer to see that it runs")
+    parser.add_argument("--workers", type=int, help="panels at once")
+    parser.add_argument("--ray", metavar="ADDRESS", help="on the Ray cluster there")
     arguments = parser.parse_args()
     size = Size(*arguments.size) if arguments.size else SIZE
     ppo = PPOSettings() if arguments.steps is None else replace(PPOSettings(), steps=arguments.steps)
     panels = []
-    for family in arguments.families:
-        for seed in arguments.seeds:
-            panels.append(one_panel(family, seed, size, ppo))
-            told = "{:.3f}".format(panels[-1]["share_of_true"][FITTED][0])
-            print(f"{family}, seed {seed}: {told}, {panels[-1]['seconds']:.0f} s", file=sys.stderr)
+    tasks = [(family, seed) for family in arguments.families for seed in arguments.seeds]
+    with employ(arguments.workers, arguments.ray) as crew:
+        for panel in crew.map("play the panels", partial(_played, size, ppo), tasks):
+            panels.append(panel)
+            told = "{:.3f}".format(panel["share_of_true"][FITTED][0])
+            print(
+                f"{panel['family']}, seed {panel['seed']}: {told}, {panel['seconds']:.0f} s", file=sys.stderr
+            )
     result = {
         "size": vars(size),
         "steps": ppo.steps,

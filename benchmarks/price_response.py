@@ -3,7 +3,7 @@
 Panels of every family of true markets, 20 locations × 10 items × 150 weeks: prices follow demand, and shelves
 run empty. A panel is fitted once, and once more without its last half year; all figures are measured from
 these fits. The seeds reported are used for nothing else; development used seeds from 101 on. About half an
-hour on two quiet cores with ``--jobs 2``.
+hour on two quiet cores with ``--workers 2`` and ``OMP_NUM_THREADS=1``.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
-import torch
 
+from mercato.agents.workers import employ
 from mercato.envs.structural import FAMILIES, Size
+from mercato.forecasters.progress import Progress
 from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
 
 from .price.changes import price_changes
@@ -78,17 +76,20 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help="no peers and no real data; not kept as a result"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="panels at once")
+    parser.add_argument("--workers", type=int, help="panels at once")
+    parser.add_argument("--ray", metavar="ADDRESS", help="on the Ray cluster there")
     arguments = parser.parse_args()
     tasks = [(name, seed) for name in arguments.family for seed in arguments.seeds or SEEDS[name]]
     panels: dict[str, list[Row]] = {name: [] for name in arguments.family}
-    for (family, seed), row in zip(tasks, measured(tasks, arguments.quick, arguments.jobs), strict=True):
-        panels[family].append(row)
-        print(
-            f"{family}, seed {seed}: item MAE {row['item_mae']:.3f}, ±15% {row['change_error']:.3f},"
-            f" held {row['sustained_total']:.3f}, PIT {row['pit_distance']:.3f}",
-            file=sys.stderr,
-        )
+    with employ(arguments.workers, arguments.ray) as crew:
+        rows = crew.map("measure the panels", partial(_measured, arguments.quick), tasks)
+        for (family, seed), row in zip(tasks, rows, strict=True):
+            panels[family].append(row)
+            print(
+                f"{family}, seed {seed}: item MAE {row['item_mae']:.3f}, ±15% {row['change_error']:.3f},"
+                f" held {row['sustained_total']:.3f}, PIT {row['pit_distance']:.3f}",
+                file=sys.stderr,
+            )
     result: dict[str, Any] = {"size": vars(SIZE), "panels": panels}
     if not arguments.quick:
         result[REAL] = real()
@@ -97,14 +98,8 @@ def main() -> None:
     print(json.dumps(result) if arguments.json else "\n\n".join(tables(result)))
 
 
-def measured(tasks: list[tuple[str, int]], quick: bool, jobs: int) -> Iterator[Row]:
-    """A row a task, in order, as they come."""
-    work = partial(one_panel, quick=quick)
-    if jobs == 1:
-        yield from map(work, tasks)
-        return
-    with ProcessPoolExecutor(jobs, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
-        yield from pool.map(work, tasks)
+def _measured(quick: bool, task: tuple[str, int], _: Progress) -> Row:
+    return one_panel(task, quick=quick)
 
 
 def real() -> list[Row] | str:
