@@ -4,21 +4,44 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.stats
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from mercato.envs.processes import Geometric, Independent, ObservedDemand, Poisson, Replay
+from mercato.envs.processes import (
+    DiscreteWeibull,
+    Geometric,
+    Independent,
+    NegativeBinomial,
+    ObservedDemand,
+    Poisson,
+    Replay,
+)
 from mercato.forecasters.demand import DemandProcess, Period
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.noise import NoiseKey
+
+BY_INVERSE = (Poisson(), Geometric(), DiscreteWeibull(0.6), DiscreteWeibull(2.5))
 
 
 def key(n_markets: int = 1, period: int = 0, seed: int = 0) -> NoiseKey:
     zeros = torch.zeros(n_markets, dtype=torch.int64)
     return NoiseKey(seed, torch.arange(n_markets), zeros, zeros + period)
+
+
+def discrete_weibull(shape: float, mean: float) -> scipy.stats.rv_discrete:
+    """P(D >= k) = q^(k^β), q by root finding on the sum that the mean is, as a table of probabilities."""
+    k = np.arange(20_000)
+
+    def survival(log_rate: float) -> np.ndarray:
+        return np.exp(-np.exp(log_rate) * k**shape)
+
+    log_rate = scipy.optimize.brentq(lambda x: survival(x)[1:].sum() - mean, -15, 3, xtol=1e-13)
+    probability = -np.diff(survival(log_rate), append=0.0)
+    return scipy.stats.rv_discrete(values=(k, probability))()
 
 
 @pytest.mark.parametrize("mean", [0.3, 5.0, 40.0])
@@ -27,6 +50,9 @@ def key(n_markets: int = 1, period: int = 0, seed: int = 0) -> NoiseKey:
     [
         (Poisson(), lambda m: scipy.stats.poisson(m)),
         (Geometric(), lambda m: scipy.stats.geom(1 / (1 + m), loc=-1)),
+        (DiscreteWeibull(0.7), lambda m: discrete_weibull(0.7, m)),
+        (DiscreteWeibull(1.6), lambda m: discrete_weibull(1.6, m)),
+        (NegativeBinomial(1.5), lambda m: scipy.stats.nbinom(1.5, 1.5 / (1.5 + m))),
     ],
 )
 def test_counts_follow_their_law(counts, law, mean: float) -> None:
@@ -40,7 +66,8 @@ def test_counts_follow_their_law(counts, law, mean: float) -> None:
         error = (probability * (1 - probability) / draws) ** 0.5
         assert abs((sample <= count).mean() - probability) < 5 * error + 1e-4
     spread = process.outlook(state).spread[0].item()
-    assert spread == pytest.approx(truth.std() / truth.mean(), rel=1e-5)
+    assert spread == pytest.approx(truth.std() / truth.mean(), rel=1e-4)
+    assert truth.mean() == pytest.approx(mean, rel=1e-6)
 
 
 @given(
@@ -49,11 +76,41 @@ def test_counts_follow_their_law(counts, law, mean: float) -> None:
 )
 def test_a_higher_mean_never_gives_less_for_the_same_luck(uniform: float, means: tuple[float, float]) -> None:
     low, high = sorted(means)
-    for counts in (Poisson(), Geometric()):
+    for counts in BY_INVERSE:
         quantiles = counts.quantile(torch.tensor([uniform, uniform]), torch.tensor([low, high]))
         assert torch.isfinite(quantiles).all()
         assert quantiles[0] <= quantiles[1]
         assert (quantiles == quantiles.round()).all()
+
+
+def test_a_higher_mean_never_gives_less_of_a_negative_binomial_either() -> None:
+    means, family = torch.tensor([0.0, 0.2, 3.0, 3.1, 11.9, 12.1, 80.0]), NegativeBinomial(0.8)
+    counts = torch.stack([family.sample(mean, key(2000), torch.arange(9)) for mean in means])
+    assert (counts.diff(dim=0) >= 0).all()
+    assert (counts[0] == 0).all()
+
+
+def test_a_discrete_weibull_of_shape_one_is_geometric() -> None:
+    uniform, mean = torch.linspace(1e-4, 1 - 1e-4, 997), torch.tensor([[0.0], [0.2], [3.0], [50.0]])
+    same = DiscreteWeibull(1.0).quantile(uniform, mean) == Geometric().quantile(uniform, mean)
+    assert same.float().mean() > 0.999  # but for roundings where a count is just reached
+    spreads = DiscreteWeibull(1.0).spread(mean[1:, 0]), Geometric().spread(mean[1:, 0])
+    assert spreads[0].tolist() == pytest.approx(spreads[1].tolist(), rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [0.5, 1.0, 2.0, 4.0])
+@pytest.mark.parametrize("mean", [0.01, 0.4, 2.7, 25.0, 4000.0])
+def test_a_discrete_weibull_has_the_mean_it_is_asked_for(shape: float, mean: float) -> None:
+    evenly = (torch.arange(2**19, dtype=torch.float64) + 0.5) * 2.0**-19
+    counts = DiscreteWeibull(shape).quantile(evenly, torch.tensor(mean, dtype=torch.float64))
+    assert counts.mean().item() == pytest.approx(mean, rel=1e-3)
+
+
+def test_a_family_says_what_its_parameter_may_be() -> None:
+    with pytest.raises(InputError, match="expected a shape of"):
+        DiscreteWeibull(0)
+    with pytest.raises(InputError, match="expected a dispersion above 0, found -1"):
+        NegativeBinomial(-1)
 
 
 def test_uniforms_stay_inside_the_open_interval() -> None:
