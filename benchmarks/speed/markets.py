@@ -1,0 +1,135 @@
+"""The markets that are timed: closed-form demand, a stated small Transformer, and the one that demo fits."""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from mercato.app.demo import DemoSettings
+from mercato.envs.economics import Economics
+from mercato.envs.market import Market, Terms
+from mercato.envs.processes import Independent
+from mercato.envs.processes.iid import Counts
+from mercato.envs.store import fit_market, fitted_market
+from mercato.envs.structural.draw import Size
+from mercato.envs.structural.reference import ROLES, make_reference
+from mercato.forecasters.base import Base
+from mercato.forecasters.elasticity import Elasticities
+from mercato.forecasters.history import History, build_history
+from mercato.forecasters.luck import CommonLuck
+from mercato.forecasters.model import DemandModel, FitSettings
+from mercato.forecasters.network import DemandNetwork, history_tokens
+from mercato.forecasters.panel import SalesPanel, read_panel
+from mercato.forecasters.response import PriceResponse
+from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
+from mercato.forecasters.trunk import TrunkSettings
+
+SMALL = TrunkSettings(width=32, blocks=2, window=32)
+"""The small Transformer that figures are stated for."""
+WEEKS = 60  # of the history that a market with random weights continues
+
+
+def closed_form(counts: Counts, places: int, goods: int) -> Market:
+    """A shop whose demand is independent of everything but its own and its neighbours' prices."""
+    shape, weeks = (places, goods), 104
+    luck = torch.Generator().manual_seed(0)
+    base = 2 + 28 * torch.rand(shape, generator=luck)
+    reference = 1 + 4 * torch.rand(shape, generator=luck)
+    elasticity = torch.full((goods, goods), 0.5 / goods).fill_diagonal_(-2.5)
+    demand = Independent(counts, base, reference_price=reference, elasticity=elasticity, periods=weeks)
+    return Market(
+        name="closed form",
+        dates=np.datetime64("2024-01-01") + 7 * np.arange(weeks),
+        frequency="W",
+        categories=("all",) * goods,
+        price_groups=demand.locations,
+        economics=Economics(),
+        terms=Terms(reference, 0.7 * reference, 1.3 * reference, 0.7 * reference, base),
+        demand=demand,
+    )
+
+
+def untrained(places: int, goods: int, trunk: TrunkSettings = SMALL) -> Market:
+    """A reference panel's market with random weights in the network: as fast as if they were learned."""
+    table, _ = make_reference(seed=0, size=Size(places, goods, WEEKS))
+    panel = read_panel(table, roles=ROLES)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return fitted_market(_random_model(panel, FitSettings(trunk=trunk)), panel, Economics(), "untrained")
+
+
+def demo_market() -> tuple[Market, str]:
+    """The market that ``mercato demo`` fits, and what it is of; takes the minutes that the fit takes."""
+    try:
+        panel, name = SOURCES["orange-juice"].panel(cache_folder()), "orange juice"
+    except SourceUnavailable:
+        panel, name = read_panel(make_reference(seed=0)[0], roles=ROLES), "reference"
+    with TemporaryDirectory() as scratch:
+        return fit_market(panel, Economics(), Path(scratch) / "market", DemoSettings().fit, seed=0), name
+
+
+def copies(market: Market, series: int) -> int:
+    """Markets side by side that make at least ``series`` series."""
+    places, goods = market.shape
+    return ceil(series / (places * goods))
+
+
+def _random_model(panel: SalesPanel, settings: FitSettings) -> DemandModel:
+    history = build_history(panel)
+    response = _steady_response(history)
+    places, goods = history.static.shape[:2]
+    members, level = settings.members, (history.demand + 0.5).log().mean(0)
+    features = history_tokens(history, torch.zeros_like(history.units)).shape[-1]
+    network = DemandNetwork(features, 2 * members, places, goods, settings.trunk)
+    torch.nn.init.normal_(network.head.weight, std=0.01)
+    base = Base(
+        past=torch.full((members, goods, 12), 0.02),
+        ahead=torch.full((members, goods, history.ahead.shape[-1]), 0.02),
+        place=torch.zeros(members, places, goods),
+        log_r=torch.full((members, goods), 1.0),
+    )
+    luck = CommonLuck(torch.tensor(0.1), torch.tensor(0.1), torch.full((goods,), 0.1))
+    found = _found(response)
+    return DemandModel(
+        panel.locations, panel.items, network, response, level, base, luck, settings, found, 0.0, 0.0
+    )
+
+
+def _steady_response(history: History) -> PriceResponse:
+    """Every part of a response at work, with values of an ordinary size."""
+    pivot, promos = history.log_price.median(0).values, history.promo.shape[-1]
+    goods = pivot.shape[-1]
+    return PriceResponse(
+        pivot=pivot,
+        own=torch.full_like(pivot, -2.5),
+        own_lo=torch.full_like(pivot, -3.0),
+        own_hi=torch.full_like(pivot, -2.0),
+        own_error=torch.full((goods,), 0.1),
+        cross=torch.full((goods, goods), 0.5 / goods).fill_diagonal_(0),
+        curve=torch.full((goods,), 0.2),
+        chain=torch.full((goods,), 0.1),
+        joint=torch.full((goods, promos), 0.05),
+        sway=torch.full((goods, 2), 0.05),
+        memory=torch.full((goods, 2), -0.05),
+        promo=torch.full((goods, promos), 0.3),
+        promo_level=torch.full((goods, promos), -2.0),
+        promo_slope=torch.full((goods, promos), -5.0),
+    )
+
+
+def _found(response: PriceResponse) -> Elasticities:
+    """The same as estimates, which a simulation does not ask for."""
+    shared = ("own", "own_lo", "own_hi", "own_error", "cross", "promo", "curve", "chain", "joint", "sway")
+    return Elasticities(
+        **{name: getattr(response, name) for name in (*shared, "memory")},
+        price_spread=torch.full_like(response.curve, 0.1),
+        with_instrument=None,
+        without_instrument=None,
+        gap=0.0,
+        gap_error=0.0,
+        confounded=False,
+    )
