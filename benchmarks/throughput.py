@@ -84,7 +84,7 @@ class Bench:
 def _facts(market: Market) -> dict[str, Any]:
     demand = market.demand
     assert isinstance(demand, LearnedDemand)
-    return {"shape": market.shape, "trunk": asdict(demand.model.settings.trunk)}
+    return {"shape": list(market.shape), "trunk": asdict(demand.model.settings.trunk)}
 
 
 def measure(plan: Plan, folder: Path | None, names: list[str]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import torch
 
 from mercato.envs.market import Market
 from mercato.envs.processes import DiscreteWeibull, Geometric, NegativeBinomial
+from mercato.envs.processes.iid import Counts
 
 from .bound import Shape, bound
 from .markets import closed_form, copies
@@ -15,7 +16,7 @@ from .plan import Plan
 from .play import Game, environment
 from .timing import Rate, rates
 
-FAMILIES = {
+FAMILIES: dict[str, Counts] = {
     "geometric": Geometric(),
     "discrete Weibull, shape 1.5": DiscreteWeibull(1.5),
     "negative binomial, dispersion 2": NegativeBinomial(2.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +31,7 @@ from mercato.forecasters.trunk import TrunkSettings
 
 SMALL = TrunkSettings(width=32, blocks=2, window=32)
 """The small Transformer that figures are stated for."""
-WEEKS = 60  # of the history that a market with random weights continues
+WEEKS = 40  # of the history that a market with random weights continues
 
 
 def closed_form(counts: Counts, places: int, goods: int) -> Market:
@@ -54,9 +55,13 @@ def closed_form(counts: Counts, places: int, goods: int) -> Market:
 
 
 def untrained(places: int, goods: int, trunk: TrunkSettings = SMALL) -> Market:
-    """A reference panel's market with random weights in the network: as fast as if they were learned."""
+    """A reference panel's market with random weights in the network: as fast as if they were learned.
+
+    What its stock-outs hid, which would have to be estimated first, is left out of the history.
+    """
     table, _ = make_reference(seed=0, size=Size(places, goods, WEEKS))
     panel = read_panel(table, roles=ROLES)
+    panel = replace(panel, censored=np.zeros_like(panel.censored))
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return fitted_market(_random_model(panel, FitSettings(trunk=trunk)), panel, Economics(), "untrained")

@@ -12,6 +12,7 @@ from statistics import median
 import torch
 
 MOST_CALLS = 100_000
+_WARM_UP = 2  # calls: what follows a reset may differ from what follows a step
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,10 @@ def rates(cases: Sequence[Case], effort: Effort, device: torch.device | str = "c
 
 
 def _calls(case: Case, seconds: float, device: torch.device | str) -> int:
-    """Calls that fill a turn; whatever a first call does once and for all is done here."""
-    _timed(case, 1, device)
-    wall, _ = _timed(case, 1, device)
-    return min(max(1, round(seconds / wall)), MOST_CALLS)
+    """Calls that fill a turn; what is done once and for all, in a first call or a next one, is done here."""
+    _timed(case, _WARM_UP, device)
+    wall, _ = _timed(case, _WARM_UP, device)
+    return min(max(1, round(seconds * _WARM_UP / wall)), MOST_CALLS)
 
 
 def _timed(case: Case, calls: int, device: torch.device | str) -> tuple[float, float]:
