@@ -30,8 +30,8 @@ def engine_alone(plan: Plan, device: torch.device | str = "cpu") -> list[Row]:
     for family, counts in FAMILIES.items():
         market = closed_form(counts, *plan.closed_form).to(device)
         markets = copies(market, plan.series)
-        for kind, step in plan.steps.items():
-            game = Game(market, markets, step)
+        for kind, run in plan.runs.items():
+            game = Game(market, markets, run)
             games[f"{family}, {kind}"], count = game, game.count
     found = rates([game.case(name, 1) for name, game in games.items()], plan.effort, device)
     return rows(found, count)
@@ -41,7 +41,7 @@ def with_transformer(market: Market, name: str, plan: Plan, device: torch.device
     """Steps, resets and the learner's environment with a learned market, the bound, and the ratios to it."""
     market, number = market.to(device), plan.threads
     markets = copies(market, plan.series)
-    games = {kind: Game(market, markets, step) for kind, step in plan.steps.items()}
+    games = {kind: Game(market, markets, run) for kind, run in plan.runs.items()}
     shape = Shape.of(market, markets)
     limit = bound(shape, f"{name}, bound", number, device)
     cases = [game.case(f"{name}, {kind}", number) for kind, game in games.items()]

@@ -8,18 +8,17 @@ import torch
 
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
-from mercato.envs.simulator import Simulator
 
 from .engine import Row, rows
 from .markets import closed_form, copies, untrained
 from .plan import Plan
-from .play import Game, Step
+from .play import Game, Runner
 from .timing import rates
 
 
 def by_markets(market: Market, plan: Plan, device: torch.device | str = "cpu") -> list[Row]:
     """More and more copies of one learned market."""
-    games = {f"{n} markets": Game(market.to(device), n, _step(plan)) for n in plan.by_markets}
+    games = {f"{n} markets": Game(market.to(device), n, _first(plan)) for n in plan.by_markets}
     return _measured(games, plan, device)
 
 
@@ -34,16 +33,16 @@ def by_series(plan: Plan, device: torch.device | str = "cpu") -> list[Row]:
         games = {}
         for places, goods in plan.by_series:
             market = make(places, goods).to(device)
-            games[f"{kind}, {places} × {goods}"] = Game(market, copies(market, plan.total), _step(plan))
+            games[f"{kind}, {places} × {goods}"] = Game(market, copies(market, plan.total), _first(plan))
         part = _measured(games, plan, device)
         least = part[0]["rate"]
         found += [{**row, "cost": least / row["rate"]} for row in part]
     return found
 
 
-def _step(plan: Plan) -> Callable[[Simulator], Step]:
-    """The first kind of step that is planned: sizes are many, and each would be compiled anew."""
-    return next(iter(plan.steps.values()))
+def _first(plan: Plan) -> Runner:
+    """The first way to run a step that is planned: sizes are many, and each would be compiled anew."""
+    return next(iter(plan.runs.values()))
 
 
 def _measured(games: dict[str, Game], plan: Plan, device: torch.device | str) -> list[Row]:

@@ -17,7 +17,7 @@ from mercato.envs.processes import Geometric
 from .bound import Shape
 from .markets import closed_form, copies, untrained
 from .plan import REHEARSAL, Plan
-from .play import Game, eager
+from .play import Game, as_written
 
 CASES = ("closed form", "small Transformer")
 _STEPS = 4
@@ -42,7 +42,7 @@ def peaks(rehearsal: bool, device: str = "cpu") -> list[dict[str, Any]]:
 def _peak(case: str, plan: Plan, device: str) -> dict[str, Any]:
     before = _resident("VmRSS")
     market = _market(case, plan).to(device)
-    game = Game(market, copies(market, plan.series), eager)
+    game = Game(market, copies(market, plan.series), as_written)
     built = _resident("VmRSS")
     for _ in range(_STEPS):
         game()

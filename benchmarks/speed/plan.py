@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mercato.envs.market import Market
-from mercato.envs.simulator import Simulator
 
 from .markets import demo_market, untrained
-from .play import Step, compiled, eager
+from .play import Runner, as_written, compiled
 from .timing import Effort, cores
 
 
@@ -23,8 +22,8 @@ class Plan:
     closed_form: tuple[int, int] = (8, 16)  # locations × items of the shops with closed-form demand
     small: tuple[int, int] = (12, 6)  # of the one with the small Transformer: a reference panel's
     demo: Callable[[], tuple[Market, str]] = demo_market  # the market that demo fits, and its name
-    steps: Mapping[str, Callable[[Simulator], Step]] = field(
-        default_factory=lambda: {"eager": eager, "compiled": compiled}
+    runs: Mapping[str, Runner] = field(  # ways to run a step; growth is measured with the first
+        default_factory=lambda: {"eager": as_written, "compiled": compiled}
     )
     learning: Effort = Effort(rounds=3)  # a turn is a rollout and its update
     gymnasium: int = 16  # copies in stock SB3's DummyVecEnv, which steps one after another
@@ -40,7 +39,7 @@ REHEARSAL = Plan(
     closed_form=(2, 3),
     small=(3, 2),
     demo=lambda: (untrained(4, 3), "a stand-in"),
-    steps={"eager": eager},
+    runs={"eager": as_written},
     learning=Effort(rounds=1, seconds=0.0),
     gymnasium=2,
     by_markets=(1, 2),

@@ -16,16 +16,17 @@ from .timing import Case
 HORIZON = 26
 _DIFFERENT = 4  # decisions that take turns
 Step = Callable[[State, Decision], tuple[State, Outcome]]
+Runner = Callable[[Step], Step]
 
 
-def eager(simulator: Simulator) -> Step:
+def as_written(step: Step) -> Step:
     """Operation by operation."""
-    return simulator.step
+    return step
 
 
-def compiled(simulator: Simulator) -> Step:
+def compiled(step: Step) -> Step:
     """The whole step as one graph, for these sizes."""
-    return torch.compile(simulator.step, fullgraph=True, dynamic=False)
+    return torch.compile(step, fullgraph=True, dynamic=False)
 
 
 def decisions(market: Market, markets: int, seed: int = 0) -> list[Decision]:
@@ -46,9 +47,9 @@ def decisions(market: Market, markets: int, seed: int = 0) -> list[Decision]:
 class Game:
     """A simulator in play; one call plays one period of all its markets."""
 
-    def __init__(self, market: Market, markets: int, step: Callable[[Simulator], Step]) -> None:
+    def __init__(self, market: Market, markets: int, run: Runner) -> None:
         self.simulator = Simulator(market, markets, HORIZON, seed=0)
-        self.step, self.decisions = step(self.simulator), decisions(market, markets)
+        self.step, self.decisions = run(self.simulator.step), decisions(market, markets)
         self.count = markets * market.shape[0] * market.shape[1]
         self.played = 0
         self.start()

@@ -21,7 +21,7 @@ from benchmarks.speed.markets import closed_form, copies, untrained
 from benchmarks.speed.memory import CASES, _peak
 from benchmarks.speed.peers import Abreast, Single
 from benchmarks.speed.plan import REHEARSAL
-from benchmarks.speed.play import Game, eager, environment
+from benchmarks.speed.play import Game, as_written, environment
 from benchmarks.speed.report import tables
 from benchmarks.speed.timing import Case, Effort, rates
 from mercato.envs.market import Market
@@ -41,7 +41,7 @@ def result() -> dict[str, Any]:
 
 
 def test_a_call_plays_one_period_of_every_series(small: Market) -> None:
-    game = Game(small, 5, eager)
+    game = Game(small, 5, as_written)
     assert game.count == 5 * 3 * 2
     for _ in range(3):
         game()
@@ -53,7 +53,7 @@ def test_a_call_plays_one_period_of_every_series(small: Market) -> None:
 
 
 def test_decisions_change_so_that_no_step_is_spared_its_work(small: Market) -> None:
-    game = Game(small, 5, eager)
+    game = Game(small, 5, as_written)
     game()
     first = game.outcome
     game()
@@ -78,7 +78,7 @@ def test_the_environment_counts_series_not_calls(small: Market) -> None:
 
 def test_the_bound_does_the_products_of_a_step_and_no_others(small: Market) -> None:
     markets = 5
-    shape, state = Shape.of(small, markets), Game(small, markets, eager).state
+    shape, state = Shape.of(small, markets), Game(small, markets, as_written).state
     network = small.demand.model.network  # type: ignore[attr-defined]
     token = torch.zeros(markets, 3, 2, shape.features)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as step:  # others are not counted
