@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 Row = dict[str, Any]
+_HEAD = "case | series | threads | series-steps/s | µs a series-step"
+_BUSY = "of the processor | a second of one busy thread"
 
 
 def tables(result: dict[str, Any]) -> list[str]:
@@ -64,25 +66,21 @@ def _shown(row: Row) -> str:
 
 
 def _steps(rows: list[Row]) -> str:
-    return _markdown(
-        "case | series | threads | series-steps/s | µs a series-step | share of the processor",
-        [
-            f"{x['name']} | {x['series']:,} | {x['threads']} | {_shown(x)} | {1e6 / x['rate']:.3g}"
-            f" | {x['share']:.0%}"
-            for x in rows
-        ],
-    )
+    return _markdown(f"{_HEAD} | {_BUSY}", [f"{_cells(x)} | {_busy(x)}" for x in rows])
 
 
 def _bounded(rows: list[Row]) -> str:
-    return _markdown(
-        "case | series | threads | series-steps/s | µs a series-step | of the bound | share of the processor",
-        [
-            f"{x['name']} | {x['series']:,} | {x['threads']} | {_shown(x)} | {1e6 / x['rate']:.3g}"
-            f" | {x['of_bound']:.0%} | {x['share']:.0%}"
-            for x in rows
-        ],
-    )
+    body = [f"{_cells(x)} | {x['of_bound']:.0%} | {_busy(x)}" for x in rows]
+    return _markdown(f"{_HEAD} | of the bound | {_BUSY}", body)
+
+
+def _cells(row: Row) -> str:
+    return f"{row['name']} | {row['series']:,} | {row['threads']} | {_shown(row)} | {1e6 / row['rate']:.3g}"
+
+
+def _busy(row: Row) -> str:
+    """The share of the processor that was had, and the rate for a second of one thread of it."""
+    return f"{row['share']:.0%} | {row['rate'] / row['share'] / row['threads']:,.0f}"
 
 
 def _learners(rows: list[Row]) -> str:
