@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3 import DQN
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, create_mlp
@@ -124,19 +123,6 @@ class AdditiveQPolicy(DQNPolicy):
     def make_q_net(self) -> QNetwork:
         arguments = self._update_features_extractor(self.net_args, features_extractor=None)
         return AdditiveQNetwork(**arguments, **self.factors).to(self.device)
-
-
-class SlotwiseDQN(DQN):
-    """DQN whose slots explore independently; the stock one draws a single coin for all of them."""
-
-    action_space: spaces.Discrete
-
-    def predict(self, observation, state=None, episode_start=None, deterministic=False):
-        action, state = self.policy.predict(observation, state, episode_start, deterministic=True)
-        if not deterministic and action.ndim:
-            explores = np.random.random(len(action)) < self.exploration_rate
-            action = np.where(explores, np.random.randint(int(self.action_space.n), size=len(action)), action)
-        return action, state
 
 
 class KeepBest(BaseCallback):

@@ -1,4 +1,4 @@
-"""PPO and DQN on top of the best baseline, with stock Stable-Baselines3.
+"""PPO and DQN on top of the best baseline, on the market's device.
 
 One policy is shared by all decision units; a slot of the vectorised environment is one unit of one market.
 """
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from stable_baselines3 import DQN, PPO
 from torch import Tensor, nn
 
 from ..envs.engine.actions import ActionMap
@@ -24,7 +23,6 @@ from .customers import LearnerVecEnv
 from .learned import LearnedPolicy, linear_layers
 from .learner import (
     AdditiveQPolicy,
-    SlotwiseDQN,
     StandardFeatures,
     Validation,
     learn,
@@ -32,6 +30,8 @@ from .learner import (
     watch,
 )
 from .network import PolicyNetwork, Standardise
+from .on_device.dqn import DeviceDQN
+from .on_device.ppo import DevicePPO
 from .policy import Pair, Policy
 from .residual import Residual, ResidualGrid, portable
 from .seeds import seed_for
@@ -113,7 +113,7 @@ def train_ppo(
     actions = _residual(market, base, settings, seed, progress)
     env, seen = _slots(market, actions, settings, seed)
     standardise = Standardise.of(seen)
-    model = PPO(
+    model = DevicePPO(
         "MlpPolicy",
         env,
         n_steps=settings.rollout,
@@ -128,7 +128,7 @@ def train_ppo(
             "log_std_init": log(settings.exploration),
         },
         seed=seed_for("learner", seed),
-        device="cpu",
+        device=market.device,
     )
     _start_at_rest(model)
 
@@ -155,7 +155,7 @@ def train_dqn(
     env, seen = _slots(market, actions, settings, seed)
     standardise = Standardise.of(seen)
     factors = {"prices": len(settings.prices), "covers": len(settings.covers)}
-    model = SlotwiseDQN(
+    model = DeviceDQN(
         AdditiveQPolicy,
         env,
         buffer_size=max(settings.buffer, 2 * env.num_envs),
@@ -178,7 +178,7 @@ def train_dqn(
             "optimizer_kwargs": {"weight_decay": settings.weight_decay},
         },
         seed=seed_for("learner", seed),
-        device="cpu",
+        device=market.device,
     )
     _start_at(model, *actions.neutral, len(settings.prices))
 
@@ -254,7 +254,7 @@ def _even_batch(total: int, most: int) -> int:
     return next((total // parts for parts in range(fewest, total + 1) if total % parts == 0), total)
 
 
-def _start_at_rest(model: PPO) -> None:
+def _start_at_rest(model: DevicePPO) -> None:
     """No correction at all on average, so that the start is the baseline itself."""
     last = linear_layers(model.policy.action_net)[-1]
     with torch.no_grad():
@@ -262,7 +262,7 @@ def _start_at_rest(model: PPO) -> None:
         last.bias.zero_()
 
 
-def _start_at(model: DQN, price: int, cover: int, prices: int) -> None:
+def _start_at(model: DeviceDQN, price: int, cover: int, prices: int) -> None:
     """Value all actions alike but for one, barely better, so that the start is greedy for it."""
     for network in (model.q_net, model.q_net_target):
         last = linear_layers(network.q_net)[-1]

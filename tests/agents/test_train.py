@@ -13,7 +13,8 @@ from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.customers import LearnerVecEnv
 from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
-from mercato.agents.learner import AdditiveQPolicy, SlotwiseDQN, Validation, validation_worth
+from mercato.agents.learner import AdditiveQPolicy, Validation, validation_worth
+from mercato.agents.on_device.dqn import DeviceDQN
 from mercato.agents.policy import Pair
 from mercato.agents.residual import Residual, ResidualGrid
 from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
@@ -192,28 +193,12 @@ def test_a_boundless_margin_is_the_baseline():
     assert profit(market, policy) == pytest.approx(profit(market, SHORT), rel=1e-4)
 
 
-def test_slots_explore_each_with_its_own_coin():
-    env = LearnerVecEnv(
-        shop([[-3.0]], locations=200), 1, 6, 0, lambda _: ResidualGrid(Residual.of(SHORT, 0.1, 0.1))
-    )
-    model = SlotwiseDQN(
-        AdditiveQPolicy, env, buffer_size=200, policy_kwargs={"prices": 5, "covers": 3}, seed=0
-    )
-    seen = env.reset()
-    greedy, _ = model.predict(seen, deterministic=True)
-    model.exploration_rate = 0.3
-    shares = [float((model.predict(seen)[0] != greedy).mean()) for _ in range(5)]
-    assert all(0.15 < share < 0.42 for share in shares)  # 0.3 · 14/15, 200 slots
-
-
 def test_values_of_price_and_cover_add_up():
     """What one cover is worth more than another does not depend on the price."""
     env = LearnerVecEnv(
         shop([[-3.0]], locations=3), 1, 6, 0, lambda _: ResidualGrid(Residual.of(SHORT, 0.1, 0.1))
     )
-    model = SlotwiseDQN(
-        AdditiveQPolicy, env, buffer_size=10, policy_kwargs={"prices": 5, "covers": 3}, seed=0
-    )
+    model = DeviceDQN(AdditiveQPolicy, env, buffer_size=10, policy_kwargs={"prices": 5, "covers": 3}, seed=0)
     values = model.q_net(env.reset_tensor()).view(3, 5, 3)
     assert torch.allclose(
         values[:, :1, 1:] - values[:, :1, :1], values[:, 3:4, 1:] - values[:, 3:4, :1], atol=1e-6

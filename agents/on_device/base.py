@@ -1,0 +1,72 @@
+"""What PPO and DQN on the device share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.type_aliases import MaybeCallback
+from torch.distributions import Distribution
+
+from .env import as_tensor_env
+from .episodes import Episodes
+
+
+class OnDevice(BaseAlgorithm):
+    """An SB3 algorithm that plays a ``TensorVecEnv``; put before the stock class in the list of bases.
+
+    Callbacks are called at every step as ever; what ``self.locals`` has of the step are tensors, and
+    ``ended`` in the place of ``infos``. Saved files hold nothing that stock SB3 does not know.
+    """
+
+    _last_obs: Any  # (N, F) tensor
+    _last_episode_starts: Any  # (N,) bool tensor
+    ep_info_buffer: Any
+    _episodes: Episodes
+
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        tb_log_name: str = "run",
+        progress_bar: bool = False,
+    ) -> tuple[int, BaseCallback]:
+        slots = as_tensor_env(self.env).num_envs
+        begins = reset_num_timesteps or self._last_obs is None
+        answer = super()._setup_learn(
+            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
+        )
+        if begins:
+            self._last_obs = torch.as_tensor(self._last_obs, device=self.device)
+            self._last_episode_starts = torch.as_tensor(self._last_episode_starts, device=self.device)
+            self._episodes = Episodes(slots, self._stats_window_size, self.device)
+        return answer
+
+    def _maybe_recommend_cpu(self, *_: Any) -> None:
+        """Nothing is copied to the host and back, so that a GPU is no worse for a small network."""
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "_last_obs", "_last_episode_starts", "_episodes"]
+
+
+@contextmanager
+def unvalidated() -> Iterator[None]:
+    """Distributions that believe their arguments: a check of them would ask the device."""
+    before = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        Distribution.set_default_validate_args(before)
+
+
+def fuse(optimizer: torch.optim.Optimizer) -> None:
+    """One kernel a step for all parameters, where the optimiser knows how to."""
+    if type(optimizer) in (torch.optim.Adam, torch.optim.AdamW):
+        for group in optimizer.param_groups:
+            group.update(fused=True, foreach=False)
