@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import MaybeCallback
+from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from .env import as_tensor_env
@@ -63,6 +65,26 @@ def unvalidated() -> Iterator[None]:
         yield
     finally:
         Distribution.set_default_validate_args(before)
+
+
+def descend(optimizer: torch.optim.Optimizer, loss: Tensor, max_grad_norm: float) -> None:
+    """A gradient step on ``loss``, the gradient no longer than ``max_grad_norm``."""
+    optimizer.zero_grad()
+    loss.backward()
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    nn.utils.clip_grad_norm_(parameters, max_grad_norm, foreach=loss.device.type != "cpu")
+    optimizer.step()
+
+
+def compiled(function: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
+    """``function`` compiled; itself, with a warning that says so, where nothing can be compiled."""
+    try:
+        torch.compile(lambda x: x + 1)(torch.zeros(1, device=device))
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        warnings.warn(f"not compiled, the update runs operation by operation: {reason}", stacklevel=2)
+        return function
+    return torch.compile(function)
 
 
 def fuse(optimizer: torch.optim.Optimizer) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...forecasters.errors import InputError
-from .base import OnDevice, fuse
+from .base import OnDevice, descend, fuse
 from .env import as_tensor_env
 from .quick import quicken
 from .replay import ReplayTensors
@@ -124,10 +124,7 @@ class DeviceDQN(OnDevice, DQN):
             values = self.q_net(batch.observations).gather(1, batch.actions)
             loss = F.smooth_l1_loss(values, target)
             losses.append(loss.detach())
-            self.policy.optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
-            self.policy.optimizer.step()
+            descend(self.policy.optimizer, loss, self.max_grad_norm)
         self._n_updates += gradient_steps
         self._loss = torch.stack(losses).mean()
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")

@@ -57,6 +57,33 @@ def test_an_update_is_the_stock_one(make, extra):
         assert torch.allclose(mine, theirs, atol=2e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # the compiler's own
+def test_a_compiled_update_is_the_same_and_is_compiled_once(tmp_path):
+    pytest.importorskip("torch._inductor")
+    settings = {**SMALL, "n_epochs": 3}
+    models = [DevicePPO("MlpPolicy", pointing(8), compiled=on, **settings) for on in (False, True)]
+    for model in models:
+        model.set_random_seed(5)
+        model.learn(128)
+        with torch.compiler.set_stance("fail_on_recompile"):
+            model.learn(256, reset_num_timesteps=False)
+    for mine, theirs in zip(*(model.policy.parameters() for model in models), strict=True):
+        assert torch.allclose(mine, theirs, atol=1e-3)
+    models[1].save(tmp_path / "compiled.zip")
+    PPO.load(tmp_path / "compiled.zip", env=pointing(8), device="cpu").learn(128)
+
+
+def test_without_a_compiler_the_update_runs_as_it_is(monkeypatch):
+    def none(*_):
+        raise RuntimeError("no compiler found\nand a long story")
+
+    monkeypatch.setattr(torch, "compile", lambda function: none)
+    with pytest.warns(UserWarning, match="operation by operation: no compiler found$"):
+        model = DevicePPO("MlpPolicy", pointing(8), compiled=True, **SMALL)
+    assert model.learn(128).num_timesteps == 128
+
+
 def test_a_target_divergence_stops_the_update_as_in_stock():
     settings = {**SMALL, "batch_size": 16 * 8, "n_epochs": 50, "target_kl": 1e-3, "learning_rate": 3e-3}
     updates = [trained(kind, pointing, **settings)[1]["train/n_updates"] for kind in (DevicePPO, PPO)]
