@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..forecasters.cut import Cut
 from ..forecasters.demand import DemandProcess
 from .economics import Economics
 from .engine.units import Partition
@@ -90,6 +91,23 @@ class Market:
         """Calendar indices where an episode of ``horizon`` periods can begin and still meet logged prices."""
         last = self.demand.periods - horizon
         return range(min(self.first_start, max(last, 0)), max(last, 0) + 1)
+
+    def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> Market:
+        """The market of some locations and items, in its own order; all of them where None.
+
+        Raises:
+            KeyError: a name is not there.
+        """
+        cut = Cut.of(self.locations, self.items, locations, items, self.device)
+        logged = self.logged_price
+        return replace(
+            self,
+            categories=tuple(self.categories[i] for i in cut.goods.tolist()),
+            price_groups=tuple(self.price_groups[i] for i in cut.places.tolist()),
+            terms=cut.record(self.terms, dict.fromkeys(vars(self.terms), "SI")),
+            demand=self.demand.select(*cut.names(self.locations, self.items)),
+            logged_price=None if logged is None else cut.tensor(logged, "TSI"),
+        )
 
     def with_demand(self, demand: DemandProcess) -> Market:
         """The same shop before other customers."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..forecasters.demand import Period
 from ..forecasters.errors import InputError
+from ..forecasters.memory import room_for
 from ..forecasters.noise import NoiseKey
 from .engine import tree
 from .engine.doubt import Halt
@@ -22,6 +23,8 @@ __all__ = ["Simulator", "View"]
 
 START_STREAM = 20
 LARGEST_SEED = 2**52
+_COPIES = 3  # of the state at most: where episodes begin anew there are the old one, the new one, the choice
+_WORKING = 4096  # bytes a series while a step is taken, beyond the states
 
 
 class Simulator:
@@ -36,7 +39,7 @@ class Simulator:
     one's, both at unit cost.
 
     Raises:
-        InputError: no market, no period, or a seed outside 0 … 2**52.
+        InputError: no market, no period, a seed outside 0 … 2**52, or more markets than there is memory for.
     """
 
     def __init__(
@@ -63,6 +66,10 @@ class Simulator:
         self._first_episode = rows if evaluation else torch.zeros_like(rows)
         self._next = n_markets if evaluation else 1  # from one episode of a market to its next
         self._starts = torch.tensor(list(market.starts(horizon)), device=device)
+        if n_markets > 1:
+            one = Simulator(market, 1, horizon, seed).reset()
+            each = _COPIES * tree.size(one) + _WORKING * one.on_hand.numel()
+            room_for(n_markets, each, f"markets of {one.on_hand.numel():,} series", device)
 
     @torch.no_grad()
     def reset(self, episodes: Tensor | None = None) -> State:

@@ -48,7 +48,9 @@ class Cut:
         cut = {name: None if x is None else self.tensor(x, axes[name]) for name, x in parts.items()}
         return replace(record, **cut)  # type: ignore[type-var]
 
-    def names(self, locations: Sequence[str], items: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def names(
+        self, locations: Sequence[str], items: Sequence[str]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names of what stays."""
         return (
             tuple(locations[i] for i in self.places.tolist()),

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from .cut import Cut
 from .history import History
 from .mixed import Fit, Group, Rows, fit_mixed
 from .nuisance import Residuals, carried

@@ -16,6 +16,7 @@ from .demand import Outlook, Period
 from .distributions import gamma_table, nb_log_cdf, nb_sample
 from .errors import InputError
 from .history import History, build_history
+from .memory import room_for
 from .model import DemandModel
 from .network import adjusted_history, demand_token, history_context, history_tokens
 from .noise import NoiseKey, series_ids, stable_id
@@ -26,6 +27,7 @@ from .response import WEAKEST, Context, PriceResponse
 from .trunk import RingCache
 from .trunk.transformer import gather_cache
 
+_HELD = 8  # numbers a channel, series and period at once in a forward pass, beyond the keys and values kept
 _LUCK, _POISSON = 0, 2  # streams of noise: the luck that series share takes 0 and 1
 _MEMBER, _ELASTICITY = 5, 6  # which market an episode is played in
 
@@ -96,7 +98,10 @@ class LearnedDemand:
 
     @cached_property
     def _memory(self) -> _Memory:
-        gamma_table(self._ids.device)  # made before a step is compiled, which then only reads it
+        settings, device = self.model.settings.trunk, self._ids.device
+        each = 4 * self.periods * settings.width * (2 * settings.blocks + _HELD)
+        room_for(self._ids.numel(), each, "series of a learned market", device)
+        gamma_table(device)  # made before a step is compiled, which then only reads it
         with torch.no_grad():
             history = self.history
             wave, memory = history_context(history, self.response)

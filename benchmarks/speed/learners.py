@@ -14,7 +14,8 @@ from stable_baselines3 import DQN, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from mercato.agents.learner import SlotwiseDQN
+from mercato.agents.on_device.dqn import DeviceDQN
+from mercato.agents.on_device.ppo import DevicePPO
 from mercato.agents.train import DQNSettings, PPOSettings
 from mercato.envs.adapters.gym_env import MarketplaceEnv
 from mercato.envs.adapters.sb3_vec_env import MarketplaceVecEnv
@@ -26,8 +27,6 @@ from .plan import Plan
 from .play import HORIZON
 from .timing import Rate, finish, threads
 
-OUR_PPO: type[PPO] = PPO
-OUR_DQN: type[DQN] = SlotwiseDQN
 NOT_PLAYED = (
     "stock DQN, Gymnasium envs: not possible, a market's action is MultiDiscrete and DQN's is Discrete"
 )
@@ -96,10 +95,10 @@ def _learners(market: Market, plan: Plan, device: torch.device | str) -> dict[st
     gymnasium = DummyVecEnv([single(k) for k in range(plan.gymnasium)])
     rollout, all_series = PPOSettings().rollout, markets * series
     return {
-        "PPO": Training(ppo(OUR_PPO, slots()), rollout, all_series),
+        "PPO": Training(ppo(DevicePPO, slots()), rollout, all_series),
         "stock PPO, numpy VecEnv": Training(ppo(PPO, slots()), rollout, all_series),
         "stock PPO, Gymnasium envs": Training(ppo(PPO, gymnasium), rollout, plan.gymnasium * series),
-        "DQN": Training(dqn(OUR_DQN, slots(actions=GridActions)), every, all_series),
+        "DQN": Training(dqn(DeviceDQN, slots(actions=GridActions)), every, all_series),
         "stock DQN, numpy VecEnv": Training(dqn(DQN, slots(actions=GridActions)), every, all_series),
     }
 

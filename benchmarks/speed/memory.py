@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 
+from mercato.envs.engine.running import as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
 
 from .bound import Shape
 from .markets import closed_form, copies, untrained
 from .plan import REHEARSAL, Plan
-from .play import Game, as_written
+from .play import Game
 
 CASES = ("closed form", "small Transformer")
 _STEPS = 4

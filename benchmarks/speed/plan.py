@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from mercato.envs.engine.running import Compiled, Runner, as_written
 from mercato.envs.market import Market
 
 from .markets import demo_market, untrained
-from .play import Runner, as_written, compiled
 from .timing import Effort, cores
 
 
@@ -23,7 +23,7 @@ class Plan:
     small: tuple[int, int] = (12, 6)  # of the one with the small Transformer: a reference panel's
     demo: Callable[[], tuple[Market, str]] = demo_market  # the market that demo fits, and its name
     runs: Mapping[str, Runner] = field(  # ways to run a step; growth is measured with the first
-        default_factory=lambda: {"eager": as_written, "compiled": compiled}
+        default_factory=lambda: {"eager": as_written, "compiled": Compiled()}
     )
     learning: Effort = Effort(rounds=3)  # a turn is a rollout and its update
     gymnasium: int = 16  # copies in stock SB3's DummyVecEnv, which steps one after another

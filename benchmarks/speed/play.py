@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from mercato.envs.adapters.sb3_vec_env import MarketplaceVecEnv
-from mercato.envs.engine.types import Decision, Outcome, State
+from mercato.envs.engine.running import Runner
+from mercato.envs.engine.types import Decision
 from mercato.envs.market import Market
 from mercato.envs.simulator import Simulator
 
@@ -15,18 +14,6 @@ from .timing import Case
 
 HORIZON = 26
 _DIFFERENT = 4  # decisions that take turns
-Step = Callable[[State, Decision], tuple[State, Outcome]]
-Runner = Callable[[Step], Step]
-
-
-def as_written(step: Step) -> Step:
-    """Operation by operation."""
-    return step
-
-
-def compiled(step: Step) -> Step:
-    """The whole step as one graph, for these sizes."""
-    return torch.compile(step, fullgraph=True, dynamic=False)
 
 
 def decisions(market: Market, markets: int, seed: int = 0) -> list[Decision]:

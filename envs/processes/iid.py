@@ -16,6 +16,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ...forecasters.cut import Cut
 from ...forecasters.demand import Outlook, Period
 from ...forecasters.distributions import nb_sample, poisson_quantile
 from ...forecasters.errors import InputError
@@ -192,6 +193,21 @@ class Independent:
 
     def advance(self, state: IndependentState, period: Period, key: NoiseKey) -> IndependentState:
         return state
+
+    def select(
+        self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
+    ) -> Independent:
+        cut = Cut.of(self.locations, self.items, locations, items, self.base.device)
+        places, goods = cut.names(self.locations, self.items)
+        return Independent(
+            self.counts,
+            cut.tensor(self.base, "SI"),
+            reference_price=None if self.reference_price is None else cut.tensor(self.reference_price, "SI"),
+            elasticity=None if self.elasticity is None else cut.tensor(self.elasticity, "II"),
+            locations=places,
+            items=goods,
+            periods=self.periods,
+        )
 
     def to(self, device: torch.device | str) -> Independent:
         return Independent(

@@ -20,8 +20,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ...forecasters.demand import Period
 from ...forecasters.cut import positions
+from ...forecasters.demand import Period
 from ...forecasters.noise import NoiseKey
 from .family import StructuralDemand
 from .shocks import Customers, Names, Shocks, waves

@@ -21,9 +21,10 @@ from benchmarks.speed.markets import closed_form, copies, untrained
 from benchmarks.speed.memory import CASES, _peak
 from benchmarks.speed.peers import Abreast, Single
 from benchmarks.speed.plan import REHEARSAL
-from benchmarks.speed.play import Game, as_written, environment
+from benchmarks.speed.play import Game, environment
 from benchmarks.speed.report import tables
 from benchmarks.speed.timing import Case, Effort, rates
+from mercato.envs.engine.running import as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
 

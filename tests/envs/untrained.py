@@ -11,6 +11,7 @@ from small_markets import make_market
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market
 from mercato.forecasters.base import Base
+from mercato.forecasters.elasticity import Elasticities
 from mercato.forecasters.history import AHEAD, History
 from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.luck import CommonLuck
@@ -21,6 +22,19 @@ from mercato.forecasters.response import PriceResponse
 from mercato.forecasters.trunk import TrunkSettings
 
 _MEMBERS = 2
+_SHARED = (
+    "own",
+    "own_lo",
+    "own_hi",
+    "own_error",
+    "cross",
+    "promo",
+    "curve",
+    "chain",
+    "joint",
+    "sway",
+    "memory",
+)
 
 
 def untrained_market(
@@ -99,7 +113,15 @@ def untrained_market(
         base=base,
         luck=CommonLuck(torch.tensor(0.1), torch.tensor(0.1), none + 0.1),
         settings=FitSettings(trunk, members=_MEMBERS),
-        elasticities=None,  # type: ignore[arg-type]  # for people to read; nothing in play asks for them
+        elasticities=Elasticities(
+            **{name: getattr(response, name) for name in _SHARED},
+            price_spread=none + 0.1,
+            with_instrument=None,
+            without_instrument=None,
+            gap=0.0,
+            gap_error=0.0,
+            confounded=False,
+        ),
         overfit=1.0,
         validation_loss=0.0,
     )
