@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from ..envs.engine.doubt import over_market
+from ..envs.engine.rewards import typical_revenue
 from ..envs.engine.types import Outcome
 from ..envs.market import Market
 from ..envs.simulator import Simulator
+from ..envs.sub_markets import AT_ONCE, sub_markets
 from ..forecasters.errors import InputError
 from ..forecasters.progress import SILENT, Progress
 from .policy import Policy, price_range
@@ -34,8 +36,17 @@ METRICS = {
     "ending_stock": "stock on hand at the end, in periods of typical demand",
 }
 
+_WEIGHTS = {  # by which parts of a market are averaged; None where they are added up
+    "profit": None,
+    "revenue": None,
+    "units": None,
+    "fill_rate": "demand",
+    **dict.fromkeys(("stockout_share", "price_mean", "price_sd", "price_at_bound"), "series"),
+    **dict.fromkeys(("disagreement", "off_support"), "at_stake"),
+    "ending_stock": "typical",
+}
+
 _RESAMPLES = 4000
-_SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,8 @@ def evaluate(
 ) -> Evaluation:
     """Play every policy through the same ``episodes`` of ``horizon`` periods.
 
-    A job of the ``workers`` is a policy with a batch of episodes.
+    A job of the ``workers`` is a policy with a batch of episodes. A market of more series than can be in play
+    together is played in parts (``sub_markets``), and the parts are added up.
 
     Raises:
         InputError: two policies of one name, or no episode.
@@ -117,16 +129,39 @@ def evaluate(
         raise InputError(
             f"evaluation: expected at least one episode and period, found {episodes} and {horizon}"
         )
+    parts = [
+        _of_part(part, policies, episodes, horizon, seed, progress, workers) for part in sub_markets(market)
+    ]
+    return Evaluation(names, {name: _joined(name, parts) for name in METRICS}, episodes, horizon, seed)
+
+
+def _joined(metric: str, parts: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
+    """(P, E) a metric of the whole market."""
+    values, by = np.stack([part[metric] for part in parts]), _WEIGHTS[metric]
+    if by is None:
+        return values.sum(0)
+    weight = np.stack([part[by] for part in parts])
+    return (values * weight).sum(0) / np.maximum(weight.sum(0), 1e-9)
+
+
+def _of_part(
+    market: Market,
+    policies: Sequence[Policy],
+    episodes: int,
+    horizon: int,
+    seed: int,
+    progress: Progress,
+    workers: Workers,
+) -> dict[str, np.ndarray]:
+    """Metrics (P, E) of a market that fits, and the weights by which those of parts are averaged."""
     batches = torch.arange(episodes).split(_batch(market))
     jobs = [(policy, batch) for policy in policies for batch in batches]
     work = partial(_played, market, horizon, seed)
     played = list(workers.map("play the same customers", work, jobs, progress))
     rows = [played[p * len(batches) : (p + 1) * len(batches)] for p in range(len(policies))]
-    values = {
-        metric: np.stack([np.concatenate([batch[metric] for batch in row]) for row in rows])
-        for metric in METRICS
+    return {
+        name: np.stack([np.concatenate([batch[name] for batch in row]) for row in rows]) for name in played[0]
     }
-    return Evaluation(names, values, episodes, horizon, seed)
 
 
 def _played(
@@ -139,7 +174,7 @@ def _played(
 
 def _batch(market: Market) -> int:
     series = len(market.locations) * len(market.items)
-    return max(1, _SERIES_AT_ONCE // series)
+    return max(1, AT_ONCE // series)
 
 
 @torch.no_grad()
@@ -196,7 +231,13 @@ class _Tally:
         sums, mean = self.sums, self.price / horizon
         variance = (self.price_squared / horizon - mean.square()).clamp(min=0.0)
         typical = self.market.terms.typical_demand.double().sum()
-        return {
+        weights = {
+            "demand": sums["demand"],
+            "series": torch.full_like(typical, self._series()),
+            "at_stake": typical_revenue(self.market).double().sum(),
+            "typical": typical,
+        }
+        return {name: weight.expand_as(sums["demand"]) for name, weight in weights.items()} | {
             "profit": sums["profit"],
             "revenue": sums["revenue"],
             "units": sums["units"],

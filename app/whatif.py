@@ -17,11 +17,11 @@ from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from ..envs.market import Market
 from ..envs.simulator import Simulator
+from ..envs.sub_markets import AT_ONCE
 from ..forecasters.progress import SILENT, Progress
 from .scenario import Scenario, multiples, periods
 
 METRICS = ("profit", "revenue", "units", "demand", "unmet", "ordered")
-_SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
 
 
 def answer(
@@ -30,7 +30,7 @@ def answer(
     """Totals an episode with and without the scenario, and paired differences with 95% intervals."""
     still = [market] * scenario.horizon
     plain = torch.ones(scenario.horizon, *market.shape, device=market.device)
-    batch = max(1, _SERIES_AT_ONCE // (market.shape[0] * market.shape[1]))
+    batch = max(1, AT_ONCE // (market.shape[0] * market.shape[1]))
     batches = torch.arange(scenario.episodes, device=market.device).split(batch)
     with progress.stage("play with and without the scenario", total=2 * len(batches)) as stage:
         totals = []

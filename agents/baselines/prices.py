@@ -29,6 +29,11 @@ class StaticPrice:
     prices: Tensor  # (S, I)
 
     def price(self, view: View) -> Tensor:
+        if self.prices.shape != view.market.shape:
+            raise InputError(
+                f"static price: expected the {tuple(self.prices.shape)} locations and items that it was tuned"
+                f" for, found {view.market.shape}"
+            )
         return self.prices.expand_as(view.state.on_hand)
 
 

@@ -3,11 +3,13 @@ import pytest
 import torch
 from shops import shop
 
+from mercato.agents import evaluation
 from mercato.agents.baselines.orders import BaseStock, FixedCover
 from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.evaluation import METRICS, bootstrap, evaluate, play, trajectory
 from mercato.agents.policy import Pair
 from mercato.envs.economics import Economics
+from mercato.envs.sub_markets import sub_markets
 from mercato.forecasters.errors import InputError
 
 PLENTY = Economics(initial_cover=30.0)
@@ -105,3 +107,13 @@ def test_trajectory_keeps_the_books():
     assert np.array_equal(line.sales, np.minimum(line.demand, line.on_hand))
     arrived = line.on_hand[1:] - (line.on_hand - line.sales)[:-1]
     assert np.array_equal(arrived, line.ordered[:-1])  # lead time 1
+
+
+def test_a_market_too_large_to_play_at_once_is_played_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    market = shop(np.diag([-3.0, -2.0, -1.5]).tolist(), locations=4)
+    policies = [Pair("a", LastPrice(), FixedCover(2.0)), Pair("b", CostPlus(0.5), FixedCover(1.0))]
+    whole = evaluate(market, policies, 3, 5, seed=1)
+    monkeypatch.setattr(evaluation, "sub_markets", lambda market: sub_markets(market, most=4))
+    parts = evaluate(market, policies, 3, 5, seed=1)
+    for metric in METRICS:
+        np.testing.assert_allclose(parts.values[metric], whole.values[metric], rtol=1e-5, err_msg=metric)

@@ -15,6 +15,7 @@ from mercato.envs.market import Market
 from mercato.envs.processes import Geometric, ObservedDemand, Replay
 from mercato.envs.processes.scaled import ScaledDemand
 from mercato.envs.simulator import Simulator
+from mercato.envs.sub_markets import sub_markets
 from mercato.forecasters import memory
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.trunk import TrunkSettings
@@ -121,3 +122,15 @@ def test_a_history_that_cannot_fit_is_refused_before_it_is_read(monkeypatch: pyt
 def test_the_machine_says_what_is_free() -> None:
     free = memory.available(torch.device("cpu"))
     assert free is None or 2**20 < free < 2**50
+
+
+def test_parts_hold_every_series_once_and_keep_groups_and_categories_whole() -> None:
+    market = make_market(7, 9, groups=[*"aab", *"bcdd"], categories=[*"xxxyyzzzz"])
+    parts = list(sub_markets(market, most=9))
+    series = [(place, item) for part in parts for place in part.locations for item in part.items]
+    assert len(series) == len(set(series)) == 63
+    for label in "abcd":
+        assert len({part.locations for part in parts if label in part.price_groups}) == 1
+    for label in "xyz":
+        assert len({part.items for part in parts if label in part.categories}) == 1
+    assert list(sub_markets(market, most=63)) == [market]
