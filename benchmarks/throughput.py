@@ -34,6 +34,7 @@ from .speed.memory import peaks
 from .speed.peers import peers
 from .speed.plan import REHEARSAL, Plan
 from .speed.report import tables
+from .speed.streaming import streamed
 from .speed.timing import cores
 
 NO_GPU = "no GPU on this machine: not measured"
@@ -51,6 +52,7 @@ class Bench:
             "peers": lambda: peers(self.demo[0], plan),
             "growth by markets": lambda: by_markets(self.small, plan, device),
             "growth by series": lambda: by_series(plan, device),
+            "streaming": lambda: streamed(self.small, plan, device),
             "memory": lambda: peaks(plan is REHEARSAL, device),
         }
 

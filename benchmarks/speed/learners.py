@@ -94,11 +94,12 @@ def _learners(market: Market, plan: Plan, device: torch.device | str) -> dict[st
     ppo, dqn = partial(_ppo, device=device), partial(_dqn, device=device)
     gymnasium = DummyVecEnv([single(k) for k in range(plan.gymnasium)])
     rollout, all_series = PPOSettings().rollout, markets * series
+    fastest = list(plan.runs.values())[-1]
     return {
-        "PPO": Training(ppo(DevicePPO, slots()), rollout, all_series),
+        "PPO": Training(ppo(DevicePPO, slots(run=fastest)), rollout, all_series),
         "stock PPO, numpy VecEnv": Training(ppo(PPO, slots()), rollout, all_series),
         "stock PPO, Gymnasium envs": Training(ppo(PPO, gymnasium), rollout, plan.gymnasium * series),
-        "DQN": Training(dqn(DeviceDQN, slots(actions=GridActions)), every, all_series),
+        "DQN": Training(dqn(DeviceDQN, slots(actions=GridActions, run=fastest)), every, all_series),
         "stock DQN, numpy VecEnv": Training(dqn(DQN, slots(actions=GridActions)), every, all_series),
     }
 

@@ -29,6 +29,9 @@ class Plan:
     gymnasium: int = 16  # copies in stock SB3's DummyVecEnv, which steps one after another
     by_markets: tuple[int, ...] = (1, 8, 64, 256)  # copies of the small market
     by_series: tuple[tuple[int, int], ...] = ((10, 10), (40, 25), (100, 50), (200, 100))
+    streamed: tuple[int, int] = (1000, 1000)  # locations × items of a market played in parts
+    part: int = 1024  # series of a part
+    parts: int = 16  # of a learned market that are played
     total: int = 20_000  # series of a batch, whatever the market's size
 
 
@@ -44,5 +47,8 @@ REHEARSAL = Plan(
     gymnasium=2,
     by_markets=(1, 2),
     by_series=((2, 2), (4, 3)),
+    streamed=(6, 5),
+    part=12,
+    parts=2,
     total=24,
 )

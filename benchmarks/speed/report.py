@@ -112,6 +112,17 @@ def _series(rows: list[Row]) -> str:
     )
 
 
+def _streaming(rows: list[Row]) -> str:
+    return _markdown(
+        "market | series | parts played | series-steps/s | seconds, beginnings included | of the whole, s",
+        [
+            f"{x['name']} | {x['series']:,} | {x['parts']:,} | {x['rate']:,.0f} | {x['seconds']:,.1f}"
+            f" | {x['whole']:,.0f}"
+            for x in rows
+        ],
+    )
+
+
 def _memory(rows: list[Row]) -> str:
     return _markdown(
         "case | series | peak, MB | of it keys and values, MB | bytes a series",
@@ -135,5 +146,6 @@ _TABLES = {
     "peers": _peers,
     "growth by markets": _steps,
     "growth by series": _series,
+    "streaming": _streaming,
     "memory": _memory,
 }

@@ -28,7 +28,7 @@ from mercato.envs.engine.running import as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
 
-ALONE = ["engine", "transformer", "peers", "growth by markets", "growth by series"]
+ALONE = ["engine", "transformer", "peers", "growth by markets", "growth by series", "streaming"]
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +62,14 @@ def test_decisions_change_so_that_no_step_is_spared_its_work(small: Market) -> N
     assert (game.outcome.price != first.price).all()
     assert ((game.outcome.price >= terms.price_low) & (game.outcome.price <= terms.price_high * 1.0001)).all()
     assert (game.outcome.ordered > 0).any()
+
+
+def test_a_market_played_in_parts_is_counted_whole_where_it_is_played_whole(result: dict[str, Any]) -> None:
+    closed, learned = result["cpu"]["streaming"]
+    assert closed["series"] == closed["played"] == 30
+    assert closed["parts"] > 1
+    assert learned["parts"] == 2
+    assert learned["played"] < learned["series"]
 
 
 def test_a_batch_has_at_least_the_series_asked_for() -> None:
@@ -180,7 +188,8 @@ def test_every_part_has_its_rows(result: dict[str, Any]) -> None:
     assert [row["series"] for row in part["growth by series"]] == [24] * 4
     for name in ALONE:
         for row in part[name]:
-            assert row["rate"] is None or row["lowest"] <= row["rate"] <= row["highest"]
+                low, high = row.get("lowest", row["rate"]), row.get("highest", row["rate"])
+                assert row["rate"] is None or low <= row["rate"] <= high
     assert part["load"].keys() == set(ALONE)
     assert json.loads(json.dumps(result)) == result
 
