@@ -30,8 +30,8 @@ class Plan:
     by_markets: tuple[int, ...] = (1, 8, 64, 256)  # copies of the small market
     by_series: tuple[tuple[int, int], ...] = ((10, 10), (40, 25), (100, 50), (200, 100))
     streamed: tuple[int, int] = (1000, 1000)  # locations × items of a market played in parts
-    part: int = 1024  # series of a part
-    parts: int = 16  # of a learned market that are played
+    part: int = 8192  # series of a part
+    parts: int = 4  # of a learned market that are played
     total: int = 20_000  # series of a batch, whatever the market's size
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..engine.actions import ActionMap, BoxActions
 from ..engine.doubt import Halt
 from ..engine.rewards import CategoryProfit, Reward
+from ..engine.running import Runner, as_written
 from ..market import Market
 from .batch import HORIZON, MarketBatch
 
@@ -51,6 +52,7 @@ class MarketplaceEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         actions: makes the action map for the market.
         reward: pays the units; ``Cautious(…)`` charges it for what the model is unsure of.
         halt: ends the episode where the model is unsure.
+        run: how a period is run, ``as_written`` or ``Compiled()``.
         render_mode: None; nothing is drawn.
     """
 
@@ -63,9 +65,10 @@ class MarketplaceEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         actions: Callable[[Market], ActionMap] = BoxActions,
         reward: Reward | None = None,
         halt: Halt = Halt(),
+        run: Runner = as_written,
         render_mode: str | None = None,
     ) -> None:
-        self.batch = MarketBatch(market, 1, horizon, actions, reward or CategoryProfit(), halt)
+        self.batch = MarketBatch(market, 1, horizon, actions, reward or CategoryProfit(), halt, run)
         self.observation_space = self.batch.market_space()
         self.action_space = self.batch.market_actions()
         self.render_mode = render_mode

@@ -16,6 +16,7 @@ from ...forecasters.errors import InputError
 from ..engine.actions import ActionMap, BoxActions
 from ..engine.doubt import Halt
 from ..engine.rewards import CategoryProfit, Reward
+from ..engine.running import Runner, as_written
 from ..market import Market
 from .batch import HORIZON, MarketBatch
 
@@ -39,10 +40,11 @@ class MarketplaceVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         actions: Callable[[Market], ActionMap] = BoxActions,
         reward: Reward | None = None,
         halt: Halt = Halt(),
+        run: Runner = as_written,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
     ) -> None:
-        self.batch = MarketBatch(market, num_envs, horizon, actions, reward or CategoryProfit(), halt)
+        self.batch = MarketBatch(market, num_envs, horizon, actions, reward or CategoryProfit(), halt, run)
         self.num_envs, self.render_mode = num_envs, render_mode
         self.autoreset_mode = AutoresetMode(autoreset_mode)
         self.metadata = {"render_modes": [], "autoreset_mode": self.autoreset_mode}
