@@ -302,7 +302,8 @@ class _Cluster(_Elsewhere):
             )
         except (OSError, ValueError, ImportError) as error:
             raise InputError(
-                f"--ray: expected a Ray cluster at {self._address}, found none ({error})"
+                f"--ray: expected a Ray cluster at {self._address}, found none that answers ({error});"
+                " one that asks for a token needs RAY_AUTH_MODE=token here, too"
             ) from None
         try:
             self._hire()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
+from mercato.agents.residual import to_spec
 from mercato.agents.train import PPOSettings, train_ppo
 from mercato.app.reading import Reading
 from mercato.envs.economics import Economics
@@ -49,3 +52,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings_ppo = PPOSettings(steps=600, markets=4, horizon=8, validation=glance)
     train_ppo(load_market(folder / "market"), settings_ppo).save(folder / "ppo.safetensors")
     return folder
+
+
+def contents(policy: LearnedPolicy) -> tuple[Any, ...]:
+    """All of a policy, bit for bit; not its file, whose header's order is the writer's whim."""
+    weights = {name: value.numpy().tobytes() for name, value in policy.network.state_dict().items()}
+    return policy.name, weights, to_spec(policy.actions), policy.training, policy.features

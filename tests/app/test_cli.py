@@ -11,8 +11,12 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from mercato.agents.learned import LearnedPolicy
 from mercato.app import cli
+from mercato.app.training import Training
+from mercato.envs.market import Market
 from mercato.forecasters.errors import InputError
+from mercato.forecasters.progress import Progress
 from tests.app.conftest import MAP
 
 VERBS = ("data", "fit", "card", "backtest", "train", "decide", "benchmark", "whatif", "report", "demo")
@@ -23,7 +27,7 @@ def mercato(*arguments: object) -> Any:
     return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
 
 
-def result(*arguments: object) -> dict[str, Any]:
+def result(*arguments: object) -> Any:
     """Standard output of a command that must succeed, which must be JSON and nothing else."""
     outcome = mercato(*arguments)
     assert outcome.exit_code == 0, outcome.stderr
@@ -61,6 +65,7 @@ def test_every_verb_has_help(verb: str) -> None:
         ["fit", "x.csv"],
         ["train", "m", "--out", "p", "--algo", "sarsa"],
         ["demo", "--seed", "-1"],
+        ["benchmark", "m", "--workers", "0"],
     ],
 )
 def test_wrong_use_exits_with_2(arguments: list[str]) -> None:
@@ -202,6 +207,32 @@ def test_benchmark_keeps_its_keys(home: Path) -> None:
     assert "true_market" not in told
 
 
+def test_workers_print_the_same_result_byte_for_byte(home: Path, tmp_path: Path) -> None:
+    scenarios = [tmp_path / f"{name}.yaml" for name in ("warm", "dear")]
+    for scenario, change in zip(scenarios, ("demand: 2", "cost: 1.2"), strict=True):
+        scenario.write_text(f"name: {scenario.stem}\nhorizon: 6\nepisodes: 8\nchanges:\n- {change}\n")
+    for asked in (
+        ["benchmark", home / "market", home / "ppo.safetensors", "--episodes", 4, "--horizon", 5],
+        ["whatif", home / "market", *scenarios],
+    ):
+        told = [mercato(*asked, "--json", *more) for more in ([], ["--workers", 2])]
+        assert [outcome.exit_code for outcome in told] == [0, 0], told[1].stderr
+        assert told[0].stdout == told[1].stdout != ""
+
+
+def test_train_writes_a_file_a_seed(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def train(market: Market, training: Training, progress: Progress) -> LearnedPolicy:
+        return LearnedPolicy.load(home / "ppo.safetensors").named(f"{training.seed}")
+
+    monkeypatch.setattr("mercato.app.training.train", train)
+    out = tmp_path / "new" / "ppo.safetensors"
+    asked = ["train", home / "market", "--algo", "ppo", "--out", out, "--seed", 3]
+    assert mercato(*asked).exit_code == 0
+    assert mercato(*asked, "--seeds", 2).exit_code == 0
+    names = {path.name: LearnedPolicy.load(path).name for path in out.parent.iterdir()}
+    assert names == {"ppo.safetensors": "3", "ppo-3.safetensors": "3", "ppo-4.safetensors": "4"}
+
+
 def test_benchmark_without_policies_shows_the_rules(home: Path) -> None:
     shown = mercato("benchmark", home / "market", "--episodes", 2, "--horizon", 3)
     assert shown.exit_code == 0, shown.stderr
@@ -221,6 +252,7 @@ def test_whatif_answers_with_and_without(home: Path, tmp_path: Path) -> None:
     learned = result("whatif", home / "market", scenario, "--policy", home / "ppo.safetensors", "--json")
     assert (told["policy"], learned["policy"]) == ("logged price, base-stock", "PPO")
     assert "fair" in mercato("whatif", home / "market", scenario).stdout
+    assert result("whatif", home / "market", scenario, scenario, "--json") == [told, told]
 
 
 def test_decide_writes_a_row_a_series_for_the_next_day(home: Path, tmp_path: Path) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
 from mercato.agents.train import DQNSettings, PPOSettings
+from mercato.agents.workers import HERE, Workers, employ
 from mercato.app import demo, training
 from mercato.app.report import words
 from mercato.app.report.contents import read_contents
@@ -21,6 +23,7 @@ from mercato.forecasters.model import FitSettings
 from mercato.forecasters.progress import SILENT
 from mercato.forecasters.sources import SourceUnavailable
 from mercato.forecasters.training import TrainingSettings
+from tests.app.conftest import contents
 
 GLANCE = Validation(times=1, episodes=1, horizon=4)
 SMALL = demo.DemoSettings(
@@ -40,9 +43,9 @@ def small_reference() -> Iterator[None]:
         yield
 
 
-def run(folder: Path, name: str = "reference") -> tuple[demo.Finished, list[str]]:
+def run(folder: Path, name: str = "reference", workers: Workers = HERE) -> tuple[demo.Finished, list[str]]:
     said: list[str] = []
-    return demo.run_demo(folder, name, 1, SMALL, SILENT, said.append), said
+    return demo.run_demo(folder, name, 1, SMALL, SILENT, said.append, workers), said
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +99,18 @@ def test_a_finished_run_starts_afresh_and_the_same_seed_gives_the_same_table(
     assert said == []
     assert model.stat().st_mtime_ns != written
     assert again.benchmark.payload() == finished.benchmark.payload()
+
+
+@pytest.mark.slow
+def test_workers_leave_the_same_files(tmp_path: Path, folder: Path, finished: demo.Finished) -> None:
+    with employ(2) as workers:
+        run(tmp_path, workers=workers)
+    for name in ("benchmark.json", "report.json", "decisions.csv"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    for name in ("policies/ppo.safetensors", "policies/dqn.safetensors"):
+        there, here = (LearnedPolicy.load(place / name) for place in (tmp_path, folder))
+        assert contents(there) == contents(here), name
+    assert {path.name for path in (tmp_path / "policies").iterdir()} == {"ppo.safetensors", "dqn.safetensors"}
 
 
 def test_an_unreachable_source_is_said_in_one_line_and_replaced(
