@@ -170,3 +170,24 @@ def test_what_does_not_fit_is_refused():
         DeviceDQN("MlpPolicy", naming(1), **{**SMALL, "train_freq": (1, "episode")})
     with pytest.raises(InputError, match="replay buffer"):
         DeviceDQN("MlpPolicy", naming(1), optimize_memory_usage=True, **SMALL)
+
+
+def test_an_update_is_the_stock_one():
+    """On the same samples, decay of weights and clipping of gradients included."""
+    kwargs = {"optimizer_class": torch.optim.AdamW, "optimizer_kwargs": {"weight_decay": 2.0}}
+    settings = {**SMALL, "learning_rate": 1e-2, "max_grad_norm": 0.1, "policy_kwargs": kwargs}
+    played = DeviceDQN("MlpPolicy", naming(8), **settings).learn(400)
+    batches = [played.replay_buffer.sample(64) for _ in range(20)]
+
+    def updated(kind: type[DQN]) -> DQN:
+        model = kind("MlpPolicy", naming(8), **settings)
+        model.set_logger(Logger(None, []))
+        samples = iter(batches)
+        model.replay_buffer.sample = lambda *_, **__: next(samples)
+        model.train(gradient_steps=20, batch_size=64)
+        return model
+
+    for mine, theirs in zip(
+        updated(DeviceDQN).policy.parameters(), updated(DQN).policy.parameters(), strict=True
+    ):
+        assert torch.allclose(mine, theirs, atol=1e-4)
