@@ -81,17 +81,18 @@ class ReplayTensors(ReplayBuffer):
         """Returns that begin at places ``steps`` (M,) of the ring in ``slots`` (M,)."""
         ahead = torch.arange(self.n_steps, device=self.device)
         places = (steps.unsqueeze(1) + ahead) % self.buffer_size
-        stops = self.ends[places, slots.unsqueeze(1)].ne(_GOES_ON)
+        window = places * self.n_envs + slots.unsqueeze(1)
+        stops = _rows(self.ends, window).ne(_GOES_ON)
         stops |= places == (self.pos - 1) % self.buffer_size  # the newest step
         stopped_before = stops.cumsum(1) - stops.long() > 0
-        rewards = self.rewards[places, slots.unsqueeze(1)] * self.gamma**ahead
+        rewards = _rows(self.rewards, window) * self.gamma**ahead
         length = self.n_steps - stopped_before.sum(1)
-        last = (steps + length - 1) % self.buffer_size
+        first, last = window[:, 0], window.gather(1, length.unsqueeze(1) - 1).squeeze(1)
         return ReplayBufferSamples(
-            observations=self.observations[steps, slots],
-            actions=self.actions[steps, slots],
-            next_observations=self.next_observations[last, slots],
-            dones=self.ends[last, slots].eq(_TERMINATED).float().unsqueeze(1),
+            observations=_rows(self.observations, first),
+            actions=_rows(self.actions, first),
+            next_observations=_rows(self.next_observations, last),
+            dones=_rows(self.ends, last).eq(_TERMINATED).float().unsqueeze(1),
             rewards=rewards.masked_fill(stopped_before, 0.0).sum(1, keepdim=True),
             discounts=(self.gamma**length).unsqueeze(1),
         )
@@ -102,3 +103,8 @@ class ReplayTensors(ReplayBuffer):
         for name in ("observations", "next_observations", "actions", "rewards", "ends"):
             setattr(self, name, getattr(self, name).to(device))
         return self
+
+
+def _rows(memory: Tensor, rows: Tensor) -> Tensor:
+    """Of ``memory`` (C, N, …) what is at ``rows``, step · N + slot; on a CPU thrice as fast as by pairs."""
+    return memory.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)
