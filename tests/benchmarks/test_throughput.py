@@ -188,8 +188,8 @@ def test_every_part_has_its_rows(result: dict[str, Any]) -> None:
     assert [row["series"] for row in part["growth by series"]] == [24] * 4
     for name in ALONE:
         for row in part[name]:
-                low, high = row.get("lowest", row["rate"]), row.get("highest", row["rate"])
-                assert row["rate"] is None or low <= row["rate"] <= high
+            low, high = row.get("lowest", row["rate"]), row.get("highest", row["rate"])
+            assert row["rate"] is None or low <= row["rate"] <= high
     assert part["load"].keys() == set(ALONE)
     assert json.loads(json.dumps(result)) == result
 
