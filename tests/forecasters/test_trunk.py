@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mercato.envs.engine.tree import where
 from mercato.forecasters.trunk import Transformer, TrunkSettings
 from mercato.forecasters.trunk.transformer import gather_cache
 
@@ -12,24 +13,28 @@ from mercato.forecasters.trunk.transformer import gather_cache
 @pytest.mark.parametrize("window", [1, 5, 16])
 @pytest.mark.parametrize("with_distance", [False, True])
 def test_ring_cache_equals_the_full_forward_pass(window: int, with_distance: bool) -> None:
+    """Over more than three windows, with single markets that begin again elsewhere on the way."""
     torch.manual_seed(0)
     trunk = Transformer(10, TrunkSettings(width=16, blocks=3, window=window)).eval()
-    tokens = torch.randn(1, 24, 4, 3, 10)
+    steps = 3 * window + 6
+    tokens = torch.randn(1, steps + 12, 4, 3, 10)
     distance = torch.rand(4, 4) if with_distance else None
     layers: list[tuple[torch.Tensor, torch.Tensor]] = []
     with torch.no_grad():
         full = trunk(tokens, distance, layers)
         history = [(k[0], v[0]) for k, v in layers]
-        starts = torch.tensor([3, 9, 1, 0])
-        cache = gather_cache(history, starts, window)
-        for step in range(10):
-            if step == 5:  # two of the markets begin again elsewhere
-                starts = torch.tensor([3, 2 - 5, 1, 7 - 5])
-                cache = gather_cache(history, starts + step, window)
-            token = torch.stack([tokens[0, s + step] for s in starts.tolist()])
+        at = torch.tensor([3, 9, 1, 0])  # tokens that each market has seen
+        cache = gather_cache(history, at, window)
+        for step in range(steps):
+            if step == window + 2:
+                again = torch.tensor([False, True, False, True])
+                at = torch.where(again, torch.tensor([0, 2, 0, 7]), at)
+                cache = where(again, gather_cache(history, at, window), cache)
+            token = torch.stack([tokens[0, seen] for seen in at.tolist()])
             hidden, cache = trunk.step(token, cache, distance)
-            expected = torch.stack([full[0, s + step] for s in starts.tolist()])
+            expected = torch.stack([full[0, seen] for seen in at.tolist()])
             torch.testing.assert_close(hidden, expected, atol=1e-5, rtol=0)
+            at = at + 1
 
 
 def test_the_trunk_is_causal() -> None:
