@@ -64,3 +64,18 @@ def test_a_machine_without_a_compiler_says_so(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(InputError, match="C\\+\\+ compiler"):
         Compiled()(torch.sin)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU on this machine")
+@pytest.mark.parametrize("name", MARKETS)
+def test_a_gpu_is_never_waited_for(name: str) -> None:
+    env = MarketplaceVecEnv(MARKETS[name]().to("cuda"), 3, horizon=10, seed=1)
+    env.reset_tensor()
+    actions = torch.zeros(env.num_envs, 2, device="cuda")
+    env.step_tensor(actions)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(3):
+            env.step_tensor(actions)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
