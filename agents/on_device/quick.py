@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from stable_baselines3.common.distributions import DiagGaussianDistribution
-from torch import Tensor, nn
+from torch import Tensor, library, nn
 
 
 def quicken(policy: nn.Module) -> None:
@@ -32,7 +32,7 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
 
 
-@torch.library.custom_op("mercato::product", mutates_args=())
+@library.custom_op("mercato::product", mutates_args=())
 def _whole_product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """``_product`` as one piece that a compiler does not look into."""
     return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")

@@ -21,7 +21,6 @@ class ScaledDemand:
 
     ``scale`` is (S, I), or (B, S, I) for scenarios side by side in one batch.
 
-
     The expected demand is exactly the multiple; sampled demand is the multiple of the process' own count,
     rounded up or down by a uniform of its own, so that it keeps its mean, stays monotone for fixed noise, and
     a scale of one changes nothing. The process remembers its own customers, not the multiple: a scenario does
