@@ -3,6 +3,9 @@
 log μ = level + effect of prices + features of the past·w_i + what is known ahead·c_i + place_s: what a linear
 model knows it knows at once, out of few weeks and with the exact likelihood of stock-outs; the network is
 left with what is not linear. Every member of the ensemble learns from its own resampling of the weeks.
+
+The same regression is fitted once more with what the chain's logged prices say of a week (``chain_news``).
+Forecasts of a history read that one; a simulated market, whose prices an agent sets, never does.
 """
 
 from __future__ import annotations
@@ -14,8 +17,9 @@ from torch import Tensor
 
 from .cut import Cut
 from .history import History
-from .mixed import Group, Rows, fit_mixed
+from .mixed import Fit, Group, Rows, fit_mixed
 from .past import PARTS, past_features
+from .terms import Estimates, clear, pool
 
 _WARM = 13  # first periods, whose running means have seen too little to learn from
 
@@ -47,52 +51,89 @@ class Base:
         return Base(*(getattr(self, f.name).to(device) for f in fields(self)))
 
 
-def fit_base(history: History, adjusted: Tensor, offset: Tensor, rows: Tensor, luck: Tensor) -> Base:
+def known_ahead(history: History, adjusted: Tensor, offset: Tensor, rows: Tensor) -> Tensor:
+    """(T, S, I, C) calendar and exogenous covariates; the time of year only where items together show it.
+
+    A table of two years has seen each season twice: a wave that is not clear of the weeks' shocks is one of
+    them, and of no use in another year. Arguments as in ``fit_base``.
+    """
+    ahead = history.ahead[: history.periods]
+    found = _season(_fit_items(history, adjusted, offset, ahead, rows, torch.ones_like(offset[:, 0, 0])))
+    if found is not None and clear("season", pool(found)):
+        return ahead
+    return torch.cat([torch.zeros_like(ahead[..., :2]), ahead[..., 2:]], dim=-1)
+
+
+def chain_news(history: History, pivot: Tensor) -> Tensor:
+    """(T, S, I, 2 + 2·K) what is the same at all locations: log price over reference and promotions.
+
+    First the item's own, then the mean of the other items'. What such prices *do* is in the price response.
+    Beyond it they tell what the chain knew and did that no column shows: nobody prices, or advertises, at
+    random. An agent's prices tell nothing of the kind.
+    """
+    shift = (history.log_price - pivot).unsqueeze(-1)
+    own = torch.cat([shift, history.promo], dim=-1).mean(1, keepdim=True).expand(-1, len(pivot), -1, -1)
+    others = (own.sum(2, keepdim=True) - own) / max(1, own.shape[2] - 1)
+    return torch.cat([own, others], dim=-1)
+
+
+def fit_base(
+    history: History, adjusted: Tensor, offset: Tensor, ahead: Tensor, rows: Tensor, luck: Tensor
+) -> Base:
     """Regressions of sales on the past of price-adjusted demand.
 
     Args:
         history: T periods, S locations, I items.
         adjusted: (T, S, I) log demand above its level, freed of prices.
         offset: (T, S, I) level plus effect of prices.
+        ahead: (T, S, I, C) what is known of a period before it comes.
         rows: (T,) bool, periods to learn from.
         luck: (T, M) weight of each period for each member.
     """
-    features = past_features(adjusted, history.known)[:-1]
-    columns = torch.cat([features, history.ahead[: history.periods]], dim=-1).double()
-    keep = history.known & rows.view(-1, 1, 1)
-    keep[: min(_WARM, history.periods // 4)] = False
     members = []
     for weight in luck.T:
-        fits = [
-            _fit_item(history, columns, features.shape[-1], offset, keep, weight, i)
-            for i in range(keep.shape[2])
-        ]
-        members.append([torch.stack(part) for part in zip(*fits, strict=True)])
+        fits = _fit_items(history, adjusted, offset, ahead, rows, weight)
+        members.append([torch.stack(part) for part in zip(*map(_weights, fits), strict=True)])
     weights, place, log_r = (torch.stack(part) for part in zip(*members, strict=True))
-    cut = features.shape[-1]
+    cut = PARTS["around"].stop
     return Base(weights[..., :cut], weights[..., cut:], place.transpose(1, 2).contiguous(), log_r)
 
 
-def _fit_item(
-    history: History, columns: Tensor, cut: int, offset: Tensor, keep: Tensor, weight: Tensor, item: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights (F + C,), the first ``cut`` of the past, places (S,) and log dispersion of one item.
+@dataclass(frozen=True)
+class _ItemFit:
+    """The regression of one item."""
 
-    Zeros where it was never observed.
-    """
+    fit: Fit | None  # None where the item was never observed
+    scale: Tensor  # (F + C,) what its columns were divided by
+    places: int
+
+
+def _fit_items(
+    history: History, adjusted: Tensor, offset: Tensor, ahead: Tensor, rows: Tensor, weight: Tensor
+) -> list[_ItemFit]:
+    """Every item's regression; arguments as in ``fit_base``, with the weight (T,) of each period."""
+    columns = torch.cat([past_features(adjusted, history.known)[:-1], ahead], dim=-1).double()
+    keep = history.known & rows.view(-1, 1, 1)
+    keep[: min(_WARM, history.periods // 4)] = False
+    return [_fit_item(history, columns, offset, keep, weight, i) for i in range(keep.shape[2])]
+
+
+def _fit_item(
+    history: History, columns: Tensor, offset: Tensor, keep: Tensor, weight: Tensor, item: int
+) -> _ItemFit:
     period, place = keep[:, :, item].nonzero(as_tuple=True)
     if len(period) == 0:
-        nothing = offset.new_zeros(columns.shape[-1])
-        return nothing, offset.new_zeros(keep.shape[1]), nothing.sum()
+        return _ItemFit(None, columns.new_ones(columns.shape[-1]), keep.shape[1])
 
     def at(x: Tensor) -> Tensor:
         return x[:, :, item][period, place].double()
 
     scale = at(columns).std(0).clamp(min=1e-6)
-    x = at(columns) / scale
+    x, cut = at(columns) / scale, PARTS["around"].stop
     grain = history.grain[item]
     units, censored = at(history.units) / grain, at(history.censored) > 0
-    rows = Rows(units, censored, at(offset) - grain.log(), period, weight[period].double())
+    counts = weight[period].double()
+    rows = Rows(units, censored, at(offset) - grain.log(), period, counts, len(keep))
     groups = {
         **{name: Group(x[:, part], 0.2, learned=True) for name, part in PARTS.items()},
         "ahead": Group(x[:, cut:], 0.2, learned=True),
@@ -100,9 +141,26 @@ def _fit_item(
         "shocks": Group(period, 0.2, learned=True),  # or a week would count once for every location
         "level": Group(torch.ones_like(x[:, :1]), 3.0),
     }
-    fit = fit_mixed(rows, groups)
-    weights = torch.cat([fit.mean(name) for name in (*PARTS, "ahead")]) / scale
-    by_place = fit.beta.new_zeros(keep.shape[1])
+    return _ItemFit(fit_mixed(rows, groups), scale, keep.shape[1])
+
+
+def _weights(item: _ItemFit) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights (F + C,), first of the past, places (S,) and log dispersion; zeros where never observed."""
+    fit, by_place = item.fit, item.scale.new_zeros(item.places)
+    if fit is None:
+        return torch.zeros_like(item.scale).float(), by_place.float(), by_place.sum().float()
+    weights = torch.cat([fit.mean(name) for name in (*PARTS, "ahead")]) / item.scale
     places = fit.mean("places")
     by_place[: len(places)] = places
     return weights.float(), (by_place + fit.mean("level")).float(), fit.log_r.float()
+
+
+def _season(items: list[_ItemFit]) -> Estimates | None:
+    """Sine and cosine of the year of every item observed, one after the other; None without any."""
+    fits = [item.fit for item in items if item.fit is not None]
+    if not fits:
+        return None
+    value = torch.cat([fit.mean("ahead")[:2] for fit in fits])
+    variance = torch.cat([fit.variance("ahead")[:2] for fit in fits]).clamp(min=0)
+    influence = torch.cat([fit.influence[:, fit.parts["ahead"]][:, :2] for fit in fits], dim=1)
+    return Estimates(value, variance.sqrt(), influence)

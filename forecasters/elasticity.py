@@ -235,7 +235,7 @@ def _fit_item(run: _Stage, item: int, stage: Stage) -> Fit:
     grain = run.history.grain[item]
     units, censored = run.history.units[:, :, item] / grain, run.history.censored[:, :, item]
     stage.advance()
-    return fit_mixed(Rows(at(units), at(censored) > 0, offset, period), groups)
+    return fit_mixed(Rows(at(units), at(censored) > 0, offset, period, periods=len(keep)), groups)
 
 
 def _coefficient(fits: Sequence[Fit], name: str) -> Estimates:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .base import Base, fit_base
+from .base import Base, chain_news, fit_base, known_ahead
 from .checkpoint import Checkpoint
 from .distributions import row_log_likelihood
 from .elasticity import Elasticities, estimate
@@ -120,7 +120,7 @@ def learn_around(
     checkpoint: Path | None = None,
 ) -> DemandModel:
     """The model of a panel whose price response is given; arguments as ``fit_demand`` has them."""
-    network, level, base, loss = fit_trunk(
+    network, level, base, informed, loss = fit_trunk(
         history.to(device), response.to(device), settings, seed, progress, checkpoint
     )
     model = DemandModel(
@@ -130,6 +130,7 @@ def learn_around(
         response,
         level,
         base,
+        informed,
         CommonLuck.none(len(panel.items)),
         settings,
         found,
@@ -176,8 +177,11 @@ def fit_trunk(
     seed: int,
     progress: Progress = SILENT,
     checkpoint: Path | None = None,
-) -> tuple[DemandNetwork, Tensor, Base, float]:
-    """Second stage: network, level (S, I), base and validation loss, the response held fixed."""
+) -> tuple[DemandNetwork, Tensor, Base, Base, float]:
+    """Second stage: network, level (S, I), base (as it is and informed) and validation loss.
+
+    The response is held fixed.
+    """
     torch.manual_seed(seed)
     periods, places, goods = history.units.shape
     effect = history_effect(history, response)
@@ -189,9 +193,12 @@ def fit_trunk(
     valid = torch.arange(periods, device=device) >= periods - held
     members = settings.members
     luck = _resampling(periods, members, seed).to(device)
-    base = fit_base(history, adjusted, level + effect, ~valid, luck)
+    ahead = known_ahead(history, adjusted, level + effect, ~valid)
+    base = fit_base(history, adjusted, level + effect, ahead, ~valid, luck)
+    news = torch.cat([ahead, chain_news(history, response.pivot)], dim=-1)
+    informed = fit_base(history, adjusted, level + effect, news, ~valid, luck)
     before = past_features(adjusted, history.known)[:-1]
-    known = base.told(before, history.ahead[:periods])
+    known = base.told(before, ahead)
     offset = (level + effect - history.grain.log()).unsqueeze(-1)
     network = DemandNetwork(tokens.shape[-1], 2 * members, places, goods, settings.trunk).to(device)
     counts = history.units / history.grain
@@ -216,7 +223,7 @@ def fit_trunk(
         best = train_network(
             network, tokens, history, loss, ~valid, valid, settings.training, seed, stage, kept
         )
-    return network, level, base, best
+    return network, level, base, informed, best
 
 
 def _resampling(periods: int, members: int, seed: int) -> Tensor:

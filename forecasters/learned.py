@@ -11,6 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .base import chain_news
 from .cut import Cut
 from .demand import Outlook, Period
 from .distributions import gamma_table, nb_log_cdf, nb_sample
@@ -214,21 +215,32 @@ class LearnedDemand:
         )
 
     def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
-        """P(demand ≤ ``count``) (T', S, I), one step ahead for the periods from ``begin`` on.
+        """P(demand ≤ ``count``) (T', S, I) by ``forecast``, for the periods from ``begin`` on."""
+        return self.cdf(count, *self.forecast(begin, begin + len(count)))
 
-        Each period is forecast from all that precedes it, at the prices and promotions that it had; the
-        mixture of the ensemble's members.
-        """
-        log_mean, log_r = self.one_step(begin, begin + len(count))
+    def cdf(self, count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
+        """P(demand ≤ ``count``) (…, S, I): the mixture of members with log means and dispersions (…, M)."""
         grain = self.history.grain
         level = (count / grain + 1e-3).floor().unsqueeze(-1)
         cdf = nb_log_cdf(level.clamp(min=0), log_mean - grain.log().unsqueeze(-1), log_r).exp()
         return torch.where(level < 0, 0.0, cdf).mean(-1)
 
     def one_step(self, begin: int, end: int) -> tuple[Tensor, Tensor]:
-        """Log mean demand and log dispersion (T', S, I, M) of the periods begin … end, one step ahead."""
+        """Log mean demand and log dispersion (T', S, I, M) of the periods begin … end, one step ahead.
+
+        What the simulated market expects at the prices and promotions that these periods had, as if an agent
+        had set them.
+        """
         told = self._memory.told[begin:end]
         return told[..., 0] + self._memory.effect[begin:end].unsqueeze(-1), told[..., 1]
+
+    def forecast(self, begin: int, end: int) -> tuple[Tensor, Tensor]:
+        """The same, knowing that the shop set these prices, which says more of the week (``chain_news``)."""
+        log_mean, log_r = self.one_step(begin, end)
+        past, ahead = self._memory.past.features()[begin:end], self.history.ahead[begin:end]
+        news = torch.cat([ahead, chain_news(self.history, self.response.pivot)[begin:end]], dim=-1)
+        more = self.model.informed.told(past, news) - self.model.base.told(past, ahead)
+        return log_mean + more[..., 0], log_r + more[..., 1]
 
     def with_elasticity(self, which: Literal["lo", "mean", "hi"]) -> LearnedDemand:
         """The same market with every own elasticity at one place of its 90% interval; none is drawn."""

@@ -40,6 +40,7 @@ class Rows:
     offset: Tensor  # (N,)
     period: Tensor  # (N,) int64
     weight: Tensor | None = None  # (N,) how often a row counts; once where None
+    periods: int = 0  # of the table, where it goes on after the last row
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def fit_mixed(rows: Rows, groups: Mapping[str, Group]) -> Fit:
                     second = value.square() + found.inverse.diag()[parts[name]]
                 spreads[name] = float(second.mean().sqrt().clamp(*_SPREADS))
     block = rows.period // BLOCK
-    by_block = design.dense.new_zeros(int(block.max()) + 1, design.dense.shape[1])
+    blocks = max(int(block.max()), (rows.periods - 1) // BLOCK) + 1
+    by_block = design.dense.new_zeros(blocks, design.dense.shape[1])
     by_block.index_add_(0, block, found.influence)
     covariance = _covariance(by_block, found.inverse, precision)
     return Fit(found.beta, covariance, found.log_r, by_block @ found.inverse, parts, apart, found.effect)

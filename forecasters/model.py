@@ -38,6 +38,7 @@ class DemandModel:
     response: PriceResponse
     level: Tensor  # (S, I) log level of sales
     base: Base
+    informed: Base  # the same, told beside the calendar what the chain's logged prices say of a week
     luck: CommonLuck
     settings: FitSettings
     elasticities: Elasticities
@@ -55,6 +56,7 @@ class DemandModel:
             response=self.response.select(cut),
             level=cut.tensor(self.level, "SI"),
             base=self.base.select(cut),
+            informed=self.informed.select(cut),
             luck=self.luck.select(cut),
             elasticities=self.elasticities.select(cut),
         )
@@ -67,5 +69,6 @@ class DemandModel:
             response=self.response.to(device),
             level=self.level.to(device),
             base=self.base.to(device),
+            informed=self.informed.to(device),
             luck=self.luck.to(device),
         )

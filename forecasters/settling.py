@@ -13,6 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from .base import Base
 from .distributions import nb_mean_above, row_log_likelihood
 from .history import History
 from .learned import LearnedDemand
@@ -31,40 +32,40 @@ def settle(model: DemandModel, history: History) -> DemandModel:
     begin = max(1, history.periods // _WARM)
     known = history.known[begin:]
     for _ in range(_PASSES):
-        model = _with_means(model, history, begin, known)
-    model = _with_spread(model, history, begin, known)
+        moves = _moves(history, known, *LearnedDemand(model, history).one_step(begin, history.periods))
+        response = replace(model.response, joint=model.response.joint + moves[:, 1:])
+        base = replace(model.base, place=model.base.place + moves[:, 0])
+        model = replace(model, response=response, base=base)
+    told = LearnedDemand(model, history).forecast(begin, history.periods)
+    model = replace(model, informed=_with_means(model.informed, _moves(history, known, *told)))
     demand = LearnedDemand(model, history)
-    grain = history.grain
-    units, log_r = history.units[begin:], demand.one_step(begin, history.periods)[1]
-    middle = (demand.one_step_cdf(units, begin) + demand.one_step_cdf(units - grain, begin)) / 2
+    log_mean, log_r = demand.one_step(begin, history.periods)
+    base = _with_spread(model.base, history, known, log_mean, log_r)
+    told = demand.forecast(begin, history.periods)
+    informed = _with_spread(model.informed, history, known, *told)
+    log_r = log_r + (base.log_r - model.base.log_r).T
+    grain, units = history.grain, history.units[begin:]
+    middle = (demand.cdf(units, log_mean, log_r) + demand.cdf(units - grain, log_mean, log_r)) / 2
     score = torch.special.ndtri(middle.double().clamp(1e-4, 1 - 1e-4)).float()
-    gamma, poisson = (-log_r).exp().mean(-1), grain / _mean(demand, begin)
+    gamma, poisson = (-log_r).exp().mean(-1), grain / log_mean.exp().mean(-1)
     seen = known & (history.censored[begin:] == 0)
     share = (gamma / (gamma + poisson) * seen).sum((0, 1)) / seen.sum((0, 1)).clamp(min=1)
-    return replace(model, luck=common_luck(score, seen, share))
+    luck = common_luck(score, seen, share)
+    return replace(model, base=base, informed=informed, luck=luck)
 
 
-def _mean(demand: LearnedDemand, begin: int) -> Tensor:
-    """(T', S, I) expected units, one step ahead."""
-    return demand.one_step(begin, demand.periods)[0].exp().mean(-1)
+def _with_means(informed: Base, moves: Tensor) -> Base:
+    """The regression that reads ``chain_news`` with moves (I, 1 + K) of level and promotions."""
+    promos = moves.shape[1] - 1
+    own = informed.ahead.shape[-1] - 2 * (1 + promos) + 1  # where the item's own promotions are read
+    ahead = informed.ahead.clone()
+    ahead[..., own : own + promos] += moves[:, 1:]
+    return replace(informed, place=informed.place + moves[:, 0], ahead=ahead)
 
 
-def _with_means(model: DemandModel, history: History, begin: int, known: Tensor) -> DemandModel:
-    log_mean, log_r = LearnedDemand(model, history).one_step(begin, history.periods)
-    mean, sales, grain = log_mean.exp().mean(-1), history.units[begin:], history.grain
-    wanted = nb_mean_above(sales / grain, (mean / grain).log(), log_r.mean(-1)) * grain
-    units = torch.where(history.censored[begin:] > 0, wanted, sales)
-    promo = history.promo[begin:].mean(1, keepdim=True).expand(*units.shape, -1)
-    moves = torch.stack(
-        [_moves(units[:, :, i], mean[:, :, i], promo[:, :, i], known[:, :, i]) for i in range(units.shape[2])]
-    )
-    response = replace(model.response, joint=model.response.joint + moves[:, 1:])
-    return replace(model, response=response, base=replace(model.base, place=model.base.place + moves[:, 0]))
-
-
-def _with_spread(model: DemandModel, history: History, begin: int, known: Tensor) -> DemandModel:
+def _with_spread(base: Base, history: History, known: Tensor, log_mean: Tensor, log_r: Tensor) -> Base:
     """Each item's dispersion moved to where its sales are likeliest around the settled means."""
-    log_mean, log_r = LearnedDemand(model, history).one_step(begin, history.periods)
+    begin = history.periods - len(known)
     units, censored = history.units[begin:] / history.grain, history.censored[begin:]
     log_mean = log_mean.exp().mean(-1).log() - history.grain.log()
     steps = torch.linspace(-2, 1, 31)
@@ -72,10 +73,21 @@ def _with_spread(model: DemandModel, history: History, begin: int, known: Tensor
         [row_log_likelihood(units, censored, log_mean, log_r.mean(-1) + step) * known for step in steps]
     )
     best = steps[fit.sum((1, 2)).argmax(0)]  # (I,)
-    return replace(model, base=replace(model.base, log_r=model.base.log_r + best))
+    return replace(base, log_r=base.log_r + best)
 
 
-def _moves(units: Tensor, mean: Tensor, promo: Tensor, known: Tensor) -> Tensor:
+def _moves(history: History, known: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
+    """(I, 1 + K) what level and promotions add to log means (T', S, I, M) so that units agree in sum."""
+    begin = history.periods - len(known)
+    mean, sales, grain = log_mean.exp().mean(-1), history.units[begin:], history.grain
+    wanted = nb_mean_above(sales / grain, (mean / grain).log(), log_r.mean(-1)) * grain
+    units = torch.where(history.censored[begin:] > 0, wanted, sales)
+    promo = history.promo[begin:].mean(1, keepdim=True).expand_as(history.promo[begin:])
+    by_item = (x.unbind(2) for x in (units, mean, promo, known))
+    return torch.stack([_item_moves(*parts) for parts in zip(*by_item, strict=True)])
+
+
+def _item_moves(units: Tensor, mean: Tensor, promo: Tensor, known: Tensor) -> Tensor:
     """(1 + K) what level and promotions (T, S, K) add to log mean (T, S) so that units agree in sum."""
     rows = known.nonzero(as_tuple=True)
     x = torch.cat([torch.ones_like(units[rows]).unsqueeze(1), promo[rows]], dim=1).double()

@@ -21,7 +21,7 @@ from .response import PriceResponse
 from .training import TrainingSettings
 from .trunk import TrunkSettings
 
-_FORMAT = 3
+_FORMAT = 4
 _PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are no tensors
 
 
@@ -32,6 +32,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
         ("response", model.response),
         ("elasticities", model.elasticities),
         ("base", model.base),
+        ("informed", model.informed),
         ("luck", model.luck),
     ):
         for field in fields(part):
@@ -88,6 +89,7 @@ def load_model(folder: Path) -> DemandModel:
         PriceResponse(**_part(tensors, "response")),
         tensors["level"],
         Base(**_part(tensors, "base")),
+        Base(**_part(tensors, "informed")),
         CommonLuck(**_part(tensors, "luck")),
         settings,
         Elasticities(**found),

@@ -116,7 +116,7 @@ def _one_step(model: DemandModel, whole: SalesPanel, weeks: np.ndarray) -> np.nd
 
 def one_step_deciles(demand: LearnedDemand, begin: int, end: int) -> np.ndarray:
     """(T', S, I, 9) least counts whose one-step-ahead probability reaches each decile, by bisection."""
-    log_mean, log_r = demand.one_step(begin, end)
+    log_mean, log_r = demand.forecast(begin, end)
     most = (log_mean.exp() * (1 + 8 * (-log_r / 2).exp()) + 20).amax(-1).ceil()
     low, out = torch.full_like(most, -1), []  # the answer lies above low and is at most high
     for level in DECILES:

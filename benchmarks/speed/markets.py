@@ -100,7 +100,7 @@ def _random_model(panel: SalesPanel, settings: FitSettings) -> DemandModel:
     luck = CommonLuck(torch.tensor(0.1), torch.tensor(0.1), torch.full((goods,), 0.1))
     found = _found(response)
     return DemandModel(
-        panel.locations, panel.items, network, response, level, base, luck, settings, found, 0.0, 0.0
+        panel.locations, panel.items, network, response, level, base, base, luck, settings, found, 0.0, 0.0
     )
 
 

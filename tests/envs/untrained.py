@@ -111,6 +111,7 @@ def untrained_market(
         response=response,
         level=torch.full((places, goods), math.log(mean)),
         base=base,
+        informed=base,
         luck=CommonLuck(torch.tensor(0.1), torch.tensor(0.1), none + 0.1),
         settings=FitSettings(trunk, members=_MEMBERS),
         elasticities=Elasticities(

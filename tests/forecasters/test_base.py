@@ -1,0 +1,97 @@
+"""What the first regression reads: a season only where there is one, the chain's prices only in forecasts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from small_model import QUICK, Fitted
+
+from mercato.envs.structural.draw import Size
+from mercato.envs.structural.reference import ROLES, make_reference
+from mercato.forecasters.base import chain_news, known_ahead
+from mercato.forecasters.fit import fit_demand
+from mercato.forecasters.history import History, build_history
+from mercato.forecasters.learned import LearnedDemand
+from mercato.forecasters.network import adjusted_history, log_level
+from mercato.forecasters.panel import SalesPanel, read_panel
+
+WEEKS = 130
+
+
+def sold(log_mean: np.ndarray, log_price: np.ndarray, seed: int) -> SalesPanel:
+    """A table of Poisson sales at log means (T, S, I)."""
+    units = np.random.default_rng(seed).poisson(np.exp(log_mean))
+    dates = pd.date_range("2022-01-03", periods=len(units), freq="W-MON")
+    t, s, i = np.indices(units.shape).reshape(3, -1)
+    columns = {"date": dates[t], "location": s, "item": i, "units": units.ravel()}
+    return read_panel(pd.DataFrame(columns | {"price": np.exp(log_price).ravel()}))
+
+
+def ahead_of(history: History) -> torch.Tensor:
+    level = log_level(history)
+    adjusted = adjusted_history(history, level, torch.zeros(()))
+    return known_ahead(
+        history, adjusted, level.expand_as(adjusted), torch.ones(history.periods, dtype=torch.bool)
+    )
+
+
+def test_the_time_of_year_is_read_where_items_show_a_season_and_not_where_weeks_are_all_luck() -> None:
+    rng = np.random.default_rng(0)
+    luck = 3 + rng.normal(0, 0.2, (WEEKS, 1, 4)) + np.zeros((WEEKS, 3, 4))
+    price = np.zeros_like(luck)
+    year = np.sin(2 * np.pi * np.arange(WEEKS) / 52.18).reshape(-1, 1, 1)
+    shown, none = (build_history(sold(mean, price, 1)) for mean in (luck + 0.4 * year, luck))
+    assert float(ahead_of(shown)[..., :2].abs().max()) > 0.9
+    assert float(ahead_of(none)[..., :2].abs().max()) == 0
+
+
+def test_the_news_of_a_period_is_what_all_locations_share_and_what_the_other_items_do() -> None:
+    table, _ = make_reference(seed=3, size=Size(locations=3, items=4, weeks=20))
+    history = build_history(read_panel(table, roles=ROLES))
+    pivot = history.log_price.median(0).values
+    news, shift = chain_news(history, pivot), (history.log_price - pivot).mean(1)
+    columns = 1 + history.promo.shape[-1]
+    assert news.shape == (20, 3, 4, 2 * columns)
+    torch.testing.assert_close(news[..., 0], shift.unsqueeze(1).expand(-1, 3, -1))
+    torch.testing.assert_close(news[:, 0, 1, columns], shift[:, [0, 2, 3]].mean(1))
+
+
+@pytest.mark.slow
+def test_forecasts_hear_of_a_chain_wide_shock_from_its_prices_and_a_simulation_does_not() -> None:
+    """The chain discounts where it knows that demand will be high: the prices tell, but do not make it so."""
+    rng = np.random.default_rng(2)
+    shock = rng.normal(0, 0.5, (WEEKS, 1, 3))
+    own = rng.normal(0, 0.15, (WEEKS, 6, 3))
+    log_price = -0.3 * shock + own
+    log_mean = 3 + shock - 2.0 * own - 2.0 * (-0.3 * shock)
+    panel = sold(log_mean, log_price, 3)
+    demand = LearnedDemand.after(fit_demand(panel, QUICK), panel)
+    begin = WEEKS // 4
+    true = torch.from_numpy(log_mean[begin:]).float()
+    simulated = demand.one_step(begin, WEEKS)[0].mean(-1) - true
+    forecast = demand.forecast(begin, WEEKS)[0].mean(-1) - true
+    assert float(forecast.square().mean()) < 0.5 * float(simulated.square().mean())
+
+
+def test_a_forecast_is_the_simulations_expectation_where_no_news_was_learned(fitted: Fitted) -> None:
+    demand, periods = fitted.demand, fitted.demand.periods
+    model = demand.model
+    news = model.informed.ahead.shape[-1] - model.base.ahead.shape[-1]
+    silent = torch.cat([model.base.ahead, torch.zeros_like(model.informed.ahead[..., :news])], dim=-1)
+    deaf = LearnedDemand(replace(model, informed=replace(model.base, ahead=silent)), demand.history)
+    for told, expected in zip(deaf.forecast(20, periods), deaf.one_step(20, periods), strict=True):
+        torch.testing.assert_close(told, expected)
+
+
+def test_an_item_that_is_no_longer_sold_or_only_just_is_fitted_with_the_rest() -> None:
+    table, _ = make_reference(seed=11, size=Size(locations=2, items=3, weeks=60))
+    panel = read_panel(table, roles=ROLES)
+    for gone in (slice(30, None), slice(0, 55)):
+        units = panel.units.copy()
+        units[gone, panel.series[:, 1] == 1] = np.nan
+        own = fit_demand(replace(panel, units=units), QUICK).elasticities.own
+        assert bool((own.isfinite() & (own < 0)).all())
