@@ -14,7 +14,7 @@ from torch import Tensor
 from .base import chain_news
 from .cut import Cut
 from .demand import Outlook, Period
-from .distributions import gamma_table, nb_log_cdf, nb_sample
+from .distributions import gamma_table, nb_mixture_cdf, nb_sample
 from .errors import InputError
 from .history import History, build_history
 from .memory import room_for
@@ -216,14 +216,7 @@ class LearnedDemand:
 
     def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
         """P(demand ≤ ``count``) (T', S, I) by ``forecast``, for the periods from ``begin`` on."""
-        return self.cdf(count, *self.forecast(begin, begin + len(count)))
-
-    def cdf(self, count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
-        """P(demand ≤ ``count``) (…, S, I): the mixture of members with log means and dispersions (…, M)."""
-        grain = self.history.grain
-        level = (count / grain + 1e-3).floor().unsqueeze(-1)
-        cdf = nb_log_cdf(level.clamp(min=0), log_mean - grain.log().unsqueeze(-1), log_r).exp()
-        return torch.where(level < 0, 0.0, cdf).mean(-1)
+        return nb_mixture_cdf(count, *self.forecast(begin, begin + len(count)), self.history.grain)
 
     def one_step(self, begin: int, end: int) -> tuple[Tensor, Tensor]:
         """Log mean demand and log dispersion (T', S, I, M) of the periods begin … end, one step ahead.

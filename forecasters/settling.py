@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from .base import Base
-from .distributions import nb_mean_above, row_log_likelihood
+from .distributions import nb_mixture_cdf, row_log_likelihood
 from .history import History
 from .learned import LearnedDemand
 from .luck import common_luck
 from .model import DemandModel
+from .tails import wanted
 
 _PASSES = 4  # a moved promotion moves the past of demand that the next forecasts read
 _STEPS = 20
@@ -45,7 +46,8 @@ def settle(model: DemandModel, history: History) -> DemandModel:
     informed = _with_spread(model.informed, history, known, *told)
     log_r = log_r + (base.log_r - model.base.log_r).T
     grain, units = history.grain, history.units[begin:]
-    middle = (demand.cdf(units, log_mean, log_r) + demand.cdf(units - grain, log_mean, log_r)) / 2
+    at, below = (nb_mixture_cdf(count, log_mean, log_r, grain) for count in (units, units - grain))
+    middle = (at + below) / 2
     score = torch.special.ndtri(middle.double().clamp(1e-4, 1 - 1e-4)).float()
     gamma, poisson = (-log_r).exp().mean(-1), grain / log_mean.exp().mean(-1)
     seen = known & (history.censored[begin:] == 0)
@@ -79,9 +81,8 @@ def _with_spread(base: Base, history: History, known: Tensor, log_mean: Tensor, 
 def _moves(history: History, known: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
     """(I, 1 + K) what level and promotions add to log means (T', S, I, M) so that units agree in sum."""
     begin = history.periods - len(known)
-    mean, sales, grain = log_mean.exp().mean(-1), history.units[begin:], history.grain
-    wanted = nb_mean_above(sales / grain, (mean / grain).log(), log_r.mean(-1)) * grain
-    units = torch.where(history.censored[begin:] > 0, wanted, sales)
+    mean = log_mean.exp().mean(-1)
+    units = wanted(history.units[begin:], history.censored[begin:], known, log_mean, log_r, history.grain)
     promo = history.promo[begin:].mean(1, keepdim=True).expand_as(history.promo[begin:])
     by_item = (x.unbind(2) for x in (units, mean, promo, known))
     return torch.stack([_item_moves(*parts) for parts in zip(*by_item, strict=True)])
