@@ -4,6 +4,10 @@ Trained on whole windows under a *banded* causal mask of width W, it steps throu
 values a layer and gives the same function (a truncated window recomputed from scratch would not: deeper
 layers see further back than W). Axial attention: Ho et al. 2019, arXiv 1912.12180; rotary positions: Su et
 al. 2021, arXiv 2104.09864, eq. 34.
+
+More items or locations than ``KEYS`` are read as that many landmarks, so that a series costs the same in a
+market of any size: means of consecutive segments (Xiong et al. 2021, arXiv 2102.03902, eq. 7) give keys and
+values (as in memory-compressed attention: Liu et al. 2018, arXiv 1801.10198). There their order matters.
 """
 
 from __future__ import annotations
@@ -14,6 +18,10 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+KEYS = 32
+"""Items of a location, or locations of an item, that attention reads one by one; more are read as this many
+landmarks."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,22 @@ def _attend_biased(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
     return score.softmax(-1) @ v
 
 
+def _landmarks(x: Tensor, dim: int) -> Tensor:
+    """Means of KEYS consecutive segments of N > KEYS entries along ``dim`` < 0, the longer ones first."""
+    size, longer = divmod(x.shape[dim], KEYS)
+    counts, sizes = (longer, KEYS - longer), (size + 1, size)
+    parts = x.split([count * each for count, each in zip(counts, sizes, strict=True)], dim)
+    cut = [part.unflatten(dim, shape) for part, *shape in zip(parts, counts, sizes, strict=True)]
+    return torch.cat([segments.mean(dim) for segments in cut], dim)
+
+
+def _log_sizes(entries: int, like: Tensor) -> Tensor:
+    """(KEYS,) log entries a landmark stands for: added to its score it counts as often as they would."""
+    size, longer = divmod(entries, KEYS)
+    more = torch.arange(KEYS, device=like.device) < longer
+    return (size + more.to(like.dtype)).log()
+
+
 class _Attention(nn.Module):
     """Multi-head attention along the second-to-last axis of (..., N, D)."""
 
@@ -78,15 +102,36 @@ class _Attention(nn.Module):
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys, values (..., H, N, D/H) of x (..., N, D)."""
-        shape = (*x.shape[:-1], 3, self.heads, x.shape[-1] // self.heads)
-        q, k, v = self.project(self.norm(x)).view(shape).unbind(-3)
-        return q.transpose(-2, -3), k.transpose(-2, -3), v.transpose(-2, -3)
+        q, k, v = self._by_head(self.project(self.norm(x)), 3)
+        return q, k, v
+
+    def split_landmarks(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same with keys and values (..., H, KEYS, D/H) of the landmarks alone.
+
+        Projection and mean commute, so that the means are taken first and only they are projected.
+        """
+        width, seen = x.shape[-1], self.norm(x)
+        asks, answers = self.project.weight.split([width, 2 * width])
+        (q,) = self._by_head(F.linear(seen, asks), 1)
+        k, v = self._by_head(F.linear(_landmarks(seen, -2), answers), 2)
+        return q, k, v
+
+    def _by_head(self, x: Tensor, parts: int) -> list[Tensor]:
+        """(..., N, parts · D) → that many of (..., H, N, D/H)."""
+        shape = (*x.shape[:-1], parts, self.heads, x.shape[-1] // parts // self.heads)
+        return [part.transpose(-2, -3) for part in x.view(shape).unbind(-3)]
 
     def join(self, heads: Tensor) -> Tensor:
         merged = heads.transpose(-2, -3)
         return self.merge(merged.reshape(*merged.shape[:-2], -1))
 
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """Every one of N tokens attends to all, or to the landmarks of more than KEYS; bias: (H, N, N)."""
+        if x.shape[-2] > KEYS:
+            q, k, v = self.split_landmarks(x)
+            sizes = _log_sizes(x.shape[-2], q)
+            bias = sizes if bias is None else sizes + _landmarks(bias, -1)
+            return self.join(_attend_biased(q, k, v, bias))
         q, k, v = self.split(x)
         if bias is None and torch.compiler.is_compiling():
             bias = q.new_zeros(())  # a compiler fuses the softmax into plain products, too

@@ -16,10 +16,12 @@ from mercato.envs.engine.running import Compiled, as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
 from mercato.forecasters.errors import InputError
+from mercato.forecasters.trunk.transformer import KEYS
 
 MARKETS: dict[str, Callable[[], Market]] = {
     "closed form": lambda: make_market(2, 2, counts=Geometric(), elasticity=-2 * torch.eye(2)),
     "learned": lambda: untrained_market(2, 3),
+    "learned, of many locations": lambda: untrained_market(KEYS + 3, 2),
 }
 
 

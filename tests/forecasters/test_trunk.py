@@ -7,18 +7,24 @@ import torch
 
 from mercato.envs.engine.tree import where
 from mercato.forecasters.trunk import Transformer, TrunkSettings
-from mercato.forecasters.trunk.transformer import gather_cache
+from mercato.forecasters.trunk.transformer import KEYS, _Attention, gather_cache
+
+MANY = [KEYS + 1, 2 * KEYS, 2 * KEYS + 7]  # more than are read one by one
+FEW_AND_MANY = [(4, 3), (MANY[0], 3), (2, MANY[2])]
 
 
+@pytest.mark.parametrize("shape", FEW_AND_MANY)
 @pytest.mark.parametrize("window", [1, 5, 16])
 @pytest.mark.parametrize("with_distance", [False, True])
-def test_ring_cache_equals_the_full_forward_pass(window: int, with_distance: bool) -> None:
+def test_ring_cache_equals_the_full_forward_pass(
+    shape: tuple[int, int], window: int, with_distance: bool
+) -> None:
     """Over more than three windows, with single markets that begin again elsewhere on the way."""
     torch.manual_seed(0)
     trunk = Transformer(10, TrunkSettings(width=16, blocks=3, window=window)).eval()
     steps = 3 * window + 6
-    tokens = torch.randn(1, steps + 12, 4, 3, 10)
-    distance = torch.rand(4, 4) if with_distance else None
+    tokens = torch.randn(1, steps + 12, *shape, 10)
+    distance = torch.rand(shape[0], shape[0]) if with_distance else None
     layers: list[tuple[torch.Tensor, torch.Tensor]] = []
     with torch.no_grad():
         full = trunk(tokens, distance, layers)
@@ -57,3 +63,55 @@ def test_any_order_of_locations_and_items_gives_the_same_answers() -> None:
     with torch.no_grad():
         shuffled = trunk(tokens[:, :, places][:, :, :, goods])
         torch.testing.assert_close(shuffled, trunk(tokens)[:, :, places][:, :, :, goods], atol=1e-5, rtol=0)
+
+
+def runs(entries: int) -> list[int]:
+    """Lengths of KEYS consecutive segments, the longer ones first."""
+    return [-(-(entries - k) // KEYS) for k in range(KEYS)]
+
+
+def cut(x: torch.Tensor, dim: int) -> list[torch.Tensor]:
+    return list(x.split(runs(x.shape[dim]), dim))
+
+
+@pytest.mark.parametrize("entries", MANY)
+@pytest.mark.parametrize("with_bias", [False, True])
+def test_landmarks_are_exact_where_the_tokens_of_a_segment_are_equal(entries: int, with_bias: bool) -> None:
+    torch.manual_seed(0)
+    layer = _Attention(16, 2).double()
+    lengths = torch.tensor(runs(entries))
+    one_each = torch.randn(3, KEYS, 16, dtype=torch.float64)
+    x = one_each.repeat_interleave(lengths, -2)
+    bias = None
+    if with_bias:
+        bias = torch.randn(2, entries, KEYS, dtype=torch.float64).repeat_interleave(lengths, -1)
+    q, k, v = layer.split(x)
+    score = q @ k.transpose(-1, -2) / 8**0.5 + (0 if bias is None else bias)
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x, bias), layer.join(score.softmax(-1) @ v))
+
+
+@pytest.mark.parametrize("entries", MANY)
+def test_a_landmark_has_the_mean_key_value_and_bias_of_its_segment(entries: int) -> None:
+    torch.manual_seed(0)
+    layer = _Attention(16, 2).double()
+    x = torch.randn(3, entries, 16, dtype=torch.float64)
+    bias = torch.randn(2, entries, entries, dtype=torch.float64)
+    q, k, v = layer.split(x)
+    key, value = (torch.stack([part.mean(-2) for part in cut(t, -2)], -2) for t in (k, v))
+    size = torch.tensor(runs(entries)).double()
+    pooled = torch.stack([part.mean(-1) for part in cut(bias, -1)], -1)
+    weight = size * (q @ key.transpose(-1, -2) / 8**0.5 + pooled).exp()
+    expected = (weight / weight.sum(-1, keepdim=True)) @ value
+    with torch.no_grad():
+        torch.testing.assert_close(layer(x, bias), layer.join(expected))
+
+
+def test_every_token_of_a_market_of_many_has_a_gradient_of_every_other() -> None:
+    torch.manual_seed(0)
+    trunk = Transformer(6, TrunkSettings(width=16)).eval()
+    tokens = torch.randn(1, 2, MANY[0], 2, 6, requires_grad=True)
+    trunk(tokens, torch.rand(MANY[0], MANY[0]))[0, -1, 0, 0].sum().backward()
+    assert tokens.grad is not None
+    assert tokens.grad.abs().sum(-1).min() > 0
+    assert all(block.nearness.grad.abs().min() > 0 for block in trunk._layers())
