@@ -1,7 +1,8 @@
 """What the machine allows: the bare matrix products of one step of a Transformer, and nothing else.
 
-Those over the cache read every key and value that is kept. No norm, no softmax, no rotation, no write, no
-memory asked for; the price response, the noise, the stock and the books cost nothing here.
+Those over the cache read every key and value that is kept, those over many items or locations the landmarks'
+alone. No norm, no softmax, no mean, no rotation, no write, no memory asked for; the price response, the
+noise, the stock and the books cost nothing here.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch
 from mercato.envs.market import Market
 from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.trunk import TrunkSettings
+from mercato.forecasters.trunk.transformer import KEYS
 
 from .timing import Case
 
@@ -52,11 +54,18 @@ class Shape:
     @property
     def operations(self) -> int:
         """Multiplications and additions of all products."""
-        trunk, width = self.trunk, self.trunk.width
-        axes = [n for n in (self.places, self.goods) if n > 1]
-        attention = (1 + len(axes)) * 4 * width * width + 2 * width * (trunk.window + sum(axes))
-        block = attention + 8 * width * width
-        return 2 * self.series * (self.features * width + trunk.blocks * block + width * self.outputs)
+        trunk, width, series = self.trunk, self.trunk.width, self.series
+        block = series * (12 * width * width + 2 * width * trunk.window)
+        for axis in (self.places, self.goods):
+            if axis > 1:
+                block += self._across(axis)
+        return 2 * (series * (self.features + self.outputs) * width + trunk.blocks * block)
+
+    def _across(self, axis: int) -> int:
+        """Multiplications of attention across ``axis`` items or locations, as many queries and fewer keys."""
+        width, kept = self.trunk.width, min(axis, KEYS)
+        keys = self.series // axis * kept
+        return 2 * width * width * (self.series + keys) + 2 * width * kept * self.series
 
 
 def bound(shape: Shape, name: str, threads: int, device: torch.device | str = "cpu") -> Case:
@@ -74,9 +83,9 @@ def bound(shape: Shape, name: str, threads: int, device: torch.device | str = "c
 def _products(shape: Shape, device: torch.device) -> Iterator[Product]:
     width, heads, series = shape.trunk.width, shape.trunk.heads, shape.series
 
-    def plain(inner: int, columns: int) -> Product:
-        a, b = torch.randn(series, inner, device=device), torch.randn(inner, columns, device=device)
-        out = torch.empty(series, columns, device=device)
+    def plain(inner: int, columns: int, rows: int = series) -> Product:
+        a, b = torch.randn(rows, inner, device=device), torch.randn(inner, columns, device=device)
+        out = torch.empty(rows, columns, device=device)
         return lambda: torch.mm(a, b, out=out)
 
     def attention(groups: int, queries: int, kept: int) -> Iterator[Product]:
@@ -89,8 +98,12 @@ def _products(shape: Shape, device: torch.device) -> Iterator[Product]:
         yield lambda: torch.bmm(q, k.transpose(1, 2), out=score)
         yield lambda: torch.bmm(score, v, out=out)
 
-    def layer(groups: int, queries: int, kept: int) -> Iterator[Product]:
-        yield plain(width, 3 * width)
+    def layer(groups: int, queries: int, kept: int, landmarks: bool = False) -> Iterator[Product]:
+        if landmarks:
+            yield plain(width, width)
+            yield plain(width, 2 * width, groups * kept)
+        else:
+            yield plain(width, 3 * width)
         yield from attention(groups, queries, kept)
         yield plain(width, width)
 
@@ -99,7 +112,7 @@ def _products(shape: Shape, device: torch.device) -> Iterator[Product]:
         yield from layer(series, 1, shape.trunk.window)
         for axis in (shape.goods, shape.places):
             if axis > 1:
-                yield from layer(series // axis, axis, axis)
+                yield from layer(series // axis, axis, min(axis, KEYS), axis > KEYS)
         yield plain(width, 4 * width)
         yield plain(4 * width, width)
     yield plain(width, shape.outputs)

@@ -27,6 +27,7 @@ from benchmarks.speed.timing import Case, Effort, rates
 from mercato.envs.engine.running import as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
+from mercato.forecasters.trunk.transformer import KEYS
 
 ALONE = ["engine", "transformer", "peers", "growth by markets", "growth by series", "streaming"]
 
@@ -85,13 +86,14 @@ def test_the_environment_counts_series_not_calls(small: Market) -> None:
     assert case.count == len(observation) == len(reward) == 30
 
 
-def test_the_bound_does_the_products_of_a_step_and_no_others(small: Market) -> None:
-    markets = 5
-    shape, state = Shape.of(small, markets), Game(small, markets, as_written).state
-    network = small.demand.model.network  # type: ignore[attr-defined]
-    token = torch.zeros(markets, 3, 2, shape.features)
+@pytest.mark.parametrize(("places", "goods"), [(3, 2), (KEYS + 3, 2), (2, 2 * KEYS + 6)])
+def test_the_bound_does_the_products_of_a_step_and_no_others(places: int, goods: int) -> None:
+    market, markets = untrained(places, goods), 2
+    shape, state = Shape.of(market, markets), Game(market, markets, as_written).state
+    network = market.demand.model.network  # type: ignore[attr-defined]
+    token = torch.zeros(markets, places, goods, shape.features)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as step:  # others are not counted
-        hidden, _ = network.trunk.step(token, state.demand.cache, small.demand.history.distance)  # type: ignore[attr-defined]
+        hidden, _ = network.trunk.step(token, state.demand.cache, market.demand.history.distance)  # type: ignore[attr-defined]
         network.head(hidden)
     with FlopCounterMode(display=False) as bare:
         bound(shape, "bound", 1).run()
