@@ -245,7 +245,8 @@ def gather_cache(history: list[tuple[Tensor, Tensor]], start: Tensor, window: in
     index = index.clamp(min=0)
 
     def pick(x: Tensor) -> Tensor:
-        return x[:, :, :, index].permute(3, 0, 1, 2, 4, 5).contiguous()
+        # a single market's is contiguous already, with a stride that the compiler makes slow loops of
+        return x[:, :, :, index].permute(3, 0, 1, 2, 4, 5).clone(memory_format=torch.contiguous_format)
 
     return RingCache(
         keys=tuple(pick(k) for k, _ in history),

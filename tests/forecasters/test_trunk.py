@@ -43,6 +43,15 @@ def test_ring_cache_equals_the_full_forward_pass(
             at = at + 1
 
 
+@pytest.mark.parametrize("markets", [1, 2])
+def test_a_gathered_cache_has_the_strides_of_a_new_tensor(markets: int) -> None:
+    """Compiled for other strides a step of a single market takes three times as long."""
+    history = [(torch.randn(4, 3, 2, 9, 8), torch.randn(4, 3, 2, 9, 8))]
+    cache = gather_cache(history, torch.full((markets,), 9), 5)
+    fresh = torch.empty(markets, 4, 3, 2, 5, 8)
+    assert cache.keys[0].stride() == cache.values[0].stride() == fresh.stride()
+
+
 def test_the_trunk_is_causal() -> None:
     torch.manual_seed(0)
     trunk = Transformer(6, TrunkSettings(width=16)).eval()
