@@ -47,6 +47,15 @@ class CommonLuck:
         return CommonLuck(*(getattr(self, f.name).to(device) for f in fields(self)))
 
 
+def gamma_share(log_mean: Tensor, log_r: Tensor, rows: Tensor, grain: Tensor) -> Tensor:
+    """(I,) share of the gamma part, which series can have in common, in the variance of counts.
+
+    From forecasts (T, S, I, M), over the ``rows`` (T, S, I) bool; ``grain`` (I,) units a count stands for.
+    """
+    gamma, poisson = (-log_r).exp().mean(-1), grain / log_mean.exp().mean(-1)
+    return (gamma / (gamma + poisson) * rows).sum((0, 1)) / rows.sum((0, 1)).clamp(min=1)
+
+
 def common_luck(score: Tensor, rows: Tensor, share: Tensor) -> CommonLuck:
     """Variance components from covariances of pairs of series in the same period.
 

@@ -17,7 +17,7 @@ from .base import Base
 from .distributions import nb_mixture_cdf, row_log_likelihood
 from .history import History
 from .learned import LearnedDemand
-from .luck import common_luck
+from .luck import common_luck, gamma_share
 from .model import DemandModel
 from .tails import wanted
 
@@ -49,10 +49,8 @@ def settle(model: DemandModel, history: History) -> DemandModel:
     at, below = (nb_mixture_cdf(count, log_mean, log_r, grain) for count in (units, units - grain))
     middle = (at + below) / 2
     score = torch.special.ndtri(middle.double().clamp(1e-4, 1 - 1e-4)).float()
-    gamma, poisson = (-log_r).exp().mean(-1), grain / log_mean.exp().mean(-1)
     seen = known & (history.censored[begin:] == 0)
-    share = (gamma / (gamma + poisson) * seen).sum((0, 1)) / seen.sum((0, 1)).clamp(min=1)
-    luck = common_luck(score, seen, share)
+    luck = common_luck(score, seen, gamma_share(log_mean, log_r, seen, grain))
     return replace(model, base=base, informed=informed, luck=luck)
 
 

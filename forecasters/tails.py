@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .distributions import nb_mean_above, nb_mixture_cdf
+from .luck import gamma_share
 
 _TAIL = 0.99  # quantile of the fitted distribution beyond which a tail is looked at
 _HEAVY = 2.0  # times what should lie there, over all items, from which on it counts as heavier
@@ -23,6 +24,9 @@ def wanted(
 ) -> Tensor:
     """(T, S, I) units wanted: sales; where stock ran out, what is expected of those who met the empty shelf.
 
+    By the count distribution, or by the product limit of demand over its forecast where the items' tails
+    together hold far more than the distribution says.
+
     Args:
         units, censored, known: (T, S, I) sales, share of the period out of stock, whether observed.
         log_mean, log_r: (T, S, I, M) of the forecast's members.
@@ -30,8 +34,7 @@ def wanted(
     """
     mean, out = log_mean.exp().mean(-1), (censored > 0) & known
     above = nb_mean_above(units / grain, (mean / grain).log(), log_r.mean(-1)) * grain
-    gamma, poisson = (-log_r).exp().mean(-1), grain / mean
-    share = ((gamma / (gamma + poisson)) * known).sum((0, 1)) / known.sum((0, 1)).clamp(min=1)
+    share = gamma_share(log_mean, log_r, known, grain)
     at = nb_mixture_cdf(units, log_mean, log_r, grain)
     below = nb_mixture_cdf(units - grain, log_mean, log_r, grain)
     rank = torch.where(out, below, (at + below) / 2)
