@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-KEYS = 32
+KEYS = 80
 """Items of a location, or locations of an item, that attention reads one by one; more are read as this many
 landmarks."""
 
