@@ -159,12 +159,12 @@ def estimate(
 
 
 def _columns(history: History, residuals: Residuals, slopes: Tensor) -> dict[str, Tensor]:
-    """Column (T, S, I) of every candidate; slopes (I, 1 + K) of price and promotions for the memories."""
+    """Column (T, S, I) of every candidate; slopes (…, I, 1 + K) of price and promotions for the memories."""
     price = residuals.price
     wave = history.ahead[: len(price), ..., :2]  # the calendar begins with sine and cosine of the year
-    effect = price * slopes[:, 0] + (residuals.promo * slopes[:, 1:]).sum(-1)
+    effect = price * slopes[..., 0] + (residuals.promo * slopes[..., 1:]).sum(-1)
     weight = residuals.rows.float()
-    whole = residuals.shift * slopes[:, 0] + (history.promo * slopes[:, 1:]).sum(-1)
+    whole = residuals.shift * slopes[..., 0] + (history.promo * slopes[..., 1:]).sum(-1)
     columns = (
         residuals.curve,
         _everywhere(price, weight),

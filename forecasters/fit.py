@@ -162,7 +162,7 @@ def identify(
     response = price_response(pivot, found, rule)
     for _ in range(_SETTLE):
         known = Known.of(response, history)
-        moved = (known.slopes - residuals.slopes)[:, 0].abs().mean()
+        moved = (known.slopes - residuals.slopes)[..., 0].abs().mean()
         if float(moved + (known.memory - residuals.memory).abs().mean()) < _SETTLED:
             break
         residuals, found = once(known, found)

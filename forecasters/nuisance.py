@@ -42,7 +42,7 @@ class Residuals:
     free_price: Tensor  # (T, S, I) residual of log price given the past of demand alone
     instrument: Tensor  # (T, S, I, Z) residual of the log cost shifter given the past of demand alone
     news: Tensor  # (T, S, I, Z) the same given the past of prices and of the shifter, too
-    slopes: Tensor  # (I, 1 + K) effects of price and promotions that past demand was freed of
+    slopes: Tensor  # (I, 1 + K), or (S, I, 1 + K), effects of price and promotions past demand was freed of
     memory: Tensor  # (T, S, I) effect of remembered prices that it was freed of
     rows: Tensor  # (T, S, I) bool: observed rows with a past
     decided: Tensor  # (T, S, I) bool: those among them in which a price was decided
@@ -133,13 +133,14 @@ class Known:
     """What a round before has found: past demand that a wrong elasticity has freed of its price still
     carries that price, and with it the cost shifter."""
 
-    slopes: Tensor  # (I, 1 + K) effects of price and promotions
+    slopes: Tensor  # (S, I, 1 + K) effects of price and promotions
     memory: Tensor  # (T, S, I) effect on log demand of what is remembered of earlier prices
 
     @staticmethod
     def of(response: PriceResponse, history: History) -> Known:
         """What a price response says of the prices of a history."""
-        slopes = torch.cat([response.own.mean(0).unsqueeze(1), response.promo], dim=1)
+        promo = response.promo.expand(len(response.own), -1, -1)
+        slopes = torch.cat([response.own.unsqueeze(-1), promo], dim=-1)
         return Known(slopes, (history_context(history, response)[1][:-1] * response.memory).sum(-1))
 
 
@@ -237,8 +238,8 @@ def impute_demand(history: History, response: PriceResponse) -> History:
 
 
 def _priced(decisions: Tensor, slopes: Tensor) -> Tensor:
-    """(T, S, I) effect of the first decisions on log demand, slopes (I, R')."""
-    return (decisions[..., : slopes.shape[1]] * slopes).sum(-1)
+    """(T, S, I) effect of the first decisions on log demand, slopes (I, R') or (S, I, R')."""
+    return (decisions[..., : slopes.shape[-1]] * slopes).sum(-1)
 
 
 def _predict(features: Tensor, targets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
