@@ -58,7 +58,7 @@ def one_panel(task: tuple[str, int], size: Size = SIZE, quick: bool = False) -> 
     family, seed = task
     market = study(family, seed, size)
     row = own_and_cross(market) | price_changes(market) | sustained(market) | stock_out_bias(market)
-    row |= held_out(market.panel)
+    row |= held_out(market)
     if family == HIDDEN:
         row |= without_shifter(family, seed, size)
     if not quick:

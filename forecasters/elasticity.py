@@ -5,7 +5,7 @@ come from ``nuisance`` (Robinson 1988, doi:10.2307/1912705: the residual of dema
 price), the terms from ``terms``, δ_s, a_s are locations' deviations and b_t a shock that the period brings to
 the item everywhere. Deviations, shocks and the rivals' effects around their common mean are random effects
 (``mixed``): without b_t the rows of one week would count as independent evidence and the shrinkage would
-trust noise.
+trust noise. How far locations differ is found item by item, then again drawn to what the items show together.
 
 Where a cost shifter is declared the same is estimated once more with a control function. Its distance from
 the plain estimate, pooled over items, says whether something hidden moves price and demand together (Hausman
@@ -33,6 +33,7 @@ PRIOR_MEAN, PRIOR_SD = -2.0, 1.5  # own elasticity where the data say nothing (B
 _CROSS_SD, _PROMO_SD, _CONTROL_SD, _LEVEL_SD = 0.3, 1.5, 5.0, 0.3
 _BASE_SD, _THEN_SD, _INTERCEPT_SD = 0.3, 1.0, 3.0
 _NINETY = 1.645
+_ALIKE = 10.0  # locations' worth of belief that they differ as much in one item as in another
 _ALARM = 4.0  # standard errors between the estimates with and without instrument that count as disagreement
 _CURVE = 3.0  # strongest bend of the elasticity: it moves by less than this times the log price
 
@@ -86,6 +87,7 @@ class _Stage:
     rivals: Tensor  # (I, I) bool: items of the same category
     terms: Mapping[str, tuple[Tensor, float, float]]  # column (T, S, I), centre and spread of its prior
     control: Tensor | None = None  # (T, S, I) control function
+    apart: tuple[float, float] = (0.3, 0.0)  # spread of locations' own elasticities, and trust in it
 
 
 def estimate(
@@ -138,6 +140,7 @@ def estimate(
         run,
         price=residuals.price + curve.float() * residuals.curve,
         terms={name: (columns[name], *prior(name, found)) for name, found in kept.items() if name != "curve"},
+        apart=((sum(f.spreads["places"] ** 2 for f in first) / len(first)) ** 0.5, _ALIKE),
     )
     second = [_fit_item(run, item, stage) for item in range(len(categories))]
     plain = _collected(run, second, curve)
@@ -210,9 +213,10 @@ def _fit_item(run: _Stage, item: int, stage: Stage) -> Fit:
     where = one_hot(place, keep.shape[1]).double()
     others = at(run.price[:, :, run.rivals[item]])
     usual = (where.T @ offset) / where.sum(0).clamp(min=1)
+    apart, trust = run.apart
     groups = {
         "own": Group(own, PRIOR_SD, PRIOR_MEAN),
-        "places": Group(own * where, 0.3, learned=True),
+        "places": Group(own * where, apart, learned=True, trust=trust),
         "rivals": Group(others.sum(1, keepdim=True), _CROSS_SD),
         "each": Group(others, 0.2, learned=True),
         "promo": Group(at(run.promo[:, :, item]), _PROMO_SD),

@@ -29,6 +29,7 @@ class Group:
     spread: float  # standard deviation of the prior; the first guess where ``learned``
     centre: float = 0.0
     learned: bool = False
+    trust: float = 0.0  # coefficients' worth of belief in ``spread`` where it is learned
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Fit:
     parts: Mapping[str, slice]
     factor: str  # the group that was eliminated
     levels: Tensor  # (L,) its effects
+    spreads: Mapping[str, float]  # standard deviation of each group's prior
 
     def mean(self, group: str) -> Tensor:
         return self.levels if group == self.factor else self.beta[self.parts[group]]
@@ -118,13 +120,15 @@ def fit_mixed(rows: Rows, groups: Mapping[str, Group]) -> Fit:
                 else:
                     value = found.beta[parts[name]] - group.centre
                     second = value.square() + found.inverse.diag()[parts[name]]
-                spreads[name] = float(second.mean().sqrt().clamp(*_SPREADS))
+                square = second.sum() + group.trust * group.spread**2
+                spreads[name] = float((square / (len(second) + group.trust)).sqrt().clamp(*_SPREADS))
     block = rows.period // BLOCK
     blocks = max(int(block.max()), (rows.periods - 1) // BLOCK) + 1
     by_block = design.dense.new_zeros(blocks, design.dense.shape[1])
     by_block.index_add_(0, block, found.influence)
     covariance = _covariance(by_block, found.inverse, precision)
-    return Fit(found.beta, covariance, found.log_r, by_block @ found.inverse, parts, apart, found.effect)
+    influence = by_block @ found.inverse
+    return Fit(found.beta, covariance, found.log_r, influence, parts, apart, found.effect, spreads)
 
 
 def _newton(

@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mercato.envs.structural import Truth
 from mercato.forecasters.calibration import Calibration, calibration
+from mercato.forecasters.distributions import nb_mixture_cdf
 from mercato.forecasters.fit import fit_demand
+from mercato.forecasters.history import History
 from mercato.forecasters.learned import LearnedDemand
+from mercato.forecasters.noise import NoiseKey
 from mercato.forecasters.panel import SalesPanel
 
 from ..orange.censoring import expected_demand
 from .elasticities import Row
 from .market import Studied
+from .sustained import as_last_week_left_it
 
 _LAST = 26  # weeks of a true market's panel held out
 _ROLLING = (2, 16)  # windows of real data, and weeks of each
+_DRAWS = 64  # of a week's shocks
 
 
-def held_out(panel: SalesPanel) -> Row:
-    """Calibration one step ahead on the last half year, by a fit on what precedes it."""
-    return _row(_unseen(panel, panel.periods - _LAST, panel.periods))
+@dataclass(frozen=True)
+class Oracle:
+    """The best forecast there is: told the market's laws and last week's shocks, not the week's own."""
+
+    truth: Truth
+    history: History
+
+    def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
+        return torch.stack([self._week(units, begin + k) for k, units in enumerate(count)])
+
+    def _week(self, units: Tensor, week: int) -> Tensor:
+        demand, logged = self.truth.demand, self.truth.history
+        episode = torch.arange(_DRAWS)
+        key = NoiseKey(0, torch.zeros_like(episode), episode, torch.full_like(episode, week))
+        price, promo = logged.price[week].expand(_DRAWS, -1, -1), logged.promo[week]
+        log_mean = demand.log_mean(as_last_week_left_it(self.truth, week, key), price, promo)
+        log_mean = log_mean.permute(1, 2, 0)
+        log_r = (-demand.dispersion().log()).unsqueeze(-1).expand_as(log_mean)
+        return nb_mixture_cdf(units, log_mean, log_r, self.history.grain)
+
+
+def held_out(market: Studied) -> Row:
+    """Calibration one step ahead on the last half year, by a fit on what precedes it, and by the oracle."""
+    begin, end = market.panel.periods - _LAST, market.panel.periods
+    oracle = calibration(Oracle(market.truth, market.learned.history), begin, end)
+    return {**_row(_unseen(market.panel, begin, end)), "pit_distance_oracle": oracle.distance}
 
 
 def rolling(panel: SalesPanel) -> list[Row]:

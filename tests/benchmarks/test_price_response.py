@@ -131,6 +131,7 @@ def test_a_panel_of_every_figure() -> None:
     assert row["no_shifter_cannot_tell"] == 1
     assert row["no_shifter_item_mae"] > row["item_mae"]
     assert 0 < row["pit_distance"] < 0.2
+    assert 0 < row["pit_distance_oracle"] < 0.1  # told last week's shocks
     assert abs(row["stock_out_bias"]) < 0.2
     head, *body = tables({"panels": {"hidden-shock": [row]}})[0].splitlines()
     assert head == "| figure | must reach | hidden-shock |"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -75,3 +77,19 @@ def test_a_row_counted_twice_is_two_rows() -> None:
     torch.testing.assert_close(
         weighted.mean("x"), fit_mixed(doubled, groups(x[twice], place[twice])).mean("x"), atol=1e-3, rtol=0
     )
+
+
+def test_belief_in_a_spread_gives_way_to_what_the_levels_show() -> None:
+    """EM: (Σ second moments + trust · spread²) / (levels + trust), between the two, nearer the stronger."""
+    rows, x, place = sales(4)
+    apart = torch.tensor(np.random.default_rng(5).normal(0, 0.5, PLACES))
+    rows = replace(rows, offset=apart[place])
+
+    def spread(trust: float) -> float:
+        parts = groups(x, place) | {"place": Group(place, 0.1, learned=True, trust=trust)}
+        return fit_mixed(rows, parts).spreads["place"]
+
+    shown = float(apart.std())
+    assert spread(0.0) == pytest.approx(shown, rel=0.15)
+    assert spread(1e6) == pytest.approx(0.1, rel=0.01)
+    assert 0.1 < spread(PLACES) < spread(1.0) < spread(0.0)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from scipy import stats
 
-from mercato.forecasters.nuisance import _impute
+from mercato.forecasters.history import build_history
+from mercato.forecasters.network import log_level
+from mercato.forecasters.nuisance import Known, _impute, fit_nuisances
+from mercato.forecasters.panel import read_panel
 
 
 @pytest.mark.parametrize("surprise", [-3.0, 0.0, 2.0, 4.9, 5.5, 5.99])
@@ -27,3 +31,26 @@ def test_a_shelf_that_sold_far_more_than_expected_missed_little() -> None:
 def test_where_stock_was_left_sales_are_demand() -> None:
     sold = torch.tensor([0.3])
     assert float(_impute(sold, torch.zeros(1), torch.ones(1), torch.ones(1))) == float(sold)
+
+
+def test_customers_of_each_location_are_freed_of_prices_as_they_themselves_mind_them() -> None:
+    """Demand is level·price^ε and nothing else: what is left of it is ε times what is left of the price.
+
+    Prices stay for months: were past demand freed by one ε for all, it would tell of the coming price.
+    """
+    weeks, own = 120, torch.tensor([-3.0, -2.0, -1.0]).view(-1, 1)
+    rng = np.random.default_rng(0)
+    price = np.exp(np.repeat(rng.normal(0, 0.15, (weeks // 6, 3, 1)), 6, axis=0))
+    units = 1e4 * price ** own.numpy()
+    date, place = np.meshgrid(
+        pd.date_range("2024-01-01", periods=weeks, freq="W-MON"), range(3), indexing="ij"
+    )
+    columns = {"date": date, "location": place, "price": price[..., 0], "units": units[..., 0].round()}
+    table = pd.DataFrame({name: values.ravel() for name, values in columns.items()}).assign(item="milk")
+    history = build_history(read_panel(table.astype({"location": str})))
+    level, pivot = log_level(history), torch.zeros(3, 1)
+    known = Known(own.unsqueeze(-1), torch.zeros_like(history.units))
+    found = fit_nuisances(history, level, pivot, before=known)
+    left = history.units.log() - found.log_mean
+    unlike = (left - own * found.price)[found.rows]  # a constant, the log of the level
+    assert float(unlike.std()) < 0.01 < float(found.price[found.rows].std())
