@@ -42,7 +42,7 @@ class Residuals:
     free_price: Tensor  # (T, S, I) residual of log price given the past of demand alone
     instrument: Tensor  # (T, S, I, Z) residual of the log cost shifter given the past of demand alone
     news: Tensor  # (T, S, I, Z) the same given the past of prices and of the shifter, too
-    slopes: Tensor  # (I, 1 + K), or (S, I, 1 + K), effects of price and promotions past demand was freed of
+    slopes: Tensor  # ((S,) I, 1 + K) effects of price and promotions that past demand was freed of
     memory: Tensor  # (T, S, I) effect of remembered prices that it was freed of
     rows: Tensor  # (T, S, I) bool: observed rows with a past
     decided: Tensor  # (T, S, I) bool: those among them in which a price was decided

@@ -28,7 +28,11 @@ _DRAWS = 64  # of a week's shocks
 
 @dataclass(frozen=True)
 class Oracle:
-    """The best forecast there is: told the market's laws and last week's shocks, not the week's own."""
+    """A forecaster told the market's laws and last week's shocks, not the week's own.
+
+    None does better, but where the retailer sees the week's shocks (``hidden-shock``): there the logged price
+    tells of them, and this one does not read it so.
+    """
 
     truth: Truth
     history: History
