@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from torch import Tensor
 from .cut import Cut
 from .distributions import grain
 from .panel.sales_panel import SalesPanel
+from .stock_outs import StockOuts
 
 _HARMONICS = 3  # of the year; forecasts use the first, a table having few years to learn more from
 AHEAD = 60  # periods beyond the panel for which the calendar is laid out
@@ -25,6 +27,7 @@ class History:
     demand: Tensor  # (T, S, I) units wanted: sales, or an estimate where stock ran out
     known: Tensor  # (T, S, I) bool, whether the row was observed
     censored: Tensor  # (T, S, I) share of the period out of stock
+    listed: Tensor  # (T + A, S, I) bool, whether the item is sold there; what is not is neither zero nor seen
     log_price: Tensor  # (T, S, I) filled forward and back
     promo: Tensor  # (T, S, I, K) decision-linked covariates, scaled to 0 … 1
     instrument: Tensor  # (T, S, I, Z) log of the declared cost shifters, Z is 0 or 1
@@ -33,10 +36,29 @@ class History:
     static: Tensor  # (S, I, Q) attributes of the series, standardised
     distance: Tensor | None  # (S, S) in units of its mean, where coordinates are known
     grain: Tensor  # (I,) units that one count of the demand distribution stands for; 1 where all are whole
+    cycle: int = 52  # periods after which the calendar repeats, beyond its end
 
     @property
     def periods(self) -> int:
         return self.units.shape[0]
+
+    @cached_property
+    def assortment(self) -> Tensor | None:
+        """``listed``, or None where every item is sold everywhere throughout: then nobody need ask."""
+        return None if bool(self.listed.all()) else self.listed
+
+    @cached_property
+    def stock_outs(self) -> StockOuts:
+        """What sales say of demand where stock ran out."""
+        return StockOuts.of(self.censored)
+
+    def calendar_index(self, date: Tensor) -> Tensor:
+        """Index (B,) into what is laid out for calendar indices (B,): beyond its end it repeats a year.
+
+        Where there is no year, whole weeks.
+        """
+        end = len(self.listed)
+        return torch.where(date < end, date, end - self.cycle + (date - end) % self.cycle)
 
     def select(self, cut: Cut) -> History:
         """The history of a sub-market."""
@@ -44,12 +66,13 @@ class History:
 
     def to(self, device: torch.device | str) -> History:
         parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: v.to(device) for k, v in parts.items() if v is not None})
+        return replace(self, **{k: v.to(device) for k, v in parts.items() if isinstance(v, Tensor)})
 
 
 _AXES = {
     **dict.fromkeys(("units", "demand", "known", "censored", "log_price"), "TSI"),
     **dict.fromkeys(("promo", "instrument", "ahead", "fine"), "TSIC"),
+    "listed": "TSI",
     "static": "SIQ",
     "distance": "SS",
     "grain": "I",
@@ -58,7 +81,7 @@ _AXES = {
 
 def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.ndarray, np.ndarray]:
     """Dates of the panel and ``ahead`` periods more; harmonics of year and week (T + A, C)."""
-    step = dates[-1] - dates[-2] if len(dates) > 1 else np.timedelta64(7, "D")
+    step = _step(dates)
     more = pd.date_range(dates[-1], periods=ahead + 1, freq=frequency)[1:].to_numpy().astype("datetime64[D]")
     if len(more) != ahead or (len(dates) > 1 and more[0] - dates[-1] > 2 * step):
         more = dates[-1] + step * np.arange(1, ahead + 1)
@@ -126,6 +149,8 @@ def build_history(panel: SalesPanel) -> History:
         )
         back = torch.arange(periods, periods + AHEAD) - season  # last year's, else the last value
         ahead.append(torch.cat([scaled, scaled[back.clamp(0, periods - 1)]]))
+    listed = np.zeros((periods + AHEAD, places, goods), dtype=bool)
+    listed[:, panel.series[:, 0], panel.series[:, 1]] = _listed(panel)
     price = panel.dense(_filled(panel.price), np.nan)
     price = np.where(np.isfinite(price), price, np.nanmedian(price, axis=(0, 1), keepdims=True))
     units = dense(np.nan_to_num(panel.units))
@@ -135,6 +160,7 @@ def build_history(panel: SalesPanel) -> History:
         demand=units,
         known=known,
         censored=dense(np.nan_to_num(panel.censored)),
+        listed=torch.from_numpy(listed),
         log_price=torch.from_numpy(np.log(price)).float(),
         promo=stack(promos, (periods, places, goods)),
         instrument=stack(shifters, (periods, places, goods)),
@@ -143,4 +169,36 @@ def build_history(panel: SalesPanel) -> History:
         static=stack([dense(_standardised(v)[0]) for v in by_role["static"]], (places, goods)),
         distance=_distance(panel.coordinates),
         grain=torch.stack([grain(units[:, :, i][known[:, :, i]]) for i in range(goods)]),
+        cycle=_cycle(panel.dates, periods + AHEAD),
     )
+
+
+def _listed(panel: SalesPanel) -> np.ndarray:
+    """(T + A, N) bool: from a series' first row to its last, and on where it has not ended.
+
+    A series has ended when it is silent (no row, or nothing sold) for longer than it ever was before, four
+    periods and two weeks at least.
+    """
+    inside = np.isfinite(panel.price)
+    last = len(inside) - 1 - np.argmax(inside[::-1], axis=0)
+    silent = np.nan_to_num(panel.units) <= 0
+    run, longest = np.zeros(len(last), dtype=np.int64), np.zeros(len(last), dtype=np.int64)
+    for here, quiet in zip(inside, silent, strict=True):
+        run = np.where(here & quiet, run + 1, 0)
+        longest = np.maximum(longest, run)
+    least = max(4, int(np.ceil(np.timedelta64(14, "D") / _step(panel.dates))))
+    goes_on = len(inside) - 1 - last <= np.maximum(longest, least)
+    after = np.arange(len(inside) + AHEAD)[:, None] > last
+    out = np.concatenate([inside, np.zeros((AHEAD, len(last)), dtype=bool)])
+    return out | (after & goes_on)
+
+
+def _step(dates: np.ndarray) -> np.timedelta64:
+    return dates[-1] - dates[-2] if len(dates) > 1 else np.timedelta64(7, "D")
+
+
+def _cycle(dates: np.ndarray, laid_out: int) -> int:
+    """Periods of a year; where fewer are laid out, of as many whole weeks as there are."""
+    days = _step(dates) / np.timedelta64(1, "D")
+    year, week = max(1, round(365.25 / days)), max(1, round(7 / days))
+    return year if year <= laid_out else max(1, laid_out // week * week)

@@ -156,7 +156,7 @@ class LearnedDemand:
         return Context(self._wave(state.date), state.memory, own)
 
     def _known(self, date: Tensor) -> Tensor:
-        return date.clamp(max=len(self.history.ahead) - 1)
+        return self.history.calendar_index(date)
 
     def outlook(self, state: LearnedState) -> Outlook:
         """Expected demand at reference prices, its relative spread, and the local own elasticity."""

@@ -1,7 +1,9 @@
 """What is remembered of past demand: recent values and running means, updated one period at a time.
 
 The features of a series are its last values and exponentially weighted means of all before, the same means
-over all locations of the item, and over all items of the location. Demand is in logs, freed of its prices.
+over the locations that list the item, and over the items that the location lists. Demand is in logs, freed of
+its prices. A mean over series is one of what was observed: a series that is not listed, or was not seen, is
+neither zero nor usual, it is not there.
 """
 
 from __future__ import annotations
@@ -25,27 +27,39 @@ class Past:
     lags: Tensor  # (…, S, I, 3) the last values, latest first; 0 where not observed
     total: Tensor  # (…, S, I, 3) weighted sums of what was observed, one a half-life
     weight: Tensor  # (…, S, I, 3) and the sums of their weights
+    seen: Tensor  # (…, S, I) 1 where the last value was observed, else 0
 
     @staticmethod
     def none(like: Tensor) -> Past:
         """Nothing observed yet of series shaped as ``like`` (…, S, I)."""
         lags, means = like.new_zeros(*like.shape, _LAGS), like.new_zeros(*like.shape, len(_KEPT))
-        return Past(lags, means, means)
+        return Past(lags, means, means, torch.zeros_like(like))
 
     def after(self, value: Tensor, seen: Tensor) -> Past:
         """The summary after a period's values (…, S, I), those that were ``seen``."""
         mask = seen.to(value.dtype)
         value = value * mask
         lags = torch.cat([value.unsqueeze(-1), self.lags[..., :-1]], dim=-1)
-        return Past(lags, _decayed(self.total, value), _decayed(self.weight, mask))
+        return Past(lags, _decayed(self.total, value), _decayed(self.weight, mask), mask)
 
-    def features(self) -> Tensor:
-        """(…, S, I, F)"""
-        own = torch.cat([self.lags, self.total / (self.weight + _SHRINK)], dim=-1)
-        shared = own[..., [0, *range(_LAGS, own.shape[-1])]]
-        across = shared.mean(-3, keepdim=True).expand_as(shared)
-        around = shared[..., :2].mean(-2, keepdim=True).expand_as(shared[..., :2])
-        return torch.cat([own, across, around], dim=-1)
+    def features(self, listed: Tensor | None = None) -> Tensor:
+        """(…, S, I, F); means over series are over those ``listed`` (…, S, I) bool, all where None."""
+        drawn = self.weight + _SHRINK
+        means, trust = self.total / drawn, self.weight / drawn
+        value = torch.cat([self.lags[..., :1], means], dim=-1)
+        count = torch.cat([self.seen.unsqueeze(-1), trust], dim=-1)
+        if listed is not None:
+            there = listed.unsqueeze(-1).to(value.dtype)
+            value, count = value * there, count * there
+        across = _mean(value, count, -3)
+        around = _mean(value[..., :2], count[..., :2], -2)
+        return torch.cat([self.lags, means, across, around], dim=-1)
+
+
+def _mean(value: Tensor, count: Tensor, dim: int) -> Tensor:
+    """Mean along ``dim`` of values that have been multiplied by their ``count``, as wide as they are."""
+    total, number = value.sum(dim, keepdim=True), count.sum(dim, keepdim=True)
+    return (total / number.clamp(min=_SHRINK)).expand_as(value)
 
 
 def _decayed(sums: Tensor, news: Tensor) -> Tensor:
@@ -61,6 +75,12 @@ def scan(values: Tensor, seen: Tensor) -> list[Past]:
     return out
 
 
-def past_features(values: Tensor, seen: Tensor) -> Tensor:
-    """(T + 1, S, I, F) features before each of the periods 0 … T of values (T, S, I)."""
-    return torch.stack([past.features() for past in scan(values, seen)])
+def past_features(values: Tensor, seen: Tensor, listed: Tensor | None = None) -> Tensor:
+    """(T + 1, S, I, F) features before each of the periods 0 … T of values (T, S, I).
+
+    ``listed`` (T + 1 at least, S, I) bool says what is sold where in each period.
+    """
+    past = scan(values, seen)
+    if listed is None:
+        return torch.stack([now.features() for now in past])
+    return torch.stack([now.features(there) for now, there in zip(past, listed, strict=False)])

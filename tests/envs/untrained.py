@@ -62,6 +62,7 @@ def untrained_market(
         demand=units,
         known=torch.ones(shape, dtype=torch.bool),
         censored=torch.zeros(shape),
+        listed=torch.ones(weeks + AHEAD, places, goods, dtype=torch.bool),
         log_price=math.log(2) + normal(*shape, scale=0.1),
         promo=torch.zeros(*shape, 0),
         instrument=torch.zeros(*shape, 0),
