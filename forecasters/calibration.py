@@ -27,10 +27,11 @@ class OneStep(Protocol):
 
     history: History
 
-    def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
+    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> Tensor:
         """P(demand <= count) of the periods from ``begin`` on, each from all that precedes it; 0 below 0.
 
-        ``count`` is (T', S, I) units; so is what returns. At the prices and promotions of the history.
+        ``count`` is (T', S, I) units, ``exposure`` (T', S, I) the share of each period in which they were
+        wanted; what returns has the same shape. At the prices and promotions of the history.
         """
         ...
 
@@ -79,16 +80,21 @@ def coverage(pit: np.ndarray, levels: Sequence[float] = LEVELS) -> tuple[tuple[f
 def calibration(demand: OneStep, begin: int, end: int, seed: int = 0) -> Calibration:
     """Calibration one step ahead over the observed rows of the periods ``begin`` … ``end`` (excluded).
 
-    Rows in which stock ran out stay in, and count as demand of their sales at least. The same seed
-    randomises alike.
+    Rows in which stock ran out stay in. Where the share of the period is known, the last unit was sold as it
+    ran out: the moment at which K are sold has P(fewer than K until then) uniform, as the Gamma distribution
+    function is a Poisson tail. Where it is not, demand was at least the sales. The same seed randomises
+    alike.
     """
     history = demand.history
     count, known = history.units[begin:end], history.known[begin:end].cpu().numpy()
-    out = (history.censored[begin:end] > 0).cpu().numpy()
-    at = demand.one_step_cdf(count, begin).cpu().numpy()
-    below = demand.one_step_cdf(count - history.grain, begin).cpu().numpy()
+    exposure, bound = (x[begin:end] for x in (history.stock_outs.exposure, history.stock_outs.bound))
+    stopped = ((exposure < 1) & (count > 0)).cpu().numpy()
+    out = (~history.stock_outs.whole[begin:end]).cpu().numpy()
+    at = demand.one_step_cdf(count, begin, exposure).cpu().numpy()
+    below = demand.one_step_cdf(count - history.grain, begin, exposure).cpu().numpy()
+    at = np.where(bound.cpu().numpy(), 1.0, np.where(stopped, below, at))
     uniform = np.random.default_rng(seed).random(at.shape)
-    pit = randomised_pit(below, np.where(out, 1.0, at), uniform)[known]
+    pit = randomised_pit(below, at, uniform)[known]
     edges = np.linspace(0, 1, _BINS + 1)
     rows = int(known.sum())
     return Calibration(

@@ -200,14 +200,13 @@ def nb_sample(normal: Tensor, uniform: Tensor, log_mean: Tensor, log_r: Tensor) 
     return poisson_quantile(uniform, log_mean.exp() * gamma_noise(normal, log_r))
 
 
-def row_log_likelihood(units: Tensor, censored: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
-    """Log likelihood of sales; a row with stock-out says only that demand was at least the sales."""
+def row_log_likelihood(units: Tensor, bound: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
+    """Log likelihood of sales; where ``bound`` (bool) they say only that demand was at least as much."""
     exact = nb_log_prob(units, log_mean, log_r)
-    out = censored > 0
-    if not bool(out.any()):
+    if not bool(bound.any()):
         return exact
-    result = exact.masked_fill(out, 0.0)
-    return result.masked_scatter(out, nb_log_survival(units[out], log_mean[out], log_r[out]))
+    result = exact.masked_fill(bound, 0.0)
+    return result.masked_scatter(bound, nb_log_survival(units[bound], log_mean[bound], log_r[bound]))
 
 
 def grain(units: Tensor) -> Tensor:

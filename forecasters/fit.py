@@ -201,7 +201,7 @@ def fit_trunk(
     known = base.told(before, ahead)
     offset = (level + effect - history.grain.log()).unsqueeze(-1)
     network = DemandNetwork(tokens.shape[-1], 2 * members, places, goods, settings.trunk).to(device)
-    counts = history.units / history.grain
+    counts, seen = history.units / history.grain, history.stock_outs
 
     def loss(out: Tensor, cut: SubMarket, rows: Tensor) -> Tensor:
         index = slice(cut.periods.start + 1, cut.periods.stop)
@@ -214,8 +214,9 @@ def fit_trunk(
             weight = weight * luck[index].view(-1, 1, 1, members)
         told = part(known) + out[:-1].unflatten(-1, (members, 2))
         log_mean, log_r = part(offset) + told[..., 0], told[..., 1]
-        units, censored = (part(x).unsqueeze(-1).expand_as(log_mean) for x in (counts, history.censored))
-        value = -row_log_likelihood(units, censored, log_mean, log_r)
+        log_mean = log_mean + part(seen.exposure).log().unsqueeze(-1)
+        units, bound = (part(x).unsqueeze(-1).expand_as(log_mean) for x in (counts, seen.bound))
+        value = -row_log_likelihood(units, bound, log_mean, log_r)
         return (value * weight).sum() / weight.expand_as(value).sum().clamp(min=1)
 
     with progress.stage("the market's demand", settings.training.steps) as stage:

@@ -19,7 +19,7 @@ from .errors import InputError
 from .history import History, build_history
 from .memory import room_for
 from .model import DemandModel
-from .network import adjusted_history, demand_token, history_context, history_tokens
+from .network import adjusted_history, demand_token, history_context
 from .noise import NoiseKey, series_ids, stable_id
 from .nuisance import impute_demand
 from .panel.sales_panel import SalesPanel
@@ -35,7 +35,10 @@ _MEMBER, _ELASTICITY = 5, 6  # which market an episode is played in
 
 @dataclass(frozen=True)
 class LearnedState:
-    """What the model knows at the start of a period; ``advance`` updates the cache's tensors in place."""
+    """What the model knows at the start of a period; ``advance`` updates the cache's tensors in place.
+
+    Where an item is not listed nothing is expected, sold or seen of it, whatever the other fields say.
+    """
 
     cache: RingCache
     log_base: Tensor  # (B, S, I, M) log mean demand before price and promotion, by ensemble member
@@ -48,12 +51,13 @@ class LearnedState:
 
 
 @dataclass(frozen=True)
-class _Memory:
+class _Reading:
     """One forward pass over the history, from which every reset is a gather."""
 
     layers: list[tuple[Tensor, Tensor]]  # keys and values (S, I, H, T, D/H) of each layer
-    told: Tensor  # (T + 1, S, I, M, 2): row s is what was expected of period s
+    out: Tensor  # (T + 1, S, I, 2·M) the network's word: row s is on period s
     past: Past  # rows 0 … T
+    features: Tensor  # (T + 1, S, I, F) of the past
     effect: Tensor  # (T, S, I) of the prices and promotions that were charged
     effects: Tensor  # (T + 1, S, I, 2) memory of past own price effects at the periods 0 … T
 
@@ -97,39 +101,58 @@ class LearnedDemand:
         history = impute_demand(history, model.response.to("cpu"))
         return cls(model, history.to(model.level.device), response)
 
+    def with_bases(self, model: DemandModel) -> LearnedDemand:
+        """The same history before a model that differs in nothing but its regressions and its luck.
+
+        What the network read is kept, which is most of the work.
+        """
+        other = LearnedDemand(model, self.history, self.response)
+        other.__dict__["_reading"] = self._reading
+        return other
+
     @cached_property
-    def _memory(self) -> _Memory:
+    def _reading(self) -> _Reading:
         settings, device = self.model.settings.trunk, self._ids.device
         each = 4 * self.periods * settings.width * (2 * settings.blocks + _HELD)
         room_for(self._ids.numel(), each, "series of a learned market", device)
         gamma_table(device)  # made before a step is compiled, which then only reads it
         with torch.no_grad():
-            history = self.history
-            wave, memory = history_context(history, self.response)
-            past_prices = Context(wave[:-1], memory[:-1])
-            effect = self.response.effect(history.log_price, history.promo, past_prices)
+            history, periods = self.history, self.periods
+            context = history_context(history, self.response)
+            effect = self.response.effect(history.log_price, history.promo, context.until(periods))
             adjusted = adjusted_history(history, self._level, effect)
-            layers: list[tuple[Tensor, Tensor]] = []
-            tokens = history_tokens(history, adjusted).unsqueeze(0)
-            out = self._network(tokens, self._identity, history.distance, layers)[0]
             past = scan(adjusted, history.known)
             summary = Past(*(torch.stack([getattr(p, f.name) for p in past]) for f in fields(Past)))
-            told = self._told(torch.cat([out[:1], out]), summary, torch.arange(history.periods + 1))
-        return _Memory([(k[0], v[0]) for k, v in layers], told, summary, effect, memory)
+            del past
+            features = summary.features(context.listed)
+            tokens = demand_token(adjusted, history.known, features[1:], history.static).unsqueeze(0)
+            listed = None if context.listed is None else context.listed[:periods].unsqueeze(0)
+            layers: list[tuple[Tensor, Tensor]] = []
+            out = self._network(tokens, self._identity, history.distance, layers, listed)[0]
+            out = torch.cat([out[:1], out])
+        assert context.memory is not None
+        return _Reading([(k[0], v[0]) for k, v in layers], out, summary, features, effect, context.memory)
+
+    @cached_property
+    def _expected(self) -> Tensor:
+        """(T + 1, S, I, M, 2) log mean before price and log dispersion of periods 0 … T, one step ahead."""
+        with torch.no_grad():
+            dates = torch.arange(self.periods + 1, device=self._ids.device)
+            return self._told(self._reading.out, self._reading.features, dates)
 
     def reset(self, start: Tensor, key: NoiseKey) -> LearnedState:
         """Markets about to play period ``start`` (B,) in 1 … periods, after the history before it."""
-        memory = self._memory
-        cache = gather_cache(memory.layers, start, self.model.settings.trunk.window)
-        told = memory.told[start]
-        past = Past(*(getattr(memory.past, f.name)[start] for f in fields(Past)))
+        reading = self._reading
+        cache = gather_cache(reading.layers, start, self.model.settings.trunk.window)
+        told = self._expected[start]
+        past = Past(*(getattr(reading.past, f.name)[start] for f in fields(Past)))
         member = (key.uniform(self._market_id, _MEMBER)[:, 0] * told.shape[-2]).long()
         return LearnedState(
             cache,
             told[..., 0],
             told[..., 1],
             past,
-            memory.effects[start],
+            reading.effects[start],
             start.clone(),
             member,
             self._drawn(key),
@@ -142,10 +165,10 @@ class LearnedDemand:
         own = self.response.own + common * item + single * key.normal(self._ids, _ELASTICITY)
         return own.clamp(max=WEAKEST)
 
-    def _told(self, out: Tensor, past: Past, date: Tensor) -> Tensor:
+    def _told(self, out: Tensor, features: Tensor, date: Tensor) -> Tensor:
         """(…, S, I, M, 2) log mean before price and log dispersion: level, base and the network's word."""
         ahead = self.history.ahead[self._known(date)]
-        told = self.model.base.told(past.features(), ahead) + out.unflatten(-1, (-1, 2))
+        told = self.model.base.told(features, ahead) + out.unflatten(-1, (-1, 2))
         return told + torch.stack([self._level, torch.zeros_like(self._level)], dim=-1).unsqueeze(-2)
 
     def _wave(self, date: Tensor) -> Tensor:
@@ -153,7 +176,17 @@ class LearnedDemand:
         return self.history.ahead[self._known(date)][..., :2]
 
     def _context(self, state: LearnedState, own: Tensor | None = None) -> Context:
-        return Context(self._wave(state.date), state.memory, own)
+        return Context(self._wave(state.date), state.memory, own, self._listed(state.date))
+
+    def _listed(self, date: Tensor) -> Tensor | None:
+        """(B, S, I) bool what is sold where at calendar indices (B,); None where everything always is."""
+        assortment = self.history.assortment
+        return None if assortment is None else assortment[date.clamp(max=len(assortment) - 1)]
+
+    def _sold(self, units: Tensor, state: LearnedState) -> Tensor:
+        """Units (B, S, I), none where the item is not listed."""
+        listed = self._listed(state.date)
+        return units if listed is None else units * listed.to(units.dtype)
 
     def _known(self, date: Tensor) -> Tensor:
         return self.history.calendar_index(date)
@@ -163,19 +196,20 @@ class LearnedDemand:
         context = self._context(state)
         mean = (_mean(state.log_base) + self.response.effect(self.response.pivot, context=context)).exp()
         spread = (self.history.grain / mean + (-state.log_r.mean(-1)).exp()).sqrt()
-        return Outlook(mean, spread, self.response.local_elasticity(context).expand_as(mean))
+        elasticity = self.response.local_elasticity(context).expand_as(mean)
+        return Outlook(self._sold(mean, state), self._sold(spread, state), elasticity)
 
     def expected(self, state: LearnedState, price: Tensor) -> Tensor:
         """Mean demand at ``price``, with the promotion that goes with such a discount."""
         effect = self.response.effect(price.log(), context=self._context(state))
-        return (_mean(state.log_base) + effect).exp()
+        return self._sold((_mean(state.log_base) + effect).exp(), state)
 
     def disagreement(self, state: LearnedState, price: Tensor) -> Tensor:
         """(B, S, I) standard deviation of log mean demand at ``price`` over what the data leave open."""
         common, single = self.response.spread()
         bent = self.response.bent(price.log() - self.response.pivot)
         between = state.log_base.var(-1, correction=0)
-        return (between + (common.square() + single.square()) * bent.square()).sqrt()
+        return self._sold((between + (common.square() + single.square()) * bent.square()).sqrt(), state)
 
     def sample(
         self, state: LearnedState, price: Tensor, key: NoiseKey, promo: Tensor | None = None
@@ -187,7 +221,7 @@ class LearnedDemand:
         grain = self.history.grain
         normal = self.model.luck.normal(key, self._ids, self._place_ids, self._item_ids, _LUCK)
         count = nb_sample(normal, key.uniform(self._ids, _POISSON), log_mean - grain.log(), log_r)
-        return count * grain
+        return self._sold(count * grain, state)
 
     def advance(
         self, state: LearnedState, period: Period, key: NoiseKey, promo: Tensor | None = None
@@ -197,13 +231,15 @@ class LearnedDemand:
         effect = self.response.effect(log_price, promo, context)
         adjusted = (period.demand + 0.5 * self.history.grain).log() - self._level - effect
         memory = self.response.remember(state.memory, self.response.own_effect(log_price, promo, context))
-        seen = torch.ones_like(adjusted, dtype=torch.bool)
+        listed = context.listed
+        seen = torch.ones_like(adjusted, dtype=torch.bool) if listed is None else listed
         past = state.past.after(adjusted, seen)
-        token = demand_token(adjusted, seen, past.features(), self.history.static)
+        features = past.features(self._listed(state.date + 1))
+        token = demand_token(adjusted, seen, features, self.history.static)
         full = torch.cat([token, self._identity.expand(*token.shape[:-1], -1)], dim=-1)
         with torch.no_grad():
-            hidden, cache = self._network.trunk.step(full, state.cache, self.history.distance)
-            told = self._told(self._network.head(hidden), past, state.date + 1)
+            hidden, cache = self._network.trunk.step(full, state.cache, self.history.distance, listed)
+            told = self._told(self._network.head(hidden), features, state.date + 1)
         return replace(
             state,
             cache=cache,
@@ -214,9 +250,10 @@ class LearnedDemand:
             date=state.date + 1,
         )
 
-    def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
-        """P(demand ≤ ``count``) (T', S, I) by ``forecast``, for the periods from ``begin`` on."""
-        return nb_mixture_cdf(count, *self.forecast(begin, begin + len(count)), self.history.grain)
+    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> Tensor:
+        """P(demand ≤ ``count``) (T', S, I) by ``forecast`` in a share of each period from ``begin`` on."""
+        log_mean, log_r = self.forecast(begin, begin + len(count))
+        return nb_mixture_cdf(count, log_mean + exposure.log().unsqueeze(-1), log_r, self.history.grain)
 
     def one_step(self, begin: int, end: int) -> tuple[Tensor, Tensor]:
         """Log mean demand and log dispersion (T', S, I, M) of the periods begin … end, one step ahead.
@@ -224,13 +261,13 @@ class LearnedDemand:
         What the simulated market expects at the prices and promotions that these periods had, as if an agent
         had set them.
         """
-        told = self._memory.told[begin:end]
-        return told[..., 0] + self._memory.effect[begin:end].unsqueeze(-1), told[..., 1]
+        told = self._expected[begin:end]
+        return told[..., 0] + self._reading.effect[begin:end].unsqueeze(-1), told[..., 1]
 
     def forecast(self, begin: int, end: int) -> tuple[Tensor, Tensor]:
         """The same, knowing that the shop set these prices, which says more of the week (``chain_news``)."""
         log_mean, log_r = self.one_step(begin, end)
-        past, ahead = self._memory.past.features()[begin:end], self.history.ahead[begin:end]
+        past, ahead = self._reading.features[begin:end], self.history.ahead[begin:end]
         news = torch.cat([ahead, chain_news(self.history, self.response.pivot)[begin:end]], dim=-1)
         more = self.model.informed.told(past, news) - self.model.base.told(past, ahead)
         return log_mean + more[..., 0], log_r + more[..., 1]

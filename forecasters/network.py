@@ -59,9 +59,10 @@ class DemandNetwork(nn.Module):
         identity: Tensor,
         distance: Tensor | None = None,
         keep: list[tuple[Tensor, Tensor]] | None = None,
+        listed: Tensor | None = None,
     ) -> Tensor:
         full = torch.cat([tokens, identity.expand(*tokens.shape[:-1], -1)], dim=-1)
-        return self.head(self.trunk(full, distance, keep))
+        return self.head(self.trunk(full, distance, keep, listed))
 
 
 def log_level(history: History, effect: Tensor | float = 0.0) -> Tensor:
@@ -90,20 +91,22 @@ def demand_token(adjusted: Tensor, known: Tensor, past: Tensor, static: Tensor) 
     return torch.cat([columns, past.clamp(-6, 6), static.expand(*columns.shape[:-1], -1)], dim=-1)
 
 
-def history_context(history: History, response: PriceResponse) -> tuple[Tensor, Tensor]:
-    """Time of year and memory of past prices (T + 1, S, I, 2) each, at the periods 0 … T."""
+def history_context(history: History, response: PriceResponse) -> Context:
+    """What the answer to prices depended on at the periods 0 … T: fields (T + 1, S, I, …)."""
     wave = history.ahead[: history.periods + 1, ..., :2]
+    listed = None if history.assortment is None else history.listed[: history.periods + 1]
     memory = [torch.zeros_like(wave[0])]
     for t in range(history.periods):
-        effect = response.own_effect(history.log_price[t], history.promo[t], Context(wave[t]))
+        now = Context(wave[t], listed=None if listed is None else listed[t])
+        effect = response.own_effect(history.log_price[t], history.promo[t], now)
         memory.append(response.remember(memory[-1], effect))
-    return wave, torch.stack(memory)
+    return Context(wave, torch.stack(memory), listed=listed)
 
 
 def history_effect(history: History, response: PriceResponse) -> Tensor:
     """(T, S, I) effect on log demand of the prices and promotions that were charged, past ones included."""
-    wave, memory = history_context(history, response)
-    return response.effect(history.log_price, history.promo, Context(wave[:-1], memory[:-1]))
+    context = history_context(history, response)
+    return response.effect(history.log_price, history.promo, context.until(history.periods))
 
 
 def adjusted_history(history: History, level: Tensor, effect: Tensor) -> Tensor:
@@ -113,5 +116,5 @@ def adjusted_history(history: History, level: Tensor, effect: Tensor) -> Tensor:
 
 def history_tokens(history: History, adjusted: Tensor) -> Tensor:
     """(T, S, I, F) demand tokens of a whole panel of price-adjusted demand (T, S, I)."""
-    past = past_features(adjusted, history.known)[1:]
+    past = past_features(adjusted, history.known, history.assortment)[1:]
     return demand_token(adjusted, history.known, past, history.static)

@@ -141,7 +141,9 @@ class Known:
         """What a price response says of the prices of a history."""
         promo = response.promo.expand(len(response.own), -1, -1)
         slopes = torch.cat([response.own.unsqueeze(-1), promo], dim=-1)
-        return Known(slopes, (history_context(history, response)[1][:-1] * response.memory).sum(-1))
+        memory = history_context(history, response).memory
+        assert memory is not None
+        return Known(slopes, (memory[:-1] * response.memory).sum(-1))
 
 
 def fit_nuisances(

@@ -57,9 +57,13 @@ class Past:
 
 
 def _mean(value: Tensor, count: Tensor, dim: int) -> Tensor:
-    """Mean along ``dim`` of values that have been multiplied by their ``count``, as wide as they are."""
-    total, number = value.sum(dim, keepdim=True), count.sum(dim, keepdim=True)
-    return (total / number.clamp(min=_SHRINK)).expand_as(value)
+    """Mean along ``dim`` of values that have been multiplied by their ``count``, as wide as they are.
+
+    Shrunk as they are: by the mean count of what is counted, so that those not seen take no part.
+    """
+    number = count.sum(dim, keepdim=True).clamp(min=1e-6)
+    shrunk = count.square().sum(dim, keepdim=True) / number
+    return (value.sum(dim, keepdim=True) / number * shrunk).expand_as(value)
 
 
 def _decayed(sums: Tensor, news: Tensor) -> Tensor:

@@ -23,6 +23,12 @@ class Context:
     wave: Tensor | None = None  # (…, S, I, 2) sine and cosine of the time of year
     memory: Tensor | None = None  # (…, S, I, 2) recent and lasting memory of own effects
     own: Tensor | None = None  # (…, S, I) own elasticities that take the place of the mean ones
+    listed: Tensor | None = None  # (…, S, I) bool what is sold where; all where None
+
+    def until(self, end: int) -> Context:
+        """That of the first ``end`` periods, the first axis."""
+        parts = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Context(**{name: None if x is None else x[:end] for name, x in parts.items()})
 
 
 NOWHERE = Context()
@@ -80,12 +86,13 @@ class PriceResponse:
         follow the discount, and what a price does when it moves everywhere is felt where it was decided,
         since one policy moves all locations and none should ride on the others.
         """
-        shift = log_price - self.pivot
+        shift = _there(log_price - self.pivot, context.listed)
         total = self.own_effect(log_price, promo, context) + shift @ self.cross.T
-        whole = shift if promo is None else shift.mean(-2, keepdim=True)
+        whole = shift if promo is None else mean_listed(shift, context.listed, -2)
         total = total + self.chain * whole
         if self.promo.shape[-1]:
-            run = self._chance(shift) if promo is None else promo.mean(-3, keepdim=True)
+            listed = None if context.listed is None else context.listed.unsqueeze(-1)
+            run = self._chance(shift) if promo is None else mean_listed(promo, listed, -3)
             total = total + (run * self.joint).sum(-1)
         return total if context.memory is None else total + (context.memory * self.memory).sum(-1)
 
@@ -93,13 +100,13 @@ class PriceResponse:
         self, log_price: Tensor, promo: Tensor | None = None, context: Context = NOWHERE
     ) -> Tensor:
         """The part of ``effect`` (…, S, I) that an item's own price and promotion have at once."""
-        shift = log_price - self.pivot
+        shift = _there(log_price - self.pivot, context.listed)
         total = self.elasticity(context) * self.bent(shift)
-        if self.promo.shape[-1] == 0:
-            return total
-        if promo is None:
-            return total + torch.log1p(self._chance(shift) * self.promo.expm1()).sum(-1)
-        return total + (promo * self.promo).sum(-1)
+        if self.promo.shape[-1] and promo is None:
+            total = total + torch.log1p(self._chance(shift) * self.promo.expm1()).sum(-1)
+        elif promo is not None and self.promo.shape[-1]:
+            total = total + (promo * self.promo).sum(-1)
+        return _there(total, context.listed)
 
     def _chance(self, shift: Tensor) -> Tensor:
         """(…, S, I, K) probability that a promotion goes with a price."""
@@ -144,6 +151,19 @@ class PriceResponse:
 
     def to(self, device: torch.device | str) -> PriceResponse:
         return PriceResponse(*(getattr(self, f.name).to(device) for f in fields(self)))
+
+
+def _there(x: Tensor, listed: Tensor | None) -> Tensor:
+    """``x``, 0 where not listed: an item that is not sold does nothing to any other."""
+    return x if listed is None else x * listed.to(x.dtype)
+
+
+def mean_listed(x: Tensor, listed: Tensor | None, dim: int) -> Tensor:
+    """Mean of ``x`` along ``dim``, kept, of what is ``listed`` (bool, broadcast to ``x``); all where None."""
+    if listed is None:
+        return x.mean(dim, keepdim=True)
+    there = listed.to(x.dtype).expand_as(x)
+    return (x * there).sum(dim, keepdim=True) / there.sum(dim, keepdim=True).clamp(min=1)
 
 
 def extra(own_effect: Tensor) -> Tensor:

@@ -17,8 +17,9 @@ from .base import Base
 from .distributions import nb_mixture_cdf, row_log_likelihood
 from .history import History
 from .learned import LearnedDemand
-from .luck import common_luck, gamma_share
+from .luck import CommonLuck, common_luck, gamma_share
 from .model import DemandModel
+from .response import mean_listed
 from .tails import wanted
 
 _PASSES = 4  # a moved promotion moves the past of demand that the next forecasts read
@@ -26,32 +27,47 @@ _STEPS = 20
 _PROMO_SD = 0.25  # prior of the correction of a promotion's lift
 _WARM = 4  # one over this share of the history only fills the memory
 _BLOCK = 4  # periods whose errors go together
+_LOCATIONS = 100  # that are asked for the luck they share; variances need no more
 
 
 def settle(model: DemandModel, history: History) -> DemandModel:
     """The model with its means corrected on ``history`` and its common luck estimated there."""
     begin = max(1, history.periods // _WARM)
     known = history.known[begin:]
-    for _ in range(_PASSES):
-        moves = _moves(history, known, *LearnedDemand(model, history).one_step(begin, history.periods))
-        response = replace(model.response, joint=model.response.joint + moves[:, 1:])
-        base = replace(model.base, place=model.base.place + moves[:, 0])
-        model = replace(model, response=response, base=base)
-    told = LearnedDemand(model, history).forecast(begin, history.periods)
-    model = replace(model, informed=_with_means(model.informed, _moves(history, known, *told)))
     demand = LearnedDemand(model, history)
+    for _ in range(_PASSES):
+        moves = _moves(history, known, *demand.one_step(begin, history.periods))
+        base = replace(model.base, place=model.base.place + moves[:, 0])
+        joint = model.response.joint + moves[:, 1:]
+        if torch.equal(joint, model.response.joint):  # nothing that past demand is freed of has moved
+            model = replace(model, base=base)
+            demand = demand.with_bases(model)
+        else:
+            model = replace(model, base=base, response=replace(model.response, joint=joint))
+            demand = LearnedDemand(model, history)
+    told = demand.forecast(begin, history.periods)
+    model = replace(model, informed=_with_means(model.informed, _moves(history, known, *told)))
+    demand = demand.with_bases(model)
     log_mean, log_r = demand.one_step(begin, history.periods)
     base = _with_spread(model.base, history, known, log_mean, log_r)
     told = demand.forecast(begin, history.periods)
     informed = _with_spread(model.informed, history, known, *told)
     log_r = log_r + (base.log_r - model.base.log_r).T
-    grain, units = history.grain, history.units[begin:]
-    at, below = (nb_mixture_cdf(count, log_mean, log_r, grain) for count in (units, units - grain))
-    middle = (at + below) / 2
-    score = torch.special.ndtri(middle.double().clamp(1e-4, 1 - 1e-4)).float()
-    seen = known & (history.censored[begin:] == 0)
-    luck = common_luck(score, seen, gamma_share(log_mean, log_r, seen, grain))
+    luck = _luck(history, begin, known, log_mean, log_r)
     return replace(model, base=base, informed=informed, luck=luck)
+
+
+def _luck(history: History, begin: int, known: Tensor, log_mean: Tensor, log_r: Tensor) -> CommonLuck:
+    """What one-step surprises have in common; of very many locations, some spread over them are asked."""
+    some = torch.linspace(0, known.shape[1] - 1, min(known.shape[1], _LOCATIONS)).round().long()
+    log_mean, log_r, known, units, whole = (
+        x[:, some] for x in (log_mean, log_r, known, history.units[begin:], history.stock_outs.whole[begin:])
+    )
+    grain = history.grain
+    at, below = (nb_mixture_cdf(count, log_mean, log_r, grain) for count in (units, units - grain))
+    score = torch.special.ndtri(((at + below) / 2).double().clamp(1e-4, 1 - 1e-4)).float()
+    seen = known & whole
+    return common_luck(score, seen, gamma_share(log_mean, log_r, seen, grain))
 
 
 def _with_means(informed: Base, moves: Tensor) -> Base:
@@ -66,13 +82,11 @@ def _with_means(informed: Base, moves: Tensor) -> Base:
 def _with_spread(base: Base, history: History, known: Tensor, log_mean: Tensor, log_r: Tensor) -> Base:
     """Each item's dispersion moved to where its sales are likeliest around the settled means."""
     begin = history.periods - len(known)
-    units, censored = history.units[begin:] / history.grain, history.censored[begin:]
-    log_mean = log_mean.exp().mean(-1).log() - history.grain.log()
-    steps = torch.linspace(-2, 1, 31)
-    fit = torch.stack(
-        [row_log_likelihood(units, censored, log_mean, log_r.mean(-1) + step) * known for step in steps]
-    )
-    best = steps[fit.sum((1, 2)).argmax(0)]  # (I,)
+    seen, grain = history.stock_outs.since(begin), history.grain
+    log_mean = log_mean.exp().mean(-1).log() + seen.exposure.log() - grain.log()
+    steps, counts, log_r = torch.linspace(-2, 1, 31), history.units[begin:] / grain, log_r.mean(-1)
+    fit = [(row_log_likelihood(counts, seen.bound, log_mean, log_r + by) * known).sum((0, 1)) for by in steps]
+    best = steps[torch.stack(fit).argmax(0)]  # (I,)
     return replace(base, log_r=base.log_r + best)
 
 
@@ -80,8 +94,10 @@ def _moves(history: History, known: Tensor, log_mean: Tensor, log_r: Tensor) -> 
     """(I, 1 + K) what level and promotions add to log means (T', S, I, M) so that units agree in sum."""
     begin = history.periods - len(known)
     mean = log_mean.exp().mean(-1)
-    units = wanted(history.units[begin:], history.censored[begin:], known, log_mean, log_r, history.grain)
-    promo = history.promo[begin:].mean(1, keepdim=True).expand_as(history.promo[begin:])
+    seen, promo = history.stock_outs.since(begin), history.promo[begin:]
+    units = wanted(history.units[begin:], seen, known, log_mean, log_r, history.grain)
+    listed = None if history.assortment is None else history.listed[begin : history.periods].unsqueeze(-1)
+    promo = mean_listed(promo, listed, 1).expand_as(promo)
     by_item = (x.unbind(2) for x in (units, mean, promo, known))
     return torch.stack([_item_moves(*parts) for parts in zip(*by_item, strict=True)])
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .distributions import nb_mean_above, nb_mixture_cdf
+from .distributions import nb_mixture_cdf
 from .luck import gamma_share
+from .stock_outs import StockOuts, expected_demand
 
 _TAIL = 0.99  # quantile of the fitted distribution beyond which a tail is looked at
 _HEAVY = 2.0  # times what should lie there, over all items, from which on it counts as heavier
@@ -20,32 +21,44 @@ _LUCK = 0.5  # share of the market's luck in an item's variance; below, counts a
 
 
 def wanted(
-    units: Tensor, censored: Tensor, known: Tensor, log_mean: Tensor, log_r: Tensor, grain: Tensor
+    units: Tensor, stock_outs: StockOuts, known: Tensor, log_mean: Tensor, log_r: Tensor, grain: Tensor
 ) -> Tensor:
-    """(T, S, I) units wanted: sales; where stock ran out, what is expected of those who met the empty shelf.
+    """(T, S, I) units wanted: sales, and what is expected of those who met an empty shelf.
 
-    By the count distribution, or by the product limit of demand over its forecast where the items' tails
-    together hold far more than the distribution says.
+    By the count distribution. Where sales are a lower bound of a whole period's demand, by the product limit
+    of demand over its forecast, if the items' tails together hold far more than the distribution says.
 
     Args:
-        units, censored, known: (T, S, I) sales, share of the period out of stock, whether observed.
+        units, known: (T, S, I) sales, whether observed.
+        stock_outs: how these rows were seen.
         log_mean, log_r: (T, S, I, M) of the forecast's members.
         grain: (I,) units a count stands for.
     """
-    mean, out = log_mean.exp().mean(-1), (censored > 0) & known
-    above = nb_mean_above(units / grain, (mean / grain).log(), log_r.mean(-1)) * grain
+    if stock_outs.never:
+        return units
+    mean = log_mean.exp().mean(-1)
+    demand = expected_demand(units / grain, mean / grain, log_r.mean(-1), stock_outs) * grain
+    bound = stock_outs.bound & (stock_outs.exposure == 1) & known
+    out = ~stock_outs.whole
     share = gamma_share(log_mean, log_r, known, grain)
-    at = nb_mixture_cdf(units, log_mean, log_r, grain)
-    below = nb_mixture_cdf(units - grain, log_mean, log_r, grain)
-    rank = torch.where(out, below, (at + below) / 2)
-    items = [i for i in range(len(share)) if share[i] > _LUCK and bool(out[:, :, i].any())]
-    beyond = [_beyond(rank[:, :, i][known[:, :, i]], out[:, :, i][known[:, :, i]]) for i in items]
-    if beyond and sum(beyond) / len(beyond) > _HEAVY * (1 - _TAIL):
+    items = [i for i in range(len(share)) if share[i] > _LUCK and bool(bound[:, :, i].any())]
+
+    def beyond(i: int) -> float:
+        seen = known[:, :, i]
+        mean, spread = (x[:, :, i][seen].unsqueeze(1) for x in (log_mean, log_r))  # (N, 1, M)
+        sold, empty = units[:, :, i][seen].unsqueeze(1), out[:, :, i][seen]
+        at, below = (nb_mixture_cdf(x, mean, spread, grain[i : i + 1])[:, 0] for x in (sold, sold - grain[i]))
+        return _beyond(torch.where(empty, below, (at + below) / 2), empty)
+
+    found = [beyond(i) for i in items]
+    if found and sum(found) / len(found) > _HEAVY * (1 - _TAIL):
         for i in items:
-            seen = known[:, :, i]
+            seen, fixed = known[:, :, i], bound[:, :, i]
             ratio = mean_beyond((units / mean)[:, :, i][seen], out[:, :, i][seen])
-            above[:, :, i][seen] = ratio * mean[:, :, i][seen]
-    return torch.where(out, above, units)
+            above = demand[:, :, i].clone()
+            above[seen] = ratio * mean[:, :, i][seen]
+            demand[:, :, i] = torch.where(fixed, above, demand[:, :, i])
+    return demand
 
 
 def product_limit(values: Tensor, censored: Tensor) -> tuple[Tensor, Tensor]:

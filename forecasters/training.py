@@ -48,18 +48,22 @@ def draw_sub_market(history: History, settings: TrainingSettings, generator: tor
     length = min(periods, settings.periods)
     start = int(torch.randint(periods - length + 1, (1,), generator=generator))
     device = history.units.device
-    return SubMarket(
-        torch.randperm(places, generator=generator)[: settings.locations].sort().values.to(device),
-        torch.randperm(goods, generator=generator)[: settings.items].sort().values.to(device),
-        slice(start, start + length),
-    )
+    where = torch.randperm(places, generator=generator)[: settings.locations]
+    some = torch.randperm(goods, generator=generator)[: settings.items].sort().values
+    if history.assortment is not None:  # by how much of these items they list, lest most of it is empty
+        rows = history.known[start : start + length][:, :, some.to(device)].sum((0, 2)).cpu() + 1e-3
+        where = torch.multinomial(rows, min(places, settings.locations), generator=generator)
+    return SubMarket(where.sort().values.to(device), some.to(device), slice(start, start + length))
 
 
 def run_network(network: DemandNetwork, tokens: Tensor, history: History, cut: SubMarket) -> Tensor:
     """Outputs (T', S', I', O) on a sub-market of the panel's tokens (T, S, I, F)."""
     part = tokens[cut.periods][:, cut.places][:, :, cut.goods].unsqueeze(0)
     distance = None if history.distance is None else history.distance[cut.places][:, cut.places]
-    return network(part, network.identity(cut.places, cut.goods), distance)[0]
+    listed = history.assortment
+    if listed is not None:
+        listed = listed[cut.periods][:, cut.places][:, :, cut.goods].unsqueeze(0)
+    return network(part, network.identity(cut.places, cut.goods), distance, listed=listed)[0]
 
 
 def train_network(

@@ -37,16 +37,17 @@ class Oracle:
     truth: Truth
     history: History
 
-    def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
-        return torch.stack([self._week(units, begin + k) for k, units in enumerate(count)])
+    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> Tensor:
+        rows = zip(count, exposure, strict=True)
+        return torch.stack([self._week(units, begin + k, share) for k, (units, share) in enumerate(rows)])
 
-    def _week(self, units: Tensor, week: int) -> Tensor:
+    def _week(self, units: Tensor, week: int, share: Tensor) -> Tensor:
         demand, logged = self.truth.demand, self.truth.history
         episode = torch.arange(_DRAWS)
         key = NoiseKey(0, torch.zeros_like(episode), episode, torch.full_like(episode, week))
         price, promo = logged.price[week].expand(_DRAWS, -1, -1), logged.promo[week]
         log_mean = demand.log_mean(as_last_week_left_it(self.truth, week, key), price, promo)
-        log_mean = log_mean.permute(1, 2, 0)
+        log_mean = log_mean.permute(1, 2, 0) + share.log().unsqueeze(-1)
         log_r = (-demand.dispersion().log()).unsqueeze(-1).expand_as(log_mean)
         return nb_mixture_cdf(units, log_mean, log_r, self.history.grain)
 

@@ -8,17 +8,24 @@ al. 2021, arXiv 2104.09864, eq. 34.
 More items or locations than ``KEYS`` are read as that many landmarks, so that a series costs the same in a
 market of any size: means of consecutive segments (Xiong et al. 2021, arXiv 2102.03902, eq. 7) give keys and
 values (as in memory-compressed attention: Liu et al. 2018, arXiv 1801.10198). There their order matters.
+
+What is not listed is not read: its keys are masked, and a landmark is the mean of what is listed in its
+segment.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+_MASKED = -1e4  # added to the score of what is not there; finite, since there may be nothing at all
+_AT_ONCE = 2**24  # numbers of a hidden state that are worked on together where no gradient is asked for
 KEYS = 80
 """Items of a location, or locations of an item, that attention reads one by one; more are read as this many
 landmarks."""
@@ -83,6 +90,15 @@ def _landmarks(x: Tensor, dim: int) -> Tensor:
     return torch.cat([segments.mean(dim) for segments in cut], dim)
 
 
+def _in_parts(layer: Callable[[Tensor, Any], Tensor], x: Tensor, other: Any, dim: int) -> Tensor:
+    """``layer(x, other)``, in parts along ``dim`` of both if ``x`` is large and no gradient is asked for."""
+    if torch.is_grad_enabled() or x.numel() <= _AT_ONCE:
+        return layer(x, other)
+    size = max(1, _AT_ONCE * x.shape[dim] // x.numel())
+    others = itertools.repeat(None) if other is None else other.split(size, dim)
+    return torch.cat([layer(part, more) for part, more in zip(x.split(size, dim), others, strict=False)], dim)
+
+
 def _log_sizes(entries: int, like: Tensor) -> Tensor:
     """(KEYS,) log entries a landmark stands for: added to its score it counts as often as they would."""
     size, longer = divmod(entries, KEYS)
@@ -105,16 +121,19 @@ class _Attention(nn.Module):
         q, k, v = self._by_head(self.project(self.norm(x)), 3)
         return q, k, v
 
-    def split_landmarks(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def split_landmarks(self, x: Tensor, share: Tensor | None, there: Tensor | None) -> list[Tensor]:
         """The same with keys and values (..., H, KEYS, D/H) of the landmarks alone.
 
-        Projection and mean commute, so that the means are taken first and only they are projected.
+        Projection and mean commute, so that the means are taken first and only they are projected. ``share``
+        (..., KEYS) of each segment is ``there`` (..., N).
         """
         width, seen = x.shape[-1], self.norm(x)
         asks, answers = self.project.weight.split([width, 2 * width])
-        (q,) = self._by_head(F.linear(seen, asks), 1)
-        k, v = self._by_head(F.linear(_landmarks(seen, -2), answers), 2)
-        return q, k, v
+        if there is None or share is None:
+            marks = _landmarks(seen, -2)
+        else:
+            marks = _landmarks(seen * there.unsqueeze(-1), -2) / share.clamp(min=1e-6).unsqueeze(-1)
+        return [*self._by_head(F.linear(seen, asks), 1), *self._by_head(F.linear(marks, answers), 2)]
 
     def _by_head(self, x: Tensor, parts: int) -> list[Tensor]:
         """(..., N, parts · D) → that many of (..., H, N, D/H)."""
@@ -125,13 +144,23 @@ class _Attention(nn.Module):
         merged = heads.transpose(-2, -3)
         return self.merge(merged.reshape(*merged.shape[:-2], -1))
 
-    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
-        """Every one of N tokens attends to all, or to the landmarks of more than KEYS; bias: (H, N, N)."""
+    def forward(self, x: Tensor, bias: Tensor | None, there: Tensor | None = None) -> Tensor:
+        """Every one of N tokens attends to all that are ``there`` (..., N) bool, or to their landmarks.
+
+        To landmarks, if N is more than KEYS; bias: (H, N, N).
+        """
         if x.shape[-2] > KEYS:
-            q, k, v = self.split_landmarks(x)
+            here = None if there is None else there.to(x.dtype)
+            share = None if here is None else _landmarks(here, -1)
+            q, k, v = self.split_landmarks(x, share, here)
             sizes = _log_sizes(x.shape[-2], q)
             bias = sizes if bias is None else sizes + _landmarks(bias, -1)
+            if share is not None:
+                bias = bias + share.log().clamp(min=_MASKED).unsqueeze(-2).unsqueeze(-2)
             return self.join(_attend_biased(q, k, v, bias))
+        if there is not None:
+            masked = torch.where(there, 0.0, _MASKED).unsqueeze(-2).unsqueeze(-2)
+            bias = masked if bias is None else bias + masked
         q, k, v = self.split(x)
         if bias is None and torch.compiler.is_compiling():
             bias = q.new_zeros(())  # a compiler fuses the softmax into plain products, too
@@ -153,17 +182,28 @@ class _Block(nn.Module):
         )
         self.dropout = nn.Dropout(settings.dropout)
 
-    def across(self, x: Tensor, distance: Tensor | None) -> Tensor:
+    def across(self, x: Tensor, distance: Tensor | None, listed: Tensor | None = None) -> Tensor:
         """Everything but time: attention over the items of a location, the locations of an item, and the MLP.
 
-        x: (..., S, I, D), any leading axes.
+        x: (..., S, I, D), any leading axes; listed: (..., S, I) bool, all where None.
         """
         if x.shape[-2] > 1:
-            x = x + self.dropout(self.items(x, None))
+            x = x + self.dropout(self.items(x, None, listed))
         if x.shape[-3] > 1:
             bias = None if distance is None else -F.softplus(self.nearness).view(-1, 1, 1) * distance
-            x = x + self.dropout(self.locations(x.transpose(-2, -3), bias).transpose(-2, -3))
+            there = None if listed is None else listed.transpose(-1, -2)
+            x = x + self.dropout(self.locations(x.transpose(-2, -3), bias, there).transpose(-2, -3))
         return x + self.dropout(self.feed(x))
+
+    def over_time(
+        self, x: Tensor, band: Tensor, angles: tuple[Tensor, Tensor], keep: list[tuple[Tensor, Tensor]] | None
+    ) -> Tensor:
+        """Attention of x (B, T, S, I, D) over time; appends its keys and values to ``keep`` where given."""
+        q, k, v = self.time.split(x.permute(0, 2, 3, 1, 4))  # (B, S, I, H, T, D/H)
+        q, k = _rotate(q, angles), _rotate(k, angles)
+        if keep is not None:
+            keep.append((k, v))
+        return x + self.dropout(self.time.join(_attend(q, k, v, band))).permute(0, 3, 1, 2, 4)
 
 
 class Transformer(nn.Module):
@@ -189,27 +229,35 @@ class Transformer(nn.Module):
         return (age >= 0) & (age < self.settings.window)
 
     def forward(
-        self, tokens: Tensor, distance: Tensor | None = None, keep: list[tuple[Tensor, Tensor]] | None = None
+        self,
+        tokens: Tensor,
+        distance: Tensor | None = None,
+        keep: list[tuple[Tensor, Tensor]] | None = None,
+        listed: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states of whole windows; appends each layer's keys and values to ``keep`` where given."""
+        """Hidden states of whole windows; appends each layer's keys and values to ``keep`` where given.
+
+        ``listed`` (B, T, S, I) bool, all where None.
+        """
         x = self.embed(tokens)
         band = self._band(x.shape[1], x.device)
         angles = _angles(torch.arange(x.shape[1], device=x.device), self._half)
         for block in self._layers():
-            lead = x.permute(0, 2, 3, 1, 4)  # (B, S, I, T, D)
-            q, k, v = block.time.split(lead)
-            q, k = _rotate(q, angles), _rotate(k, angles)
-            if keep is not None:
-                keep.append((k, v))
-            out = _attend(q, k, v, band)
-            x = x + block.dropout(block.time.join(out)).permute(0, 3, 1, 2, 4)
-            x = block.across(x, distance)
+            parts: list[tuple[Tensor, Tensor]] | None = None if keep is None else []
+            x = _in_parts(lambda part, _: block.over_time(part, band, angles, parts), x, None, 2)  # noqa: B023
+            if keep is not None and parts:
+                keys, values = zip(*parts, strict=True)
+                keep.append(parts[0] if len(parts) == 1 else (torch.cat(keys, 1), torch.cat(values, 1)))
+            x = _in_parts(lambda part, there: block.across(part, distance, there), x, listed, 1)  # noqa: B023
         return self.norm(x)
 
     def step(
-        self, token: Tensor, cache: RingCache, distance: Tensor | None = None
+        self, token: Tensor, cache: RingCache, distance: Tensor | None = None, listed: Tensor | None = None
     ) -> tuple[Tensor, RingCache]:
-        """One period: token (B, S, I, F) → hidden (B, S, I, D). The cache's tensors are updated in place."""
+        """One period: token (B, S, I, F) → hidden (B, S, I, D). The cache's tensors are updated in place.
+
+        ``listed`` (B, S, I) bool, all where None.
+        """
         window = self.settings.window
         x = self.embed(token)
         slot = cache.position % window
@@ -227,7 +275,7 @@ class Transformer(nn.Module):
             values.view(-1, values.shape[-1])[rows] = v.reshape(-1, values.shape[-1])
             out = _attend_biased(q, keys, values, unused)
             x = x + block.time.join(out).squeeze(-2)
-            x = block.across(x, distance)
+            x = block.across(x, distance, listed)
         return self.norm(x), RingCache(cache.keys, cache.values, cache.position + 1, filled)
 
 

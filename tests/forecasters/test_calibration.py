@@ -18,6 +18,7 @@ from mercato.forecasters.calibration import (
     distance_from_uniform,
     randomised_pit,
 )
+from mercato.forecasters.stock_outs import StockOuts
 
 PERIODS, PLACES, ITEMS = 40, 10, 5
 
@@ -31,6 +32,10 @@ class Sales:
     censored: Tensor
     grain: Tensor
 
+    @property
+    def stock_outs(self) -> StockOuts:
+        return StockOuts.of(self.censored)
+
 
 @dataclass
 class PoissonForecaster:
@@ -39,9 +44,9 @@ class PoissonForecaster:
     history: Sales
     mean: float
 
-    def one_step_cdf(self, count: Tensor, begin: int) -> Tensor:
-        assert count.shape == (PERIODS - begin, PLACES, ITEMS)
-        return torch.from_numpy(poisson.cdf(count.numpy(), self.mean))
+    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> Tensor:
+        assert count.shape == exposure.shape == (PERIODS - begin, PLACES, ITEMS)
+        return torch.from_numpy(poisson.cdf(count.numpy(), self.mean * exposure.numpy()))
 
 
 def shop(mean: float = 3.0, stock: float = np.inf, known: float = 1.0) -> Sales:
@@ -100,6 +105,23 @@ def test_stocked_out_rows_stay_in_and_do_no_harm() -> None:
     assert found.distance < found.chance
     history.censored.zero_()  # taken for what customers wanted, the same sales look miscalibrated
     assert calibration(PoissonForecaster(history, 3.0), 10, PERIODS).distance > 2 * found.chance
+
+
+def test_a_share_out_of_stock_is_calibrated_at_the_moment_the_shelf_ran_empty() -> None:
+    rng = np.random.default_rng(6)
+    demand = rng.poisson(3.0, (PERIODS, PLACES, ITEMS))
+    stock = rng.integers(2, 6, demand.shape)
+    out = demand >= stock  # the K-th of D uniform times is Beta(K, D − K + 1)
+    moment = rng.beta(stock, np.where(out, demand - stock + 1, 1))
+    history = Sales(
+        torch.from_numpy(np.minimum(demand, stock)).float(),
+        torch.ones(demand.shape, dtype=torch.bool),
+        torch.from_numpy(np.where(out, 1 - moment, 0.0)).float(),
+        torch.ones(ITEMS),
+    )
+    found = calibration(PoissonForecaster(history, 3.0), 10, PERIODS)
+    assert found.distance < found.chance
+    assert calibration(PoissonForecaster(history, 3.6), 10, PERIODS).distance > 2 * found.chance
 
 
 def test_unobserved_rows_are_not_measured() -> None:

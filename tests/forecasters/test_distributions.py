@@ -98,7 +98,7 @@ def test_the_same_customers_never_want_less_when_the_mean_is_higher(
 
 def test_a_stock_out_says_only_that_demand_was_at_least_the_sales() -> None:
     units, mean, r = torch.tensor([4.0, 4.0, 0.0]), torch.full((3,), 1.5), torch.full((3,), 1.0)
-    value = row_log_likelihood(units, torch.tensor([0.0, 0.4, 1.0]), mean, r)
+    value = row_log_likelihood(units, torch.tensor([False, True, True]), mean, r)
     reference = st.nbinom(np.exp(1.0), np.exp(1.0) / (np.exp(1.0) + np.exp(1.5)))
     expected = [reference.logpmf(4), reference.logsf(3), 0.0]
     np.testing.assert_allclose(value.numpy(), expected, rtol=1e-4, atol=1e-6)
