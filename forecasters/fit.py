@@ -30,6 +30,7 @@ from .past import past_features
 from .progress import SILENT, Progress
 from .response import PriceResponse
 from .settling import settle
+from .stability import stabilised
 from .training import SubMarket, train_network
 
 _SETTLE, _SETTLED = 3, 0.03  # most rounds of correction; the mean move of elasticities that ends them
@@ -123,12 +124,14 @@ def learn_around(
     network, level, base, informed, loss = fit_trunk(
         history.to(device), response.to(device), settings, seed, progress, checkpoint
     )
+    adjusted = adjusted_history(history, level.cpu(), history_effect(history, response))
     model = DemandModel(
         panel.locations,
         panel.items,
         network,
         response,
         level,
+        reach(adjusted, history.known),
         base,
         informed,
         CommonLuck.none(len(panel.items)),
@@ -194,7 +197,7 @@ def fit_trunk(
     members = settings.members
     luck = _resampling(periods, members, seed).to(device)
     ahead = known_ahead(history, adjusted, level + effect, ~valid)
-    base = fit_base(history, adjusted, level + effect, ahead, ~valid, luck)
+    base = stabilised(fit_base(history, adjusted, level + effect, ahead, ~valid, luck))
     news = torch.cat([ahead, chain_news(history, response.pivot)], dim=-1)
     informed = fit_base(history, adjusted, level + effect, news, ~valid, luck)
     before = past_features(adjusted, history.known)[:-1]
@@ -225,6 +228,14 @@ def fit_trunk(
             network, tokens, history, loss, ~valid, valid, settings.training, seed, stage, kept
         )
     return network, level, base, informed, best
+
+
+def reach(adjusted: Tensor, known: Tensor) -> Tensor:
+    """(2, I) least and most of price-adjusted log demand (T, S, I) that was ever observed of an item."""
+    low = torch.where(known, adjusted, torch.inf).amin((0, 1))
+    high = torch.where(known, adjusted, -torch.inf).amax((0, 1))
+    seen = low <= high
+    return torch.stack([torch.where(seen, low, 0.0), torch.where(seen, high, 0.0)])
 
 
 def _resampling(periods: int, members: int, seed: int) -> Tensor:

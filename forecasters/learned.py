@@ -29,6 +29,9 @@ from .trunk import RingCache
 from .trunk.transformer import gather_cache
 
 _HELD = 8  # numbers a channel, series and period at once in a forward pass, beyond the keys and values kept
+_BELOW = (
+    3.0  # log units that an expected demand may lie below the least that was counted, which is half a unit
+)
 _LUCK, _POISSON = 0, 2  # streams of noise: the luck that series share takes 0 and 1
 _MEMBER, _ELASTICITY = 5, 6  # which market an episode is played in
 
@@ -169,7 +172,9 @@ class LearnedDemand:
         """(…, S, I, M, 2) log mean before price and log dispersion: level, base and the network's word."""
         ahead = self.history.ahead[self._known(date)]
         told = self.model.base.told(features, ahead) + out.unflatten(-1, (-1, 2))
-        return told + torch.stack([self._level, torch.zeros_like(self._level)], dim=-1).unsqueeze(-2)
+        low, high = self.model.reach.unsqueeze(-1)
+        log_mean = torch.clamp(told[..., 0], low - _BELOW, high) + self._level.unsqueeze(-1)
+        return torch.stack([log_mean, told[..., 1]], dim=-1)
 
     def _wave(self, date: Tensor) -> Tensor:
         """(B, S, I, 2) sine and cosine of the year at calendar indices (B,)."""
@@ -230,6 +235,7 @@ class LearnedDemand:
         log_price, context = period.price.log(), self._context(state, state.own)
         effect = self.response.effect(log_price, promo, context)
         adjusted = (period.demand + 0.5 * self.history.grain).log() - self._level - effect
+        adjusted = torch.clamp(adjusted, *self.model.reach)
         memory = self.response.remember(state.memory, self.response.own_effect(log_price, promo, context))
         listed = context.listed
         seen = torch.ones_like(adjusted, dtype=torch.bool) if listed is None else listed

@@ -37,6 +37,7 @@ class DemandModel:
     network: DemandNetwork
     response: PriceResponse
     level: Tensor  # (S, I) log level of sales
+    reach: Tensor  # (2, I) least and most that log demand above its level ever was, freed of its prices
     base: Base
     informed: Base  # the same, told beside the calendar what the chain's logged prices say of a week
     luck: CommonLuck
@@ -55,6 +56,7 @@ class DemandModel:
             network=self.network.select(cut),
             response=self.response.select(cut),
             level=cut.tensor(self.level, "SI"),
+            reach=cut.tensor(self.reach, "_I"),
             base=self.base.select(cut),
             informed=self.informed.select(cut),
             luck=self.luck.select(cut),
@@ -68,6 +70,7 @@ class DemandModel:
             network=copy.deepcopy(self.network).to(device),
             response=self.response.to(device),
             level=self.level.to(device),
+            reach=self.reach.to(device),
             base=self.base.to(device),
             informed=self.informed.to(device),
             luck=self.luck.to(device),

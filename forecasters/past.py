@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_LAGS = 3
-_KEPT = tuple(0.5 ** (1 / half_life) for half_life in (2.0, 6.0, 20.0))  # of a sum, a period on
+LAGS = 3
+KEPT = tuple(0.5 ** (1 / half_life) for half_life in (2.0, 6.0, 20.0))  # of a sum, a period on
 PARTS = {"own": slice(0, 6), "across": slice(6, 10), "around": slice(10, 12)}
 """Which features are of the series, of its item everywhere, of its location's items."""
-_SHRINK = 0.5  # periods' worth of zeros in a running mean: little is said where little was seen
+SHRINK = 0.5  # periods' worth of zeros in a running mean: little is said where little was seen
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Past:
     @staticmethod
     def none(like: Tensor) -> Past:
         """Nothing observed yet of series shaped as ``like`` (…, S, I)."""
-        lags, means = like.new_zeros(*like.shape, _LAGS), like.new_zeros(*like.shape, len(_KEPT))
+        lags, means = like.new_zeros(*like.shape, LAGS), like.new_zeros(*like.shape, len(KEPT))
         return Past(lags, means, means, torch.zeros_like(like))
 
     def after(self, value: Tensor, seen: Tensor) -> Past:
@@ -44,7 +44,7 @@ class Past:
 
     def features(self, listed: Tensor | None = None) -> Tensor:
         """(…, S, I, F); means over series are over those ``listed`` (…, S, I) bool, all where None."""
-        drawn = self.weight + _SHRINK
+        drawn = self.weight + SHRINK
         means, trust = self.total / drawn, self.weight / drawn
         value = torch.cat([self.lags[..., :1], means], dim=-1)
         count = torch.cat([self.seen.unsqueeze(-1), trust], dim=-1)
@@ -68,7 +68,7 @@ def _mean(value: Tensor, count: Tensor, dim: int) -> Tensor:
 
 def _decayed(sums: Tensor, news: Tensor) -> Tensor:
     """Weighted sums (…, S, I, 3) after ``news`` (…, S, I)."""
-    return torch.stack([kept * x + news for kept, x in zip(_KEPT, sums.unbind(-1), strict=True)], dim=-1)
+    return torch.stack([kept * x + news for kept, x in zip(KEPT, sums.unbind(-1), strict=True)], dim=-1)
 
 
 def scan(values: Tensor, seen: Tensor) -> list[Past]:

@@ -21,7 +21,7 @@ from .response import PriceResponse
 from .training import TrainingSettings
 from .trunk import TrunkSettings
 
-_FORMAT = 4
+_FORMAT = 5
 _PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are no tensors
 
 
@@ -39,7 +39,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
             value = getattr(part, field.name)
             if isinstance(value, torch.Tensor):
                 tensors[f"{name}.{field.name}"] = value
-    tensors["level"] = model.level
+    tensors["level"], tensors["reach"] = model.level, model.reach
     save_file(
         {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors"
     )
@@ -88,6 +88,7 @@ def load_model(folder: Path) -> DemandModel:
         network.eval(),
         PriceResponse(**_part(tensors, "response")),
         tensors["level"],
+        tensors["reach"],
         Base(**_part(tensors, "base")),
         Base(**_part(tensors, "informed")),
         CommonLuck(**_part(tensors, "luck")),

@@ -98,10 +98,9 @@ def _random_model(panel: SalesPanel, settings: FitSettings) -> DemandModel:
         log_r=torch.full((members, goods), 1.0),
     )
     luck = CommonLuck(torch.tensor(0.1), torch.tensor(0.1), torch.full((goods,), 0.1))
-    found = _found(response)
-    return DemandModel(
-        panel.locations, panel.items, network, response, level, base, base, luck, settings, found, 0.0, 0.0
-    )
+    reach, found = torch.tensor([[-9.0], [9.0]]).expand(2, goods), _found(response)
+    names = (panel.locations, panel.items)
+    return DemandModel(*names, network, response, level, reach, base, base, luck, settings, found, 0.0, 0.0)
 
 
 def _steady_response(history: History) -> PriceResponse:

@@ -111,6 +111,7 @@ def untrained_market(
         network=network.eval(),
         response=response,
         level=torch.full((places, goods), math.log(mean)),
+        reach=torch.tensor([[-9.0], [9.0]]).expand(2, goods),
         base=base,
         informed=base,
         luck=CommonLuck(torch.tensor(0.1), torch.tensor(0.1), none + 0.1),
