@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from ..forecasters.errors import InputError
+from ..forecasters.errors import InputError, UnplayableError
 from .reading import Reading
 
 app = typer.Typer(
@@ -98,7 +98,7 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
                 raise
             if isinstance(error, InputError):
                 _fail(str(error), 2)
-            if isinstance(error, OSError):
+            if isinstance(error, (OSError, UnplayableError)):
                 _fail(str(error), 1)
             _fail(f"{type(error).__name__}: {error} (--verbose shows where)", 1)
 

@@ -143,6 +143,8 @@ class Simulator:
         market, key = self.market, self.key(state)
         decision = enforce(decision, state, market)
         demand = market.demand.sample(state.demand, decision.price, key)
+        if demand.device.type == "cpu" and not torch.compiler.is_compiling():
+            self._refuse_no_number(demand, decision, state)  # of another device it would ask for an answer
         after, outcome = step(state, decision, demand, market)
         outcome = replace(outcome, disagreement=market.demand.disagreement(state.demand, decision.price))
         period = Period(price=decision.price, demand=demand, sales=outcome.sales)
@@ -152,6 +154,17 @@ class Simulator:
             demand=market.demand.advance(state.demand, period, key),
         )
         return after, replace(outcome, profit=self._booked(state, after, outcome))
+
+    def _refuse_no_number(self, demand: Tensor, decision: Decision, state: State) -> None:
+        """Raises InputError with the first series and period whose demand, price or order is no number."""
+        for what, values in (("price", decision.price), ("order", decision.order), ("demand", demand)):
+            if not bool(values.isfinite().all()):
+                market, place, item = (~values.isfinite()).nonzero()[0].tolist()
+                raise InputError(
+                    f"{what}: expected finite numbers, found {float(values[market, place, item])} in period"
+                    f" {int(state.age[market]) + 1} of the episode, location {self.market.locations[place]},"
+                    f" item {self.market.items[item]}"
+                )
 
     def key(self, state: State) -> NoiseKey:
         """Whose luck the coming period is."""

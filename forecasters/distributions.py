@@ -166,8 +166,8 @@ def gamma_noise(normal: Tensor, log_r: Tensor) -> Tensor:
     low_z, high_z, columns = _Z
     row = ((log_r - low_r) / (high_r - low_r) * (rows - 1)).clamp(0, rows - 1.001)
     column = ((normal - low_z) / (high_z - low_z) * (columns - 1)).clamp(0, columns - 1.001)
-    i, j = row.long(), column.long()
-    a, b = row - i, column - j
+    i, j = row.nan_to_num().long(), column.nan_to_num().long()
+    a, b = row - i, column - j  # what is no number stays none, and asks for no row that is not there
     flat = table.flatten()
     at = i * columns + j
     top = flat[at] * (1 - b) + flat[at + 1] * b

@@ -13,6 +13,7 @@ from .checkpoint import Checkpoint
 from .distributions import row_log_likelihood
 from .elasticity import Elasticities, estimate
 from .errors import InputError
+from .free_run import anchored
 from .history import History, build_history
 from .luck import CommonLuck
 from .mixed import BLOCK
@@ -140,7 +141,7 @@ def learn_around(
         overfit,
         loss,
     )
-    return settle(model.to("cpu"), history)
+    return anchored(settle(model.to("cpu"), history), history, seed, progress)
 
 
 def identify(

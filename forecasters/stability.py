@@ -51,6 +51,15 @@ def persistence_of_all(own: Tensor, across: Tensor, around: Tensor) -> Tensor:
     return torch.stack([_growth(single, beside) for single in (own, everywhere)]).amax(0)
 
 
+def gain(base: Base) -> Tensor:
+    """(M, I) what comes back, sooner or later, of one unit by which all series rise for good."""
+    own, across, around = (base.past[..., part] for part in PARTS.values())
+    everywhere = (
+        own + _as_own(across, [0, *range(LAGS, own.shape[-1])], own) + _as_own(around, [0, LAGS], own)
+    )
+    return (everywhere.double() * _seen_always(own)[1]).sum(-1).to(own.dtype)
+
+
 def _largest_scale(radius: Callable[[Tensor], Tensor], like: Tensor) -> Tensor:
     """Largest scale in 0 … 1, shaped as ``like``, under which ``radius(scale)`` is at most ``LARGEST``."""
     low, high = torch.zeros_like(like), torch.ones_like(like)

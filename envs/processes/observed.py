@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...forecasters.demand import DemandProcess, Outlook, Period
+from ...forecasters.distributions import nb_mean_above
 from ...forecasters.errors import InputError
 from ...forecasters.learned import LearnedDemand
 from ...forecasters.noise import NoiseKey
@@ -28,7 +29,8 @@ class ObservedDemand:
     what a shop sees.
 
     The observer is told prices, sales and whether the shelf ran empty, never how much more was wanted: where
-    stock ran out it fills in what it expected, or one unit above sales where that is more. A learned observer
+    stock ran out it fills in the mean of what it held possible beyond the sales, by the rule for rows of a
+    table whose share of the period is not known (``forecasters.stock_outs``). A learned observer
     follows what happened with its mean elasticities: those drawn for an episode are of its own customers, who
     are not these. How unsure it is of them it still says.
 
@@ -63,12 +65,20 @@ class ObservedDemand:
         return self.nature.sample(state.nature, price, key)
 
     def advance(self, state: ObservedState, period: Period, key: NoiseKey) -> ObservedState:
-        ran_out = period.demand > period.sales
-        least = torch.maximum(period.sales + 1, self.observer.expected(state.observer, period.price))
-        seen = Period(period.price, torch.where(ran_out, least, period.sales), period.sales)
+        seen = Period(period.price, self._told(state.observer, period), period.sales)
         return ObservedState(
             self.nature.advance(state.nature, period, key), self._follower.advance(state.observer, seen, key)
         )
+
+    def _told(self, state: Any, period: Period) -> Tensor:
+        """(B, S, I) sales; where the shelf ran empty, expected demand given that it was more."""
+        ran_out = period.demand > period.sales
+        mean, outlook = self.observer.expected(state, period.price), self.observer.outlook(state)
+        over = outlook.spread.square() - 1 / outlook.mean.clamp(min=1e-6)  # 1/r of a negative binomial
+        log_r = -over.clamp(min=1e-4).log()
+        told = period.sales.clone()
+        told[ran_out] = nb_mean_above(period.sales[ran_out] + 1, mean[ran_out].log(), log_r[ran_out])
+        return told
 
     def select(
         self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None

@@ -9,6 +9,7 @@ import scipy.stats
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import poisson
 from torch import Tensor
 
 from mercato.envs.processes import (
@@ -182,7 +183,10 @@ def test_the_observer_sees_sales_and_that_stock_ran_out_but_not_what_was_wanted(
     demand, sales = (torch.tensor(x).view(3, 1, 1) for x in ([50.0, 50.0, 4.0], [2.0, 9.0, 4.0]))
     after = market.advance(state, Period(price, demand, sales), key(3))
     assert torch.equal(seen[0].sales, sales)
-    assert seen[0].demand.flatten().tolist() == [6.0, 10.0, 4.0]
+    beyond = [
+        6 * poisson.sf(n - 2, 6) / poisson.sf(n - 1, 6) for n in (3, 10)
+    ]  # E[D | D >= n], D ~ Poisson(6)
+    assert seen[0].demand.flatten().tolist() == pytest.approx([*beyond, 4.0], rel=1e-3)
     assert after.observer.index.tolist() == [1, 1, 1]
 
 

@@ -185,3 +185,16 @@ def test_impossible_simulations_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         Simulator(market, *arguments)
+
+
+@pytest.mark.parametrize("what", ["price", "order"])
+def test_what_is_no_number_is_named_by_period_location_and_item(what: str) -> None:
+    simulator = Simulator(make_market(2, 2), 2, 5, seed=0)
+    state = simulator.reset()
+    fine = torch.ones_like(state.on_hand)
+    state, _ = simulator.step(state, Decision(fine, fine))
+    bad = fine.clone()
+    bad[1, 0, 1] = torch.nan
+    decision = Decision(bad, fine) if what == "price" else Decision(fine, bad)
+    with pytest.raises(InputError, match=rf"{what}: .* period 2 of the episode, location \S+.*, item \S+"):
+        simulator.step(state, decision)

@@ -125,3 +125,53 @@ def test_every_token_of_a_market_of_many_has_a_gradient_of_every_other() -> None
     assert tokens.grad is not None
     assert tokens.grad.abs().sum(-1).min() > 0
     assert all(block.nearness.grad.abs().min() > 0 for block in trunk._layers())
+
+
+def test_what_is_not_listed_might_as_well_not_be_there() -> None:
+    """Locations and items that are listed nowhere: the others are told what they are told without them."""
+    torch.manual_seed(0)
+    trunk = Transformer(10, TrunkSettings(width=16, blocks=2, window=5)).eval()
+    tokens, distance = torch.randn(2, 9, 6, 5, 10), torch.rand(6, 6)
+    places, goods = torch.tensor([0, 2, 3]), torch.tensor([1, 4])
+    listed = torch.zeros(2, 9, 6, 5, dtype=torch.bool)
+    listed[:, :, places.unsqueeze(1), goods] = True
+
+    def part(x: torch.Tensor) -> torch.Tensor:
+        return x[:, :, places][:, :, :, goods]
+
+    with torch.no_grad():
+        alone = trunk(part(tokens), distance[places][:, places])
+        among = trunk(tokens, distance, listed=listed)
+    torch.testing.assert_close(part(among), alone, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("shape", FEW_AND_MANY)
+def test_what_comes_and_goes_is_read_alike_in_steps_and_in_windows(shape: tuple[int, int]) -> None:
+    torch.manual_seed(1)
+    trunk = Transformer(6, TrunkSettings(width=16, window=4)).eval()
+    tokens, listed = torch.randn(1, 9, *shape, 6), torch.rand(1, 9, *shape) < 0.6
+    other = torch.where(listed.unsqueeze(-1), tokens, torch.randn_like(tokens))
+    layers: list[tuple[torch.Tensor, torch.Tensor]] = []
+    with torch.no_grad():
+        full = trunk(tokens, None, layers, listed)
+        cache = gather_cache([(k[0], v[0]) for k, v in layers], torch.tensor([3]), 4)
+        for t in range(3, 9):
+            hidden, cache = trunk.step(tokens[:, t], cache, None, listed[:, t])
+            torch.testing.assert_close(hidden, full[:, t], atol=1e-5, rtol=0)
+        changed = trunk(other, None, listed=listed)
+    first = listed[:, 0]  # whose own past no later change has reached
+    torch.testing.assert_close(changed[:, 0][first], full[:, 0][first], atol=1e-5, rtol=0)
+
+
+def test_a_large_panel_is_read_in_parts_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(2)
+    trunk = Transformer(6, TrunkSettings(width=16, window=4)).eval()
+    tokens, listed = torch.randn(1, 9, 7, 5, 6), torch.rand(1, 9, 7, 5) < 0.8
+    keep: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[], []]
+    with torch.no_grad():
+        whole = trunk(tokens, None, keep[0], listed)
+        monkeypatch.setattr("mercato.forecasters.trunk.transformer._AT_ONCE", 900)
+        parts = trunk(tokens, None, keep[1], listed)
+    torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0)
+    for one, other in zip(*keep, strict=True):
+        torch.testing.assert_close(other, one, atol=1e-5, rtol=0)
