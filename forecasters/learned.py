@@ -28,7 +28,7 @@ from .response import WEAKEST, Context, PriceResponse
 from .trunk import RingCache
 from .trunk.transformer import gather_cache
 
-_HELD = 8  # numbers a channel, series and period at once in a forward pass, beyond the keys and values kept
+_HELD = 200  # numbers a series and period at once while a history is read
 _BELOW = (
     3.0  # log units that an expected demand may lie below the least that was counted, which is half a unit
 )
@@ -55,10 +55,8 @@ class LearnedState:
 
 @dataclass(frozen=True)
 class _Reading:
-    """One forward pass over the history, from which every reset is a gather."""
+    """What the history holds before each period, as the model reads it."""
 
-    layers: list[tuple[Tensor, Tensor]]  # keys and values (S, I, H, T, D/H) of each layer
-    out: Tensor  # (T + 1, S, I, 2·M) the network's word: row s is on period s
     past: Past  # rows 0 … T
     features: Tensor  # (T + 1, S, I, F) of the past
     effect: Tensor  # (T, S, I) of the prices and promotions that were charged
@@ -110,15 +108,16 @@ class LearnedDemand:
         What the network read is kept, which is most of the work.
         """
         other = LearnedDemand(model, self.history, self.response)
-        other.__dict__["_reading"] = self._reading
+        for name in ("_reading", "_out", "_layers"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
         return other
 
     @cached_property
     def _reading(self) -> _Reading:
-        settings, device = self.model.settings.trunk, self._ids.device
-        each = 4 * self.periods * settings.width * (2 * settings.blocks + _HELD)
-        room_for(self._ids.numel(), each, "series of a learned market", device)
-        gamma_table(device)  # made before a step is compiled, which then only reads it
+        """Made before a step is compiled, which then only reads it."""
+        room_for(self._ids.numel(), 4 * self.periods * _HELD, "series of a learned market", self._ids.device)
+        gamma_table(self._ids.device)
         with torch.no_grad():
             history, periods = self.history, self.periods
             context = history_context(history, self.response)
@@ -126,27 +125,45 @@ class LearnedDemand:
             adjusted = adjusted_history(history, self._level, effect)
             past = scan(adjusted, history.known)
             summary = Past(*(torch.stack([getattr(p, f.name) for p in past]) for f in fields(Past)))
-            del past
-            features = summary.features(context.listed)
-            tokens = demand_token(adjusted, history.known, features[1:], history.static).unsqueeze(0)
-            listed = None if context.listed is None else context.listed[:periods].unsqueeze(0)
-            layers: list[tuple[Tensor, Tensor]] = []
-            out = self._network(tokens, self._identity, history.distance, layers, listed)[0]
-            out = torch.cat([out[:1], out])
         assert context.memory is not None
-        return _Reading([(k[0], v[0]) for k, v in layers], out, summary, features, effect, context.memory)
+        return _Reading(summary, summary.features(context.listed), effect, context.memory)
+
+    @cached_property
+    def _out(self) -> Tensor:
+        """(T + 1, S, I, 2·M) the network's word: row s is on period s."""
+        return self._forward(None)
+
+    @cached_property
+    def _layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values (S, I, H, T, D/H) of each layer, from which every reset is a gather."""
+        settings, device = self.model.settings.trunk, self._ids.device
+        each = 4 * self.periods * settings.width * (2 * settings.blocks + 1)
+        room_for(self._ids.numel(), each, "series of a market's memory", device)
+        layers: list[tuple[Tensor, Tensor]] = []
+        self.__dict__["_out"] = self._forward(layers)
+        return [(k[0], v[0]) for k, v in layers]
+
+    @torch.no_grad()
+    def _forward(self, keep: list[tuple[Tensor, Tensor]] | None) -> Tensor:
+        """One pass of the network over the history."""
+        history, reading = self.history, self._reading
+        adjusted = adjusted_history(history, self._level, reading.effect)
+        tokens = demand_token(adjusted, history.known, reading.features[1:], history.static).unsqueeze(0)
+        listed = None if history.assortment is None else history.listed[: self.periods].unsqueeze(0)
+        out = self._network(tokens, self._identity, history.distance, keep, listed)[0]
+        return torch.cat([out[:1], out])
 
     @cached_property
     def _expected(self) -> Tensor:
         """(T + 1, S, I, M, 2) log mean before price and log dispersion of periods 0 … T, one step ahead."""
         with torch.no_grad():
             dates = torch.arange(self.periods + 1, device=self._ids.device)
-            return self._told(self._reading.out, self._reading.features, dates)
+            return self._told(self._out, self._reading.features, dates)
 
     def reset(self, start: Tensor, key: NoiseKey) -> LearnedState:
         """Markets about to play period ``start`` (B,) in 1 … periods, after the history before it."""
         reading = self._reading
-        cache = gather_cache(reading.layers, start, self.model.settings.trunk.window)
+        cache = gather_cache(self._layers, start, self.model.settings.trunk.window)
         told = self._expected[start]
         past = Past(*(getattr(reading.past, f.name)[start] for f in fields(Past)))
         member = (key.uniform(self._market_id, _MEMBER)[:, 0] * told.shape[-2]).long()

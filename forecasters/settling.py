@@ -23,6 +23,7 @@ from .response import mean_listed
 from .tails import wanted
 
 _PASSES = 4  # a moved promotion moves the past of demand that the next forecasts read
+_SETTLED = 1e-3  # a move of all log means that ends them
 _STEPS = 20
 _PROMO_SD = 0.25  # prior of the correction of a promotion's lift
 _WARM = 4  # one over this share of the history only fills the memory
@@ -45,6 +46,8 @@ def settle(model: DemandModel, history: History) -> DemandModel:
         else:
             model = replace(model, base=base, response=replace(model.response, joint=joint))
             demand = LearnedDemand(model, history)
+        if float(moves.abs().max()) < _SETTLED:
+            break
     told = demand.forecast(begin, history.periods)
     model = replace(model, informed=_with_means(model.informed, _moves(history, known, *told)))
     demand = demand.with_bases(model)

@@ -16,16 +16,15 @@ segment.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 _MASKED = -1e4  # added to the score of what is not there; finite, since there may be nothing at all
-_AT_ONCE = 2**24  # numbers of a hidden state that are worked on together where no gradient is asked for
+_AT_ONCE = 2**20  # numbers of a hidden state worked on together without gradients: they stay in the cache
 KEYS = 80
 """Items of a location, or locations of an item, that attention reads one by one; more are read as this many
 landmarks."""
@@ -90,13 +89,11 @@ def _landmarks(x: Tensor, dim: int) -> Tensor:
     return torch.cat([segments.mean(dim) for segments in cut], dim)
 
 
-def _in_parts(layer: Callable[[Tensor, Any], Tensor], x: Tensor, other: Any, dim: int) -> Tensor:
-    """``layer(x, other)``, in parts along ``dim`` of both if ``x`` is large and no gradient is asked for."""
-    if torch.is_grad_enabled() or x.numel() <= _AT_ONCE:
-        return layer(x, other)
-    size = max(1, _AT_ONCE * x.shape[dim] // x.numel())
-    others = itertools.repeat(None) if other is None else other.split(size, dim)
-    return torch.cat([layer(part, more) for part, more in zip(x.split(size, dim), others, strict=False)], dim)
+def _size_of_parts(x: Tensor, dim: int) -> int:
+    """How much of ``x`` along ``dim`` is worked on at once: all of it where gradients are asked for."""
+    if torch.is_grad_enabled():
+        return x.shape[dim]
+    return min(x.shape[dim], max(1, _AT_ONCE * x.shape[dim] // max(1, x.numel())))
 
 
 def _log_sizes(entries: int, like: Tensor) -> Tensor:
@@ -196,14 +193,13 @@ class _Block(nn.Module):
         return x + self.dropout(self.feed(x))
 
     def over_time(
-        self, x: Tensor, band: Tensor, angles: tuple[Tensor, Tensor], keep: list[tuple[Tensor, Tensor]] | None
-    ) -> Tensor:
-        """Attention of x (B, T, S, I, D) over time; appends its keys and values to ``keep`` where given."""
-        q, k, v = self.time.split(x.permute(0, 2, 3, 1, 4))  # (B, S, I, H, T, D/H)
+        self, x: Tensor, band: Tensor, angles: tuple[Tensor, Tensor]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Attention of x (B, T, S, I, D) over time, its keys and its values (B, S, I, H, T, D/H)."""
+        q, k, v = self.time.split(x.permute(0, 2, 3, 1, 4))
         q, k = _rotate(q, angles), _rotate(k, angles)
-        if keep is not None:
-            keep.append((k, v))
-        return x + self.dropout(self.time.join(_attend(q, k, v, band))).permute(0, 3, 1, 2, 4)
+        out = self.dropout(self.time.join(_attend(q, k, v, band))).permute(0, 3, 1, 2, 4)
+        return x + out, k, v
 
 
 class Transformer(nn.Module):
@@ -243,13 +239,39 @@ class Transformer(nn.Module):
         band = self._band(x.shape[1], x.device)
         angles = _angles(torch.arange(x.shape[1], device=x.device), self._half)
         for block in self._layers():
-            parts: list[tuple[Tensor, Tensor]] | None = None if keep is None else []
-            x = _in_parts(lambda part, _: block.over_time(part, band, angles, parts), x, None, 2)  # noqa: B023
-            if keep is not None and parts:
-                keys, values = zip(*parts, strict=True)
-                keep.append(parts[0] if len(parts) == 1 else (torch.cat(keys, 1), torch.cat(values, 1)))
-            x = _in_parts(lambda part, there: block.across(part, distance, there), x, listed, 1)  # noqa: B023
+            kept = None if keep is None else self._room(x)
+            x = self._over_time(block, x, (band, angles), kept)
+            if keep is not None and kept is not None:
+                keep.append(kept)
+            size = _size_of_parts(x, 1)
+            there = itertools.repeat(None) if listed is None else listed.split(size, 1)
+            parts = zip(x.split(size, 1), there, strict=False)
+            x = torch.cat([block.across(part, distance, some) for part, some in parts], 1)
         return self.norm(x)
+
+    def _over_time(
+        self,
+        block: _Block,
+        x: Tensor,
+        places: tuple[Tensor, tuple[Tensor, Tensor]],
+        kept: tuple[Tensor, Tensor] | None,
+    ) -> Tensor:
+        """A block's attention over time, in parts by location; keys and values go into ``kept``."""
+        done: list[Tensor] = []
+        first = 0
+        for part in x.split(_size_of_parts(x, 2), 2):
+            out, *found = block.over_time(part, *places)
+            for room, new in zip(kept or (), found, strict=False):
+                room[:, first : first + part.shape[2]] = new
+            first += part.shape[2]
+            done.append(out)
+        return torch.cat(done, 2)
+
+    def _room(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Where a layer's keys and values (B, S, I, H, T, D/H) go; a view would hold the queries, too."""
+        batch, periods, places, goods, _ = x.shape
+        shape = (batch, places, goods, self.settings.heads, periods, 2 * self._half)
+        return x.new_empty(shape), x.new_empty(shape)
 
     def step(
         self, token: Tensor, cache: RingCache, distance: Tensor | None = None, listed: Tensor | None = None
