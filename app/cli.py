@@ -276,6 +276,9 @@ def demo(
 
 
 def main() -> None:
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # OpenMP reads it as torch loads, which no verb has done
     app(prog_name="mercato")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -26,6 +26,9 @@ class Reading:
     freq: str | None = None
     absent: Absent = "unknown"
     roles: dict[str, Role] = field(default_factory=dict)
+    traffic: tuple[
+        float, ...
+    ] = ()  # by hour of the day, as learned from the table that the market was fitted to
 
     @classmethod
     def parse(cls, map: Sequence[str], freq: str | None, absent: str, role: Sequence[str]) -> Reading:
@@ -48,17 +51,22 @@ class Reading:
         """The panel in ``path``, read this way."""
         from ..forecasters.panel.reader import read_panel
 
-        return read_panel(path, map=self.map, freq=self.freq, absent=self.absent, roles=self.roles)
+        return read_panel(
+            path, map=self.map, freq=self.freq, absent=self.absent, roles=self.roles, traffic=self.traffic
+        )
 
-    def save(self, market: Path) -> None:
-        """Remember in a market's folder how its panel was read."""
-        write_json(market / _FILE, asdict(self))
+    def save(self, market: Path, panel: SalesPanel) -> None:
+        """Remember in a market's folder how its panel was read, and what was learned in reading it."""
+        write_json(market / _FILE, asdict(replace(self, traffic=panel.report.traffic)))
 
     @classmethod
     def of_market(cls, market: Path) -> Reading:
         """How the panel of a market's folder was read; the defaults where the folder does not say."""
         path = market / _FILE
-        return cls(**json.loads(path.read_text())) if path.is_file() else cls()
+        if not path.is_file():
+            return cls()
+        known = json.loads(path.read_text())
+        return cls(**{**known, "traffic": tuple(known.get("traffic", ()))})
 
 
 def _pairs(option: str, values: Sequence[str]) -> dict[str, str]:

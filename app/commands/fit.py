@@ -26,7 +26,7 @@ def run(panel: Path, out: Path, economics: Path | None, reading: Reading, seed: 
     )
     with Bars(console) as bars:
         fit_market(table, shop, out, seed=seed, progress=bars, device=device())
-    reading.save(out)
+    reading.save(out, table)
     assumed = [name.replace("_", " ") for name, given in shop.given().items() if not given]
     if assumed:
         console.print(f"assumed, since no economics file gives them: {', '.join(assumed)}")

@@ -11,6 +11,8 @@ from ..errors import InputError
 
 _LEAST_COVER = 0.1  # a calendar with fewer of its periods seen is a mistyped date rather than a panel
 
+_RARE = 0.01  # of the steps between dates: fewer are mistakes
+
 
 @dataclass(frozen=True)
 class Grid:
@@ -32,6 +34,10 @@ class Grid:
     def period_of(self, dates: np.ndarray) -> np.ndarray:
         """Index of the period that holds each of ``dates`` (datetime64[D]), int64."""
         return (_numbers(dates, self.unit) - self.origin) // self.step
+
+    def lengths(self, periods: np.ndarray) -> np.ndarray:
+        """Days of each of ``periods``, int64."""
+        return (self.starts(periods + 1) - self.starts(periods)).astype(np.int64)
 
     def starts(self, periods: np.ndarray) -> np.ndarray:
         """First day of each of ``periods``, datetime64[D]."""
@@ -83,6 +89,28 @@ def inferred_grid(days: np.ndarray) -> Grid:
     return Grid("D", step, int(numbers[0]))
 
 
+def finest_grid(days: np.ndarray, series: np.ndarray, otherwise: Grid) -> Grid:
+    """The grid of the rows of a table that is added up to longer periods: what time one row speaks of.
+
+    Its step is the shortest between two dates of one series that is not a rarity: series may start on
+    different days, and most of their rows may be missing.
+
+    Args:
+        days: (R,) date of each row.
+        series: (R,) a number for each series.
+        otherwise: the grid where no series has two dates.
+    """
+    unit = "M" if _are_months(np.unique(days)) else "D"
+    numbers = _numbers(days, unit)
+    order = np.lexsort((numbers, series))
+    steps = np.diff(numbers[order])[np.diff(series[order]) == 0]
+    steps, counts = np.unique(steps[steps > 0], return_counts=True)
+    if not len(steps):
+        return otherwise
+    usual = steps[counts >= _RARE * counts.sum()]
+    return Grid(unit, int((usual if len(usual) else steps).min()), int(numbers.min()))
+
+
 def check_cover(grid: Grid, days: np.ndarray, declared: bool) -> list[str]:
     """Notes on periods without any row; ``days`` are the sorted unique dates.
 
@@ -116,8 +144,7 @@ def partial_edges(grid: Grid, days: np.ndarray) -> np.ndarray:
     periods, counts = np.unique(grid.period_of(days), return_counts=True)
     if len(periods) < 4:
         return periods[:0]
-    length = (grid.starts(periods + 1) - grid.starts(periods)).astype(np.int64)
-    share = counts / length  # by length, so that February is not short
+    share = counts / grid.lengths(periods)  # by length, so that February is not short
     edges = np.array([0, len(periods) - 1])
     return periods[edges[share[edges] < 0.95 * np.median(share)]]
 

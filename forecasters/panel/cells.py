@@ -77,6 +77,9 @@ def _refuse_duplicates(rows: Rows, key: np.ndarray) -> None:
 def _merge(numbers: dict[str, np.ndarray], cell: np.ndarray, size: int) -> dict[str, np.ndarray]:
     """Units are summed, price and cost weighted by units sold, stock is the last, the rest averaged.
 
+    The share out of stock is the mean over rows of known units. Where a row that is out throughout sold
+    something the share is 1: that row's flag says only that its sales are a lower bound, and so is the sum.
+
     A cell's value comes from its known rows and is NaN where none is known.
     """
     sold = np.maximum(np.nan_to_num(numbers["units"]), 0)
@@ -98,6 +101,10 @@ def _merge(numbers: dict[str, np.ndarray], cell: np.ndarray, size: int) -> dict[
         if name in ("price", "cost"):
             by_units = mean(values, sold)
             return np.where(np.isnan(by_units), plain, by_units)
+        if name == "censored":
+            by_rows = mean(values, (~np.isnan(numbers["units"])).astype(np.float64))
+            bound = total((values == 1) & (sold > 0)) > 0
+            return np.where(bound, 1.0, np.where(np.isnan(by_rows), plain, by_rows))
         if name == "stock_on_hand":
             last = np.full(size, np.nan)
             known = ~np.isnan(values)

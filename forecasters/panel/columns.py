@@ -200,7 +200,7 @@ def _coordinates(frame: pd.DataFrame, location: np.ndarray, locations: tuple[str
 
 
 def _checked(rows: Rows, notes: list[str]) -> Rows:
-    """Price from revenue, and the ranges that each known column must keep to."""
+    """Price from revenue, and the ranges that columns of one unit must keep to."""
     numbers = dict(rows.numbers)
     revenue = numbers.pop("revenue", None)
     if revenue is not None and "price" in numbers:
@@ -219,7 +219,6 @@ def _checked(rows: Rows, notes: list[str]) -> Rows:
     if "cost" in numbers and (bad := numbers["cost"] <= 0).any():
         notes.append(f"cost: {bad.sum()} rows at or below 0 taken as unknown, {rows.where(bad)}")
         numbers["cost"] = np.where(bad, np.nan, numbers["cost"])
-    numbers["censored"] = _censored(numbers, rows, notes)
     return replace(rows, numbers=numbers)
 
 
@@ -235,26 +234,6 @@ def _price_from(revenue: np.ndarray, rows: Rows, notes: list[str]) -> np.ndarray
     if not sold.all():
         notes.append(f"revenue: {(~sold).sum()} rows sold nothing, so that their price is unknown")
     return price
-
-
-def _censored(numbers: dict[str, np.ndarray], rows: Rows, notes: list[str]) -> np.ndarray:
-    """Share of the period out of stock: given, or 1 where the stock at the period's end is nothing, or 0."""
-    if "censored" in numbers:
-        share = numbers["censored"]
-        if (bad := (share < 0) | (share > 1)).any():
-            raise InputError(f"censored: expected 0 to 1, found {bad.sum()} rows outside, {rows.where(bad)}")
-        _note_unknown("censored", share, rows, notes, "taken as in stock")
-        return np.nan_to_num(share)
-    stock = numbers.get("stock_on_hand")
-    if stock is None:
-        return np.zeros(len(rows.day))
-    empty = stock <= 0
-    if empty.any():
-        notes.append(
-            f"censored: {empty.sum()} rows whose stock_on_hand is used up are flagged as censored, "
-            f"{rows.where(empty)}"
-        )
-    return empty.astype(np.float64)
 
 
 def _note_unknown(name: str, values: np.ndarray, rows: Rows, notes: list[str], what: str) -> None:

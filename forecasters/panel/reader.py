@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from .calendar import Grid, check_cover, declared_grid, inferred_grid, partial_edges
+from .calendar import Grid, check_cover, declared_grid, finest_grid, inferred_grid, partial_edges
 from .cells import Cells, cells_of
 from .columns import Rows, typed_rows, without_unpriced
+from .out_of_stock import with_shares
 from .roles import covariates_of
 from .sales_panel import CleaningReport, Role, SalesPanel
 from .tables import load_table
@@ -25,18 +26,22 @@ def read_panel(
     freq: str | None = None,
     absent: Literal["zero", "unknown"] = "unknown",
     roles: Mapping[str, Role] | None = None,
+    traffic: Sequence[float] = (),
 ) -> SalesPanel:
     """Read a CSV, a parquet file or a data frame that meets the panel contract.
 
     Args:
         source: a path ending in .csv, .csv.gz or .parquet, or a data frame. Required columns: date, location,
             item, units, price (or revenue, from which price = revenue / units).
-        map: column names, ours -> theirs (``{"units": "qty"}``).
+        map: column names, ours -> theirs (``{"units": "qty"}``); ``censored`` may have a unit
+            (``{"censored": "empty:hours"}``: hours, minutes, hours/16, percent or hourmask).
         freq: D, W, MS or a multiple: aggregate rows to such periods (units summed with returns netted, price
             and cost weighted by units, the last stock, the mean of the rest). Otherwise the dates tell.
         absent: whether a row missing between a series' first and last one means zero sales or unknown ones.
             Periods in which no series has a row stay unknown.
         roles: role of a covariate by column, where the one told from its name and variation does not fit.
+        traffic: share of a day's demand in each of its 24 hours, which hours of an hourmask are weighted by;
+            learned from the table where empty.
 
     Raises:
         InputError: one line that says what was expected, what was found and where.
@@ -49,6 +54,8 @@ def read_panel(
     days = np.unique(rows.day)
     grid = _grid(freq, table.declared.get("frequency"), days)
     notes += check_cover(grid, days, declared=freq is not None)
+    lengths = _lengths(rows, grid, freq is not None)
+    rows, traffic = with_shares(rows, table.unit, lengths, traffic, notes)
     if freq:
         rows = _whole_periods(rows, grid, days, notes)
     cells = cells_of(rows, grid, freq is not None, notes)
@@ -71,7 +78,9 @@ def read_panel(
         price_groups=tuple(rows.price_groups[place] for place in locations) if rows.price_groups else (),
         coordinates=None if rows.coordinates is None else rows.coordinates[locations],
         covariates=covariates,
-        report=CleaningReport(len(table.frame), int(cells.merged.sum()), tuple(dict.fromkeys(notes))),
+        report=CleaningReport(
+            len(table.frame), int(cells.merged.sum()), tuple(dict.fromkeys(notes)), tuple(traffic)
+        ),
     )
 
 
@@ -79,6 +88,13 @@ def _grid(freq: str | None, written: str | None, days: np.ndarray) -> Grid:
     """The grid that the caller declares, else the one a panel was written with, else what the dates tell."""
     named = freq or written
     return declared_grid(named, days) if named else inferred_grid(days)
+
+
+def _lengths(rows: Rows, grid: Grid, aggregate: bool) -> np.ndarray:
+    """Days that each row speaks of, before any are added up: (R,)."""
+    if aggregate:
+        grid = finest_grid(rows.day, rows.location * len(rows.items) + rows.item, otherwise=grid)
+    return grid.lengths(grid.period_of(rows.day))
 
 
 def _whole_periods(rows: Rows, grid: Grid, days: np.ndarray, notes: list[str]) -> Rows:

@@ -33,6 +33,7 @@ class CleaningReport:
     rows_read: int = 0
     rows_kept: int = 0
     notes: tuple[str, ...] = ()  # one counted line each, naming the column and first offending rows
+    traffic: tuple[float, ...] = ()  # (24,) share of a day's demand by hour, where hours out were so weighted
 
 
 @dataclass(frozen=True)

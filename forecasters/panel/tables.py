@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError
+from .out_of_stock import SHARE, Unit, split_units
 
 METADATA_KEY = b"mercato.panel"
 TEXT_COLUMNS = ("date", "location", "item", "category", "price_group")
@@ -27,10 +28,11 @@ class RawTable:
     frame: pd.DataFrame
     declared: dict[str, Any]  # "frequency", "roles", "notes" of a panel that we wrote ourselves
     notes: tuple[str, ...]
+    unit: Unit = SHARE  # of ``censored``
 
 
 def load_table(source: str | Path | pd.DataFrame, renames: Mapping[str, str]) -> RawTable:
-    """Read ``source`` and rename its columns (``renames``: ours -> theirs).
+    """Read ``source`` and rename its columns (``renames``: ours -> theirs, ``censored`` perhaps with a unit).
 
     Raises:
         InputError: the source cannot be read, is empty, or lacks a column that ``renames`` names.
@@ -47,8 +49,9 @@ def load_table(source: str | Path | pd.DataFrame, renames: Mapping[str, str]) ->
     frame = frame.set_axis(frame.columns.astype(str), axis=1)
     if frame.empty:
         raise InputError(f"{name}: expected at least one row, found none")
+    renames, unit = split_units(renames, frame.columns, name)
     frame, notes = _renamed(frame, renames, name)
-    return RawTable(frame, declared, notes)
+    return RawTable(frame, declared, notes, unit)
 
 
 def _existing_file(path: Path) -> Path:

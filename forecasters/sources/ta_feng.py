@@ -18,14 +18,17 @@ _SHA256 = "8a1c1dd5bb62e029e4148e326c86ab8c2c7d6d1bb51048db845d3f6157aeb5a9"
 _LEAST_DAYS = 100  # of 120: products that are on the shelf throughout
 
 
-def panel(cache: Path) -> SalesPanel:
-    """The panel, one row a (day, customers' area, product); the file is kept in ``cache``."""
-    frame, notes = tidy(_read(cached_file(_FILE, _SHA256, cache, _fetch, _ORIGIN)))
+def panel(cache: Path, least_days: int = _LEAST_DAYS) -> SalesPanel:
+    """The panel, one row a (day, customers' area, product); the file is kept in ``cache``.
+
+    Of the products, those sold on ``least_days`` of the 120 days at least.
+    """
+    frame, notes = tidy(_read(cached_file(_FILE, _SHA256, cache, _fetch, _ORIGIN)), least_days)
     read = read_panel(frame, freq="D")
     return replace(read, report=replace(read.report, notes=(*notes, *read.report.notes)))
 
 
-def tidy(lines: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def tidy(lines: pd.DataFrame, least_days: int = _LEAST_DAYS) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Receipt lines as daily sales in the panel contract, and notes on what was left out or changed.
 
     ASSET and SALES_PRICE are a line's totals. A product has one price a day, the shop's mean, whoever buys
@@ -33,12 +36,12 @@ def tidy(lines: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     row, since an empty shelf and no demand look alike.
     """
     product = lines.groupby("PRODUCT_ID", observed=True)
-    kept = lines[product["date"].transform("nunique") >= _LEAST_DAYS]
+    kept = lines[product["date"].transform("nunique") >= least_days]
     below_cost = int((kept["SALES_PRICE"] < kept["ASSET"]).sum())
     free = int((kept["ASSET"] <= 0).sum())
     notes = (
         f"item: {len(kept)} of {len(lines)} receipt lines kept, of {kept['PRODUCT_ID'].nunique()} among "
-        f"{len(product)} products: those sold on at least {_LEAST_DAYS} days",
+        f"{len(product)} products: those sold on at least {least_days} days",
         f"cost: {below_cost} receipt lines sold below cost and {free} with cost 0, kept as they are",
     )
     day = kept.groupby(["date", "PRODUCT_ID"], observed=True)[["AMOUNT", "ASSET", "SALES_PRICE"]].sum()

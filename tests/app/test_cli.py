@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +76,26 @@ def test_wrong_use_exits_with_2(arguments: list[str]) -> None:
     assert outcome.exit_code == 2
     assert outcome.stdout == ""
     assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="GNU OpenMP tells its settings there")
+@pytest.mark.parametrize(("asked", "found"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_wait_without_spinning_unless_asked_to(asked: str | None, found: str) -> None:
+    known = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    given = {} if asked is None else {"OMP_WAIT_POLICY": asked}
+    outcome = subprocess.run(
+        [sys.executable, "-m", "mercato.app.cli", "card", "nowhere"],
+        capture_output=True,
+        text=True,
+        env={**known, **given, "OMP_DISPLAY_ENV": "TRUE"},
+    )
+    assert f"OMP_WAIT_POLICY = '{found}'" in outcome.stderr, "OpenMP says at its load what it has read"
+
+
+def test_the_command_line_loads_nothing_heavy() -> None:
+    said = "import sys, mercato.app.cli; print([m for m in ('torch', 'pandas', 'numpy') if m in sys.modules])"
+    outcome = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert outcome.stdout == "[]\n"
 
 
 def test_the_version_is_printed() -> None:

@@ -107,7 +107,8 @@ BAD_TABLES = {
     ),
     "censored above 1": (
         put("censored", 4, 24),
-        "censored: expected 0 to 1, found 1 rows outside, first: 2024-01-02 a x",
+        "censored: expected 0 to 1, found 1 rows outside, such as 24, first: 2024-01-02 a x; if they are "
+        "hours, declare it: --map censored=THEIRS:hours",
     ),
     "revenue of no sign": (
         lambda f: f.drop(columns="price").assign(revenue=0.0),

@@ -1,0 +1,1 @@
+"""The parts of ``benchmarks.any_table``: each piece runs by itself, in a process of its own."""
