@@ -13,19 +13,18 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .cross_fit import predict
 from .history import History
 from .network import history_context, log_level
 from .past import past_features
 from .progress import SILENT, Stage
 from .response import PriceResponse
+from .stock_outs import unseen
 
-_FOLDS = 5
-_BLOCK = 6  # consecutive periods that share a fold
-_RIDGE = (3.0, 30.0, 300.0)  # candidates, in rows' worth of prior; chosen out of fold by item and target
 ROUNDS = 4  # price adjustment and stock-out imputation need each other's result
 _SAME = 1e-4  # log prices closer than this are the same price
 _OFTEN = 0.3  # share of rows with a new price beyond which every row counts as a decision
-_FEW = 20  # rows a column below which items are predicted together
+_LEAST_GAMMA = 0.01  # variance of log demand beyond a Poisson count's, at least
 _FIRST_GUESS = -2.0  # own elasticity of the first price adjustment
 
 
@@ -82,50 +81,48 @@ def _past(x: Tensor, seen: Tensor, lags: int, half_lives: tuple[float, ...]) -> 
 
 def _demand_features(history: History, adjusted: Tensor) -> Tensor:
     """(T, S, I, P) the past of demand, freed of its prices, and the calendar; nothing of past prices."""
-    columns = past_features(adjusted, history.known)[:-1]
+    columns = past_features(adjusted, history.known, history.assortment)[:-1]
     return torch.cat([columns, history.ahead[: history.periods], history.fine], dim=-1)
 
 
 def _decision_features(history: History, shift: Tensor) -> Tensor:
     """(T, S, I, P) the past of prices and promotions, which a price-setter knew beside that of demand."""
-    columns = _past(shift, torch.ones_like(shift), 4, (4.0, 13.0))
+    listed = history.listed[: history.periods].float()
+    columns = _past(shift, listed, 4, (4.0, 13.0))
     for k in range(history.promo.shape[-1]):
         columns += _past(history.promo[..., k], history.known.float(), 3, (4.0,))
     for z in history.instrument.unbind(-1):
-        columns += _past(z - z.mean(0), torch.ones_like(shift), 2, (4.0,))
+        columns += _past(z - z.mean(0), listed, 2, (4.0,))
     return torch.stack(columns, dim=-1)
 
 
-def _ridge_out_of_fold(design: Tensor, targets: Tensor, rows: Tensor, fold: Tensor) -> tuple[Tensor, Tensor]:
-    """Predictions (N, R) of targets (N, R), out of fold and in fold, each target with its best ridge.
+def _impute(history: History, observed: Tensor, fitted: Tensor, level: Tensor, spread: Tensor) -> Tensor:
+    """Log demand above its level (T, S, I): observed, or its mean given what was sold where stock ran out.
 
-    Args:
-        design: (N, P), its last column 1; rows: (N,) bool that are fitted; fold: (N,) int64.
+    Where a share of the period was seen, of a Gamma-Poisson count whose log has the item's ``spread`` (I,)
+    around what was ``fitted``; to second order, since the mean of logs is asked for. Where sales are a bound,
+    of a normal log demand that is at least as high (inverse Mills ratio).
     """
-    penalty = torch.ones(design.shape[1], dtype=design.dtype, device=design.device)
-    penalty[-1] = 1e-6
-    out = torch.zeros(len(_RIDGE), *targets.shape, dtype=design.dtype, device=design.device)
-    inside = torch.zeros_like(out)
-    folds = [(rows & (fold == f)).unsqueeze(1).to(design) for f in range(_FOLDS)]
-    grams = [(design * mask).T @ design for mask in folds]
-    moments = [(design * mask).T @ targets for mask in folds]
-    for f in range(_FOLDS):
-        read = fold == f
-        gram, moment = sum(grams) - grams[f], sum(moments) - moments[f]
-        for c, strength in enumerate(_RIDGE):
-            beta = torch.linalg.solve(gram + (strength * penalty).diag(), moment)
-            out[c, read] = design[read] @ beta
-            inside[c, ~read] += design[~read] @ beta / (_FOLDS - 1)
-    error = ((out - targets).square() * rows.view(1, -1, 1)).sum(1)  # (C, R)
-    best = error.argmin(0).view(1, 1, -1).expand(1, *targets.shape)
-    return out.gather(0, best)[0], inside.gather(0, best)[0]
+    seen = history.stock_outs
+    if seen.never:
+        return observed
+    sold, mean = history.units / history.grain, (fitted + level).exp() / history.grain
+    rows = history.known.float()
+    poisson = (rows / mean.clamp(min=0.05)).sum((0, 1)) / rows.sum((0, 1)).clamp(min=1)
+    r = 1 / (spread.square() - poisson).clamp(min=_LEAST_GAMMA)
+    more = unseen(sold, mean, r, seen.exposure)
+    total = sold + more + 0.5
+    variance = more + more.square() / (r + sold)
+    partly = (total * history.grain).log() - level - variance / (2 * total.square())
+    beyond = _beyond(observed, fitted, spread)
+    return torch.where(seen.whole, observed, torch.where(seen.bound, beyond, partly))
 
 
-def _impute(observed: Tensor, censored: Tensor, expected: Tensor, spread: Tensor) -> Tensor:
-    """Log demand; where stock ran out, its mean given at least the sales (normal, inverse Mills)."""
-    z = ((observed - expected) / spread).clamp(-6, 6)
+def _beyond(observed: Tensor, fitted: Tensor, spread: Tensor) -> Tensor:
+    """Mean of a normal log demand, of mean ``fitted``, that is at least what was ``observed``."""
+    z = ((observed - fitted) / spread).clamp(-6, 6)
     mills = (-0.5 * z * z - 0.9189385 - torch.special.log_ndtr(-z)).exp()  # in logs: tails vanish in float32
-    return torch.where(censored > 0, torch.maximum(expected + spread * mills, observed), observed)
+    return torch.maximum(fitted + spread * mills, observed)
 
 
 @dataclass(frozen=True)
@@ -163,13 +160,14 @@ def fit_nuisances(
     promos = history.promo.shape[-1]
     bend = shift.square().unsqueeze(-1) / 2
     decisions = torch.cat([shift.unsqueeze(-1), history.promo, bend, shifter], dim=-1)
-    observed = (history.units + 0.5 * history.grain).log() - level
-    rows = history.known.clone()
+    observed = (history.units + 0.5 * history.grain).log() - history.stock_outs.exposure.log() - level
+    rows = history.known & history.listed[: history.periods]
+    there = history.listed[: history.periods].unsqueeze(-1).float()
     rows[0] = False
     decided = _decided(shift, rows)
     made = _decision_features(history, shift)
     demand, memory = observed, torch.zeros_like(observed)
-    exact = rows & (history.censored == 0)
+    exact = rows & history.stock_outs.whole
     slopes = torch.full((history.units.shape[2], 1), _FIRST_GUESS, device=level.device)
     if before is not None:
         slopes, memory = before.slopes, before.memory
@@ -177,19 +175,21 @@ def fit_nuisances(
         adjusted = demand - memory - _priced(decisions, slopes)
         wanted = _demand_features(history, adjusted)
         free = torch.cat([adjusted.unsqueeze(-1), shift.unsqueeze(-1), shifter], dim=-1)
-        expected, _ = _predict(wanted, free, rows)
-        known, inside = _predict(torch.cat([made, wanted], dim=-1), decisions, decided)
+        expected, _ = predict(wanted, free, rows)
+        known, inside = predict(torch.cat([made, wanted], dim=-1), decisions, decided)
         known = carried(known, decided.unsqueeze(-1).expand_as(known))  # a price that stays decides nothing
-        residual = decisions - known
+        residual = (decisions - known) * there  # what is not sold has no price that surprises
         mean = expected[..., 0] + _priced(known, slopes) + memory
         if before is None:
             slopes = _regress(demand - mean, residual[..., : 1 + promos], rows)
         fitted = expected[..., 0] + _priced(decisions, slopes) + memory
         spread = ((observed - fitted).square() * exact).sum((0, 1)) / exact.sum((0, 1)).clamp(min=1)
-        demand = _impute(observed, history.censored, fitted, spread.sqrt().clamp(min=0.05))
+        demand = _impute(history, observed, fitted, level, spread.sqrt().clamp(min=0.05))
         stage.advance()
+        if before is not None and history.stock_outs.never:
+            break  # nothing that a round reads has changed
     free_known = torch.cat([expected[..., 1:2], known[..., 1:]], dim=-1)
-    in_fold = (decisions[..., 0] - inside[..., 0])[decided]
+    in_fold, out_of_fold = (decisions[..., 0] - inside)[decided], residual[..., 0][decided]
     return Residuals(
         log_mean=level + expected[..., 0] + _priced(known, slopes) + memory,
         free_log_mean=level + expected[..., 0] + _priced(free_known, slopes) + memory,
@@ -205,9 +205,9 @@ def fit_nuisances(
         rows=rows,
         decided=decided,
         demand=torch.where(
-            history.censored > 0, (demand + level).exp() - 0.5 * history.grain, history.units
+            history.stock_outs.whole, history.units, (demand + level).exp() - 0.5 * history.grain
         ).clamp(min=0),
-        overfit=float(in_fold.std() / residual[..., 0][decided].std().clamp(min=1e-9)),
+        overfit=float(in_fold.std() / out_of_fold.std().clamp(min=1e-9)) if len(in_fold) > 1 else 1.0,
     )
 
 
@@ -231,7 +231,7 @@ def impute_demand(history: History, response: PriceResponse) -> History:
     The trunk remembers demand (``docs/decisions/0004-what-a-market-remembers.md``): fed with censored sales
     in training and with whole demand in simulation, it would drift upwards.
     """
-    if not bool((history.censored > 0).any()):
+    if history.stock_outs.never:
         return history
     known = Known.of(response, history)
     return replace(
@@ -242,29 +242,6 @@ def impute_demand(history: History, response: PriceResponse) -> History:
 def _priced(decisions: Tensor, slopes: Tensor) -> Tensor:
     """(T, S, I) effect of the first decisions on log demand, slopes (I, R') or (S, I, R')."""
     return (decisions[..., : slopes.shape[-1]] * slopes).sum(-1)
-
-
-def _predict(features: Tensor, targets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """(T, S, I, R) predictions of targets (T, S, I, R) fitted on ``rows``, out of fold and in fold.
-
-    Item by item, or all items in one where an item alone has too few rows for its columns.
-    """
-    together = int(rows.sum()) < _FEW * features.shape[-1] * rows.shape[2]
-    parts = [slice(None)] if together else [slice(i, i + 1) for i in range(rows.shape[2])]
-    out = torch.zeros_like(targets, dtype=torch.float64)
-    inside = torch.zeros_like(out)
-    for part in parts:
-        shape = targets[:, :, part].shape
-        series = shape[1] * shape[2]
-        columns = features[:, :, part].reshape(shape[0] * series, -1).double()
-        columns = columns / columns.std(0).clamp(min=1e-6)
-        one_hot = torch.eye(series, dtype=torch.float64, device=rows.device).repeat(shape[0], 1)
-        design = torch.cat([columns, one_hot, torch.ones_like(columns[:, :1])], dim=1)
-        fold = (torch.arange(shape[0], device=rows.device) // _BLOCK % _FOLDS).repeat_interleave(series)
-        y = targets[:, :, part].reshape(shape[0] * series, -1).double()
-        a, b = _ridge_out_of_fold(design, y, rows[:, :, part].reshape(-1), fold)
-        out[:, :, part], inside[:, :, part] = a.view(shape), b.view(shape)
-    return out.float(), inside.float()
 
 
 def _regress(target: Tensor, regressors: Tensor, rows: Tensor) -> Tensor:

@@ -10,14 +10,14 @@ from scipy import stats
 
 from mercato.forecasters.history import build_history
 from mercato.forecasters.network import log_level
-from mercato.forecasters.nuisance import Known, _impute, fit_nuisances
+from mercato.forecasters.nuisance import Known, _beyond, fit_nuisances
 from mercato.forecasters.panel import read_panel
 
 
 @pytest.mark.parametrize("surprise", [-3.0, 0.0, 2.0, 4.9, 5.5, 5.99])
 def test_missed_sales_are_the_mean_beyond_what_was_sold(surprise: float) -> None:
     sold, expected, spread = (torch.tensor([x]) for x in (1.0 + 0.5 * surprise, 1.0, 0.5))
-    found = float(_impute(sold, torch.ones(1), expected, spread))
+    found = float(_beyond(sold, expected, spread))
     mean = stats.truncnorm.mean(surprise, np.inf, loc=1.0, scale=0.5)
     assert found == pytest.approx(mean, rel=1e-4)
 
@@ -25,12 +25,28 @@ def test_missed_sales_are_the_mean_beyond_what_was_sold(surprise: float) -> None
 def test_a_shelf_that_sold_far_more_than_expected_missed_little() -> None:
     """Beyond what float32 tells from impossible: the estimate stays with the sales."""
     sold = torch.tensor([30.0])
-    assert float(_impute(sold, torch.ones(1), torch.zeros(1), torch.ones(1))) == pytest.approx(30.0)
+    assert float(_beyond(sold, torch.zeros(1), torch.ones(1))) == pytest.approx(30.0)
 
 
-def test_where_stock_was_left_sales_are_demand() -> None:
-    sold = torch.tensor([0.3])
-    assert float(_impute(sold, torch.zeros(1), torch.ones(1), torch.ones(1))) == float(sold)
+def test_demand_is_what_was_sold_and_what_the_share_out_of_stock_hid() -> None:
+    """Sales of shelves that ran empty at the moment their last unit left: the table's demand is right."""
+    rng = np.random.default_rng(2)
+    mean, r, shape = 20.0, 12.0, (160, 10)
+    demand = rng.poisson(mean * rng.gamma(r, 1 / r, shape))
+    stock = np.maximum(1, (mean * 1.2 * np.exp(0.4 * rng.normal(size=shape))).round().astype(int))
+    out = demand >= stock
+    share = np.where(out, 1 - rng.beta(stock, np.where(out, demand - stock + 1, 1)), 0.0)
+    date, place = np.meshgrid(pd.date_range("2024-01-01", periods=160), range(10), indexing="ij")
+    columns = {"date": date, "location": place, "units": np.minimum(demand, stock), "censored": share}
+    table = pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+    history = build_history(read_panel(table.assign(item="milk", price=2.0).astype({"location": str})))
+    found = fit_nuisances(history, log_level(history), torch.full((10, 1), np.log(2.0)))
+    assert out.mean() > 0.25
+    assert history.units.sum() < 0.93 * demand.sum()
+    whole = history.stock_outs.whole
+    assert torch.equal(found.demand[whole], history.units[whole])
+    logs = (found.demand + 0.5).log().mean()  # what the regressions read
+    assert float(logs) == pytest.approx(np.log(demand + 0.5).mean(), abs=0.01)
 
 
 def test_customers_of_each_location_are_freed_of_prices_as_they_themselves_mind_them() -> None:
