@@ -10,17 +10,19 @@ Forecasts of a history read that one; a simulated market, whose prices an agent 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 
 from .cut import Cut
 from .history import History
-from .mixed import Fit, Group, Rows, fit_mixed
+from .mixed import Effects, Fit, Group, Rows, effects, fit_mixed
 from .past import PARTS, past_features
 from .terms import Estimates, clear, pool
 
+_STILL = 0.25  # log units: a mean that moved by less in the table may move by more in play
 _WARM = 13  # first periods, whose running means have seen too little to learn from
 
 
@@ -47,6 +49,17 @@ class Base:
         """The regressions of a sub-market."""
         return cut.record(self, {"past": "MIF", "ahead": "MIC", "place": "MSI", "log_r": "MI"})
 
+    def effects(self, item: _Item, member: int) -> Effects:
+        """One regression as coefficients to begin another of the same item from."""
+        past, ahead = self.past[member, item.index], self.ahead[member, item.index]
+        more = ahead.new_zeros(len(item.scale) - len(past) - len(ahead))
+        beta = torch.cat([past, ahead, more]).double() * item.scale
+        place, wide = self.place[member, :, item.index][item.here].double(), len(past)
+        level = place.sum(0, keepdim=True) / max(1, len(place))
+        parts = {**PARTS, "ahead": slice(wide, len(beta)), "level": slice(len(beta), len(beta) + 1)}
+        levels = {"places": place - level}
+        return Effects(torch.cat([beta, level]), parts, levels, self.log_r[member, item.index].double(), {})
+
     def to(self, device: torch.device | str) -> Base:
         return Base(*(getattr(self, f.name).to(device) for f in fields(self)))
 
@@ -58,8 +71,9 @@ def known_ahead(history: History, adjusted: Tensor, offset: Tensor, rows: Tensor
     them, and of no use in another year. Arguments as in ``fit_base``.
     """
     ahead = history.ahead[: history.periods]
-    found = _season(_fit_items(history, adjusted, offset, ahead, rows, torch.ones_like(offset[:, 0, 0])))
-    if found is not None and clear("season", pool(found)):
+    table = _Table.of(history, adjusted, offset, ahead, rows)
+    fits = [fit_mixed(item.rows, item.groups) for item in table.items() if len(item.here)]
+    if fits and clear("season", pool(_season(fits))):
         return ahead
     return torch.cat([torch.zeros_like(ahead[..., :2]), ahead[..., 2:]], dim=-1)
 
@@ -67,18 +81,27 @@ def known_ahead(history: History, adjusted: Tensor, offset: Tensor, rows: Tensor
 def chain_news(history: History, pivot: Tensor) -> Tensor:
     """(T, S, I, 2 + 2·K) what is the same at all locations: log price over reference and promotions.
 
-    First the item's own, then the mean of the other items'. What such prices *do* is in the price response.
-    Beyond it they tell what the chain knew and did that no column shows: nobody prices, or advertises, at
-    random. An agent's prices tell nothing of the kind.
+    First the item's own, mean over the locations that were seen to sell it, then the mean of the other
+    items'. What such prices *do* is in the price response. Beyond it they tell what the chain knew and did
+    that no column shows: nobody prices, or advertises, at random. An agent's prices tell nothing of the kind.
     """
     shift = (history.log_price - pivot).unsqueeze(-1)
-    own = torch.cat([shift, history.promo], dim=-1).mean(1, keepdim=True).expand(-1, len(pivot), -1, -1)
-    others = (own.sum(2, keepdim=True) - own) / max(1, own.shape[2] - 1)
-    return torch.cat([own, others], dim=-1)
+    there = (history.known & history.listed[: history.periods]).unsqueeze(-1).to(shift)
+    count = there.sum(1, keepdim=True)
+    own = (torch.cat([shift, history.promo], dim=-1) * there).sum(1, keepdim=True) / count.clamp(min=1)
+    sold = (count > 0).to(shift)
+    others = (own.sum(2, keepdim=True) - own) / (sold.sum(2, keepdim=True) - sold).clamp(min=1)
+    return torch.cat([own, others], dim=-1).expand(-1, len(pivot), -1, -1)
 
 
 def fit_base(
-    history: History, adjusted: Tensor, offset: Tensor, ahead: Tensor, rows: Tensor, luck: Tensor
+    history: History,
+    adjusted: Tensor,
+    offset: Tensor,
+    ahead: Tensor,
+    rows: Tensor,
+    luck: Tensor,
+    start: Base | None = None,
 ) -> Base:
     """Regressions of sales on the past of price-adjusted demand.
 
@@ -89,77 +112,91 @@ def fit_base(
         ahead: (T, S, I, C) what is known of a period before it comes.
         rows: (T,) bool, periods to learn from.
         luck: (T, M) weight of each period for each member.
+        start: regressions on the first of the columns, near which these are looked for.
     """
-    members = []
-    for weight in luck.T:
-        fits = _fit_items(history, adjusted, offset, ahead, rows, weight)
-        members.append([torch.stack(part) for part in zip(*map(_weights, fits), strict=True)])
-    weights, place, log_r = (torch.stack(part) for part in zip(*members, strict=True))
+    table, fits = _Table.of(history, adjusted, offset, ahead, rows), []
+    for item in table.items():
+        found: list[Effects] = []
+        for member, weight in enumerate(luck.T):
+            near = start.effects(item, member) if start is not None else found[-1] if found else None
+            weighted = replace(item.rows, weight=weight[item.rows.period].double())
+            found.append(effects(weighted, item.groups, near))
+        fits.append([torch.stack(part) for part in zip(*map(item.weights, found), strict=True)])
+    weights, place, log_r = (torch.stack(part, dim=1) for part in zip(*fits, strict=True))
     cut = PARTS["around"].stop
     return Base(weights[..., :cut], weights[..., cut:], place.transpose(1, 2).contiguous(), log_r)
 
 
 @dataclass(frozen=True)
-class _ItemFit:
+class _Item:
     """The regression of one item."""
 
-    fit: Fit | None  # None where the item was never observed
+    index: int
+    rows: Rows
+    groups: dict[str, Group]
     scale: Tensor  # (F + C,) what its columns were divided by
+    here: Tensor  # (L,) int64 locations with rows
     places: int
 
-
-def _fit_items(
-    history: History, adjusted: Tensor, offset: Tensor, ahead: Tensor, rows: Tensor, weight: Tensor
-) -> list[_ItemFit]:
-    """Every item's regression; arguments as in ``fit_base``, with the weight (T,) of each period."""
-    columns = torch.cat([past_features(adjusted, history.known)[:-1], ahead], dim=-1).double()
-    keep = history.known & rows.view(-1, 1, 1)
-    keep[: min(_WARM, history.periods // 4)] = False
-    return [_fit_item(history, columns, offset, keep, weight, i) for i in range(keep.shape[2])]
-
-
-def _fit_item(
-    history: History, columns: Tensor, offset: Tensor, keep: Tensor, weight: Tensor, item: int
-) -> _ItemFit:
-    period, place = keep[:, :, item].nonzero(as_tuple=True)
-    if len(period) == 0:
-        return _ItemFit(None, columns.new_ones(columns.shape[-1]), keep.shape[1])
-
-    def at(x: Tensor) -> Tensor:
-        return x[:, :, item][period, place].double()
-
-    scale = at(columns).std(0).clamp(min=1e-6)
-    x, cut = at(columns) / scale, PARTS["around"].stop
-    grain = history.grain[item]
-    units, censored = at(history.units) / grain, at(history.censored) > 0
-    counts = weight[period].double()
-    rows = Rows(units, censored, at(offset) - grain.log(), period, counts, len(keep))
-    groups = {
-        **{name: Group(x[:, part], 0.2, learned=True) for name, part in PARTS.items()},
-        "ahead": Group(x[:, cut:], 0.2, learned=True),
-        "places": Group(place, 0.2, learned=True),
-        "shocks": Group(period, 0.2, learned=True),  # or a week would count once for every location
-        "level": Group(torch.ones_like(x[:, :1]), 3.0),
-    }
-    return _ItemFit(fit_mixed(rows, groups), scale, keep.shape[1])
+    def weights(self, found: Effects) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights (F + C,), first of the past, places (S,) and log dispersion; zeros where never observed."""
+        by_place = self.scale.new_zeros(self.places)
+        if len(self.here) == 0:
+            return torch.zeros_like(self.scale).float(), by_place.float(), by_place.sum().float()
+        weights = torch.cat([found.mean(name) for name in (*PARTS, "ahead")]) / self.scale
+        by_place[self.here] = found.mean("places")
+        return weights.float(), (by_place + found.mean("level")).float(), found.log_r.float()
 
 
-def _weights(item: _ItemFit) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights (F + C,), first of the past, places (S,) and log dispersion; zeros where never observed."""
-    fit, by_place = item.fit, item.scale.new_zeros(item.places)
-    if fit is None:
-        return torch.zeros_like(item.scale).float(), by_place.float(), by_place.sum().float()
-    weights = torch.cat([fit.mean(name) for name in (*PARTS, "ahead")]) / item.scale
-    places = fit.mean("places")
-    by_place[: len(places)] = places
-    return weights.float(), (by_place + fit.mean("level")).float(), fit.log_r.float()
+@dataclass(frozen=True)
+class _Table:
+    """What the regressions of all items read."""
+
+    history: History
+    past: Tensor  # (T, S, I, F) features
+    ahead: Tensor  # (T, S, I, C)
+    offset: Tensor  # (T, S, I)
+    keep: Tensor  # (T, S, I) bool
+
+    @staticmethod
+    def of(history: History, adjusted: Tensor, offset: Tensor, ahead: Tensor, rows: Tensor) -> _Table:
+        keep = history.known & history.listed[: history.periods] & rows.view(-1, 1, 1)
+        keep[: min(_WARM, history.periods // 4)] = False
+        past = past_features(adjusted, history.known, history.assortment)[:-1]
+        return _Table(history, past, ahead, offset, keep)
+
+    def items(self) -> Iterator[_Item]:
+        for item in range(self.keep.shape[2]):
+            yield self.item(item)
+
+    def item(self, item: int) -> _Item:
+        history, outs = self.history, self.history.stock_outs
+        period, place = self.keep[:, :, item].nonzero(as_tuple=True)
+
+        def at(x: Tensor) -> Tensor:
+            return x[:, :, item][period, place].double()
+
+        x = torch.cat([at(self.past), at(self.ahead)], dim=1)
+        least = x.new_full((x.shape[1],), 1e-6)
+        least[: PARTS["around"].stop] = _STILL
+        scale = torch.maximum(x.std(0), least) if len(x) > 1 else torch.ones_like(x.sum(0))
+        x, cut, grain = x / scale, PARTS["around"].stop, history.grain[item]
+        here, index = place.unique(return_inverse=True)
+        offset = at(self.offset) + at(outs.exposure).log() - grain.log()
+        bound = outs.bound[:, :, item][period, place]
+        rows = Rows(at(history.units) / grain, bound, offset, period, periods=len(self.keep))
+        groups = {
+            **{name: Group(x[:, part], 0.2, learned=True) for name, part in PARTS.items()},
+            "ahead": Group(x[:, cut:], 0.2, learned=True),
+            "places": Group(index, 0.2, learned=True),
+            "shocks": Group(period, 0.2, learned=True),  # or a week would count once for every location
+            "level": Group(torch.ones_like(x[:, :1]), 3.0),
+        }
+        return _Item(item, rows, groups, scale, here, self.keep.shape[1])
 
 
-def _season(items: list[_ItemFit]) -> Estimates | None:
-    """Sine and cosine of the year of every item observed, one after the other; None without any."""
-    fits = [item.fit for item in items if item.fit is not None]
-    if not fits:
-        return None
+def _season(fits: list[Fit]) -> Estimates:
+    """Sine and cosine of the year of every item observed, one after the other."""
     value = torch.cat([fit.mean("ahead")[:2] for fit in fits])
     variance = torch.cat([fit.variance("ahead")[:2] for fit in fits]).clamp(min=0)
     influence = torch.cat([fit.influence[:, fit.parts["ahead"]][:, :2] for fit in fits], dim=1)

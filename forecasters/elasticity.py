@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from .cut import Cut
 from .history import History
@@ -36,7 +35,7 @@ _NINETY = 1.645
 _ALIKE = 10.0  # locations' worth of belief that they differ as much in one item as in another
 _ALARM = 4.0  # standard errors between the estimates with and without instrument that count as disagreement
 _CURVE = 3.0  # strongest bend of the elasticity: it moves by less than this times the log price
-
+_RIVALS = 32  # most items of a category whose prices have an effect of their own on one item
 
 _AXES = {
     **dict.fromkeys(("own", "own_lo", "own_hi"), "SI"),
@@ -84,7 +83,8 @@ class _Stage:
     price: Tensor  # (T, S, I) residual of log price, bent by the curve
     promo: Tensor  # (T, S, I, K) residuals of promotions
     decided: Tensor  # (T, S, I) bool: rows in which a price was decided
-    rivals: Tensor  # (I, I) bool: items of the same category
+    category: Tensor  # (I,) int64
+    rivals: tuple[Tensor, ...]  # of each item, those of its category that have an effect of their own
     terms: Mapping[str, tuple[Tensor, float, float]]  # column (T, S, I), centre and spread of its prior
     control: Tensor | None = None  # (T, S, I) control function
     apart: tuple[float, float] = (0.3, 0.0)  # spread of locations' own elasticities, and trust in it
@@ -108,8 +108,6 @@ def estimate(
             something hidden moves price and demand together, the terms that this would bend as it bends the
             elasticities are left out.
     """
-    same = categories.unsqueeze(0) == categories.unsqueeze(1)
-    rivals = same & ~torch.eye(len(categories), dtype=torch.bool, device=same.device)
     open_terms = {
         name: (column, 0.0, OPEN[name.split()[0]])
         for name, column in _columns(history, residuals, residuals.slopes).items()
@@ -122,10 +120,11 @@ def estimate(
         residuals.price,
         residuals.promo,
         residuals.decided,
-        rivals,
+        categories,
+        _rivals(history, categories),
         open_terms,
     )
-    first = [_fit_item(run, item, stage) for item in range(len(categories))]
+    first = _fit_items(run, stage)
     kept = {name: found for name in open_terms if clear(name, found := pool(_coefficient(first, name)))}
     if "recent" in kept and "lasting" in kept:  # the two look alike: the clearer one stays
         del kept[min("recent", "lasting", key=lambda name: abs(kept[name].mean) / kept[name].error)]
@@ -142,7 +141,7 @@ def estimate(
         terms={name: (columns[name], *prior(name, found)) for name, found in kept.items() if name != "curve"},
         apart=((sum(f.spreads["places"] ** 2 for f in first) / len(first)) ** 0.5, _ALIKE),
     )
-    second = [_fit_item(run, item, stage) for item in range(len(categories))]
+    second = _fit_items(run, stage, first)
     plain = _collected(run, second, curve)
     if residuals.instrument.shape[-1] == 0:
         return plain
@@ -155,9 +154,9 @@ def estimate(
         offset=run.offset if lasting else residuals.free_log_mean,
         price=price,
         terms={name: run.terms[name] for name in run.terms if name in ("recent", "lasting")},
-        control=_control(price, shifter[..., 0], residuals.rows, same.float()),
+        control=_control(price, shifter[..., 0], residuals.rows, categories),
     )
-    control = [_fit_item(with_control, item, stage) for item in range(len(categories))]
+    control = _fit_items(with_control, stage, second)
     return _compared(plain, run, second, control)
 
 
@@ -199,8 +198,42 @@ def _remembered_already(history: History, residuals: Residuals, before: Elastici
     return columns["recent"] * before.memory[:, 0] + columns["lasting"] * before.memory[:, 1]
 
 
-def _fit_item(run: _Stage, item: int, stage: Stage) -> Fit:
-    keep = run.rows[:, :, item]
+def _rivals(history: History, categories: Tensor) -> tuple[Tensor, ...]:
+    """Items of the same category, in order; where there are very many, those that sell for most."""
+    value = (history.units * history.log_price.exp()).sum((0, 1))
+    out = []
+    for item, category in enumerate(categories):
+        others = (categories == category).nonzero()[:, 0]
+        others = others[others != item]
+        out.append(others[value[others].argsort(descending=True, stable=True)[:_RIVALS].sort().values])
+    return tuple(out)
+
+
+def _by_category(x: Tensor, category: Tensor) -> Tensor:
+    """(T, S, G) sums over the items of each category, float64."""
+    out = torch.zeros(*x.shape[:2], int(category.max()) + 1, dtype=torch.float64, device=x.device)
+    for item, group in enumerate(category.tolist()):
+        out[..., group] += x[..., item]
+    return out
+
+
+def _fit_items(run: _Stage, stage: Stage, start: Sequence[Fit] | None = None) -> list[Fit]:
+    """Every item's regression; ``start`` from another of the same rows."""
+    crowd = _by_category(run.price, run.category)
+    controls = None if run.control is None else _by_category(run.control, run.category)
+    fits = []
+    for item in range(len(run.category)):
+        rows, groups = _regression(run, item, crowd, controls)
+        fits.append(fit_mixed(rows, groups, None if start is None else start[item]))
+        stage.advance()
+    return fits
+
+
+def _regression(
+    run: _Stage, item: int, crowd: Tensor, controls: Tensor | None
+) -> tuple[Rows, dict[str, Group]]:
+    """Rows and columns of one item; ``crowd`` and ``controls`` (T, S, G) are sums over categories."""
+    keep, rivals, category = run.rows[:, :, item], run.rivals[item], run.category[item]
     period, place = keep.nonzero(as_tuple=True)
 
     def at(x: Tensor) -> Tensor:
@@ -209,37 +242,55 @@ def _fit_item(run: _Stage, item: int, stage: Stage) -> Fit:
     def column(x: Tensor) -> Tensor:
         return at(x[:, :, item]).unsqueeze(1)
 
-    own, offset = column(run.price), at(run.offset[:, :, item]) - run.history.grain[item].log()
-    where = one_hot(place, keep.shape[1]).double()
-    others = at(run.price[:, :, run.rivals[item]])
-    usual = (where.T @ offset) / where.sum(0).clamp(min=1)
+    grain = run.history.grain[item]
+    own, offset = column(run.price), at(run.offset[:, :, item]) - grain.log()
+    here, index = place.unique(return_inverse=True)  # only locations that have sold it
+    usual = _mean_by(offset, index, len(here))
     apart, trust = run.apart
+    one = torch.ones_like(own)
     groups = {
         "own": Group(own, PRIOR_SD, PRIOR_MEAN),
-        "places": Group(own * where, apart, learned=True, trust=trust),
-        "rivals": Group(others.sum(1, keepdim=True), _CROSS_SD),
-        "each": Group(others, 0.2, learned=True),
+        "places": Group(own, apart, learned=True, trust=trust, by=index),
+        "rivals": Group(at(crowd[..., category]).unsqueeze(1) - own, _CROSS_SD),
+        "each": Group(at(run.price[:, :, rivals]), 0.2, learned=True),
         "promo": Group(at(run.promo[:, :, item]), _PROMO_SD),
-        "base": Group((offset - where @ usual).unsqueeze(1), _BASE_SD),
-        "level": Group(torch.ones_like(own), _INTERCEPT_SD),
-        "levels": Group(where, _LEVEL_SD),
+        "base": Group((offset - usual[index]).unsqueeze(1), _BASE_SD),
+        "level": Group(one, _INTERCEPT_SD),
+        "levels": Group(one, _LEVEL_SD, by=index),
         "shocks": Group(period, 0.2, learned=True),
     }
     stay = run.decided[:, :, item]
     if bool((stay != keep).any()):  # while a price stays, what else persists would pass for its effect
         spell = at(stay.cumsum(0) + len(stay) * torch.arange(stay.shape[1], device=stay.device)).long()
-        then = carried(run.offset[:, :, item] - run.offset[:, :, item].mean(0), stay)
+        expected = run.offset[:, :, item]
+        then = carried(expected - _listed_mean(expected, run.history, item), stay)
         groups["then"] = Group(at(then).unsqueeze(1), _THEN_SD)  # expected when the price was decided
         groups["spells"] = Group(spell.unique(return_inverse=True)[1], 0.2, learned=True)
     for name, (x, centre, spread) in run.terms.items():
         groups[name] = Group(column(x), spread, centre)
-    if run.control is not None:
+    if run.control is not None and controls is not None:
+        each = at(run.control[:, :, rivals])
         groups["control"] = Group(column(run.control), _CONTROL_SD)
-        groups["controls"] = Group(at(run.control[:, :, run.rivals[item]]), _CONTROL_SD)
-    grain = run.history.grain[item]
-    units, censored = run.history.units[:, :, item] / grain, run.history.censored[:, :, item]
-    stage.advance()
-    return fit_mixed(Rows(at(units), at(censored) > 0, offset, period, periods=len(keep)), groups)
+        groups["controls"] = Group(each, _CONTROL_SD)
+        if int((run.category == category).sum()) > len(rivals) + 1:
+            rest = at(controls[..., category]).unsqueeze(1) - column(run.control) - each.sum(1, keepdim=True)
+            groups["other controls"] = Group(rest, _CONTROL_SD)
+    outs = run.history.stock_outs
+    units, open_for = at(run.history.units[:, :, item]) / grain, at(outs.exposure[:, :, item])
+    bound = outs.bound[:, :, item][period, place]
+    return Rows(units, bound, offset + open_for.log(), period, periods=len(keep)), groups
+
+
+def _mean_by(x: Tensor, index: Tensor, levels: int) -> Tensor:
+    """(L,) mean of x (N,) over the rows of each level."""
+    total = x.new_zeros(levels).index_add_(0, index, x)
+    return total / torch.bincount(index, minlength=levels).clamp(min=1)
+
+
+def _listed_mean(x: Tensor, history: History, item: int) -> Tensor:
+    """(S,) mean of x (T, S) over the periods in which a location lists an item."""
+    there = history.listed[: len(x), :, item].to(x)
+    return (x * there).sum(0) / there.sum(0).clamp(min=1)
 
 
 def _coefficient(fits: Sequence[Fit], name: str) -> Estimates:
@@ -249,25 +300,31 @@ def _coefficient(fits: Sequence[Fit], name: str) -> Estimates:
     return Estimates(torch.cat([f.mean(name) for f in fits]), variance.sqrt(), influence)
 
 
-def _control(price: Tensor, shifter: Tensor, rows: Tensor, same: Tensor) -> Tensor:
+def _control(price: Tensor, shifter: Tensor, rows: Tensor, category: Tensor) -> Tensor:
     """(T, S, I) control function v = r_p − π·r_z, π pooled over the items of a category."""
     weight = rows.float()
     product = (weight * price * shifter).sum((0, 1))
     square = (weight * shifter.square()).sum((0, 1))
-    return price - (same @ product) / (same @ square).clamp(min=1e-9) * shifter
+
+    def pooled(x: Tensor) -> Tensor:
+        return x.new_zeros(int(category.max()) + 1).index_add_(0, category, x)[category]
+
+    return price - pooled(product) / pooled(square).clamp(min=1e-9) * shifter
 
 
 def _collected(run: _Stage, fits: Sequence[Fit], curve: Tensor) -> Elasticities:
     own, variance = _by_series(run, fits)
-    cross = torch.zeros(run.rivals.shape, dtype=own.dtype, device=own.device)
+    cross = torch.stack([f.mean("rivals") for f in fits]) * _same(run.category)
     for item, fit in enumerate(fits):
-        cross[item, run.rivals[item]] = fit.mean("rivals") + fit.mean("each")
+        cross[item, run.rivals[item]] += fit.mean("each")
+    there = run.rows.any(0)
+    usual = torch.where(there.any(0), (own * there).sum(0) / there.sum(0).clamp(min=1), own.mean(0))
 
     def term(name: str) -> Tensor:
         return _coefficient(fits, name).value.float() if name in run.terms else torch.zeros(len(fits))
 
     value, lo, hi = _ends(own, variance)
-    spread = [run.price[:, :, i][run.rows[:, :, i]].std() for i in range(len(fits))]
+    spread = [_std(run.price[:, :, i][run.rows[:, :, i]]) for i in range(len(fits))]
     return Elasticities(
         own=value,
         own_lo=lo,
@@ -280,7 +337,7 @@ def _collected(run: _Stage, fits: Sequence[Fit], curve: Tensor) -> Elasticities:
         joint=torch.stack([term(f"joint {k}") for k in range(run.promo.shape[-1])], dim=-1)
         if run.promo.shape[-1]
         else run.promo.new_zeros(len(fits), 0),
-        sway=torch.stack([term("sine"), term("cosine")], dim=-1) / own.mean(0).float().unsqueeze(-1),
+        sway=torch.stack([term("sine"), term("cosine")], dim=-1) / usual.float().unsqueeze(-1),
         memory=torch.stack([term("recent"), term("lasting")], dim=-1),
         price_spread=torch.stack(spread).float(),
         with_instrument=None,
@@ -291,18 +348,35 @@ def _collected(run: _Stage, fits: Sequence[Fit], curve: Tensor) -> Elasticities:
     )
 
 
+def _same(category: Tensor) -> Tensor:
+    """(I, I) 1 where two items are of one category, 0 elsewhere and on the diagonal."""
+    return (category.unsqueeze(0) == category.unsqueeze(1)).float().fill_diagonal_(0.0)
+
+
+def _std(x: Tensor) -> Tensor:
+    """Standard deviation of x (N,), 0 where there is too little to have one."""
+    return x.std() if len(x) > 1 else x.new_zeros(())
+
+
 def _by_series(run: _Stage, fits: Sequence[Fit]) -> tuple[Tensor, Tensor]:
     """Own elasticities (S, I) and their variances: item, attributes of the location, the location's own."""
     values, variances = [], []
     for item, fit in enumerate(fits):
         names = ["own", *(name for name in run.terms if name.startswith("attribute"))]
         static = run.history.static[:, item].double()
-        columns = [torch.ones_like(static[:, :1]) if static.shape[1] else static.new_ones(len(static), 1)]
-        columns += [static[:, int(name.split()[1])].unsqueeze(1) for name in names[1:]]
-        weights = torch.cat([*columns, torch.eye(len(static)).to(static)], dim=1)
-        at = torch.cat([torch.arange(len(fit.beta))[fit.parts[name]] for name in [*names, "places"]])
-        values.append(weights @ fit.beta[at])
-        variances.append(((weights @ fit.covariance[at][:, at]) * weights).sum(1))
+        weights = torch.stack(
+            [static.new_ones(len(static)), *(static[:, int(n.split()[1])] for n in names[1:])], 1
+        )
+        at = torch.cat([torch.arange(len(fit.beta))[fit.parts[name]] for name in names])
+        value = weights @ fit.beta[at]
+        variance = ((weights @ fit.covariance[at][:, at]) * weights).sum(1)
+        here, places = run.rows[:, :, item].any(0), fit.slopes["places"]
+        value[here] += fit.mean("places")
+        beyond = places.variance + 2 * (weights[here] * places.cross[at].T).sum(1)
+        variance[here] += beyond
+        variance[~here] += fit.spreads["places"] ** 2  # who has never sold it is one of those who might
+        values.append(value)
+        variances.append(variance)
     return torch.stack(values, dim=1), torch.stack(variances, dim=1)
 
 
@@ -344,18 +418,22 @@ def _compared(
         own_lo=lo,
         own_hi=hi,
         own_error=(plain.own_error.square() + gap_error.square()).sqrt().float(),
-        cross=plain.cross + across.mean * run.rivals.float(),
+        cross=plain.cross + across.mean * _same(run.category),
     )
 
 
 def _average(fits: Sequence[Fit]) -> Estimates:
     """Own elasticity of an item, mean over its locations, float64."""
-    values = torch.stack([f.mean("own")[0] + f.mean("places").mean() for f in fits])
-    variance = [
-        f.variance("own")[0] + 2 * f.cov("own", "places").mean() + f.cov("places", "places").mean()
-        for f in fits
-    ]
-    influence = [
-        f.influence[:, f.parts["own"]][:, 0] + f.influence[:, f.parts["places"]].mean(1) for f in fits
-    ]
-    return Estimates(values, torch.stack(variance).clamp(min=0).sqrt(), torch.stack(influence, dim=1))
+    values, variances, influences = [], [], []
+    for fit in fits:
+        places, cov = fit.slopes["places"], fit.cov("own", "places")
+        values.append(fit.mean("own")[0] + _mean(fit.mean("places")))
+        variances.append(fit.variance("own")[0] + 2 * _mean(cov[0]) + places.mean_variance)
+        influences.append(fit.influence[:, fit.parts["own"]][:, 0] + places.influence)
+    error = torch.stack(variances).clamp(min=0).sqrt()
+    return Estimates(torch.stack(values), error, torch.stack(influences, dim=1))
+
+
+def _mean(x: Tensor) -> Tensor:
+    """Mean of x (N,), 0 of nothing."""
+    return x.sum() / max(1, len(x))

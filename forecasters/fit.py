@@ -200,8 +200,8 @@ def fit_trunk(
     ahead = known_ahead(history, adjusted, level + effect, ~valid)
     base = stabilised(fit_base(history, adjusted, level + effect, ahead, ~valid, luck))
     news = torch.cat([ahead, chain_news(history, response.pivot)], dim=-1)
-    informed = fit_base(history, adjusted, level + effect, news, ~valid, luck)
-    before = past_features(adjusted, history.known)[:-1]
+    informed = fit_base(history, adjusted, level + effect, news, ~valid, luck, base)
+    before = past_features(adjusted, history.known, history.assortment)[:-1]
     known = base.told(before, ahead)
     offset = (level + effect - history.grain.log()).unsqueeze(-1)
     network = DemandNetwork(tokens.shape[-1], 2 * members, places, goods, settings.trunk).to(device)
