@@ -10,7 +10,7 @@ Forecasts of a history read that one; a simulated market, whose prices an agent 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -20,6 +20,8 @@ from .cut import Cut
 from .history import History
 from .mixed import Effects, Fit, Group, Rows, effects, fit_mixed
 from .past import PARTS, past_features
+from .progress import SILENT, Stage
+from .side_by_side import side_by_side
 from .terms import Estimates, clear, pool
 
 _STILL = 0.25  # log units: a mean that moved by less in the table may move by more in play
@@ -49,33 +51,32 @@ class Base:
         """The regressions of a sub-market."""
         return cut.record(self, {"past": "MIF", "ahead": "MIC", "place": "MSI", "log_r": "MI"})
 
-    def effects(self, item: _Item, member: int) -> Effects:
-        """One regression as coefficients to begin another of the same item from."""
-        past, ahead = self.past[member, item.index], self.ahead[member, item.index]
-        more = ahead.new_zeros(len(item.scale) - len(past) - len(ahead))
-        beta = torch.cat([past, ahead, more]).double() * item.scale
-        place, wide = self.place[member, :, item.index][item.here].double(), len(past)
-        level = place.sum(0, keepdim=True) / max(1, len(place))
-        parts = {**PARTS, "ahead": slice(wide, len(beta)), "level": slice(len(beta), len(beta) + 1)}
-        levels = {"places": place - level}
-        return Effects(torch.cat([beta, level]), parts, levels, self.log_r[member, item.index].double(), {})
-
     def to(self, device: torch.device | str) -> Base:
         return Base(*(getattr(self, f.name).to(device) for f in fields(self)))
 
 
-def known_ahead(history: History, adjusted: Tensor, offset: Tensor, rows: Tensor) -> Tensor:
+def known_ahead(
+    history: History, adjusted: Tensor, offset: Tensor, rows: Tensor, stage: Stage = SILENT
+) -> tuple[Tensor, list[Effects]]:
     """(T, S, I, C) calendar and exogenous covariates; the time of year only where items together show it.
 
     A table of two years has seen each season twice: a wave that is not clear of the weeks' shocks is one of
-    them, and of no use in another year. Arguments as in ``fit_base``.
+    them, and of no use in another year. Arguments as in ``fit_base``, for which the fits of all items, which
+    come back, too, are a start.
     """
     ahead = history.ahead[: history.periods]
     table = _Table.of(history, adjusted, offset, ahead, rows)
-    fits = [fit_mixed(item.rows, item.groups) for item in table.items() if len(item.here)]
-    if fits and clear("season", pool(_season(fits))):
-        return ahead
-    return torch.cat([torch.zeros_like(ahead[..., :2]), ahead[..., 2:]], dim=-1)
+
+    def one(number: int) -> Fit:
+        item = table.item(number)
+        stage.advance()
+        return fit_mixed(item.rows, item.groups)
+
+    fits = side_by_side(one, len(history.grain))
+    seen = [fit for fit, there in zip(fits, table.keep.any(0).any(0).tolist(), strict=True) if there]
+    if not (seen and clear("season", pool(_season(seen)))):
+        ahead = torch.cat([torch.zeros_like(ahead[..., :2]), ahead[..., 2:]], dim=-1)
+    return ahead, list(fits)
 
 
 def chain_news(history: History, pivot: Tensor) -> Tensor:
@@ -101,8 +102,9 @@ def fit_base(
     ahead: Tensor,
     rows: Tensor,
     luck: Tensor,
-    start: Base | None = None,
-) -> Base:
+    start: Sequence[Effects],
+    stage: Stage = SILENT,
+) -> tuple[Base, list[Effects]]:
     """Regressions of sales on the past of price-adjusted demand.
 
     Args:
@@ -112,26 +114,34 @@ def fit_base(
         ahead: (T, S, I, C) what is known of a period before it comes.
         rows: (T,) bool, periods to learn from.
         luck: (T, M) weight of each period for each member.
-        start: regressions on the first of the columns, near which these are looked for.
+        start: of each item, a fit of the first of the columns, near which these are looked for.
+        stage: advances I times.
+
+    Returns:
+        The regressions, and of each item the last member's fit.
     """
-    table, fits = _Table.of(history, adjusted, offset, ahead, rows), []
-    for item in table.items():
-        found: list[Effects] = []
-        for member, weight in enumerate(luck.T):
-            near = start.effects(item, member) if start is not None else found[-1] if found else None
+    table = _Table.of(history, adjusted, offset, ahead, rows)
+
+    def one(number: int) -> tuple[list[Tensor], Effects]:
+        item, near, found = table.item(number), start[number], []
+        for weight in luck.T:
             weighted = replace(item.rows, weight=weight[item.rows.period].double())
-            found.append(effects(weighted, item.groups, near))
-        fits.append([torch.stack(part) for part in zip(*map(item.weights, found), strict=True)])
+            near = effects(weighted, item.groups, near)
+            found.append(item.weights(near))
+        stage.advance()
+        return [torch.stack(part) for part in zip(*found, strict=True)], near
+
+    fits, last = zip(*side_by_side(one, len(history.grain)), strict=True)
     weights, place, log_r = (torch.stack(part, dim=1) for part in zip(*fits, strict=True))
     cut = PARTS["around"].stop
-    return Base(weights[..., :cut], weights[..., cut:], place.transpose(1, 2).contiguous(), log_r)
+    base = Base(weights[..., :cut], weights[..., cut:], place.transpose(1, 2).contiguous(), log_r)
+    return base, list(last)
 
 
 @dataclass(frozen=True)
 class _Item:
     """The regression of one item."""
 
-    index: int
     rows: Rows
     groups: dict[str, Group]
     scale: Tensor  # (F + C,) what its columns were divided by
@@ -165,10 +175,6 @@ class _Table:
         past = past_features(adjusted, history.known, history.assortment)[:-1]
         return _Table(history, past, ahead, offset, keep)
 
-    def items(self) -> Iterator[_Item]:
-        for item in range(self.keep.shape[2]):
-            yield self.item(item)
-
     def item(self, item: int) -> _Item:
         history, outs = self.history, self.history.stock_outs
         period, place = self.keep[:, :, item].nonzero(as_tuple=True)
@@ -192,7 +198,7 @@ class _Table:
             "shocks": Group(period, 0.2, learned=True),  # or a week would count once for every location
             "level": Group(torch.ones_like(x[:, :1]), 3.0),
         }
-        return _Item(item, rows, groups, scale, here, self.keep.shape[1])
+        return _Item(rows, groups, scale, here, self.keep.shape[1])
 
 
 def _season(fits: list[Fit]) -> Estimates:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .side_by_side import side_by_side
+
 FOLDS = 5
 BLOCK = 6  # consecutive periods that share a fold
 _RIDGE = (
@@ -60,14 +62,17 @@ def predict(features: Tensor, targets: Tensor, rows: Tensor) -> tuple[Tensor, Te
     periods, _, goods, width = features.shape
     fold = torch.arange(periods, device=rows.device) // BLOCK % FOLDS
     usual = torch.stack([features[..., f].std() for f in range(width)]).double().clamp(min=1e-6)
-    sums = [_sums(*_item(features, targets, rows, i), fold) for i in range(goods)]
+    sums = side_by_side(lambda i: _sums(*_item(features, targets, rows, i), fold), goods)
     common = _common([one.without_own() for one in sums], usual)
     out, inside = torch.empty_like(targets), torch.empty_like(targets[..., 0])
-    for i in range(goods):
-        x, y, seen = _item(features, targets, rows, i)
+
+    def one(item: int) -> None:
+        x, y, seen = _item(features, targets, rows, item)
         spread = torch.maximum(x[..., :-1].flatten(0, 1).std(0), _LEAST * usual)
-        slopes, own = _fits(sums[i].without_own(), common, spread, _drawn(int(seen.sum()), width))
-        out[:, :, i], inside[:, :, i] = _read(x, y, seen, fold, slopes, own)
+        slopes, own = _fits(sums[item].without_own(), common, spread, _drawn(int(seen.sum()), width))
+        out[:, :, item], inside[:, :, item] = _read(x, y, seen, fold, slopes, own)
+
+    side_by_side(one, goods)
     return out, inside
 
 

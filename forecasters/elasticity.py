@@ -26,6 +26,7 @@ from .mixed import Fit, Group, Rows, fit_mixed
 from .nuisance import Residuals, carried
 from .progress import SILENT, Stage
 from .response import MEMORY, WEAKEST, extra, remembered
+from .side_by_side import side_by_side
 from .terms import MISLED, OPEN, TERMS, Estimates, clear, pool, prior, shrink
 
 PRIOR_MEAN, PRIOR_SD = -2.0, 1.5  # own elasticity where the data say nothing (Bijmolt et al. 2005: mean -2.6)
@@ -221,12 +222,14 @@ def _fit_items(run: _Stage, stage: Stage, start: Sequence[Fit] | None = None) ->
     """Every item's regression; ``start`` from another of the same rows."""
     crowd = _by_category(run.price, run.category)
     controls = None if run.control is None else _by_category(run.control, run.category)
-    fits = []
-    for item in range(len(run.category)):
+
+    def one(item: int) -> Fit:
         rows, groups = _regression(run, item, crowd, controls)
-        fits.append(fit_mixed(rows, groups, None if start is None else start[item]))
+        found = fit_mixed(rows, groups, None if start is None else start[item])
         stage.advance()
-    return fits
+        return found
+
+    return side_by_side(one, len(run.category))
 
 
 def _regression(

@@ -197,10 +197,13 @@ def fit_trunk(
     valid = torch.arange(periods, device=device) >= periods - held
     members = settings.members
     luck = _resampling(periods, members, seed).to(device)
-    ahead = known_ahead(history, adjusted, level + effect, ~valid)
-    base = stabilised(fit_base(history, adjusted, level + effect, ahead, ~valid, luck))
-    news = torch.cat([ahead, chain_news(history, response.pivot)], dim=-1)
-    informed = fit_base(history, adjusted, level + effect, news, ~valid, luck, base)
+    reads = (history, adjusted, level + effect)
+    with progress.stage("what past demand tells", 3 * goods) as stage:
+        ahead, found = known_ahead(*reads, ~valid, stage)
+        base, found = fit_base(*reads, ahead, ~valid, luck, found, stage)
+        news = torch.cat([ahead, chain_news(history, response.pivot)], dim=-1)
+        informed, _ = fit_base(*reads, news, ~valid, luck, found, stage)
+    base = stabilised(base)
     before = past_features(adjusted, history.known, history.assortment)[:-1]
     known = base.told(before, ahead)
     offset = (level + effect - history.grain.log()).unsqueeze(-1)

@@ -29,7 +29,7 @@ REPORTED = 0.25  # one that is still off by more is named
 REFUSED = 1.0  # log units: one that is still off by more makes the market unplayable
 _VARIANCE = 4.0  # times the history's, from which on an item remembers less
 _PASSES = 4  # a level that is moved moves what is remembered
-_PATHS, _WORK = (2, 16), 3_000_000  # paths at least and at most; series-steps of all of them together
+_PATHS, _WORK = (2, 16), 2_000_000  # paths at least and at most; series-steps of all of them together
 _SURE = 2.0  # standard errors of the mean path, below which a difference is none
 
 

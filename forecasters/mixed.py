@@ -18,6 +18,7 @@ from .distributions import nb_survival_score
 from .schur import Family, Layout, Parts, System
 
 _ROUNDS, _NEWTON = 6, 4  # most EM rounds, and Newton steps in each: every round goes on from the last
+_AGAIN = 3  # the same, where spreads are known from another fit
 _STILL = 1e-4  # longest step of a coefficient that ends the Newton steps
 _SETTLED = 2e-3  # largest move of a spread, as a share of it, that ends the rounds
 BLOCK = 6  # consecutive periods whose errors may go together
@@ -178,7 +179,8 @@ def fit_mixed(rows: Rows, groups: Mapping[str, Group], start: Effects | None = N
 def effects(rows: Rows, groups: Mapping[str, Group], start: Effects | None = None) -> Effects:
     """Alternate the coefficients with the dispersion and the learned spreads.
 
-    ``start`` holds coefficients to begin from, of the groups that it has.
+    ``start`` holds coefficients and spreads to begin from, of the groups that it has; of a group that has
+    more columns here, the first.
     """
     design = _Design.of(rows, groups)
     found, spreads, _ = _solved(design, start)
@@ -191,8 +193,11 @@ def _solved(
     """Coefficients, the spreads that they show, and the spreads that they were found with."""
     centre = design.along({name: g.centre for name, g in design.groups.items()})
     at, log_r = _begun(design, centre, start)
-    spreads = {name: g.spread for name, g in design.groups.items()}
-    for _ in range(_ROUNDS):
+    known = {} if start is None else start.spreads
+    spreads = {
+        name: known.get(name, g.spread) if g.learned else g.spread for name, g in design.groups.items()
+    }
+    for _ in range(_AGAIN if known else _ROUNDS):
         used = dict(spreads)
         found = _newton(design, at, log_r, centre, design.along({k: s**-2 for k, s in used.items()}))
         at, log_r = found.at, found.log_r
@@ -217,8 +222,7 @@ def _begun(design: _Design, centre: Parts, start: Effects | None) -> tuple[Parts
     for name in design.groups:
         if name in start.levels or name in start.parts:
             value, here = start.mean(name), design.at(name, at)
-            if len(value) == len(here):
-                here[:, 0] = value
+            here[: len(value), 0] = value[: len(here)]
     return at, start.log_r.to(design.rows.offset)
 
 

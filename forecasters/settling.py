@@ -20,6 +20,7 @@ from .learned import LearnedDemand
 from .luck import CommonLuck, common_luck, gamma_share
 from .model import DemandModel
 from .response import mean_listed
+from .side_by_side import side_by_side
 from .tails import wanted
 
 _PASSES = 4  # a moved promotion moves the past of demand that the next forecasts read
@@ -101,8 +102,9 @@ def _moves(history: History, known: Tensor, log_mean: Tensor, log_r: Tensor) -> 
     units = wanted(history.units[begin:], seen, known, log_mean, log_r, history.grain)
     listed = None if history.assortment is None else history.listed[begin : history.periods].unsqueeze(-1)
     promo = mean_listed(promo, listed, 1).expand_as(promo)
-    by_item = (x.unbind(2) for x in (units, mean, promo, known))
-    return torch.stack([_item_moves(*parts) for parts in zip(*by_item, strict=True)])
+    parts = (units, mean, promo, known)
+    moves = side_by_side(lambda item: _item_moves(*(x[:, :, item] for x in parts)), units.shape[2])
+    return torch.stack(moves)
 
 
 def _item_moves(units: Tensor, mean: Tensor, promo: Tensor, known: Tensor) -> Tensor:
@@ -120,5 +122,8 @@ def _item_moves(units: Tensor, mean: Tensor, promo: Tensor, known: Tensor) -> Te
     for _ in range(_STEPS):
         expected = offset * (x @ move).clamp(-3, 3).exp()
         slope = x.T @ (y - expected) - precision * move
-        move = move + torch.linalg.solve(x.T @ (expected.unsqueeze(1) * x) + precision.diag(), slope)
+        step = torch.linalg.solve(x.T @ (expected.unsqueeze(1) * x) + precision.diag(), slope)
+        move = move + step
+        if float(step.abs().max()) < 1e-7:
+            break
     return move.float()
