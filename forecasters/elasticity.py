@@ -219,13 +219,13 @@ def _by_category(x: Tensor, category: Tensor) -> Tensor:
 
 
 def _fit_items(run: _Stage, stage: Stage, start: Sequence[Fit] | None = None) -> list[Fit]:
-    """Every item's regression; ``start`` from another of the same rows."""
+    """Every item's regression; ``start`` from another of the same rows, whose spreads are found anew."""
     crowd = _by_category(run.price, run.category)
     controls = None if run.control is None else _by_category(run.control, run.category)
 
     def one(item: int) -> Fit:
         rows, groups = _regression(run, item, crowd, controls)
-        found = fit_mixed(rows, groups, None if start is None else start[item])
+        found = fit_mixed(rows, groups, None if start is None else replace(start[item], spreads={}))
         stage.advance()
         return found
 

@@ -28,8 +28,8 @@ LEVEL = 0.05  # of an item's or location's units: a level that is off by more is
 REPORTED = 0.25  # one that is still off by more is named
 REFUSED = 1.0  # log units: one that is still off by more makes the market unplayable
 _VARIANCE = 4.0  # times the history's, from which on an item remembers less
-_PASSES = 4  # a level that is moved moves what is remembered
-_PATHS, _WORK = (2, 16), 2_000_000  # paths at least and at most; series-steps of all of them together
+_PASSES = 3  # a level that is moved moves what is remembered
+_PAIRS, _WORK = (2, 8), 2_000_000  # of paths, at least and at most; series-steps of all of them together
 _SURE = 2.0  # standard errors of the mean path, below which a difference is none
 
 
@@ -50,8 +50,9 @@ def free_run(demand: LearnedDemand, seed: int) -> FreeRun:
     history = demand.history
     begin = _begin(history)
     known = history.known[begin:]
-    count = max(_PATHS[0], min(_PATHS[1], _WORK // known.numel()))
-    paths = torch.from_numpy(sample_paths(demand, history, begin, history.periods - begin, count, seed))
+    count = 2 * max(_PAIRS[0], min(_PAIRS[1], _WORK // known.numel() // 2))
+    length = history.periods - begin
+    paths = torch.from_numpy(sample_paths(demand, history, begin, length, count, seed, mirrored=True))
     bad = (~paths.isfinite()).any(0).nonzero()
     if len(bad):
         period, place, item = bad[0].tolist()
@@ -91,13 +92,14 @@ def _begin(history: History) -> int:
     return max(1, history.periods // 4)
 
 
-def _log_ratio(simulated: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-    """Log of mean simulated (paths, N) over real units (N,), its standard error; 0 where nothing was sold."""
-    mean = simulated.mean(0)
+def _log_ratio(paths: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    """Log of mean units of pairs of paths (2·K, N) over real ones (N,), its error; 0 if nothing was sold."""
+    pairs = paths.unflatten(0, (-1, 2)).mean(1)
+    mean = pairs.mean(0)
     sold = (real > 0) & (mean > 0)
-    relative = (simulated.var(0) / mean.clamp(min=1e-9).square()).where(sold, 0.0)
-    typical = relative.sum() / sold.sum().clamp(min=1)  # few paths say little of one series' own
-    error = ((relative + typical) / 2 / len(simulated)).sqrt()
+    relative = (pairs.var(0) / mean.clamp(min=1e-9).square()).where(sold, 0.0)
+    typical = relative.sum() / sold.sum().clamp(min=1)  # few pairs say little of one item's own
+    error = ((relative + typical) / 2 / len(pairs)).sqrt()
     return torch.where(sold, (mean / real.clamp(min=1e-9)).clamp(min=1e-9).log(), 0.0), error
 
 

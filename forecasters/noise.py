@@ -57,6 +57,7 @@ class NoiseKey:
     slot: Tensor  # (B,) int64 market slot
     episode: Tensor  # (B,) int64 episode number in that slot; in evaluation a global one with slot 0
     period: Tensor  # (B,) int64 period within the episode
+    mirrored: Tensor | None = None  # (B,) bool: markets whose luck is that of the same key turned around
 
     def uniform(self, ids: Tensor, stream: int) -> Tensor:
         """Uniforms in the open interval (0, 1) for each market and ``ids`` (any shape): (B, *ids.shape)."""
@@ -64,7 +65,10 @@ class NoiseKey:
         key = _combine(_combine(_combine(_mix(start + _GAMMA), self.slot), self.episode), self.period)
         key = key.view(-1, *([1] * ids.dim()))
         bits = _shift(_combine(key, ids.unsqueeze(0)), 41)  # 23 bits and a half are exact: never 0 or 1
-        return (bits.to(torch.float32) + 0.5) * 2.0**-23
+        uniform = (bits.to(torch.float32) + 0.5) * 2.0**-23
+        if self.mirrored is None:
+            return uniform
+        return torch.where(self.mirrored.view(-1, *([1] * ids.dim())), 1 - uniform, uniform)
 
     def normal(self, ids: Tensor, stream: int) -> Tensor:
         """Standard normals, one for each market and id: (B, *ids.shape)."""

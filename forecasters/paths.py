@@ -23,27 +23,31 @@ def sample_paths(
     count: int,
     seed: int,
     progress: Progress = SILENT,
+    mirrored: bool = False,
 ) -> np.ndarray:
     """Sampled demand (count, length, S, I) from ``begin`` on, at the prices and promotions of ``history``.
 
     Each path goes its own way: nothing of ``history`` is seen from ``begin`` on but prices and promotions.
-    ``demand`` is conditioned on what precedes ``begin`` at least.
+    ``demand`` is conditioned on what precedes ``begin`` at least. ``mirrored`` paths come in pairs, the luck
+    of the second that of the first turned around (antithetic variates: Hammersley and Morton 1956,
+    doi:10.1017/S0305004100031455): what is lucky for a whole chain cancels in their mean.
     """
     device = history.units.device
     batches = torch.arange(count, device=device).split(max(1, _SERIES_AT_ONCE // history.units[0].numel()))
     out = []
     with progress.stage("sample the last periods", total=length * len(batches)) as stage:
-        for episode in batches:
-            zero = torch.zeros_like(episode)
-            state = demand.reset(zero + begin, NoiseKey(seed, zero, episode, zero))
-            path = []
+        for path in batches:
+            zero = torch.zeros_like(path)
+            episode, turned = (path // 2, path % 2 == 1) if mirrored else (path, None)
+            state = demand.reset(zero + begin, NoiseKey(seed, zero, episode, zero, turned))
+            wanted = []
             for t in range(length):
-                key = NoiseKey(seed, zero, episode, zero + t)
-                price = history.log_price[begin + t].exp().expand(len(episode), -1, -1)
-                promo = history.promo[begin + t].expand(len(episode), -1, -1, -1)
+                key = NoiseKey(seed, zero, episode, zero + t, turned)
+                price = history.log_price[begin + t].exp().expand(len(path), -1, -1)
+                promo = history.promo[begin + t].expand(len(path), -1, -1, -1)
                 units = demand.sample(state, price, key, promo)
                 state = demand.advance(state, Period(price, units, units), key, promo)
-                path.append(units)
+                wanted.append(units)
                 stage.advance()
-            out.append(torch.stack(path, dim=1))
+            out.append(torch.stack(wanted, dim=1))
     return torch.cat(out).cpu().numpy()

@@ -28,7 +28,7 @@ class Size:
 
     locations: int = 12
     items: int = 6
-    weeks: int = 130
+    weeks: int = 130  # periods: in a daily market, days
 
     def __post_init__(self) -> None:
         for name, least in (("locations", 2), ("items", 2), ("weeks", 2)):

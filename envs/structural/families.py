@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 
+from .assortment import with_assortment
 from .draw import Minds, Size, Taste, draw_log_linear, draw_nested_logit
 from .family import StructuralDemand
 from .reference import panel_frame, write_table
 from .retailer import Retailer, write_history
+from .shelves import Fresh
 from .stockpiling import with_pantries
 from .truth import Truth
+from .weekdays import by_the_day
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,14 @@ def _taste(taste: Taste) -> Callable[[Size, int], StructuralDemand]:
 
 def _draw_stockpiling(size: Size, seed: int) -> StructuralDemand:
     return with_pantries(draw_log_linear(size, seed), keep=0.5, restraint=0.2)
+
+
+def _draw_partial_assortment(size: Size, seed: int) -> StructuralDemand:
+    return with_assortment(draw_log_linear(size, seed), size.weeks, seed)
+
+
+def _draw_daily(size: Size, seed: int) -> StructuralDemand:
+    return by_the_day(draw_log_linear(size, seed, Taste(log_units=1.2)), hours=16, seed=seed)
 
 
 _DULL = Minds(own=(-0.65, -0.55), spread=0.17, widest=0.22)
@@ -83,6 +94,14 @@ FAMILIES: dict[str, Family] = {
             shifter_series=(0.6, 0.12),
             safety=0.38,
         ),
+    ),
+    "partial-assortment": Family(
+        "items are sold in a part of the locations only, and come and go", _draw_partial_assortment
+    ),
+    "hours-out-of-stock": Family(
+        "a daily log of fresh food that counts the hours without stock",
+        _draw_daily,
+        Retailer(safety=0.5, stock_noise=0.4, facing=1.0, shelf=Fresh(late=0.25, missing=0.03)),
     ),
 }
 """Each has shocks, stock-outs and a pricing rule that misleads whoever does not know it."""

@@ -24,7 +24,10 @@ class StructuralDemand(ABC):
     ``realised`` holds the states of weeks 0 … periods (B = periods + 1 rows) that the history went through,
     so that ``reset`` goes on from what really was; fresh shocks follow from there. A state knows the coming
     week's shocks: what the process expects is exact, and only counts are left to chance. Nobody plans
-    promotions in play: ``promo`` is 0 but in a history.
+    promotions in play: ``promo`` is 0 but in a history. In a daily market all weeks are days.
+
+    Where the shop does not list an item, demand is 0 for certain: whoever came for it leaves, and its price
+    counts as its usual one. ``log_mean`` and ``level`` are of demand were it listed.
     """
 
     shop: Shop
@@ -32,7 +35,7 @@ class StructuralDemand(ABC):
 
     @abstractmethod
     def log_mean(self, state: Any, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
-        """Log mean demand (B, S, I) at ``price`` (B, S, I) with ``promo`` 0 … 1."""
+        """Log mean demand (B, S, I) at ``price`` (B, S, I) with ``promo`` 0 … 1, wherever it is listed."""
 
     @abstractmethod
     def advance(self, state: Any, period: Period, key: NoiseKey, promo: Tensor | float = 0.0) -> Any:
@@ -87,22 +90,30 @@ class StructuralDemand(ABC):
         return self.rows(start)
 
     def outlook(self, state: Any) -> Outlook:
-        mean = self.expected(state, self.shop.reference_price.expand(len(state.week), -1, -1))
-        return Outlook(mean, (1 / mean + self.dispersion()).sqrt(), self.own_of(state))
+        mean = self.log_mean(state, self.shop.reference_price.expand(len(state.week), -1, -1)).exp()
+        spread = (1 / mean + self.dispersion()).sqrt()
+        return Outlook(self._listed(state, mean), self._listed(state, spread), self.own_of(state))
 
     def expected(self, state: Any, price: Tensor) -> Tensor:
-        return self.log_mean(state, price).exp()
+        return self._listed(state, self.log_mean(state, price).exp())
 
     def disagreement(self, state: Any, price: Tensor) -> Tensor:
         return torch.zeros_like(price)
 
-    def sample(self, state: Any, price: Tensor, key: NoiseKey) -> Tensor:
-        return self.draw(self.log_mean(state, price), key)
-
-    def draw(self, log_mean: Tensor, key: NoiseKey) -> Tensor:
-        """Counts (B, S, I) around ``log_mean`` (B, S, I), non-decreasing in it."""
+    def sample(self, state: Any, price: Tensor, key: NoiseKey, promo: Tensor | float = 0.0) -> Tensor:
         gamma, poisson = key.uniform(self._series, 0), key.uniform(self._series, 1)
-        return nb_sample(torch.special.ndtri(gamma), poisson, log_mean, -self.dispersion().log())
+        log_mean, log_r = self.log_mean(state, price, promo), -self.dispersion().log()
+        return self._listed(state, nb_sample(torch.special.ndtri(gamma), poisson, log_mean, log_r))
+
+    def heard(self, state: Any, price: Tensor) -> Tensor:
+        """``price`` (B, S, I) as customers hear of it: the usual one of what is not listed."""
+        listed = self.shop.listed_in(state.week)
+        return price if listed is None else torch.where(listed, price, self.shop.reference_price)
+
+    def _listed(self, state: Any, values: Tensor) -> Tensor:
+        """``values`` (B, S, I), 0 where the item is not listed."""
+        listed = self.shop.listed_in(state.week)
+        return values if listed is None else torch.where(listed, values, 0.0)
 
     @cached_property
     def _series(self) -> Tensor:

@@ -68,15 +68,15 @@ class LogLinearDemand(StructuralDemand):
 
     def log_mean(self, state: Customers, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
         p = self.parameters
-        shift = (price / self.shop.reference_price).log()
-        season = waves(state.week) @ p.season.T
+        shift = (self.heard(state, price) / self.shop.reference_price).log()
+        season = waves(state.week, self.shop.days) @ p.season.T
         shock = state.series + state.location.unsqueeze(-1) + state.chain.view(-1, 1, 1)
         cross = torch.einsum("sij,bsj->bsi", p.cross, shift)
         return p.level + season.unsqueeze(1) + shock + p.lift * promo + self.own_of(state) * shift + cross
 
     def own_of(self, state: Customers) -> Tensor:
         p = self.parameters
-        return p.own * (1 + waves(state.week) @ p.swing.T).unsqueeze(1)
+        return p.own * (1 + waves(state.week, self.shop.days) @ p.swing.T).unsqueeze(1)
 
     def advance(
         self, state: Customers, period: Period, key: NoiseKey, promo: Tensor | float = 0.0

@@ -67,15 +67,14 @@ class NestedLogitDemand(StructuralDemand):
     def _utility(self, state: Customers, dearer: Tensor | float = 0.0, promo: Tensor | float = 0.0) -> Tensor:
         """(B, S, J) utilities where ``dearer`` = p/p̄ − 1 and ``promo`` are (B, S, I) or 0."""
         p = self.parameters
-        usual = p.value + (waves(state.week) @ p.season.T).unsqueeze(1) + state.series
+        usual = p.value + (waves(state.week, self.shop.days) @ p.season.T).unsqueeze(1) + state.series
         moved = p.lift[self.goods] * promo - p.slope[:, self.goods] * dearer
         return usual.index_add(-1, self.goods, moved + torch.zeros_like(usual[..., self.goods]))
 
     def log_mean(self, state: Customers, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
         p = self.parameters
-        within, nest = log_shares(
-            self._utility(state, price / self.shop.reference_price - 1, promo), p.nest, p.likeness
-        )
+        dearer = self.heard(state, price) / self.shop.reference_price - 1
+        within, nest = log_shares(self._utility(state, dearer, promo), p.nest, p.likeness)
         customers = p.traffic + state.location + state.chain.unsqueeze(-1)
         return customers.unsqueeze(-1) + (within + nest)[..., self.goods]
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ...forecasters.distributions import nb_log_prob, nb_log_survival
+from ...forecasters.stock_outs import StockOuts
 from .family import StructuralDemand
 from .response import with_own_price
 from .retailer import History
@@ -30,7 +31,7 @@ _SETTLED = 200  # rounds of expectation–maximisation, ample for one variance
 class Estimate:
     """Own elasticities by series."""
 
-    value: Tensor  # (S, I) maximum likelihood
+    value: Tensor  # (S, I) maximum likelihood; NaN where a location never sold the item
     error: Tensor  # (S, I) standard error, from the observed information
 
 
@@ -42,14 +43,17 @@ def oracle_elasticities(demand: StructuralDemand, history: History) -> Estimate:
         lambda price: demand.log_mean(state, price, history.promo), history.price, history.rule_price
     ).double()
     log_r = -demand.dispersion().double().log().expand_as(at_rule)
-    empty = history.censored > 0
+    listed = demand.shop.assortment(len(history.price))
+    seen = StockOuts.of(history.censored)
+    at_rule = at_rule + seen.exposure.log()
+    empty, full = seen.bound & listed, ~seen.bound & listed
     sales = history.sales.double()
 
     def slope(own: Tensor) -> Tensor:
         """(S, I) derivative of each series' log-likelihood."""
         own = own.detach().requires_grad_()
         mean = at_rule + own * beyond
-        whole = nb_log_prob(sales[~empty], mean[~empty], log_r[~empty]).sum()
+        whole = nb_log_prob(sales[full], mean[full], log_r[full]).sum()
         cut = nb_log_survival(sales[empty], mean[empty], log_r[empty]).sum()
         return torch.autograd.grad(whole + cut, own)[0]
 
@@ -58,8 +62,9 @@ def oracle_elasticities(demand: StructuralDemand, history: History) -> Estimate:
 
     own = torch.zeros_like(at_rule[0]) - 2.0
     for _ in range(_ROUNDS):
-        own = own + (slope(own) / curvature(own)).clamp(-1.0, 1.0)
-    return Estimate(own.float(), curvature(own).rsqrt().float())
+        own = own + (slope(own) / curvature(own).clamp(min=1e-9)).clamp(-1.0, 1.0)
+    sold = listed.any(0)
+    return Estimate(*(x.float().where(sold, torch.nan) for x in (own, curvature(own).rsqrt())))
 
 
 def shrunk(estimate: Estimate) -> Tensor:
@@ -69,12 +74,14 @@ def shrunk(estimate: Estimate) -> Tensor:
     item: value ~ N(true, error²), true ~ N(mean, apart²). Mean and apart² are those of largest likelihood,
     by expectation–maximisation.
     """
-    value, noise = estimate.value.double(), estimate.error.double() ** 2
-    apart = value.var(0, correction=0)
+    sold = estimate.value.isfinite()  # NaN where a location never sold the item
+    value, noise = estimate.value.double().nan_to_num(), estimate.error.double().nan_to_num(1.0) ** 2
+    number = sold.sum(0)
+    apart = ((value - (value * sold).sum(0) / number).square() * sold).sum(0) / number
     for _ in range(_SETTLED):
-        weight = 1 / (noise + apart)
+        weight = sold / (noise + apart)
         mean = (weight * value).sum(0) / weight.sum(0)
-        kept = apart * weight
+        kept = apart / (noise + apart)
         true = mean + kept * (value - mean)
-        apart = ((true - mean) ** 2 + kept * noise).mean(0)
-    return true.float()
+        apart = (((true - mean) ** 2 + kept * noise) * sold).sum(0) / number
+    return true.float().where(sold, torch.nan)

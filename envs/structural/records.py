@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, TypeVar, get_type_hints
 
 import torch
@@ -57,14 +57,15 @@ def pack(record: Any, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, An
 
 
 def unpack(kind: type[R], tensors: dict[str, Tensor], values: dict[str, Any], prefix: str = "") -> R:
-    """The record of class ``kind`` that ``pack`` took apart."""
+    """The record of class ``kind`` that ``pack`` took apart; a field that it did not know has its default."""
 
     def read(name: str, hint: Any) -> Any:
-        if hint is Tensor:
+        if prefix + name in tensors:
             return tensors[prefix + name]
         if is_dataclass(hint):
             return unpack(hint, tensors, values[name], f"{prefix}{name}.")  # type: ignore[arg-type]
         return tuple(values[name]) if isinstance(values[name], list) else values[name]
 
     hints = get_type_hints(kind)
-    return kind(**{f.name: read(f.name, hints[f.name]) for f in fields(kind)})  # type: ignore[arg-type]
+    told = [f for f in fields(kind) if f.default is MISSING or f.name in values or prefix + f.name in tensors]  # type: ignore[arg-type]
+    return kind(**{f.name: read(f.name, hints[f.name]) for f in told})

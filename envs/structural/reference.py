@@ -32,7 +32,7 @@ def make_reference(
 
 
 def panel_frame(truth: Truth) -> pd.DataFrame:
-    """What the retailer's table shows: one row a (date, location, item)."""
+    """What the retailer's table shows: one row a (date, location, item) that is listed."""
     shop, history = truth.demand.shop, truth.history
     shape = tuple(history.price.shape)
 
@@ -44,7 +44,7 @@ def panel_frame(truth: Truth) -> pd.DataFrame:
     def column(values: Tensor, digits: int) -> np.ndarray:
         return values.double().numpy().round(digits).reshape(-1)
 
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "date": by(0, truth.dates),
             "location": by(1, np.array(shop.locations)),
@@ -62,6 +62,10 @@ def panel_frame(truth: Truth) -> pd.DataFrame:
             "lon": by(1, shop.coordinates[:, 1].double().numpy().round(4)),
         }
     )
+    if shop.hours is not None:
+        frame["hours_out"] = column(history.censored * shop.hours, 0)
+    listed = truth.listed.flatten().numpy()
+    return frame if listed.all() else frame[listed].reset_index(drop=True)
 
 
 def truth_folder(panel: str | Path) -> Path:

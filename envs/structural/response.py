@@ -30,7 +30,7 @@ def with_own_price(answer: Callable[[Tensor], Tensor], price: Tensor, own_price:
 
 @torch.no_grad()
 def own_elasticities(demand: DemandProcess, state: Any, price: Tensor) -> Tensor:
-    """(B, S, I) ∂log mean demand / ∂log own price at ``price`` (B, S, I), week by week."""
+    """(B, S, I) ∂log mean demand / ∂log own price at ``price`` (B, S, I), by week; NaN where not listed."""
     up, down = (
         with_own_price(lambda p: demand.expected(state, p), price, price * math.exp(step)).log()
         for step in (_STEP, -_STEP)

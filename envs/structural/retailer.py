@@ -2,12 +2,13 @@
 
 Everything the usual retailer knows is in its table (sales of past weeks, the calendar, its own promotion plan
 and costs), so that what its rule does can be learned from that table; what it adds by chance cannot. One with
-``insight`` knows more than its table shows; one with ``hold`` keeps a price for weeks.
+``insight`` knows more than its table shows; one with ``hold`` keeps a price for weeks. Weeks are the periods
+of the shop's log: in a daily one, days.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from ...forecasters.demand import Period
 from ...forecasters.noise import NoiseKey
 from .family import StructuralDemand
 from .records import concatenate
+from .shelves import Keeping, Shelf
 
 HISTORY_EPISODE = -1  # noise of the past never returns in play, whose episodes count from 0
 
@@ -46,11 +48,15 @@ class Retailer:
     safety: float = 0.53  # log of stock over expected demand
     stock_noise: float = 0.35  # standard deviation of log stock
     facing: float = 0.0  # units that the shelf is filled up to at least
+    shelf: Shelf = field(default_factory=Keeping)
 
 
 @dataclass(frozen=True)
 class History:
-    """What happened, week by week; tensors (T, S, I)."""
+    """What happened, week by week; tensors (T, S, I).
+
+    Where an item is not listed its price is the usual one, and nothing is wanted, kept, sold or out of stock.
+    """
 
     price: Tensor
     rule_price: Tensor  # what expected demand, when the price was set, and promotion plan alone called for
@@ -58,9 +64,9 @@ class History:
     cost: Tensor  # a unit
     shifter: Tensor  # wholesale cost index, 1 is usual: moves the price, never demand
     demand: Tensor  # units wanted
-    stock: Tensor  # units on the shelf as the week began
-    sales: Tensor  # min(demand, stock)
-    censored: Tensor  # share of the week left when the shelf ran empty, 0 where it did not
+    stock: Tensor  # units that the shelf was filled with
+    sales: Tensor  # what was wanted while it was not empty
+    censored: Tensor  # share of the week in which the shelf was empty; in whole hours where they are logged
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ class _Plan:
     log_chance: Tensor
     log_stock: Tensor
     settles: Tensor  # whether the price is set anew
+    listed: Tensor  # whether the item is sold there
 
 
 def _ar1(
@@ -91,8 +98,8 @@ def _tensor(values: np.ndarray) -> Tensor:
     return torch.as_tensor(values, dtype=torch.float32)
 
 
-def _plan(retailer: Retailer, weeks: int, shape: tuple[int, int], rng: np.random.Generator) -> _Plan:
-    places, goods = shape
+def _plan(retailer: Retailer, weeks: int, listed: Tensor, rng: np.random.Generator) -> _Plan:
+    shape = places, goods = listed.shape[1:]
     promo = np.repeat(rng.random((weeks, 1, goods)) < retailer.promotions, places, axis=1)
     shifter = _ar1(rng, weeks, (1, goods), retailer.shifter_item) + _ar1(
         rng, weeks, shape, retailer.shifter_series
@@ -101,10 +108,10 @@ def _plan(retailer: Retailer, weeks: int, shape: tuple[int, int], rng: np.random
     stock = retailer.safety + retailer.stock_noise * rng.standard_normal((weeks, *shape))
     turn = rng.spawn(1)[0].integers(retailer.hold, size=shape)
     weeks_since = np.arange(weeks)[:, None, None] - turn
-    settles = (weeks_since % retailer.hold == 0) | (np.arange(weeks) == 0)[:, None, None]
-    return _Plan(
-        _tensor(promo), _tensor(shifter), _tensor(chance), _tensor(stock), settles=torch.as_tensor(settles)
-    )
+    settles = torch.as_tensor(weeks_since % retailer.hold == 0)
+    before = torch.cat([torch.zeros_like(listed[:1]), listed[:-1]])
+    settles = settles | (listed & ~before)  # as it is launched
+    return _Plan(_tensor(promo) * listed, _tensor(shifter), _tensor(chance), _tensor(stock), settles, listed)
 
 
 @dataclass(frozen=True)
@@ -118,15 +125,22 @@ class _Belief:
     def surprise(self) -> Tensor:
         return self.location.unsqueeze(-1) + self.series
 
-    def after(self, sales: Tensor, ordinary: Tensor, in_stock: Tensor, retailer: Retailer) -> _Belief:
-        """The view after a week of ``sales`` where ``ordinary`` (S, I) was usual; stock-outs say nothing."""
+    def after(
+        self, sales: Tensor, ordinary: Tensor, in_stock: Tensor, listed: Tensor, retailer: Retailer
+    ) -> _Belief:
+        """The view after a week of ``sales`` where ``ordinary`` (S, I) was usual; stock-outs say nothing.
+
+        Of what is not ``listed`` (S, I) nothing particular is expected.
+        """
         news = torch.where(in_stock, ((sales + 0.5) / (ordinary + 0.5)).log().clamp(-1.5, 1.5), self.surprise)
-        shared = self.location + retailer.learn_location * (
-            news.mean(-1) - self.location - self.series.mean(-1)
-        )
-        return _Belief(
-            shared, self.series + retailer.learn_series * (news - shared.unsqueeze(-1) - self.series)
-        )
+        count = listed.sum(-1).clamp(min=1)
+
+        def mean(values: Tensor) -> Tensor:
+            return (values * listed).sum(-1) / count
+
+        shared = self.location + retailer.learn_location * (mean(news) - self.location - mean(self.series))
+        series = self.series + retailer.learn_series * (news - shared.unsqueeze(-1) - self.series)
+        return _Belief(shared, torch.where(listed, series, 0.0))
 
 
 @dataclass(frozen=True)
@@ -147,10 +161,18 @@ class _Desk:
 
 
 def _week(
-    demand: StructuralDemand, retailer: Retailer, plan: _Plan, t: int, state: Any, desk: _Desk, key: NoiseKey
+    demand: StructuralDemand,
+    retailer: Retailer,
+    plan: _Plan,
+    t: int,
+    state: Any,
+    desk: _Desk,
+    key: NoiseKey,
+    rng: np.random.Generator,
 ) -> tuple[dict[str, Tensor], _Desk]:
     """One week, tensors (S, I) keyed by the fields of ``History``, and what is carried into the next."""
-    reference, promo = demand.shop.reference_price, plan.promo[t]
+    shop, promo, listed = demand.shop, plan.promo[t], plan.listed[t]
+    reference = shop.reference_price
     calm = demand.calm(state)
     usual = demand.log_mean(calm, reference.unsqueeze(0))[0]
     shock = demand.log_mean(state, reference.unsqueeze(0))[0] - usual
@@ -163,37 +185,27 @@ def _week(
             plan.settles[t], retailer.pass_through * plan.log_shifter[t] + plan.log_chance[t], desk.tag.rest
         ),
     )
-    rule = reference * (tag.rule - retailer.discount * promo).exp()
-    price = rule * tag.rest.exp()
+    rule = torch.where(listed, reference * (tag.rule - retailer.discount * promo).exp(), reference)
+    price = torch.where(listed, rule * tag.rest.exp(), reference)
     ordinary = demand.log_mean(calm, price.unsqueeze(0), promo)[0].exp()
-    filled = (ordinary * (surprise + plan.log_stock[t]).exp()).round().clamp(min=retailer.facing)
-    stock = torch.maximum(desk.left, filled)
-    wanted = demand.draw(demand.log_mean(state, price.unsqueeze(0), promo), key)[0]
-    sales = torch.minimum(wanted, stock)
+    level = (ordinary * (surprise + plan.log_stock[t]).exp()).round().clamp(min=retailer.facing)
+    wanted = demand.sample(state, price.unsqueeze(0), key, promo)[0]
+    sold = retailer.shelf.sell(desk.left * listed, level * listed, wanted, rng)
+    out = sold.out * listed
+    out = out if shop.hours is None else (out * shop.hours).round() / shop.hours
     week = {
         "price": price,
         "rule_price": rule,
         "promo": promo,
-        "cost": demand.shop.unit_cost * plan.log_shifter[t].exp(),
+        "cost": shop.unit_cost * plan.log_shifter[t].exp(),
         "shifter": plan.log_shifter[t].exp(),
         "demand": wanted,
-        "stock": stock,
-        "sales": sales,
+        "stock": sold.stock,
+        "sales": sold.sales,
+        "censored": out,
     }
-    return week, _Desk(desk.view.after(sales, ordinary, sales < stock, retailer), tag, stock - sales)
-
-
-def _empty_share(demand: Tensor, stock: Tensor, rng: np.random.Generator) -> Tensor:
-    """Share of the week without stock (T, S, I): D customers come at uniform times, the K-th empties it.
-
-    That moment is Beta(K, D − K + 1), an order statistic of uniforms. A shelf that the last customer emptied
-    counts as empty: the shop cannot tell whether another would have come.
-    """
-    k, d = stock.double().numpy(), demand.double().numpy()
-    out = (d >= k) & (k > 0)
-    moment = rng.beta(np.where(out, k, 1.0), np.where(out, d - k + 1, 1.0))
-    share = np.where(out, np.maximum(1 - moment, 1e-3), np.where(k > 0, 0.0, 1.0))
-    return torch.as_tensor(share, dtype=torch.float32)
+    view = desk.view.after(sold.sales, ordinary, (out == 0) & listed, listed, retailer)
+    return week, _Desk(view, tag, sold.left)
 
 
 def write_history(
@@ -201,20 +213,18 @@ def write_history(
 ) -> tuple[StructuralDemand, History]:
     """Let ``retailer`` run its shops for ``weeks``; returns the market with its realised states."""
     rng = np.random.default_rng([seed, 1])
-    places, goods = market.shop.reference_price.shape
-    plan = _plan(retailer, weeks, (places, goods), rng)
-    nothing = torch.zeros(places, goods)
-    desk = _Desk(_Belief(torch.zeros(places), nothing), _Tag(nothing, nothing), nothing)
+    plan = _plan(retailer, weeks, market.shop.assortment(weeks), rng)
+    nothing = torch.zeros_like(market.shop.reference_price)
+    desk = _Desk(_Belief(nothing[:, 0], nothing), _Tag(nothing, nothing), nothing)
     states, logged = [market.realised], []
     for t in range(weeks):
         key = history_key(seed, t)
-        week, desk = _week(market, retailer, plan, t, states[-1], desk, key)
+        week, desk = _week(market, retailer, plan, t, states[-1], desk, key, rng)
         logged.append(week)
         happened = Period(*(week[name].unsqueeze(0) for name in ("price", "demand", "sales")))
         states.append(market.advance(states[-1], happened, key, week["promo"]))
     columns = {name: torch.stack([week[name] for week in logged]) for name in logged[0]}
-    history = History(**columns, censored=_empty_share(columns["demand"], columns["stock"], rng))
-    return replace(market, realised=concatenate(states)), history  # type: ignore[type-var]
+    return replace(market, realised=concatenate(states)), History(**columns)  # type: ignore[type-var]
 
 
 def history_key(seed: int, week: int) -> NoiseKey:

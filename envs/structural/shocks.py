@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...forecasters.noise import NoiseKey, series_ids, stable_id
 
-WEEKS_A_YEAR = 365.25 / 7
+_DAYS_A_YEAR = 365.25
 _SERIES, _LOCATION, _CHAIN = 2, 3, 4  # streams of noise
 
 
@@ -19,7 +19,7 @@ _SERIES, _LOCATION, _CHAIN = 2, 3, 4  # streams of noise
 class Ar1:
     """x' = ρ·x + σ·√(1 − ρ²)·e with standard normal e: stationary with standard deviation σ."""
 
-    persistence: float  # ρ, a week
+    persistence: float  # ρ, a period
     spread: float  # σ, of log demand
 
     def step(self, value: Tensor, normal: Tensor) -> Tensor:
@@ -28,9 +28,9 @@ class Ar1:
 
 @dataclass(frozen=True)
 class Customers:
-    """What customers are like in the coming week."""
+    """What customers are like in the coming week (in a daily market: day)."""
 
-    week: Tensor  # (B,) int64 calendar index
+    week: Tensor  # (B,) int64 calendar index, in periods
     series: Tensor  # (B, S, I) shock of the series
     location: Tensor  # (B, S) shock of the location
     chain: Tensor  # (B,) shock of the whole chain
@@ -83,7 +83,7 @@ class Shocks:
         )
 
 
-def waves(week: Tensor) -> Tensor:
-    """(B, 4) sin and cos of the year and of its half at calendar index ``week`` (B,)."""
-    angle = 2 * torch.pi / WEEKS_A_YEAR * week
+def waves(period: Tensor, days: int) -> Tensor:
+    """(B, 4) sin and cos of the year and of its half at calendar index ``period`` (B,), each of ``days``."""
+    angle = 2 * torch.pi / (_DAYS_A_YEAR / days) * period
     return torch.stack([angle.sin(), angle.cos(), (2 * angle).sin(), (2 * angle).cos()], dim=-1)

@@ -61,7 +61,8 @@ class StockpilingDemand(LogLinearDemand):
 
     def advance(self, state: Any, period: Period, key: NoiseKey, promo: Tensor | float = 0.0) -> Households:
         p = self.parameters
-        answer = self.own_of(state) * (period.price / self.shop.reference_price).log() + p.lift * promo
+        shift = (self.heard(state, period.price) / self.shop.reference_price).log()
+        answer = self.own_of(state) * shift + p.lift * promo
         pantry = p.keep * state.pantry + answer.expm1().clamp(min=0)
         return _at_home(super().advance(state, period, key), pantry)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -24,14 +25,17 @@ from .nested_logit import NestedLogitDemand
 from .records import map_tensors, pack, unpack
 from .retailer import History
 from .stockpiling import StockpilingDemand
+from .weekdays import DailyDemand
 
 PROCESSES: dict[str, type] = {
     "log-linear": LogLinearDemand,
     "nested-logit": NestedLogitDemand,
     "stockpiling": StockpilingDemand,
+    "daily": DailyDemand,
 }
 """Class of the demand process by the name that truth.json gives it."""
 
+_LEAST_DEMAND = 1e-3  # units a period that scales divide by, where nothing is sold
 SUPPORT = (0.025, 0.975)  # quantiles of log price between which prices count as supported
 
 
@@ -44,9 +48,26 @@ class Truth:
 
     @property
     def dates(self) -> np.ndarray:
-        """(T,) datetime64[D], start of each week."""
-        weeks = np.arange(len(self.history.price))
-        return np.datetime64(self.demand.shop.first_day, "D") + 7 * weeks
+        """(T,) datetime64[D], start of each period."""
+        shop = self.demand.shop
+        return np.datetime64(shop.first_day, "D") + shop.days * np.arange(len(self.history.price))
+
+    @cached_property
+    def listed(self) -> Tensor:
+        """(T, S, I) bool, what was sold where in each period of the history."""
+        return self.demand.shop.assortment(len(self.history.price))
+
+    @cached_property
+    def sold(self) -> Tensor:
+        """(S, I) bool, what was sold where at any time."""
+        return self.listed.any(0)
+
+    def cross(self) -> Tensor:
+        """(I, I) cross elasticities as the process has them, mean of the locations that sold both items at a
+        time; NaN where none did."""
+        kept = self.listed.float()
+        both = (torch.einsum("tsi,tsj->sij", kept, kept) > 0).float()
+        return (self.demand.cross() * both).sum(0) / both.sum(0)
 
     def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> Truth:
         """The sub-market, with the same customers and the same history."""
@@ -90,7 +111,10 @@ class Truth:
             raise InputError(f"truth folder {folder}: expected a saved truth, found {error!r}") from error
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Tables of the truth: ``own`` and ``series`` by series, ``cross`` by pair (mean of locations)."""
+        """Tables of the truth: ``own`` and ``series`` by series, ``cross`` by pair (mean of locations).
+
+        Of what was never sold they say nothing.
+        """
         shop = self.demand.shop
         keys = pd.MultiIndex.from_product([shop.locations, shop.items], names=["location", "item"])
         pairs = pd.MultiIndex.from_product([shop.items, shop.items], names=["item", "other_item"])
@@ -100,12 +124,14 @@ class Truth:
             "unit_cost": shop.unit_cost,
             "income": shop.income.unsqueeze(1).expand(keys.levshape),
         }
-        own = pd.DataFrame({"elasticity": _column(self.demand.own())}, index=keys).reset_index()
-        cross = pd.DataFrame({"elasticity": _column(self.demand.cross().mean(0))}, index=pairs).reset_index()
+        sold = self.sold.flatten().numpy()
+        own = pd.DataFrame({"elasticity": _column(self.demand.own())}, index=keys)[sold]
+        cross = pd.DataFrame({"elasticity": _column(self.cross())}, index=pairs).dropna().reset_index()
+        usual = pd.DataFrame({k: _column(v) for k, v in series.items()}, index=keys)[sold]
         return {
-            "own": own,
+            "own": own.reset_index(),
             "cross": cross[cross["item"] != cross["other_item"]].reset_index(drop=True),
-            "series": pd.DataFrame({k: _column(v) for k, v in series.items()}, index=keys).reset_index(),
+            "series": usual.reset_index(),
         }
 
 
@@ -117,29 +143,40 @@ def true_market(truth: Truth, economics: Economics | None = None) -> Market:
     """The market behind the panel, as an environment to play.
 
     By series: the reference price is the median logged price, the supported range the middle 95% of them,
-    unit cost the median logged one.
+    unit cost the median logged one, all over the periods in which the item is listed. What never is has its
+    usual price and cost, and the range of the other locations.
     """
     history, demand = truth.history, truth.demand
-    log_price = history.price.double().log()
-    low, middle, high = (
-        torch.quantile(log_price, q, dim=0).exp().float() for q in (SUPPORT[0], 0.5, SUPPORT[1])
-    )
-    states = demand.realised
-    terms = Terms(
-        reference_price=middle,
-        price_low=low,
-        price_high=high,
-        unit_cost=history.cost.median(dim=0).values,
-        typical_demand=demand.expected(states, middle.expand(demand.periods + 1, *middle.shape)).mean(0),
-    )
     return Market(
         name="truth",
         dates=truth.dates,
-        frequency="W",
+        frequency=demand.shop.frequency,
         categories=demand.shop.categories,
         price_groups=demand.locations,
         economics=economics or Economics(),
-        terms=terms,
+        terms=_terms(truth),
         demand=demand,
         logged_price=history.price,
+    )
+
+
+def _terms(truth: Truth) -> Terms:
+    demand, shop = truth.demand, truth.demand.shop
+    log_price = truth.history.price.double().log().where(truth.listed, torch.nan)
+    cost = torch.nanmedian(truth.history.cost.where(truth.listed, torch.nan), dim=0).values
+    low, middle, high = (torch.nanquantile(log_price, q, dim=0) for q in (SUPPORT[0], 0.5, SUPPORT[1]))
+    usual = torch.where(truth.sold, middle, shop.reference_price.double().log())
+
+    def elsewhere(end: Tensor) -> Tensor:
+        return torch.where(truth.sold, end, usual + torch.nanmedian(end - middle, dim=0).values)
+
+    reference, states = usual.exp().float(), demand.realised
+    expected = demand.expected(states, reference.expand(demand.periods + 1, *reference.shape))
+    weeks = shop.assortment(demand.periods + 1).sum(0)
+    return Terms(
+        reference_price=reference,
+        price_low=elsewhere(low).exp().float(),
+        price_high=elsewhere(high).exp().float(),
+        unit_cost=torch.where(truth.sold, cost, shop.unit_cost),
+        typical_demand=(expected.sum(0) / weeks.clamp(min=1)).clamp(min=_LEAST_DEMAND),
     )

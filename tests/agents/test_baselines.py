@@ -43,9 +43,12 @@ def test_myopic_price_of_inelastic_demand_is_the_end_of_the_support():
 
 
 def test_myopic_price_counts_substitutes_in():
-    """Own -3, cross +1: the joint markup is twice cost, not the 1.5 of two rivals."""
-    prices = MyopicPrice().price(look(shop([[-3.0, 1.0], [1.0, -3.0]])))
-    assert prices.flatten().tolist() == pytest.approx([2.0] * 4, rel=1e-3)
+    """Own -3, cross +0.5: prices of 2.5 / 1.5 of cost together, not the 1.5 of two rivals.
+
+    Of a cross elasticity of 1 the symmetric prices are a saddle: one item at the end of its range earns more.
+    """
+    prices = MyopicPrice().price(look(shop([[-3.0, 0.5], [0.5, -3.0]])))
+    assert prices.flatten().tolist() == pytest.approx([5 / 3] * 4, rel=1e-3)
 
 
 def test_myopic_profit_is_what_a_general_optimiser_finds():
@@ -139,17 +142,17 @@ def test_random_luck_belongs_to_the_episode():
 
 
 def test_tuning_finds_the_static_optimum_and_a_sensible_stock():
-    market = shop([[-3.0, 1.0], [1.0, -3.0]], locations=4)
+    market = shop([[-3.0, 0.5], [0.5, -3.0]], locations=4)
     policies = {policy.name: policy for policy in tune_baselines(market, seed=0)}
     assert len(policies) >= 7
     assert all(isinstance(policy, Policy) for policy in policies.values())
     static, cost_plus = (policies[f"{name}, base-stock"] for name in ("static price", "cost-plus"))
     assert isinstance(static, Pair)
     assert isinstance(static.pricing, StaticPrice)
-    assert torch.allclose(static.pricing.prices, torch.tensor(2.0), rtol=1e-3)
+    assert torch.allclose(static.pricing.prices, torch.tensor(5 / 3), rtol=1e-3)
     assert isinstance(cost_plus, Pair)
     assert isinstance(cost_plus.pricing, CostPlus)
-    assert cost_plus.pricing.markup == pytest.approx(1.0, abs=0.15)
+    assert cost_plus.pricing.markup == pytest.approx(2 / 3, abs=0.15)
     for policy in policies.values():
         if isinstance(policy, Pair) and isinstance(policy.ordering, BaseStock):
             assert 0.8 < policy.ordering.safety < 1.4

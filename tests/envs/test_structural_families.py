@@ -47,10 +47,14 @@ def weeks(truth: Truth):
     return truth.demand.rows(torch.arange(len(truth.history.price)))
 
 
-def naive_elasticity(history) -> torch.Tensor:
+def naive_elasticity(truth: Truth) -> torch.Tensor:
     """(I,) slope of log units on log price within series, one an item."""
-    x, y = history.price.log(), history.sales.clamp(min=0.5).log()
-    x, y = x - x.mean(0), y - y.mean(0)
+    listed = truth.listed.float()
+
+    def within(x: torch.Tensor) -> torch.Tensor:
+        return (x - (x * listed).sum(0) / listed.sum(0).clamp(min=1)) * listed
+
+    x, y = within(truth.history.price.log()), within(truth.history.sales.clamp(min=0.5).log())
     return (x * y).sum((0, 1)) / (x * x).sum((0, 1))
 
 
@@ -91,7 +95,7 @@ def test_reference_panels_stay_as_they_are():
 @every_panel
 def test_naive_regression_misses(name, seed):
     truth = large(name, seed)
-    assert (naive_elasticity(truth.history) - truth.demand.own().mean(0)).mean() > 1.5
+    assert (naive_elasticity(truth) - truth.demand.own().mean(0)).mean() > 1.2
 
 
 @every_panel
@@ -102,8 +106,13 @@ def test_little_of_the_price_is_beyond_the_rule(name, seed):
 
 @every_panel
 def test_some_weeks_are_stocked_out(name, seed):
-    share = (large(name, seed).history.censored > 0).float().mean()
-    assert 0.10 < share < 0.20
+    truth = large(name, seed)
+    share = (truth.history.censored > 0)[truth.listed].float().mean()
+    if name == "hours-out-of-stock":
+        assert 0.3 < share < 0.7
+        assert 0.01 < (truth.history.censored == 1)[truth.listed].float().mean() < 0.1
+    else:
+        assert 0.10 < share < 0.20
 
 
 @every_panel
@@ -121,13 +130,15 @@ def test_places_differ_and_income_tells_part_of_it(name, seed):
 def test_oracle_is_unbiased_and_knows_its_error(name):
     """About the elasticity at the prices that were charged, which is what a table can show."""
     truth = large(name, SEEDS[0])
-    true = own_elasticities(truth.demand, weeks(truth), truth.history.price).mean(0)
+    true = own_elasticities(truth.demand, weeks(truth), truth.history.price).nanmean(0)
     estimate = oracle_elasticities(truth.demand, truth.history)
-    z = (estimate.value - true) / estimate.error
+    sold = truth.sold
+    z = ((estimate.value - true) / estimate.error)[sold]
     assert abs(z.mean()) < 4 / z.numel() ** 0.5
     assert 0.85 < z.std() < 1.15
-    better = (shrunk(estimate) - true).abs().mean()
-    assert better < (estimate.value - true).abs().mean()
+    better = (shrunk(estimate) - true)[sold].abs().mean()
+    assert better < (estimate.value - true)[sold].abs().mean()
+    assert bool(estimate.value[~sold].isnan().all())
 
 
 @every_family
@@ -148,7 +159,8 @@ def test_a_panel_is_a_function_of_its_seed_and_reads_back(name):
     assert not frame["units"].equals(FAMILIES[name].make(seed=8, size=SMALL)[0]["units"])
     panel = read_panel(frame)
     assert panel.items == truth.demand.items
-    assert np.allclose(panel.dense(panel.units), truth.history.sales)
+    assert np.array_equal(np.isfinite(panel.dense(panel.units)), truth.listed)
+    assert np.allclose(panel.dense(panel.units, fill=0)[truth.listed], truth.history.sales[truth.listed])
 
 
 @every_family
@@ -194,6 +206,7 @@ def test_moves_between_devices_whole(name):
 def test_elasticities_are_the_slopes_of_demand(name):
     """Own and cross at reference prices, by differences, against what the family says of itself."""
     demand = without_seasons(small(name).demand)
+    demand = replace(demand, shop=replace(demand.shop, listed=None))
     state = demand.calm(demand.rows(torch.arange(5, 25)))
     reference = demand.shop.reference_price.expand(20, -1, -1)
     assert torch.allclose(own_elasticities(demand, state, reference), demand.own_of(state), atol=5e-3)
@@ -214,6 +227,7 @@ def test_elasticities_are_the_slopes_of_demand(name):
 def test_demand_change(name, multiple):
     """Between the elasticities at both ends of the way; exactly the elasticity where it does not change."""
     demand = small(name).demand
+    demand = replace(demand, shop=replace(demand.shop, listed=None))
     state = demand.rows(torch.tensor([12]))
     reference = demand.shop.reference_price
     change = demand_change(demand, state, reference, multiple) / np.log(multiple)
@@ -250,3 +264,31 @@ def test_shrinkage_follows_the_textbook():
     assert torch.allclose(
         shrunk(Estimate(value, one_wild))[0], shrunk(Estimate(value[1:], error[1:])).mean(0), atol=0.02
     )
+
+
+def test_what_is_not_listed_is_neither_wanted_nor_in_the_table():
+    frame, truth = FAMILIES["partial-assortment"].make(seed=5, size=LARGE)
+    listed = truth.listed
+    assert 0.4 < listed.float().mean() < 0.95
+    assert len(frame) == int(listed.sum())
+    assert ((listed[:-1] & ~listed[1:]).any(0).sum() > 5) & ((~listed[:-1] & listed[1:]).any(0).sum() > 5)
+    price = truth.demand.shop.reference_price.expand(2, -1, -1)
+    _, wanted = play(truth.demand, price, 30, start=60)
+    assert wanted[:, 0][~listed[60:90]].sum() == 0
+    assert wanted.isfinite().all()
+    assert (truth.tables()["own"].groupby("item").size() == truth.sold.sum(0).numpy()).all()
+
+
+def test_hours_without_stock_are_whole_and_thin_the_day():
+    frame, truth = FAMILIES["hours-out-of-stock"].make(seed=5, size=LARGE)
+    hours = frame["hours_out"]
+    assert hours.between(0, 16).all()
+    assert (hours == hours.round()).all()
+    assert np.allclose(frame["censored"], hours / 16, atol=1e-4)
+    assert (frame["date"].diff().dt.days.dropna().isin([0, 1])).all()
+    history = truth.history
+    open_share = 1 - history.censored
+    assert float(history.sales.sum() / history.demand.sum()) < 0.97
+    partly = (history.censored > 0) & (history.censored < 1)
+    rate = (history.sales[partly].sum() / open_share[partly].sum()) / history.demand[partly].mean()
+    assert 0.7 < float(rate) < 1.3  # sales an hour open are what is wanted an hour, on busy days

@@ -33,9 +33,8 @@ def sold(log_mean: np.ndarray, log_price: np.ndarray, seed: int) -> SalesPanel:
 def ahead_of(history: History) -> torch.Tensor:
     level = log_level(history)
     adjusted = adjusted_history(history, level, torch.zeros(()))
-    return known_ahead(
-        history, adjusted, level.expand_as(adjusted), torch.ones(history.periods, dtype=torch.bool)
-    )
+    every = torch.ones(history.periods, dtype=torch.bool)
+    return known_ahead(history, adjusted, level.expand_as(adjusted), every)[0]
 
 
 def test_the_time_of_year_is_read_where_items_show_a_season_and_not_where_weeks_are_all_luck() -> None:

@@ -71,9 +71,9 @@ def test_a_row_counted_twice_is_two_rows() -> None:
     half = slice(0, ROWS // 2)
     weight = torch.zeros(ROWS, dtype=torch.float64)
     weight[half] = 2.0
-    weighted = fit_mixed(Rows(rows.units, rows.censored, rows.offset, rows.period, weight), groups(x, place))
+    weighted = fit_mixed(Rows(rows.units, rows.bound, rows.offset, rows.period, weight), groups(x, place))
     twice = torch.arange(ROWS // 2).repeat(2)
-    doubled = Rows(rows.units[twice], rows.censored[twice], rows.offset[twice], rows.period[twice])
+    doubled = Rows(rows.units[twice], rows.bound[twice], rows.offset[twice], rows.period[twice])
     torch.testing.assert_close(
         weighted.mean("x"), fit_mixed(doubled, groups(x[twice], place[twice])).mean("x"), atol=1e-3, rtol=0
     )
