@@ -74,7 +74,7 @@ def known_ahead(
 
     fits = side_by_side(one, len(history.grain))
     seen = [fit for fit, there in zip(fits, table.keep.any(0).any(0).tolist(), strict=True) if there]
-    if not (seen and clear("season", pool(_season(seen)))):
+    if not (seen and history.whole_year and clear("season", pool(_season(seen)))):
         ahead = torch.cat([torch.zeros_like(ahead[..., :2]), ahead[..., 2:]], dim=-1)
     return ahead, list(fits)
 

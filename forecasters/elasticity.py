@@ -27,7 +27,7 @@ from .nuisance import Residuals, carried
 from .progress import SILENT, Stage
 from .response import MEMORY, WEAKEST, extra, remembered
 from .side_by_side import side_by_side
-from .terms import MISLED, OPEN, TERMS, Estimates, clear, pool, prior, shrink
+from .terms import MISLED, OPEN, SEASONAL, TERMS, Estimates, clear, pool, prior, shrink
 
 PRIOR_MEAN, PRIOR_SD = -2.0, 1.5  # own elasticity where the data say nothing (Bijmolt et al. 2005: mean -2.6)
 _CROSS_SD, _PROMO_SD, _CONTROL_SD, _LEVEL_SD = 0.3, 1.5, 5.0, 0.3
@@ -113,6 +113,7 @@ def estimate(
         name: (column, 0.0, OPEN[name.split()[0]])
         for name, column in _columns(history, residuals, residuals.slopes).items()
         if not (before is not None and before.confounded and name.split()[0] in MISLED)
+        and (history.whole_year or name not in SEASONAL)
     }
     run = _Stage(
         history,

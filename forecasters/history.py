@@ -37,7 +37,8 @@ class History:
     static: Tensor  # (S, I, Q) attributes of the series, standardised
     distance: Tensor | None  # (S, S) in units of its mean, where coordinates are known
     grain: Tensor  # (I,) units that one count of the demand distribution stands for; 1 where all are whole
-    cycle: int = 52  # periods after which the calendar repeats, beyond its end
+    year: int = 52  # periods
+    week: int = 1  # periods, at least one
 
     @property
     def periods(self) -> int:
@@ -53,13 +54,19 @@ class History:
         """What sales say of demand where stock ran out."""
         return StockOuts.of(self.censored)
 
+    @property
+    def whole_year(self) -> bool:
+        """Whether every time of the year was seen: what was not, a wave would only make up."""
+        return self.periods >= self.year
+
     def calendar_index(self, date: Tensor) -> Tensor:
         """Index (B,) into what is laid out for calendar indices (B,): beyond its end it repeats a year.
 
         Where there is no year, whole weeks.
         """
         end = len(self.listed)
-        return torch.where(date < end, date, end - self.cycle + (date - end) % self.cycle)
+        cycle = self.year if self.year <= end else max(1, end // self.week * self.week)
+        return torch.where(date < end, date, end - cycle + (date - end) % cycle)
 
     def select(self, cut: Cut) -> History:
         """The history of a sub-market."""
@@ -171,7 +178,8 @@ def build_history(panel: SalesPanel) -> History:
         static=stack([dense(_standardised(v)[0]) for v in by_role["static"]], (places, goods)),
         distance=_distance(panel.coordinates),
         grain=torch.stack([grain(units[:, :, i][known[:, :, i]]) for i in range(goods)]),
-        cycle=_cycle(panel.dates, periods + AHEAD),
+        year=_in(365.25, panel.dates),
+        week=_in(7, panel.dates),
     )
 
 
@@ -199,8 +207,6 @@ def _step(dates: np.ndarray) -> np.timedelta64:
     return dates[-1] - dates[-2] if len(dates) > 1 else np.timedelta64(7, "D")
 
 
-def _cycle(dates: np.ndarray, laid_out: int) -> int:
-    """Periods of a year; where fewer are laid out, of as many whole weeks as there are."""
-    days = _step(dates) / np.timedelta64(1, "D")
-    year, week = max(1, round(365.25 / days)), max(1, round(7 / days))
-    return year if year <= laid_out else max(1, laid_out // week * week)
+def _in(days: float, dates: np.ndarray) -> int:
+    """Periods in so many days, at least one."""
+    return max(1, round(days / (_step(dates) / np.timedelta64(1, "D"))))

@@ -18,7 +18,7 @@ from .history import History
 from .network import history_context, log_level
 from .past import past_features
 from .progress import SILENT, Stage
-from .response import PriceResponse
+from .response import PriceResponse, mean_listed
 from .stock_outs import unseen
 
 ROUNDS = 4  # price adjustment and stock-out imputation need each other's result
@@ -156,13 +156,14 @@ def fit_nuisances(
         before: takes the place of the least-squares effects of price and promotions.
     """
     shift = history.log_price - pivot
-    shifter = history.instrument - history.instrument.mean(0, keepdim=True)
+    listed = history.listed[: history.periods].unsqueeze(-1)
+    shifter = (history.instrument - mean_listed(history.instrument, listed, 0)) * listed
     promos = history.promo.shape[-1]
     bend = shift.square().unsqueeze(-1) / 2
     decisions = torch.cat([shift.unsqueeze(-1), history.promo, bend, shifter], dim=-1)
     observed = (history.units + 0.5 * history.grain).log() - history.stock_outs.exposure.log() - level
     rows = history.known & history.listed[: history.periods]
-    there = history.listed[: history.periods].unsqueeze(-1).float()
+    there = listed.float()
     rows[0] = False
     decided = _decided(shift, rows)
     made = _decision_features(history, shift)
@@ -198,8 +199,8 @@ def fit_nuisances(
         promo=residual[..., 1 : 1 + promos],
         curve=residual[..., 1 + promos],
         news=residual[..., 2 + promos :],
-        free_price=shift - expected[..., 1],
-        instrument=shifter - expected[..., 2:],
+        free_price=(shift - expected[..., 1]) * there[..., 0],
+        instrument=(shifter - expected[..., 2:]) * there,
         slopes=slopes,
         memory=memory,
         rows=rows,

@@ -33,6 +33,7 @@ OPEN = {
     "attribute": 1.0,
 }
 """Spread of the prior under which a candidate is tested."""
+SEASONAL = ("sine", "cosine")  # looked for where every time of the year was seen
 MISLED = ("chain", "joint", "recent", "lasting")  # what a hidden shock that lasts would pass for
 _CLEARLY = 3.0  # standard errors from zero at which a candidate is kept
 _SMALLEST = 0.05  # least spread of a kept candidate's prior, as a share of that under which it was tested
@@ -93,7 +94,7 @@ def clear(name: str, found: Pooled) -> bool:
     """
     if name in ("recent", "lasting"):
         return found.mean < -_CLEARLY * found.error
-    scattered = found.excess > (_CLEARLY if name in ("sine", "cosine") else 2 * _CLEARLY)
+    scattered = found.excess > (_CLEARLY if name in SEASONAL else 2 * _CLEARLY)
     return abs(found.mean) > _CLEARLY * found.error or scattered
 
 

@@ -40,11 +40,11 @@ def price_changes(market: Studied) -> Row:
     true_best = _best_multiple(demand, state, market)
     wrong = ((best - 1) * (true_best - 1) < 0) & ((true_best - 1).abs() > _NEAR)
     return {
-        "change_error": float(errors["unpromoted"].abs().mean()),
-        "change_error_worst_item": float(errors["unpromoted"].abs().mean(0).max()),
-        "change_error_down": float(errors["unpromoted"][0].mean()),
-        "change_error_up": float(errors["unpromoted"][1].mean()),
-        "change_error_promotions_follow": float(errors["promoted"].abs().mean()),
+        "change_error": float(errors["unpromoted"].abs().nanmean()),
+        "change_error_worst_item": float(errors["unpromoted"].abs().mean(0).nan_to_num().max()),
+        "change_error_down": float(errors["unpromoted"][0].nanmean()),
+        "change_error_up": float(errors["unpromoted"][1].nanmean()),
+        "change_error_promotions_follow": float(errors["promoted"].abs().nanmean()),
         "optimum_wrong_side": int(wrong.sum()),
         "optimum_error": float((best - true_best).abs().mean()),
     }
@@ -64,8 +64,9 @@ def _error(
     multiple: float,
 ) -> Tensor:
     """(I,) error of the change in log demand, over the change in log price."""
-    change = demand_change(learned, _start(learned, weeks), reference, multiple).mean(0)
-    true = demand_change(demand, state, reference, multiple).mean(0)
+    change = demand_change(learned, _start(learned, weeks), reference, multiple)
+    true = demand_change(demand, state, reference, multiple)  # NaN where the year does not list it
+    change, true = change.where(true.isfinite(), torch.nan).nanmean(0), true.nanmean(0)
     return (change - true) / math.log(multiple)
 
 
@@ -76,7 +77,7 @@ def _best_multiple(demand: DemandProcess, state: Any, market: Studied) -> Tensor
     base = demand.expected(state, reference.expand(usual, *reference.shape)).mean(0)
     profit = torch.stack(
         [
-            ((reference * m - cost) * base * demand_change(demand, state, reference, m).exp()).sum(0)
+            ((reference * m - cost) * base * demand_change(demand, state, reference, m).exp()).nansum(0)
             for m in _GRID.tolist()
         ]
     )

@@ -36,7 +36,8 @@ Row = dict[str, float | None]
 def true_own(truth: Truth) -> Tensor:
     """(S, I) own elasticities at the prices charged, mean of the weeks."""
     demand, history = truth.demand, truth.history
-    return own_elasticities(demand, demand.rows(torch.arange(len(history.price))), history.price).mean(0)
+    weeks = demand.rows(torch.arange(len(history.price)))
+    return own_elasticities(demand, weeks, history.price).nanmean(0)  # of the weeks in which it was listed
 
 
 def stated_own(market: Studied) -> tuple[Tensor, Tensor, Tensor]:
@@ -56,12 +57,14 @@ def own_and_cross(market: Studied) -> Row:
     """Errors of the elasticities, the floor of the oracle, and what the diagnosis says."""
     truth, found = market.truth, market.model.elasticities
     true, (own, lo, hi) = true_own(truth), stated_own(market)
-    item, true_item = own.mean(0), true.mean(0)
+    sold = true.isfinite()
+    own, lo, hi = (x.where(sold, torch.nan) for x in (own, lo, hi))
+    item, true_item = own.nanmean(0), true.nanmean(0)
     oracle = oracle_elasticities(truth.demand, truth.history)
     off = ~torch.eye(len(true_item), dtype=torch.bool)
 
     def error(value: Tensor) -> float:
-        return float((value - true).abs().mean())
+        return float((value - true).abs().nanmean())
 
     series, floor, pooled = error(own), error(shrunk(oracle)), error(true_item.expand_as(true))
     return {
@@ -76,8 +79,8 @@ def own_and_cross(market: Studied) -> Row:
         "series_mae_pooled": pooled,
         "series_over_oracle_shrunk": series / floor,
         "series_below_pooled": 1 - series / pooled,
-        "series_covered_90": float(((lo <= true) & (true <= hi)).float().mean()),
-        "cross_mae": float((found.cross - truth.demand.cross().mean(0))[off].abs().mean()),
+        "series_covered_90": float(((lo <= true) & (true <= hi))[sold].float().mean()),
+        "cross_mae": float((found.cross - truth.cross())[off].abs().nanmean()),
         "alarm": int(found.confounded),
         "alarm_gap": found.gap,
         "alarm_gap_error": found.gap_error,
@@ -92,7 +95,7 @@ def own_and_cross(market: Studied) -> Row:
 
 def peers(market: Studied) -> Row:
     """Double machine learning off the shelf, by item; empty for LightGBM where it is not installed."""
-    true = true_own(market.truth).mean(0)
+    true = true_own(market.truth).nanmean(0)
     row = _peer("ridge_dml", ridge_dml(market.panel), true)
     try:
         return row | _peer("lightgbm_dml", lightgbm_dml(market.panel), true)
@@ -106,7 +109,7 @@ def without_shifter(family: str, seed: int, size: Size) -> Row:
     panel: SalesPanel = read_panel(frame, roles={**ROLES, "cost_shifter": "past"})
     _, _, found = identify(panel, build_history(panel))
     return {
-        "no_shifter_item_mae": _mae(found.own.mean(0), true_own(truth).mean(0)),
+        "no_shifter_item_mae": _mae(found.own.mean(0), true_own(truth).nanmean(0)),
         "no_shifter_cannot_tell": int(found.with_instrument is None),  # the card then says so
         "no_shifter_alarm": int(found.confounded),
     }

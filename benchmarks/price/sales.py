@@ -71,12 +71,13 @@ def stock_out_bias(market: Studied) -> Row:
 
     Expected: by the model, one step ahead at the prices charged; and the table's demand, stock-outs imputed.
     """
-    true, out = market.truth.history.demand[1:], market.truth.history.censored[1:] > 0
-    expected, imputed = expected_demand(market.learned)[1:], market.learned.history.demand[1:]
+    listed = market.truth.listed[1:]
+    true, out = market.truth.history.demand[1:][listed], market.truth.history.censored[1:][listed] > 0
+    expected, imputed = expected_demand(market.learned)[1:][listed], market.learned.history.demand[1:][listed]
     return {
         "stock_out_bias": float(expected.sum() / true.sum()) - 1,
         "stock_out_bias_imputed": float(imputed.sum() / true.sum()) - 1,
-        "bias_if_ignored": float(market.learned.history.units[1:].sum() / true.sum()) - 1,
+        "bias_if_ignored": float(market.learned.history.units[1:][listed].sum() / true.sum()) - 1,
         "stocked_out": float(out.float().mean()),
     }
 
