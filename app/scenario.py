@@ -21,7 +21,7 @@ class Change(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    demand: float = Field(1.0, gt=0, le=100, description="multiple of what customers want")
+    demand: float = Field(1.0, ge=0, le=100, description="multiple of what customers want; 0: not sold there")
     cost: float = Field(1.0, gt=0, le=100, description="multiple of the unit cost")
     price: float = Field(1.0, gt=0, le=100, description="multiple of the price that the policy sets")
     items: list[str] | None = Field(None, description="names of items; all where left out")

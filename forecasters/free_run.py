@@ -46,13 +46,20 @@ class FreeRun:
 
 
 def free_run(demand: LearnedDemand, seed: int) -> FreeRun:
-    """Play the history from its first quarter on, several times, at the prices and promotions charged."""
+    """Play the history from its first quarter on, several times, at the prices and promotions charged.
+
+    One of less than a year is played again and again, as far as that is no more work than a long one.
+    """
     history = demand.history
-    begin = _begin(history)
-    known = history.known[begin:]
-    count = 2 * max(_PAIRS[0], min(_PAIRS[1], _WORK // known.numel() // 2))
+    begin = max(1, history.periods // 4)
     length = history.periods - begin
-    paths = torch.from_numpy(sample_paths(demand, history, begin, length, count, seed, mirrored=True))
+    work = _WORK // history.known[begin:].numel() // 2
+    rounds = max(1, min(-(-history.year // length), work // _PAIRS[0]))
+    count = 2 * max(_PAIRS[0], min(_PAIRS[1], work // rounds))
+    date = torch.arange(begin, begin + rounds * length)
+    row = begin + (date - begin) % length
+    known = history.known[row] & history.listed[history.calendar_index(date)]
+    paths = torch.from_numpy(sample_paths(demand, history, begin, len(date), count, seed, mirrored=True))
     bad = (~paths.isfinite()).any(0).nonzero()
     if len(bad):
         period, place, item = bad[0].tolist()
@@ -60,11 +67,12 @@ def free_run(demand: LearnedDemand, seed: int) -> FreeRun:
         return FreeRun(none, none, nowhere, nowhere, none, (begin + period, place, item))
     log_mean, log_r = demand.one_step(begin, history.periods)
     seen = history.stock_outs.since(begin)
-    units = wanted(history.units[begin:], seen, known, log_mean, log_r, history.grain)
+    units = wanted(history.units[begin:], seen, history.known[begin:], log_mean, log_r, history.grain)
+    units = units[row - begin]
     item, item_error = _log_ratio((paths * known).sum((1, 2)), (units * known).sum((0, 1)))
     usual = paths * (known * (-item).exp())
     location, location_error = _log_ratio(usual.sum((1, 3)), (units * known).sum((0, 2)))
-    whole = known & seen.whole
+    whole = known & seen.whole[row - begin]
     ratio = torch.stack([_variance(path, whole) for path in paths]).mean(0) / _variance(units, whole)
     return FreeRun(item, item_error, location, location_error, ratio.nan_to_num(1.0, 1.0, 1.0), None)
 
@@ -86,10 +94,6 @@ def anchored(model: DemandModel, history: History, seed: int, progress: Progress
             demand = demand.with_bases(moved)
         _tell(demand, found, stage)
     return demand.model
-
-
-def _begin(history: History) -> int:
-    return max(1, history.periods // 4)
 
 
 def _log_ratio(paths: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:

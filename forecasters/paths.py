@@ -28,7 +28,8 @@ def sample_paths(
     """Sampled demand (count, length, S, I) from ``begin`` on, at the prices and promotions of ``history``.
 
     Each path goes its own way: nothing of ``history`` is seen from ``begin`` on but prices and promotions.
-    ``demand`` is conditioned on what precedes ``begin`` at least. ``mirrored`` paths come in pairs, the luck
+    ``demand`` is conditioned on what precedes ``begin`` at least. Beyond its end the history's prices begin
+    again, while the calendar goes on. ``mirrored`` paths come in pairs, the luck
     of the second that of the first turned around (antithetic variates: Hammersley and Morton 1956,
     doi:10.1017/S0305004100031455): what is lucky for a whole chain cancels in their mean.
     """
@@ -43,8 +44,9 @@ def sample_paths(
             wanted = []
             for t in range(length):
                 key = NoiseKey(seed, zero, episode, zero + t, turned)
-                price = history.log_price[begin + t].exp().expand(len(path), -1, -1)
-                promo = history.promo[begin + t].expand(len(path), -1, -1, -1)
+                row = begin + t % (history.periods - begin)
+                price = history.log_price[row].exp().expand(len(path), -1, -1)
+                promo = history.promo[row].expand(len(path), -1, -1, -1)
                 units = demand.sample(state, price, key, promo)
                 state = demand.advance(state, Period(price, units, units), key, promo)
                 wanted.append(units)

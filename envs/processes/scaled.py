@@ -17,19 +17,21 @@ ROUNDING_STREAM = 10
 
 
 class ScaledDemand:
-    """``process`` with every demand multiplied by ``scale`` > 0, states shared with ``process``.
+    """``process`` with every demand multiplied by ``scale`` >= 0, states shared with ``process``.
 
     ``scale`` is (S, I), or (B, S, I) for scenarios side by side in one batch.
 
     The expected demand is exactly the multiple; sampled demand is the multiple of the process' own count,
     rounded up or down by a uniform of its own, so that it keeps its mean, stays monotone for fixed noise, and
     a scale of one changes nothing. The process remembers its own customers, not the multiple: a scenario does
-    not feed on itself, and since states are shared the scale may differ from period to period.
+    not feed on itself, and since states are shared the scale may differ from period to period. Under a scale of
+    0 an item is not sold; what is remembered then is what its customers are expected to have wanted.
     """
 
     def __init__(self, process: DemandProcess, scale: Tensor) -> None:
         self.process, self.scale = process, scale
         self.locations, self.items, self.periods = process.locations, process.items, process.periods
+        self._sold = bool((scale > 0).all())
         self._ids = series_ids(self.locations, self.items).to(scale.device)
 
     def reset(self, start: Tensor, key: NoiseKey) -> Any:
@@ -50,8 +52,17 @@ class ScaledDemand:
         return torch.floor(scaled + key.uniform(self._ids, ROUNDING_STREAM))
 
     def advance(self, state: Any, period: Period, key: NoiseKey) -> Any:
-        own = replace(period, demand=period.demand / self.scale, sales=period.sales / self.scale)
-        return self.process.advance(state, own, key)
+        return self.process.advance(state, self._own(state, period), key)
+
+    def _own(self, state: Any, period: Period) -> Period:
+        """What the process' own customers wanted and bought."""
+        if self._sold:
+            return replace(period, demand=period.demand / self.scale, sales=period.sales / self.scale)
+        wanted = self.process.expected(state, period.price)
+        demand, sales = (
+            torch.where(self.scale > 0, x / self.scale, wanted) for x in (period.demand, period.sales)
+        )
+        return replace(period, demand=demand, sales=sales)
 
     def select(
         self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None

@@ -114,3 +114,10 @@ def test_names_and_windows_are_checked_against_the_market() -> None:
 def test_an_absent_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_scenario(tmp_path / "none.yaml")
+
+
+def test_an_item_that_a_scenario_takes_off_the_shelves_sells_nothing_and_no_number_breaks() -> None:
+    told = answer(market(), usual_policy(market()), 3, scenario(demand=0.0, items=["item 1"], window=(2, 4)))
+    lost = told["with"]["demand"] / told["without"]["demand"]
+    assert lost == pytest.approx(1 - 0.5 * 3 / 6, abs=0.05)
+    assert all(torch.tensor(row["diff_mean"]).isfinite() for row in told["differences"])

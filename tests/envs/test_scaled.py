@@ -70,3 +70,22 @@ def test_the_process_remembers_its_own_customers() -> None:
     scaled.advance(state, Period(price(1), wanted, wanted - 4), key)
     assert torch.equal(witness.seen.demand, wanted / 2)
     assert torch.equal(witness.seen.sales, (wanted - 4) / 2)
+
+
+def test_what_is_not_sold_is_remembered_as_it_would_have_been_wanted() -> None:
+    seen = []
+
+    class Remembering(Independent):
+        def advance(self, state, period, key):
+            seen.append(period)
+            return super().advance(state, period, key)
+
+    process = Remembering(Poisson(), BASE, reference_price=REFERENCE, elasticity=-2 * torch.eye(2))
+    scaled, key = ScaledDemand(process, torch.tensor([[0.0, 2.0], [1.0, 1.0]])), luck(3)
+    state = scaled.reset(torch.zeros(3, dtype=torch.int64), key)
+    units = scaled.sample(state, price(3), key)
+    assert float(units[:, 0, 0].sum()) == 0
+    assert float(scaled.outlook(state).mean[0, 0, 0]) == 0
+    scaled.advance(state, Period(price(3), units, units), key)
+    torch.testing.assert_close(seen[0].demand[:, 0, 0], BASE[0, 0].expand(3))
+    torch.testing.assert_close(seen[0].demand[:, 0, 1], units[:, 0, 1] / 2)
