@@ -24,8 +24,8 @@ class ScaledDemand:
     The expected demand is exactly the multiple; sampled demand is the multiple of the process' own count,
     rounded up or down by a uniform of its own, so that it keeps its mean, stays monotone for fixed noise, and
     a scale of one changes nothing. The process remembers its own customers, not the multiple: a scenario does
-    not feed on itself, and since states are shared the scale may differ from period to period. At a scale of 0
-    an item is not sold; what is remembered then is what its customers are expected to have wanted.
+    not feed on itself, and since states are shared the scale may differ from period to period. At a scale of
+    0 an item is not sold; what is remembered then is what its customers are expected to have wanted.
     """
 
     def __init__(self, process: DemandProcess, scale: Tensor) -> None:
