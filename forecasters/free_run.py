@@ -28,8 +28,9 @@ LEVEL = 0.05  # of an item's or location's units: a level that is off by more is
 REPORTED = 0.25  # one that is still off by more is named
 REFUSED = 1.0  # log units: one that is still off by more makes the market unplayable
 _VARIANCE = 4.0  # times the history's, from which on an item remembers less
-_PASSES = 3  # a level that is moved moves what is remembered
+_PASSES = 4  # a level that is moved moves what is remembered
 _PAIRS, _WORK = (2, 8), 2_000_000  # of paths, at least and at most; series-steps of all of them together
+_MOVED, _ANSWERS = 1e-3, (0.5, 40.0)  # least move that tells of the answer to it, and bounds of that
 _SURE = 2.0  # standard errors of the mean path, below which a difference is none
 
 
@@ -85,13 +86,19 @@ def anchored(model: DemandModel, history: History, seed: int, progress: Progress
     """
     with progress.stage("play the history at its own prices", _PASSES) as stage:
         demand = LearnedDemand(model, history)
+        answer = 1 / (
+            1 - gain(model.base).mean(0).clamp(0, 0.95)
+        )  # (I,) of a level to its intercept, at last
+        level, by = torch.zeros_like(answer), torch.zeros_like(answer)
         for attempt in range(_PASSES):
-            found = free_run(demand, seed + attempt)
-            moved = _moved(demand.model, found)
+            found = free_run(demand, seed)  # with the same luck, so that only the move tells two runs apart
             stage.advance()
+            met = (level - found.item) / torch.where(by == 0, 1.0, by)
+            answer = torch.where(by.abs() > _MOVED, met.clamp(*_ANSWERS), answer)
+            moved, by = _moved(demand.model, found, answer)
             if moved is demand.model or attempt == _PASSES - 1:
                 break
-            demand = demand.with_bases(moved)
+            demand, level = demand.with_bases(moved), found.item
         _tell(demand, found, stage)
     return demand.model
 
@@ -114,20 +121,22 @@ def _variance(units: Tensor, rows: Tensor) -> Tensor:
     return (((units - mean) * rows).square().sum(0) / count).sum(0)
 
 
-def _moved(model: DemandModel, found: FreeRun) -> DemandModel:
-    """The model with levels moved where the free run was off; the same object where nothing was."""
+def _moved(model: DemandModel, found: FreeRun, answer: Tensor) -> tuple[DemandModel, Tensor]:
+    """The model with levels moved where the free run was off, and items' moves (I,) downwards.
+
+    The same object where nothing was off. ``answer`` (I,) is what a unit of intercept adds to a level.
+    """
     if found.first_bad is not None:
-        return replace(model, base=replace(model.base, past=model.base.past / 2))
+        return replace(model, base=replace(model.base, past=model.base.past / 2)), torch.zeros_like(answer)
     by_item = _beyond(found.item, found.item_error)
     by_place = _beyond(found.location, found.location_error)
     wild = found.variance > _VARIANCE
     if not (by_item.any() or by_place.any() or wild.any()):
-        return model
+        return model, by_item
     base = model.base
-    stays = 1 - gain(base).clamp(0, 0.99)  # (M, I) of a moved intercept, what the recursion adds no more to
-    move = (by_item + by_place.unsqueeze(1)) * stays.unsqueeze(1)  # (M, S, I)
+    move = (by_item + by_place.unsqueeze(1)) / answer  # (S, I)
     past = torch.where(wild.unsqueeze(-1), base.past / 2, base.past)
-    return replace(model, base=replace(base, place=base.place - move, past=past))
+    return replace(model, base=replace(base, place=base.place - move, past=past)), by_item / answer
 
 
 def _beyond(ratio: Tensor, error: Tensor) -> Tensor:
