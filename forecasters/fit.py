@@ -16,6 +16,7 @@ from .errors import InputError
 from .free_run import anchored
 from .history import History, build_history
 from .luck import CommonLuck
+from .memory import room_for
 from .mixed import BLOCK
 from .model import DemandModel, FitSettings
 from .network import (
@@ -35,6 +36,7 @@ from .stability import stabilised
 from .training import SubMarket, train_network
 
 _SETTLE, _SETTLED = 3, 0.03  # most rounds of correction; the mean move of elasticities that ends them
+_CELL = 2000  # bytes that a fit takes for each location, item and period, at most
 LEAST_PERIODS = 8  # a shorter panel has nothing to cross-fit on
 
 
@@ -94,13 +96,16 @@ def fit_demand(
     estimated. An interrupted training leaves its best weights in ``checkpoint``; the same fit goes on there.
 
     Raises:
-        InputError: the panel is too short to learn from.
+        InputError: the panel is too short to learn from, or too large for the memory that is free.
+        UnplayableError: what was learned does not simulate the panel.
     """
     if panel.periods < LEAST_PERIODS:
         raise InputError(
             f"date: expected at least {LEAST_PERIODS} periods to learn from, found {panel.periods}"
         )
     settings = settings or FitSettings()
+    series = len(panel.locations) * len(panel.items)
+    room_for(series, _CELL * panel.periods, f"series over {panel.periods} periods", torch.device("cpu"))
     history = build_history(panel)
     response, residuals, found = identify(panel, history, progress)
     history = replace(history, demand=residuals.demand)
@@ -156,20 +161,21 @@ def identify(
     categories, rule = _category_index(panel), promo_rule(history, pivot)
     runs = 2 + history.instrument.shape[-1]
 
-    def once(known: Known | None, before: Elasticities | None) -> tuple[Residuals, Elasticities]:
-        with progress.stage("what prices followed", ROUNDS) as stage:
+    def once(number: int, known: Known | None, before: Elasticities | None) -> tuple[Residuals, Elasticities]:
+        which = f"pass {number} of at most {1 + _SETTLE}"
+        with progress.stage(f"what prices followed, {which}", ROUNDS) as stage:
             residuals = fit_nuisances(history, level, pivot, stage, known)
-        with progress.stage("elasticities", runs * len(panel.items)) as stage:
+        with progress.stage(f"elasticities, {which}", runs * len(panel.items)) as stage:
             return residuals, estimate(history, residuals, categories, stage, before)
 
-    residuals, found = once(None, None)
+    residuals, found = once(1, None, None)
     response = price_response(pivot, found, rule)
-    for _ in range(_SETTLE):
+    for number in range(2, 2 + _SETTLE):
         known = Known.of(response, history)
         moved = (known.slopes - residuals.slopes)[..., 0].abs().mean()
         if float(moved + (known.memory - residuals.memory).abs().mean()) < _SETTLED:
             break
-        residuals, found = once(known, found)
+        residuals, found = once(number, known, found)
         response = price_response(pivot, found, rule)
     return response, residuals, found
 

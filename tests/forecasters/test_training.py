@@ -90,3 +90,12 @@ def test_an_interrupted_training_goes_on_from_its_best_weights(tmp_path: Path) -
     fit_trunk(history, response, settings, 0, rest, save_again)
     assert "going on from step" in rest.notes[0]
     assert rest.done == settings.training.steps
+
+
+def test_a_panel_that_memory_cannot_hold_is_refused_before_anything_is_allocated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table, _ = make_reference(seed=11, size=Size(locations=2, items=2, weeks=60))
+    monkeypatch.setattr("mercato.forecasters.memory.available", lambda device: 300_000)
+    with pytest.raises(InputError, match=r"4 series over 60 periods need about .* at most 2 fit"):
+        fit_demand(read_panel(table, roles=ROLES), SHORT)
