@@ -1,5 +1,7 @@
 """The panel a true market left: confounded as claimed, readable, with a floor that the oracle reaches."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,14 +97,17 @@ def test_oracle_is_unbiased_and_knows_its_error(large):
     assert (estimate.value.mean(0) - own.mean(0)).abs().mean() < 0.1
 
 
-def test_oracle_without_stock_outs_recovers_more():
-    """Ample stock hides nothing, so the same weeks say more."""
+def test_stock_outs_hide_and_a_share_of_the_week_hides_less_than_a_flag():
+    """Ample stock hides nothing, so the same weeks say more; when the shelf ran empty says part of it."""
     market = draw_log_linear(SMALL, 5)
-    errors = []
-    for safety in (0.0, 3.0):
-        played, history = write_history(market, Retailer(safety=safety), 120, 5)
-        errors.append(oracle_elasticities(played, history).error.mean())
-    assert errors[1] < 0.9 * errors[0]
+    (played, short), (ample_played, ample) = (
+        write_history(market, Retailer(safety=safety), 120, 5) for safety in (0.0, 3.0)
+    )
+    flagged = replace(short, censored=(short.censored > 0).float())
+    known, share = oracle_elasticities(ample_played, ample), oracle_elasticities(played, short)
+    flag = oracle_elasticities(played, flagged)
+    assert known.error.mean() < 0.95 * share.error.mean()
+    assert share.error.mean() < 0.95 * flag.error.mean()
 
 
 def test_panel_is_a_function_of_its_seed():
