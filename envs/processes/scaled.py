@@ -25,13 +25,12 @@ class ScaledDemand:
     rounded up or down by a uniform of its own, so that it keeps its mean, stays monotone for fixed noise, and
     a scale of one changes nothing. The process remembers its own customers, not the multiple: a scenario does
     not feed on itself, and since states are shared the scale may differ from period to period. At a scale of
-    0 an item is not sold; what is remembered then is what its customers are expected to have wanted.
+    0 an item is not sold; its customers are remembered as they would have been.
     """
 
     def __init__(self, process: DemandProcess, scale: Tensor) -> None:
         self.process, self.scale = process, scale
         self.locations, self.items, self.periods = process.locations, process.items, process.periods
-        self._sold = bool((scale > 0).all())
         self._ids = series_ids(self.locations, self.items).to(scale.device)
 
     def reset(self, start: Tensor, key: NoiseKey) -> Any:
@@ -48,21 +47,15 @@ class ScaledDemand:
         return self.process.disagreement(state, price)
 
     def sample(self, state: Any, price: Tensor, key: NoiseKey) -> Tensor:
-        scaled = self.process.sample(state, price, key) * self.scale
-        return torch.floor(scaled + key.uniform(self._ids, ROUNDING_STREAM))
+        own = self.process.sample(state, price, key)
+        scaled = own * self.scale
+        rounded = torch.floor(scaled + key.uniform(self._ids, ROUNDING_STREAM))
+        return torch.where(own == own.round(), rounded, scaled)  # what is weighed is no count
 
     def advance(self, state: Any, period: Period, key: NoiseKey) -> Any:
-        return self.process.advance(state, self._own(state, period), key)
-
-    def _own(self, state: Any, period: Period) -> Period:
-        """What the process' own customers wanted and bought."""
-        if self._sold:
-            return replace(period, demand=period.demand / self.scale, sales=period.sales / self.scale)
-        wanted = self.process.expected(state, period.price)
-        demand, sales = (
-            torch.where(self.scale > 0, x / self.scale, wanted) for x in (period.demand, period.sales)
-        )
-        return replace(period, demand=demand, sales=sales)
+        own = self.process.sample(state, period.price, key)
+        served = torch.where(period.demand > 0, period.sales / period.demand, 1.0)
+        return self.process.advance(state, replace(period, demand=own, sales=own * served), key)
 
     def select(
         self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None

@@ -66,10 +66,10 @@ def test_the_process_remembers_its_own_customers() -> None:
     witness = Witness(Poisson(), BASE)
     scaled, key = ScaledDemand(witness, torch.full((2, 2), 2.0)), luck(1)
     state = scaled.reset(torch.zeros(1, dtype=torch.int64), key)
-    wanted = torch.full((1, 2, 2), 10.0)
-    scaled.advance(state, Period(price(1), wanted, wanted - 4), key)
-    assert torch.equal(witness.seen.demand, wanted / 2)
-    assert torch.equal(witness.seen.sales, (wanted - 4) / 2)
+    wanted = scaled.sample(state, price(1), key)
+    scaled.advance(state, Period(price(1), wanted, wanted / 4), key)
+    assert torch.equal(witness.seen.demand, witness.sample(state, price(1), key))
+    torch.testing.assert_close(witness.seen.sales, wanted / 8)
 
 
 def test_what_is_not_sold_is_remembered_as_it_would_have_been_wanted() -> None:
@@ -87,5 +87,17 @@ def test_what_is_not_sold_is_remembered_as_it_would_have_been_wanted() -> None:
     assert float(units[:, 0, 0].sum()) == 0
     assert float(scaled.outlook(state).mean[0, 0, 0]) == 0
     scaled.advance(state, Period(price(3), units, units), key)
-    torch.testing.assert_close(seen[0].demand[:, 0, 0], BASE[0, 0].expand(3))
-    torch.testing.assert_close(seen[0].demand[:, 0, 1], units[:, 0, 1] / 2)
+    assert torch.equal(seen[0].demand, process.sample(state, price(3), key))
+
+
+def test_what_is_weighed_stays_weighed() -> None:
+    class Weighed(Independent):
+        def sample(self, state, price, key):
+            return super().sample(state, price, key) * 0.1
+
+    process, key = Weighed(Poisson(), BASE, reference_price=REFERENCE, elasticity=-2 * torch.eye(2)), luck(50)
+    state = process.reset(torch.zeros(50, dtype=torch.int64), key)
+    own = process.sample(state, price(50), key)
+    assert torch.equal(ScaledDemand(process, torch.ones(2, 2)).sample(state, price(50), key), own)
+    more = ScaledDemand(process, torch.full((2, 2), 1.5)).sample(state, price(50), key)
+    torch.testing.assert_close(more[own != own.round()], 1.5 * own[own != own.round()])
