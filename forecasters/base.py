@@ -72,7 +72,7 @@ def known_ahead(
         stage.advance()
         return fit_mixed(item.rows, item.groups)
 
-    fits = side_by_side(one, len(history.grain))
+    fits = side_by_side(one, len(history.grain), table.keep[:, :, 0].numel())
     seen = [fit for fit, there in zip(fits, table.keep.any(0).any(0).tolist(), strict=True) if there]
     if not (seen and history.whole_year and clear("season", pool(_season(seen)))):
         ahead = torch.cat([torch.zeros_like(ahead[..., :2]), ahead[..., 2:]], dim=-1)
@@ -131,7 +131,7 @@ def fit_base(
         stage.advance()
         return [torch.stack(part) for part in zip(*found, strict=True)], near
 
-    fits, last = zip(*side_by_side(one, len(history.grain)), strict=True)
+    fits, last = zip(*side_by_side(one, len(history.grain), table.keep[:, :, 0].numel()), strict=True)
     weights, place, log_r = (torch.stack(part, dim=1) for part in zip(*fits, strict=True))
     cut = PARTS["around"].stop
     base = Base(weights[..., :cut], weights[..., cut:], place.transpose(1, 2).contiguous(), log_r)

@@ -62,7 +62,9 @@ def predict(features: Tensor, targets: Tensor, rows: Tensor) -> tuple[Tensor, Te
     periods, _, goods, width = features.shape
     fold = torch.arange(periods, device=rows.device) // BLOCK % FOLDS
     usual = torch.stack([features[..., f].std() for f in range(width)]).double().clamp(min=1e-6)
-    sums = side_by_side(lambda i: _sums(*_item(features, targets, rows, i), fold), goods)
+    sums = side_by_side(
+        lambda i: _sums(*_item(features, targets, rows, i), fold), goods, rows[:, :, 0].numel()
+    )
     common = _common([one.without_own() for one in sums], usual)
     out, inside = torch.empty_like(targets), torch.empty_like(targets[..., 0])
 
@@ -72,7 +74,7 @@ def predict(features: Tensor, targets: Tensor, rows: Tensor) -> tuple[Tensor, Te
         slopes, own = _fits(sums[item].without_own(), common, spread, _drawn(int(seen.sum()), width))
         out[:, :, item], inside[:, :, item] = _read(x, y, seen, fold, slopes, own)
 
-    side_by_side(one, goods)
+    side_by_side(one, goods, rows[:, :, 0].numel())
     return out, inside
 
 

@@ -230,7 +230,7 @@ def _fit_items(run: _Stage, stage: Stage, start: Sequence[Fit] | None = None) ->
         stage.advance()
         return found
 
-    return side_by_side(one, len(run.category))
+    return side_by_side(one, len(run.category), run.rows[:, :, 0].numel())
 
 
 def _regression(

@@ -29,7 +29,7 @@ REPORTED = 0.25  # one that is still off by more is named
 REFUSED = 1.0  # log units: one that is still off by more makes the market unplayable
 _VARIANCE = 4.0  # times the history's, from which on an item remembers less
 _PASSES = 4  # a level that is moved moves what is remembered
-_PAIRS, _WORK = (2, 8), 2_000_000  # of paths, at least and at most; series-steps of all of them together
+_PAIRS, _WORK = (2, 8), 1_000_000  # of paths, at least and at most; series-steps of all of them together
 _MOVED, _ANSWERS = 1e-3, (0.5, 40.0)  # least move that tells of the answer to it, and bounds of that
 _SURE = 2.0  # standard errors of the mean path, below which a difference is none
 

@@ -17,7 +17,8 @@ from torch import Tensor
 from .distributions import nb_survival_score
 from .schur import Family, Layout, Parts, System
 
-_ROUNDS, _NEWTON = 6, 4  # most EM rounds, and Newton steps in each: every round goes on from the last
+_ROUNDS, _NEWTON = 6, 2  # most EM rounds, and Newton steps in each: every round goes on from the last
+_AT_LAST = 6  # most Newton steps once the spreads are known
 _AGAIN = 3  # the same, where spreads are known from another fit
 _STILL = 1e-4  # longest step of a coefficient that ends the Newton steps
 _SETTLED = 2e-3  # largest move of a spread, as a share of it, that ends the rounds
@@ -199,7 +200,8 @@ def _solved(
     }
     for _ in range(_AGAIN if known else _ROUNDS):
         used = dict(spreads)
-        found = _newton(design, at, log_r, centre, design.along({k: s**-2 for k, s in used.items()}))
+        precision = design.along({k: s**-2 for k, s in used.items()})
+        found = _newton(design, at, log_r, centre, precision, _NEWTON)
         at, log_r = found.at, found.log_r
         second = found.system.variances()
         for name, group in design.groups.items():
@@ -211,7 +213,7 @@ def _solved(
                 spreads[name] = float((square / (len(value) + group.trust)).sqrt().clamp(*_SPREADS))
         if all(abs(spreads[name] - used[name]) < _SETTLED * used[name] for name in spreads):
             break
-    return found, spreads, used
+    return _newton(design, at, log_r, centre, precision, _AT_LAST), spreads, used
 
 
 def _begun(design: _Design, centre: Parts, start: Effects | None) -> tuple[Parts, Tensor]:
@@ -226,10 +228,12 @@ def _begun(design: _Design, centre: Parts, start: Effects | None) -> tuple[Parts
     return at, start.log_r.to(design.rows.offset)
 
 
-def _newton(design: _Design, at: Parts, log_r: Tensor, centre: Parts, precision: Parts) -> _Solution:
+def _newton(
+    design: _Design, at: Parts, log_r: Tensor, centre: Parts, precision: Parts, steps: int
+) -> _Solution:
     """Damped Newton steps."""
     rows, layout = design.rows, design.layout
-    for _ in range(_NEWTON):
+    for _ in range(steps):
         eta = (rows.offset + layout.predicted(at)).clamp(-12, 16)
         log_r = _dispersion(design, eta, log_r)
         score, weight = _score(design, eta, log_r)

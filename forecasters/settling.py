@@ -24,7 +24,8 @@ from .side_by_side import side_by_side
 from .tails import wanted
 
 _PASSES = 4  # a moved promotion moves the past of demand that the next forecasts read
-_SETTLED = 1e-3  # a move of all log means that ends them
+_SETTLED = 1e-3  # a move of log means that ends them
+_FELT = 0.01  # move of a promotion's lift, below which past demand is not read anew
 _STEPS = 20
 _PROMO_SD = 0.25  # prior of the correction of a promotion's lift
 _WARM = 4  # one over this share of the history only fills the memory
@@ -39,16 +40,15 @@ def settle(model: DemandModel, history: History) -> DemandModel:
     demand = LearnedDemand(model, history)
     for _ in range(_PASSES):
         moves = _moves(history, known, *demand.one_step(begin, history.periods))
-        base = replace(model.base, place=model.base.place + moves[:, 0])
-        joint = model.response.joint + moves[:, 1:]
-        if torch.equal(joint, model.response.joint):  # nothing that past demand is freed of has moved
-            model = replace(model, base=base)
-            demand = demand.with_bases(model)
-        else:
-            model = replace(model, base=base, response=replace(model.response, joint=joint))
+        model = replace(model, base=replace(model.base, place=model.base.place + moves[:, 0]))
+        if bool((moves[:, 1:].abs() > _FELT).any()):
+            joint = model.response.joint + moves[:, 1:]
+            model = replace(model, response=replace(model.response, joint=joint))
             demand = LearnedDemand(model, history)
-        if float(moves.abs().max()) < _SETTLED:
-            break
+        else:  # nothing that past demand is freed of has moved
+            demand = demand.with_bases(model)
+            if float(moves[:, 0].abs().max()) < _SETTLED:
+                break
     told = demand.forecast(begin, history.periods)
     model = replace(model, informed=_with_means(model.informed, _moves(history, known, *told)))
     demand = demand.with_bases(model)
@@ -103,7 +103,9 @@ def _moves(history: History, known: Tensor, log_mean: Tensor, log_r: Tensor) -> 
     listed = None if history.assortment is None else history.listed[begin : history.periods].unsqueeze(-1)
     promo = mean_listed(promo, listed, 1).expand_as(promo)
     parts = (units, mean, promo, known)
-    moves = side_by_side(lambda item: _item_moves(*(x[:, :, item] for x in parts)), units.shape[2])
+    moves = side_by_side(
+        lambda item: _item_moves(*(x[:, :, item] for x in parts)), units.shape[2], units[:, :, 0].numel()
+    )
     return torch.stack(moves)
 
 

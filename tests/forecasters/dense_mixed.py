@@ -51,10 +51,11 @@ def fit_dense(rows: Rows, groups: Mapping[str, Group]) -> Dense:
     centre = along({name: g.centre for name, g in groups.items()})
     beta, log_r = centre, x.new_tensor(mixed._FIRST_LOG_R)
     spreads = {name: g.spread for name, g in groups.items()}
-    for _ in range(mixed._ROUNDS):
-        used = dict(spreads)
-        precision = along(used).pow(-2)
-        for _ in range(mixed._NEWTON):
+
+    def newton(
+        beta: Tensor, log_r: Tensor, precision: Tensor, steps: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        for _ in range(steps):
             eta = rows.offset + x @ beta
             log_r = mixed._dispersion(design, eta, log_r)
             score, weight = mixed._score(design, eta, log_r)
@@ -64,6 +65,12 @@ def fit_dense(rows: Rows, groups: Mapping[str, Group]) -> Dense:
             beta = beta + move * min(1.0, 1.0 / longest)
             if longest < mixed._STILL:
                 break
+        return beta, log_r, inverse, score
+
+    for _ in range(mixed._ROUNDS):
+        used = dict(spreads)
+        precision = along(used).pow(-2)
+        beta, log_r, inverse, _ = newton(beta, log_r, precision, mixed._NEWTON)
         for name, g in groups.items():
             if g.learned:
                 value = beta[parts[name]] - g.centre
@@ -71,6 +78,7 @@ def fit_dense(rows: Rows, groups: Mapping[str, Group]) -> Dense:
                 spreads[name] = float((square / (len(value) + g.trust)).sqrt().clamp(*mixed._SPREADS))
         if all(abs(spreads[name] - used[name]) < mixed._SETTLED * used[name] for name in spreads):
             break
+    beta, log_r, inverse, score = newton(beta, log_r, precision, mixed._AT_LAST)
     blocks = one_hot(rows.period // BLOCK, max(rows.periods - 1, int(rows.period.max())) // BLOCK + 1)
     influence = blocks.double().T @ (score.unsqueeze(1) * x) @ inverse
     factors = [name for name, g in groups.items() if g.columns.dim() == 1]
