@@ -40,6 +40,7 @@ class AnyTable(StrEnum):
     ta_feng = "ta-feng"
     reference = "reference"
     log_linear = "log-linear"
+    attraction = "attraction"
     few_changes = "few-changes"
     hidden_shock = "hidden-shock"
     hours_out_of_stock = "hours-out-of-stock"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...forecasters.errors import InputError
+from .attraction import Attraction, AttractionDemand, calibrated, open_attraction
 from .log_linear import LogLinear, LogLinearDemand, open_market
 from .nested_logit import NestedLogit, NestedLogitDemand, from_shares, open_nested_logit
 from .retailer import history_key
@@ -19,6 +20,8 @@ FIRST_DAY = "2022-01-03"
 _REGIONS = 3
 _LIKENESS = 0.7  # λ of the nested logit
 _BOUGHT = 0.3  # share of its customers who buy anything in an ordinary week
+_SEGMENTS = ((0.6, 0.5), (0.4, 1.8))  # of attraction demand: share of customers, how much they mind prices
+_LIKING = 0.5  # standard deviation of what a segment sees in an item beyond the others
 _FELT_LEAST = 1.7  # a shop does not mark up beyond what this elasticity calls for
 
 
@@ -110,6 +113,30 @@ def draw_nested_logit(size: Size, seed: int, taste: Taste = Taste()) -> NestedLo
         shocks=taste.shocks,
     )
     return open_nested_logit(scene.shop, parameters, history_key(seed, -1))
+
+
+def draw_attraction(size: Size, seed: int, taste: Taste = Taste()) -> AttractionDemand:
+    """A market of two segments, no history; own elasticities at reference prices are those of ``taste``."""
+    rng = np.random.default_rng([seed, 0])
+    scene = _draw_scene(size, taste, rng)
+    share, minding = (_tensor(np.array(part)) for part in zip(*_SEGMENTS, strict=True))
+    liked = _tensor(rng.normal(0, _LIKING, (len(share), 1, size.items))).expand(-1, size.locations, -1)
+    own = _tensor(scene.own)
+    drawn = Attraction(
+        menu=scene.shop.items,
+        nest=_tensor(np.eye(scene.categories.max() + 1)[scene.categories]),
+        likeness=_LIKENESS,
+        segment=share,
+        traffic=torch.zeros(size.locations),
+        value=liked,
+        slope=-own * minding.view(-1, 1, 1),
+        season=_tensor(_draw_season(scene.categories, rng)),
+        lift=_tensor(rng.uniform(0.1, 0.25, size.items)),
+        dispersion=_tensor(rng.uniform(0.02, 0.06, size.items)),
+        shocks=taste.shocks,
+    )
+    parameters = calibrated(drawn, _tensor(scene.level).exp(), own, _BOUGHT)
+    return open_attraction(scene.shop, parameters, history_key(seed, -1))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from .assortment import with_assortment
-from .draw import Minds, Size, Taste, draw_log_linear, draw_nested_logit
+from .draw import Minds, Size, Taste, draw_attraction, draw_log_linear, draw_nested_logit
 from .family import StructuralDemand
 from .reference import panel_frame, write_table
 from .retailer import Retailer, write_history
@@ -61,6 +61,11 @@ FAMILIES: dict[str, Family] = {
     "nested-logit": Family(
         "customers choose one item or none, so that elasticities grow with the price",
         partial(draw_nested_logit, taste=Taste(minds=(Minds(own=(-2.9, -2.1), spread=0.38, widest=0.65),))),
+    ),
+    "attraction": Family(
+        "two kinds of customers choose one item or none: price lists differ from the sum of their prices",
+        partial(draw_attraction, taste=Taste(minds=(Minds(own=(-6.0, -1.3), spread=0.38, widest=0.65),))),
+        Retailer(discount=0.3, promotions=0.12),
     ),
     "stockpiling": Family(
         "customers buy ahead when it is cheap, and then need less",

@@ -19,6 +19,7 @@ from ...forecasters.cut import positions
 from ...forecasters.errors import InputError
 from ..economics import Economics
 from ..market import Market, Terms
+from .attraction import AttractionDemand
 from .family import StructuralDemand
 from .log_linear import LogLinearDemand
 from .nested_logit import NestedLogitDemand
@@ -30,6 +31,7 @@ from .weekdays import DailyDemand
 PROCESSES: dict[str, type] = {
     "log-linear": LogLinearDemand,
     "nested-logit": NestedLogitDemand,
+    "attraction": AttractionDemand,
     "stockpiling": StockpilingDemand,
     "daily": DailyDemand,
 }
