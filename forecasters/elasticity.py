@@ -1,9 +1,12 @@
 """Second stage of identification: elasticities by censored likelihood on out-of-fold residuals.
 
-For each item, log μ = m + (ε + δ_s)·r_p + Σ_j cross_j·r_pj + Σ_k promo_k·r_k + terms + a_s + b_t, where m, r
-come from ``nuisance`` (Robinson 1988, doi:10.2307/1912705: the residual of demand on the residual of
-price), the terms from ``terms``, δ_s, a_s are locations' deviations and b_t a shock that the period brings to
-the item everywhere. Deviations, shocks and the rivals' effects around their common mean are random effects
+For each item, log μ = m + (ε + δ_s)·r_p + substitution + Σ_k promo_k·r_k + terms + a_s + b_t, where m, r come
+from ``nuisance`` (Robinson 1988, doi:10.2307/1912705: the residual of demand on the residual of price), the
+terms from ``terms``, δ_s, a_s are locations' deviations and b_t a shock that the period brings to the item
+everywhere. What rivals take has two forms (``choice``): shares of a category, linear around the pass before
+(``substitution``), with single pairs' deviations; or a constant cross elasticity for each pair. Both are
+estimated, and weighed by the likelihood of weeks in which rivals' prices moved, each block of weeks by what
+the others say. Deviations, shocks and the rivals' effects around their common mean are random effects
 (``mixed``): without b_t the rows of one week would count as independent evidence and the shrinkage would
 trust noise. How far locations differ is found item by item, then again drawn to what the items show together.
 
@@ -20,13 +23,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .choice import MOST, Choice
 from .cut import Cut
 from .history import History
-from .mixed import Fit, Group, Rows, fit_mixed
+from .mixed import BLOCK, Fit, Group, Rows, fit_mixed, left_out
 from .nuisance import Residuals, carried
 from .progress import SILENT, Stage
 from .response import MEMORY, WEAKEST, extra, remembered
 from .side_by_side import side_by_side
+from .substitution import Moves, Substitution, chosen, find_laws, linearised, pooled_diversion
 from .terms import MISLED, OPEN, SEASONAL, TERMS, Estimates, clear, pool, prior, shrink
 
 PRIOR_MEAN, PRIOR_SD = -2.0, 1.5  # own elasticity where the data say nothing (Bijmolt et al. 2005: mean -2.6)
@@ -36,6 +41,10 @@ _NINETY = 1.645
 _ALIKE = 10.0  # locations' worth of belief that they differ as much in one item as in another
 _ALARM = 4.0  # standard errors between the estimates with and without instrument that count as disagreement
 _CURVE = 3.0  # strongest bend of the elasticity: it moves by less than this times the log price
+_OPEN_SD = 1.5  # spread of items' diversion, where it is estimated
+_APART = 0.05  # least share of promotions' variance between locations, that tells one from all
+_FIXED_SD = 0.01  # of an item's diversion around its category's, once that is known
+_DOUBT = 0.05  # least chance that either form is the right one
 _RIVALS = 32  # most items of a category whose prices have an effect of their own on one item
 
 _AXES = {
@@ -43,7 +52,6 @@ _AXES = {
     **dict.fromkeys(("own_error", "curve", "chain", "price_spread"), "I"),
     **dict.fromkeys(("with_instrument", "without_instrument"), "I"),
     **dict.fromkeys(("promo", "joint", "sway", "memory"), "IK"),
-    "cross": "II",
 }
 
 
@@ -55,7 +63,7 @@ class Elasticities:
     own_lo: Tensor  # (S, I)
     own_hi: Tensor  # (S, I)
     own_error: Tensor  # (I,) standard error that an item's locations have in common
-    cross: Tensor  # (I, I) ∂log demand(row) / ∂log price(column)
+    choice: Choice  # how customers divide themselves over the items, by form
     promo: Tensor  # (I, K) lift of log demand by a full promotion, >= 0
     curve: Tensor  # (I,) own elasticity moves by exp(curve·(log p − log reference price))
     chain: Tensor  # (I,) more of a price moved at all locations at once
@@ -71,7 +79,12 @@ class Elasticities:
 
     def select(self, cut: Cut) -> Elasticities:
         """Those of a sub-market."""
-        return cut.record(self, _AXES)
+        return replace(cut.record(self, _AXES), choice=self.choice.select(cut))
+
+    @property
+    def cross(self) -> Tensor:
+        """(I, I) ∂log demand(row) / ∂log price(column) at reference prices, mean of the locations."""
+        return self.choice.cross(self.own)
 
 
 @dataclass(frozen=True)
@@ -87,6 +100,9 @@ class _Stage:
     category: Tensor  # (I,) int64
     rivals: tuple[Tensor, ...]  # of each item, those of its category that have an effect of their own
     terms: Mapping[str, tuple[Tensor, float, float]]  # column (T, S, I), centre and spread of its prior
+    crowd: (
+        tuple[Tensor, Tensor, Tensor] | None
+    )  # what rivals take by shares (T, S, I): centre and spread (I,)
     control: Tensor | None = None  # (T, S, I) control function
     apart: tuple[float, float] = (0.3, 0.0)  # spread of locations' own elasticities, and trust in it
 
@@ -109,22 +125,27 @@ def estimate(
             something hidden moves price and demand together, the terms that this would bend as it bends the
             elasticities are left out.
     """
+    none = torch.zeros(len(categories))
+    level = residuals.log_mean - _remembered_already(history, residuals, before)
+    choice, slopes = find_laws(history, residuals, categories, level)
+    near = linearised(Moves.of(history, residuals, none), choice, slopes)
     open_terms = {
         name: (column, 0.0, OPEN[name.split()[0]])
-        for name, column in _columns(history, residuals, residuals.slopes).items()
+        for name, column in _columns(history, residuals, near, slopes).items()
         if not (before is not None and before.confounded and name.split()[0] in MISLED)
         and (history.whole_year or name not in SEASONAL)
     }
     run = _Stage(
         history,
         residuals.rows,
-        residuals.log_mean - _remembered_already(history, residuals, before),
-        residuals.price,
-        residuals.promo,
+        level + near.offset,
+        near.price,
+        near.promo,
         residuals.decided,
         categories,
         _rivals(history, categories),
         open_terms,
+        (near.crowd, -choice.diversion[0] @ choice.kin.T, none + _OPEN_SD),
     )
     first = _fit_items(run, stage)
     kept = {name: found for name in open_terms if clear(name, found := pool(_coefficient(first, name)))}
@@ -136,54 +157,129 @@ def estimate(
         bend = _coefficient(first, "curve").over(own)
         curve = shrink(bend, pool(bend))[0].clamp(-_CURVE, _CURVE)
     slopes = torch.stack([torch.cat([f.mean("own"), f.mean("promo")]) for f in first]).float()
-    columns = _columns(history, residuals, slopes)
-    run = replace(
-        run,
-        price=residuals.price + curve.float() * residuals.curve,
-        terms={name: (columns[name], *prior(name, found)) for name, found in kept.items() if name != "curve"},
-        apart=((sum(f.spreads["places"] ** 2 for f in first) / len(first)) ** 0.5, _ALIKE),
+    theta, theta_error = pooled_diversion(_coefficient(first, "crowd"), choice)
+    choice = replace(
+        choice,
+        diversion=theta.float().unsqueeze(0),
+        diversion_error=theta_error.float().unsqueeze(0),
     )
-    second = _fit_items(run, stage, first)
-    plain = _collected(run, second, curve)
+    near = linearised(Moves.of(history, residuals, curve.float()), choice, slopes)
+    columns = _columns(history, residuals, near, slopes)
+    terms = {name: (columns[name], *prior(name, found)) for name, found in kept.items() if name != "curve"}
+    apart = ((sum(f.spreads["places"] ** 2 for f in first) / len(first)) ** 0.5, _ALIKE)
+    by_shares = replace(
+        run,
+        offset=level + near.offset,
+        price=near.price,
+        promo=near.promo,
+        terms=terms,
+        apart=apart,
+        crowd=(near.crowd, -choice.diversion[0] @ choice.kin.T, none + _FIXED_SD),
+    )
+    by_pairs = replace(
+        by_shares,
+        offset=level,
+        price=residuals.price + curve.float() * residuals.curve,
+        promo=residuals.promo,
+        crowd=None,
+    )
+    fits = [_fit_items(form, stage, first) for form in (by_shares, by_pairs)]
+    odds = _odds((by_shares, by_pairs), fits)
+    forms = [_with_pairs(choice, by_shares, fits[0]), _with_pairs(choice.apart(), by_pairs, fits[1])]
+    best = int(odds < 0.5)
+    run, second = (by_shares, by_pairs)[best], fits[best]
+    plain = _collected(run, second, curve, chosen(forms, (odds, 1 - odds)))
     if residuals.instrument.shape[-1] == 0:
         return plain
     lasting = bool((plain.memory != 0).any())  # then a shifter that lasts shows what a lasting price does
-    price, shifter = (
-        (residuals.price, residuals.news) if lasting else (residuals.free_price, residuals.instrument)
-    )
+    if not lasting:
+        level = residuals.free_log_mean
+        residuals = replace(residuals, price=residuals.free_price, news=residuals.instrument)
+    if run.crowd is None:
+        run = replace(run, offset=level, price=residuals.price)
+    else:
+        near = linearised(Moves.of(history, residuals, none), choice, slopes)
+        crowd = (near.crowd, *run.crowd[1:])
+        run = replace(run, offset=level + near.offset, price=near.price, promo=near.promo, crowd=crowd)
     with_control = replace(
         run,
-        offset=run.offset if lasting else residuals.free_log_mean,
-        price=price,
         terms={name: run.terms[name] for name in run.terms if name in ("recent", "lasting")},
-        control=_control(price, shifter[..., 0], residuals.rows, categories),
+        control=_control(residuals.price, residuals.news[..., 0], residuals.rows, categories),
     )
     control = _fit_items(with_control, stage, second)
     return _compared(plain, run, second, control)
 
 
-def _columns(history: History, residuals: Residuals, slopes: Tensor) -> dict[str, Tensor]:
+def _with_pairs(choice: Choice, run: _Stage, fits: Sequence[Fit]) -> Choice:
+    """``choice`` with what single rivals do, as a part of what an item's own price does."""
+    pairs = torch.zeros(len(fits), len(fits))
+    for item, fit in enumerate(fits):
+        if run.crowd is None:
+            pairs[item] = fit.mean("rivals").float()
+        pairs[item, run.rivals[item]] += fit.mean("each").float()
+    own = _average(fits).value.clamp(max=WEAKEST).float()
+    return replace(choice, pairs=(pairs * _same(run.category) / -own.unsqueeze(1)).unsqueeze(0))
+
+
+def _odds(forms: Sequence[_Stage], fits: Sequence[Sequence[Fit]]) -> float:
+    """Chance that the first form predicts weeks it has not seen better than the second.
+
+    In rows whose rivals' prices moved more than usual. The sum over blocks of weeks of the difference in log
+    likelihood, beside its standard error (Yao, Vehtari, Simpson and Gelman 2018, doi:10.1214/17-BA1091).
+    """
+    first = forms[0]
+    assert first.crowd is not None
+    taken = first.crowd[0]
+    gain = torch.zeros(len(first.offset) // BLOCK + 1, dtype=torch.float64)
+    for item in range(len(first.category)):
+        keep = first.rows[:, :, item]
+        crowd = taken[:, :, item][keep]
+        felt = crowd.abs() > crowd.square().mean().sqrt()
+        if not bool(felt.any()):
+            continue
+        told = [_told(form, item, of_form[item]) for form, of_form in zip(forms, fits, strict=True)]
+        gain.index_add_(0, keep.nonzero()[felt, 0] // BLOCK, (told[0] - told[1])[felt])
+    error = (len(gain) * gain.var()).sqrt() if len(gain) > 1 else gain.new_ones(())
+    chance = float(torch.special.ndtr(gain.sum() / error.clamp(min=1e-9)))
+    return min(max(chance, _DOUBT), 1 - _DOUBT)
+
+
+def _told(run: _Stage, item: int, fit: Fit) -> Tensor:
+    """(N,) log likelihood of an item's rows by what other blocks say."""
+    rows, groups = _regression(run, item, _by_category(run.price, run.category), None)
+    return left_out(rows, groups, fit, ("shocks", "spells"))
+
+
+def _columns(history: History, residuals: Residuals, near: Substitution, slopes: Tensor) -> dict[str, Tensor]:
     """Column (T, S, I) of every candidate; slopes (…, I, 1 + K) of price and promotions for the memories."""
-    price = residuals.price
+    price, weight = near.price, residuals.rows.float()
     wave = history.ahead[: len(price), ..., :2]  # the calendar begins with sine and cosine of the year
-    effect = price * slopes[..., 0] + (residuals.promo * slopes[..., 1:]).sum(-1)
-    weight = residuals.rows.float()
+    columns = (near.curve, _everywhere(price, weight), price * wave[..., 0], price * wave[..., 1])
+    joint = {
+        f"joint {k}": _everywhere(promo, weight)
+        for k, promo in enumerate(near.promo.unbind(-1))
+        if _alone(residuals.promo[..., k], residuals.rows)
+    }
+    attributes = {
+        f"attribute {q}": price * values
+        for q, values in enumerate(history.static.unbind(-1))
+        if float(values.std()) > 0
+    }
+    memories = _memories(history, residuals, slopes)
+    return dict(zip(TERMS, (*columns, *memories), strict=True)) | joint | attributes
+
+
+def _memories(history: History, residuals: Residuals, slopes: Tensor) -> tuple[Tensor, Tensor]:
+    """(T, S, I) recent and lasting memory of own effects, beyond what was expected."""
+    effect = residuals.price * slopes[..., 0] + (residuals.promo * slopes[..., 1:]).sum(-1)
     whole = residuals.shift * slopes[..., 0] + (history.promo * slopes[..., 1:]).sum(-1)
-    columns = (
-        residuals.curve,
-        _everywhere(price, weight),
-        price * wave[..., 0],
-        price * wave[..., 1],
-        remembered(extra(whole) - extra(whole - effect), MEMORY[0]),
-        remembered(effect, MEMORY[1]),
-    )
-    static = history.static.unbind(-1)
-    joint = {f"joint {k}": _everywhere(promo, weight) for k, promo in enumerate(residuals.promo.unbind(-1))}
-    return (
-        dict(zip(TERMS, columns, strict=True))
-        | joint
-        | {f"attribute {q}": price * values for q, values in enumerate(static) if float(values.std()) > 0}
-    )
+    return remembered(extra(whole) - extra(whole - effect), MEMORY[0]), remembered(effect, MEMORY[1])
+
+
+def _alone(promo: Tensor, rows: Tensor) -> bool:
+    """Whether a promotion (T, S, I) runs at single locations, too, and not always everywhere at once."""
+    apart = (promo - _everywhere(promo, rows.float())) * rows
+    return float(apart.square().sum()) > _APART * float((promo * rows).square().sum())
 
 
 def _everywhere(x: Tensor, weight: Tensor) -> Tensor:
@@ -196,8 +292,8 @@ def _remembered_already(history: History, residuals: Residuals, before: Elastici
     """(T, S, I) the part of the memories' effect that their columns stand for."""
     if before is None:
         return torch.zeros_like(residuals.price)
-    columns = _columns(history, residuals, residuals.slopes)
-    return columns["recent"] * before.memory[:, 0] + columns["lasting"] * before.memory[:, 1]
+    recent, lasting = _memories(history, residuals, residuals.slopes)
+    return recent * before.memory[:, 0] + lasting * before.memory[:, 1]
 
 
 def _rivals(history: History, categories: Tensor) -> tuple[Tensor, ...]:
@@ -255,7 +351,6 @@ def _regression(
     groups = {
         "own": Group(own, PRIOR_SD, PRIOR_MEAN),
         "places": Group(own, apart, learned=True, trust=trust, by=index),
-        "rivals": Group(at(crowd[..., category]).unsqueeze(1) - own, _CROSS_SD),
         "each": Group(at(run.price[:, :, rivals]), 0.2, learned=True),
         "promo": Group(at(run.promo[:, :, item]), _PROMO_SD),
         "base": Group((offset - usual[index]).unsqueeze(1), _BASE_SD),
@@ -263,6 +358,11 @@ def _regression(
         "levels": Group(one, _LEVEL_SD, by=index),
         "shocks": Group(period, 0.2, learned=True),
     }
+    if run.crowd is None:
+        groups["rivals"] = Group(at(crowd[..., category]).unsqueeze(1) - own, _CROSS_SD)
+    else:
+        taken, expected, sd = run.crowd
+        groups["crowd"] = Group(column(taken), float(sd[item]), float(expected[item]))
     stay = run.decided[:, :, item]
     if bool((stay != keep).any()):  # while a price stays, what else persists would pass for its effect
         spell = at(stay.cumsum(0) + len(stay) * torch.arange(stay.shape[1], device=stay.device)).long()
@@ -316,11 +416,8 @@ def _control(price: Tensor, shifter: Tensor, rows: Tensor, category: Tensor) -> 
     return price - pooled(product) / pooled(square).clamp(min=1e-9) * shifter
 
 
-def _collected(run: _Stage, fits: Sequence[Fit], curve: Tensor) -> Elasticities:
+def _collected(run: _Stage, fits: Sequence[Fit], curve: Tensor, choice: Choice) -> Elasticities:
     own, variance = _by_series(run, fits)
-    cross = torch.stack([f.mean("rivals") for f in fits]) * _same(run.category)
-    for item, fit in enumerate(fits):
-        cross[item, run.rivals[item]] += fit.mean("each")
     there = run.rows.any(0)
     usual = torch.where(there.any(0), (own * there).sum(0) / there.sum(0).clamp(min=1), own.mean(0))
 
@@ -334,7 +431,7 @@ def _collected(run: _Stage, fits: Sequence[Fit], curve: Tensor) -> Elasticities:
         own_lo=lo,
         own_hi=hi,
         own_error=_coefficient(fits, "own").error.float(),
-        cross=cross.float(),
+        choice=choice,
         promo=torch.stack([f.mean("promo") for f in fits]).float().clamp(min=0),
         curve=curve.float(),
         chain=term("chain"),
@@ -414,7 +511,8 @@ def _compared(
         return plain
     gap, gap_error = shrink(two - one, found)
     own, variance = _by_series(run, without)
-    across = pool(_coefficient(control, "rivals") - _coefficient(without, "rivals"))
+    name = "rivals" if run.crowd is None else "crowd"
+    across = pool(_coefficient(control, name) - _coefficient(without, name)).mean
     own, lo, hi = _ends(own + gap, variance + gap_error.square())
     return replace(
         plain,
@@ -422,8 +520,19 @@ def _compared(
         own_lo=lo,
         own_hi=hi,
         own_error=(plain.own_error.square() + gap_error.square()).sqrt().float(),
-        cross=plain.cross + across.mean * _same(run.category),
+        choice=_corrected(plain.choice, across, run, own),
     )
+
+
+def _corrected(choice: Choice, across: float, run: _Stage, own: Tensor) -> Choice:
+    """``choice`` with what rivals do moved by ``across`` in the likeliest form."""
+    first = torch.zeros(len(choice.odds), 1)
+    first[0] = 1.0
+    if run.crowd is not None:
+        moved = torch.where(choice.diversion > 0, choice.diversion - first * across, 0.0)
+        return replace(choice, diversion=moved.clamp(0.0, MOST))
+    more = across * _same(run.category) / -own.mean(0).unsqueeze(1)
+    return replace(choice, pairs=choice.pairs + first.unsqueeze(-1) * more).regular()
 
 
 def _average(fits: Sequence[Fit]) -> Estimates:

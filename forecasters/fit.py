@@ -36,6 +36,7 @@ from .stability import stabilised
 from .training import SubMarket, train_network
 
 _SETTLE, _SETTLED = 3, 0.03  # most rounds of correction; the mean move of elasticities that ends them
+_AT_MOST = 0.9  # of its own elasticity that an item's price loses by moving everywhere
 _CELL = 2000  # bytes that a fit takes for each location, item and period, at most
 LEAST_PERIODS = 8  # a shorter panel has nothing to cross-fit on
 
@@ -79,6 +80,7 @@ def price_response(pivot: Tensor, found: Elasticities, rule: tuple[Tensor, Tenso
     """The response that elasticities make, with the promotions that follow a discount by ``promo_rule``."""
     level, slope = rule
     shared = {f.name: getattr(found, f.name) for f in fields(PriceResponse) if hasattr(found, f.name)}
+    shared["chain"] = torch.minimum(found.chain, _AT_MOST * -found.own.amax(0))
     return PriceResponse(pivot=pivot, promo_level=level, promo_slope=slope, **shared)
 
 
@@ -159,7 +161,7 @@ def identify(
     """
     pivot, level = reference_log_price(history, periods_a_year(panel)), log_level(history)
     categories, rule = _category_index(panel), promo_rule(history, pivot)
-    runs = 2 + history.instrument.shape[-1]
+    runs = 3 + min(1, history.instrument.shape[-1])
 
     def once(number: int, known: Known | None, before: Elasticities | None) -> tuple[Residuals, Elasticities]:
         which = f"pass {number} of at most {1 + _SETTLE}"

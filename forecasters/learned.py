@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .base import chain_news
+from .choice import Way
 from .cut import Cut
 from .demand import Outlook, Period
 from .distributions import gamma_table, nb_mixture_cdf, nb_sample
@@ -33,7 +34,7 @@ _BELOW = (
     3.0  # log units that an expected demand may lie below the least that was counted, which is half a unit
 )
 _LUCK, _POISSON = 0, 2  # streams of noise: the luck that series share takes 0 and 1
-_MEMBER, _ELASTICITY = 5, 6  # which market an episode is played in
+_MEMBER, _ELASTICITY, _FORM = 5, 6, 7  # which market an episode is played in
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class LearnedState:
     date: Tensor  # (B,) int64 calendar index of the coming period
     member: Tensor  # (B,) int64 the ensemble member that the episode's customers follow
     own: Tensor  # (B, S, I) their own elasticities
+    way: Way  # how they divide themselves over the items
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ class LearnedDemand:
         self._ids = series_ids(self.locations, self.items).to(device)
         self._place_ids = torch.tensor([stable_id(name) for name in self.locations], device=device)
         self._item_ids = torch.tensor([stable_id(item) for item in self.items], device=device)
+        groups = range(self.response.choice.diversion.shape[-1])
+        self._group_ids = torch.tensor([stable_id(f"category {g}") for g in groups], device=device)
         self._market_id = torch.tensor([stable_id("market")], device=device)
         places = torch.arange(len(self.locations), device=device)
         self._identity = self._network.identity(places, torch.arange(len(self.items), device=device))
@@ -176,6 +180,9 @@ class LearnedDemand:
             start.clone(),
             member,
             self._drawn(key),
+            self.response.choice.draw(
+                key.uniform(self._market_id, _FORM)[:, 0], key.normal(self._group_ids, _FORM)
+            ),
         )
 
     def _drawn(self, key: NoiseKey) -> Tensor:
@@ -197,8 +204,8 @@ class LearnedDemand:
         """(B, S, I, 2) sine and cosine of the year at calendar indices (B,)."""
         return self.history.ahead[self._known(date)][..., :2]
 
-    def _context(self, state: LearnedState, own: Tensor | None = None) -> Context:
-        return Context(self._wave(state.date), state.memory, own, self._listed(state.date))
+    def _context(self, state: LearnedState, own: Tensor | None = None, way: Way = Way()) -> Context:
+        return Context(self._wave(state.date), state.memory, own, self._listed(state.date), way)
 
     def _listed(self, date: Tensor) -> Tensor | None:
         """(B, S, I) bool what is sold where at calendar indices (B,); None where everything always is."""
@@ -228,10 +235,9 @@ class LearnedDemand:
 
     def disagreement(self, state: LearnedState, price: Tensor) -> Tensor:
         """(B, S, I) standard deviation of log mean demand at ``price`` over what the data leave open."""
-        common, single = self.response.spread()
-        bent = self.response.bent(price.log() - self.response.pivot)
         between = state.log_base.var(-1, correction=0)
-        return self._sold((between + (common.square() + single.square()) * bent.square()).sqrt(), state)
+        doubt = self.response.doubt(price.log(), self._context(state))
+        return self._sold((between + doubt).sqrt(), state)
 
     def sample(
         self, state: LearnedState, price: Tensor, key: NoiseKey, promo: Tensor | None = None
@@ -239,7 +245,9 @@ class LearnedDemand:
         """Demand at ``price``; ``promo`` (B, S, I, K) where known (a backtest), else it follows price."""
         member = state.member.view(-1, 1, 1, 1).expand(*state.log_base.shape[:-1], 1)
         log_base, log_r = (x.gather(-1, member)[..., 0] for x in (state.log_base, state.log_r))
-        log_mean = log_base + self.response.effect(price.log(), promo, self._context(state, state.own))
+        log_mean = log_base + self.response.effect(
+            price.log(), promo, self._context(state, state.own, state.way)
+        )
         grain = self.history.grain
         normal = self.model.luck.normal(key, self._ids, self._place_ids, self._item_ids, _LUCK)
         count = nb_sample(normal, key.uniform(self._ids, _POISSON), log_mean - grain.log(), log_r)
@@ -249,7 +257,7 @@ class LearnedDemand:
         self, state: LearnedState, period: Period, key: NoiseKey, promo: Tensor | None = None
     ) -> LearnedState:
         """The trunk takes one step on what customers wanted at the price they met."""
-        log_price, context = period.price.log(), self._context(state, state.own)
+        log_price, context = period.price.log(), self._context(state, state.own, state.way)
         effect = self.response.effect(log_price, promo, context)
         adjusted = (period.demand + 0.5 * self.history.grain).log() - self._level - effect
         adjusted = torch.clamp(adjusted, *self.model.reach)

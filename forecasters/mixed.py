@@ -8,13 +8,13 @@ price spells and periods are eliminated from the Newton system where they can be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .distributions import nb_survival_score
+from .distributions import nb_survival_score, row_log_likelihood
 from .schur import Family, Layout, Parts, System
 
 _ROUNDS, _NEWTON = 6, 2  # most EM rounds, and Newton steps in each: every round goes on from the last
@@ -186,6 +186,25 @@ def effects(rows: Rows, groups: Mapping[str, Group], start: Effects | None = Non
     design = _Design.of(rows, groups)
     found, spreads, _ = _solved(design, start)
     return _effects(design, found, spreads)
+
+
+def left_out(rows: Rows, groups: Mapping[str, Group], fit: Fit, luck: Sequence[str]) -> Tensor:
+    """(N,) log likelihood of each row by what the other blocks of periods say, to first order.
+
+    The levels of the factors named in ``luck`` are not known beforehand: their spread counts as dispersion.
+    """
+    dense = [group.columns for group in groups.values() if group.factor is None]
+    others = fit.beta - fit.influence[rows.period // BLOCK]
+    log_mean = rows.offset + (torch.cat(dense, dim=1) * others).sum(1)
+    variance = (-fit.log_r).exp()
+    for name, group in groups.items():
+        if name in luck:
+            variance = variance + fit.spreads[name] ** 2
+        elif group.factor is not None and group.size:
+            level = fit.levels[name][group.factor]
+            log_mean = log_mean + (level if group.by is None else level * group.columns[:, 0])
+    log_r = -variance.log()
+    return row_log_likelihood(rows.units, rows.bound, log_mean.clamp(-12, 16), log_r.expand_as(log_mean))
 
 
 def _solved(

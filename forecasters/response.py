@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .choice import Choice, Way
 from .cut import Cut
 
 WEAKEST = -0.05  # own elasticity is kept below this: demand never rises with price
@@ -24,11 +25,14 @@ class Context:
     memory: Tensor | None = None  # (…, S, I, 2) recent and lasting memory of own effects
     own: Tensor | None = None  # (…, S, I) own elasticities that take the place of the mean ones
     listed: Tensor | None = None  # (…, S, I) bool what is sold where; all where None
+    way: Way = Way()  # how customers divide themselves over items
 
     def until(self, end: int) -> Context:
         """That of the first ``end`` periods, the first axis."""
-        parts = {f.name: getattr(self, f.name) for f in fields(self)}
-        return Context(**{name: None if x is None else x[:end] for name, x in parts.items()})
+        wave, memory, own, listed = (
+            None if x is None else x[:end] for x in (self.wave, self.memory, self.own, self.listed)
+        )
+        return Context(wave, memory, own, listed, self.way)
 
 
 NOWHERE = Context()
@@ -37,16 +41,16 @@ AXES = {
     **dict.fromkeys(("own_error", "curve", "chain"), "I"),
     **dict.fromkeys(("joint", "promo", "promo_level", "promo_slope"), "IK"),
     **dict.fromkeys(("sway", "memory"), "IM"),
-    "cross": "II",
 }
 
 
 @dataclass(frozen=True)
 class PriceResponse:
-    """log demand = base + own effect + cross effects + chain + memory; shift = log p − log reference price.
+    """log demand = base + divided(own effect + chain) + memory; shift = log p − log reference price.
 
     - own effect: ε·(exp(c·shift) − 1)/c + promotion, with ε swinging by the season;
-    - cross: Σ_j cross_ij·shift_j; chain and joint: more of the locations' mean shift and mean promotion;
+    - chain and joint: more of the locations' mean shift and mean promotion;
+    - divided: what an item wins, others lose (``choice``);
     - memory: of the extra that was bought recently (stockpiling, in units), and of
       past own effects in the long run (a reference price).
 
@@ -59,7 +63,7 @@ class PriceResponse:
     own_lo: Tensor  # (S, I) lower end of the 90% interval (strongest response)
     own_hi: Tensor  # (S, I) upper end (weakest response)
     own_error: Tensor  # (I,) the part of an own elasticity's standard error that locations have in common
-    cross: Tensor  # (I, I) ∂log demand(row) / ∂log price(column), 0 on the diagonal
+    choice: Choice  # how customers divide themselves over the items
     curve: Tensor  # (I,) c: how the elasticity moves with the price
     chain: Tensor  # (I,) more of a price that moves at all locations at once
     joint: Tensor  # (I, K) more of a promotion that runs at all locations at once
@@ -70,9 +74,15 @@ class PriceResponse:
     promo_slope: Tensor  # (I, K) b
 
     def at(self, which: Literal["lo", "mean", "hi"]) -> PriceResponse:
-        """The same response, certain that every own elasticity lies at one end of its interval."""
+        """The same response, certain that every own elasticity lies at one end of its interval.
+
+        And of the likeliest form of substitution.
+        """
         own = {"lo": self.own_lo, "mean": self.own, "hi": self.own_hi}[which]
-        return replace(self, own=own, own_lo=own, own_hi=own, own_error=torch.zeros_like(self.own_error))
+        sure = torch.zeros_like(self.own_error)
+        return replace(
+            self, own=own, own_lo=own, own_hi=own, own_error=sure, choice=self.choice.taken(0).certain()
+        )
 
     def without_promotions(self) -> PriceResponse:
         """The same response where no promotion follows a discount: nobody plans any."""
@@ -86,15 +96,29 @@ class PriceResponse:
         follow the discount, and what a price does when it moves everywhere is felt where it was decided,
         since one policy moves all locations and none should ride on the others.
         """
+        utility, own, shift = self._utility(log_price, promo, context)
+        total = self.choice.log_change(utility, own, shift, context.way)
+        return total if context.memory is None else total + (context.memory * self.memory).sum(-1)
+
+    def doubt(self, log_price: Tensor, context: Context = NOWHERE) -> Tensor:
+        """(…, S, I) variance of ``effect`` at an agent's own prices over what the data leave open."""
+        utility, own, shift = self._utility(log_price, None, context)
+        common, single = self.spread()
+        of_own = (common.square() + single.square()) * self.bent(log_price - self.pivot).square()
+        return of_own + self.choice.doubt(utility, own, shift)
+
+    def _utility(
+        self, log_price: Tensor, promo: Tensor | None, context: Context
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(…, S, I) what prices and promotions do by themselves, own elasticities, and shifts."""
         shift = _there(log_price - self.pivot, context.listed)
-        total = self.own_effect(log_price, promo, context) + shift @ self.cross.T
         whole = shift if promo is None else mean_listed(shift, context.listed, -2)
-        total = total + self.chain * whole
+        utility = self.own_effect(log_price, promo, context) + self.chain * _there(whole, context.listed)
         if self.promo.shape[-1]:
             listed = None if context.listed is None else context.listed.unsqueeze(-1)
             run = self._chance(shift) if promo is None else mean_listed(promo, listed, -3)
-            total = total + (run * self.joint).sum(-1)
-        return total if context.memory is None else total + (context.memory * self.memory).sum(-1)
+            utility = utility + _there((run * self.joint).sum(-1), context.listed)
+        return utility, self.elasticity(context), shift
 
     def own_effect(
         self, log_price: Tensor, promo: Tensor | None = None, context: Context = NOWHERE
@@ -147,10 +171,10 @@ class PriceResponse:
 
     def select(self, cut: Cut) -> PriceResponse:
         """The response in a sub-market: items left out stay at their reference prices."""
-        return cut.record(self, AXES)
+        return replace(cut.record(self, AXES), choice=self.choice.select(cut))
 
     def to(self, device: torch.device | str) -> PriceResponse:
-        return PriceResponse(*(getattr(self, f.name).to(device) for f in fields(self)))
+        return PriceResponse(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
 def _there(x: Tensor, listed: Tensor | None) -> Tensor:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from .base import Base
+from .choice import Choice
 from .elasticity import Elasticities
 from .errors import InputError
 from .luck import CommonLuck
@@ -21,7 +22,7 @@ from .response import PriceResponse
 from .training import TrainingSettings
 from .trunk import TrunkSettings
 
-_FORMAT = 5
+_FORMAT = 6
 _PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are no tensors
 
 
@@ -30,6 +31,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
     tensors = {f"network.{k}": v for k, v in model.network.state_dict().items()}
     for name, part in (
         ("response", model.response),
+        ("choice", model.response.choice),
         ("elasticities", model.elasticities),
         ("base", model.base),
         ("informed", model.informed),
@@ -80,13 +82,14 @@ def load_model(folder: Path) -> DemandModel:
     outputs = weights["head.weight"].shape[0]
     network = DemandNetwork(embed - ids, outputs, len(locations), len(items), settings.trunk)
     network.load_state_dict(weights)
+    choice = Choice(**_part(tensors, "choice"))
     found = {f.name: None for f in fields(Elasticities)} | _part(tensors, "elasticities")
-    found |= about["found"]
+    found |= about["found"] | {"choice": choice}
     return DemandModel(
         locations,
         items,
         network.eval(),
-        PriceResponse(**_part(tensors, "response")),
+        PriceResponse(**_part(tensors, "response"), choice=choice),
         tensors["level"],
         tensors["reach"],
         Base(**_part(tensors, "base")),

@@ -8,6 +8,9 @@ it says of a price that moves everywhere, or was remembered, shows in ``changes`
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -32,6 +35,8 @@ from .market import Studied
 
 Row = dict[str, float | None]
 
+_STEP = 0.01  # of log price, by which slopes are taken
+
 
 def true_own(truth: Truth) -> Tensor:
     """(S, I) own elasticities at the prices charged, mean of the weeks."""
@@ -43,14 +48,23 @@ def true_own(truth: Truth) -> Tensor:
 def stated_own(market: Studied) -> tuple[Tensor, Tensor, Tensor]:
     """(S, I) the model's own elasticities at the prices charged and the ends of their intervals."""
     history, response = market.learned.history, market.model.response
-    shift = history.log_price - response.pivot
-    wave = history.ahead[: history.periods, ..., :2]
-    bend = (response.curve * shift.clamp(-3, 3)).exp()
+    until = history.periods
+    context = Context(wave=history.ahead[:until, ..., :2], listed=history.listed[:until])
+    alone = replace(response, chain=torch.zeros_like(response.chain))
 
-    def charged(own: Tensor) -> Tensor:
-        return (response.elasticity(Context(wave=wave, own=own.expand_as(shift))) * bend).mean(0)
+    def charged(which: Literal["lo", "mean", "hi"]) -> Tensor:
+        answer, out = alone.at(which), torch.empty_like(history.log_price)
+        for item in range(out.shape[-1]):
+            step = torch.zeros(out.shape[-1])
+            step[item] = _STEP
+            up, down = (
+                answer.effect(history.log_price + way, history.promo, context)[..., item]
+                for way in (step, -step)
+            )
+            out[..., item] = (up - down) / (2 * _STEP)
+        return out.mean(0)
 
-    return charged(response.own), charged(response.own_lo), charged(response.own_hi)
+    return charged("mean"), charged("lo"), charged("hi")
 
 
 def own_and_cross(market: Studied) -> Row:

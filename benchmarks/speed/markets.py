@@ -19,6 +19,7 @@ from mercato.envs.store import fit_market, fitted_market
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.forecasters.base import Base
+from mercato.forecasters.choice import Choice
 from mercato.forecasters.elasticity import Elasticities
 from mercato.forecasters.history import History, build_history
 from mercato.forecasters.luck import CommonLuck
@@ -27,6 +28,7 @@ from mercato.forecasters.network import DemandNetwork, history_tokens
 from mercato.forecasters.panel import SalesPanel, read_panel
 from mercato.forecasters.response import PriceResponse
 from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
+from mercato.forecasters.substitution import chosen
 from mercato.forecasters.trunk import TrunkSettings
 
 SMALL = TrunkSettings(width=32, blocks=2, window=32)
@@ -113,7 +115,7 @@ def _steady_response(history: History) -> PriceResponse:
         own_lo=torch.full_like(pivot, -3.0),
         own_hi=torch.full_like(pivot, -2.0),
         own_error=torch.full((goods,), 0.1),
-        cross=torch.full((goods, goods), 0.5 / goods).fill_diagonal_(0),
+        choice=_steady_choice(pivot),
         curve=torch.full((goods,), 0.2),
         chain=torch.full((goods,), 0.1),
         joint=torch.full((goods, promos), 0.05),
@@ -125,9 +127,29 @@ def _steady_response(history: History) -> PriceResponse:
     )
 
 
+def _steady_choice(pivot: torch.Tensor) -> Choice:
+    """Both forms at work, one category."""
+    goods = pivot.shape[-1]
+    part = torch.linspace(0.3, 0.7, goods)
+    shares = Choice.of(
+        torch.zeros(goods, dtype=torch.int64),
+        torch.ones_like(pivot),
+        torch.stack([1 - part, part]),
+        torch.tensor([0.3]),
+        torch.tensor(0.2),
+        torch.tensor([1.0, 2.0]),
+    )
+    shares = replace(
+        shares,
+        diversion_error=torch.full((1, 1), 0.05),
+        pairs=torch.full((goods, goods), 0.01 / goods).fill_diagonal_(0).unsqueeze(0),
+    )
+    return chosen([shares, shares.apart()], (0.7, 0.3))
+
+
 def _found(response: PriceResponse) -> Elasticities:
     """The same as estimates, which a simulation does not ask for."""
-    shared = ("own", "own_lo", "own_hi", "own_error", "cross", "promo", "curve", "chain", "joint", "sway")
+    shared = ("own", "own_lo", "own_hi", "own_error", "choice", "promo", "curve", "chain", "joint", "sway")
     return Elasticities(
         **{name: getattr(response, name) for name in (*shared, "memory")},
         price_spread=torch.full_like(response.curve, 0.1),

@@ -14,6 +14,7 @@ from benchmarks.price.elasticities import stated_own, true_own
 from benchmarks.price.sustained import as_last_week_left_it, sustained, unknowable
 from benchmarks.price_response import one_panel, tables
 from mercato.envs.structural import FAMILIES, Size, Truth, true_market
+from mercato.forecasters.choice import Choice
 from mercato.forecasters.noise import NoiseKey
 from mercato.forecasters.response import Context, PriceResponse
 
@@ -102,7 +103,7 @@ def test_stated_elasticities_are_slopes_at_the_prices_charged() -> None:
             "own": own,
             "own_lo": own - 0.5,
             "own_hi": own + 0.5,
-            "cross": torch.zeros(goods, goods),
+            "choice": Choice.alone(torch.zeros(goods, dtype=torch.int64), places),
             "curve": torch.tensor([1.0, -0.5]),
             "sway": torch.rand(goods, 2) / 4,
             **{name: torch.zeros(goods, 0) for name in ("promo", "joint", "promo_level", "promo_slope")},
@@ -110,7 +111,13 @@ def test_stated_elasticities_are_slopes_at_the_prices_charged() -> None:
     )
     log_price = response.pivot + torch.randn(periods, places, goods) / 5
     wave = torch.randn(periods + 5, places, goods, 2).clamp(-1, 1)
-    history = SimpleNamespace(log_price=log_price, ahead=wave, periods=periods)
+    history = SimpleNamespace(
+        log_price=log_price,
+        ahead=wave,
+        periods=periods,
+        promo=torch.zeros(*log_price.shape, 0),
+        listed=torch.ones(periods + 5, places, goods, dtype=torch.bool),
+    )
     market = SimpleNamespace(
         learned=SimpleNamespace(history=history), model=SimpleNamespace(response=response)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from small_markets import make_market
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market
 from mercato.forecasters.base import Base
+from mercato.forecasters.choice import Choice
 from mercato.forecasters.elasticity import Elasticities
 from mercato.forecasters.history import AHEAD, History
 from mercato.forecasters.learned import LearnedDemand
@@ -19,6 +21,7 @@ from mercato.forecasters.model import DemandModel, FitSettings
 from mercato.forecasters.network import DemandNetwork, demand_token
 from mercato.forecasters.past import Past
 from mercato.forecasters.response import PriceResponse
+from mercato.forecasters.substitution import chosen
 from mercato.forecasters.trunk import TrunkSettings
 
 _MEMBERS = 2
@@ -27,7 +30,7 @@ _SHARED = (
     "own_lo",
     "own_hi",
     "own_error",
-    "cross",
+    "choice",
     "promo",
     "curve",
     "chain",
@@ -35,6 +38,21 @@ _SHARED = (
     "sway",
     "memory",
 )
+
+
+def _choice(units: torch.Tensor, pairs: torch.Tensor) -> Choice:
+    """Two forms, of shares and of pairs, over items of two categories."""
+    part = torch.linspace(0.3, 0.7, len(pairs))
+    shares = Choice.of(
+        torch.arange(len(pairs)) % 2,
+        units,
+        torch.stack([1 - part, part]),
+        torch.tensor([0.4, 0.2]),
+        torch.tensor(0.3),
+        torch.tensor([1.0, 2.0]),
+    )
+    shares = replace(shares, diversion_error=torch.full((1, 2), 0.05))
+    return chosen([shares, replace(shares.apart(), pairs=pairs.unsqueeze(0))], (0.7, 0.3))
 
 
 def untrained_market(
@@ -80,7 +98,7 @@ def untrained_market(
         own_lo=own - 0.5,
         own_hi=own + 0.5,
         own_error=none + 0.1,
-        cross=normal(goods, goods, scale=0.1).fill_diagonal_(0),
+        choice=_choice(normal(places, goods).exp(), normal(goods, goods, scale=0.05).fill_diagonal_(0)),
         curve=none + 0.2,
         chain=none,
         joint=torch.zeros(goods, 0),

@@ -168,7 +168,7 @@ def test_a_damaged_model_says_so(fitted: Fitted, tmp_path: Path, damage: str) ->
         (tmp_path / "model.safetensors").write_bytes(whole[:1000])
     else:
         text = (tmp_path / "model.json").read_text()
-        (tmp_path / "model.json").write_text(text.replace('"format": 5', '"format": 99'))
+        (tmp_path / "model.json").write_text(text.replace('"format": 6', '"format": 99'))
     with pytest.raises(InputError, match="expected"):
         load_model(tmp_path)
 

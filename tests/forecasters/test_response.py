@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
+from mercato.forecasters.choice import Choice
 from mercato.forecasters.response import MEMORY, Context, PriceResponse, extra, remembered
 
 PLACES, GOODS = 3, 2
@@ -23,7 +24,7 @@ def response(**changes: torch.Tensor) -> PriceResponse:
         own_lo=own - 0.4,
         own_hi=own + 0.4,
         own_error=torch.full((GOODS,), 0.1),
-        cross=torch.zeros(GOODS, GOODS),
+        choice=Choice.alone(torch.zeros(GOODS, dtype=torch.int64), PLACES),
         curve=torch.zeros(GOODS),
         chain=torch.zeros(GOODS),
         joint=torch.zeros(GOODS, 1),
