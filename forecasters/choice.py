@@ -44,6 +44,7 @@ class Way:
 
     form: Tensor | None = None  # (…,) int64
     diversion: Tensor | None = None  # (…, G)
+    scale: Tensor | None = None  # (…, S, I) utility that moves log demand at reference prices by one
 
 
 @dataclass(frozen=True)
@@ -139,10 +140,15 @@ class Choice:
 
     def moved(self, utility: Tensor, way: Way = Way()) -> Tensor:
         """(…, K, S, I) utilities by segment, m_k·u, for what moves log demand at reference prices by one."""
+        _, _, minding = self._laws(way)
+        scale = self._scale(way) if way.scale is None else way.scale
+        return minding * (scale * utility).unsqueeze(-3)
+
+    def _scale(self, way: Way) -> Tensor:
+        """(…, S, I)."""
         theta, away, minding = self._laws(way)
         left = 1 - self.share * (theta @ self.kin.T + away * (self.of_shop * (1 - theta)) @ self.kin.T)
-        scale = 1 / (self.part.unsqueeze(1) * minding * left).sum(-3)
-        return minding * (scale * utility).unsqueeze(-3)
+        return 1 / (self.part.unsqueeze(1) * minding * left).sum(-3)
 
     def mixed(self, moved: Tensor, way: Way = Way()) -> Tensor:
         """(…, S, I) change of log demand, for utilities (…, K, S, I) by segment."""
@@ -191,18 +197,19 @@ class Choice:
         """Ways for uniform numbers ``form`` (B,) and normal ones (B, G)."""
         which = (form.unsqueeze(-1) >= self.odds.cumsum(0)[:-1]).sum(-1)
         drawn = self.diversion[which] + self.diversion_error[which] * normal
-        return Way(which, drawn.clamp(0.0, MOST))
+        way = Way(which, drawn.clamp(0.0, MOST))
+        return replace(way, scale=self._scale(way))
 
     def doubt(self, utility: Tensor, own: Tensor, shift: Tensor) -> Tensor:
         """(…, S, I) variance of ``log_change`` over what the data leave open: the form, and its diversion."""
-        drawn = torch.cat([self.diversion, self.diversion[:1] + self.diversion_error[:1]]).clamp(max=MOST)
-        form = torch.arange(len(drawn), device=drawn.device) % len(self.odds)  # the first once more
-        axes = (len(drawn), *[1] * (utility.dim() - 2))
-        change = self.log_change(utility, own, shift, Way(form.view(axes), drawn.view(*axes, -1)))
-        forms = change[:-1]
-        odds = self.odds.view(-1, *[1] * utility.dim())
+        axes = (len(self.odds), *[1] * (utility.dim() - 2))
+        way = Way(torch.arange(len(self.odds), device=shift.device).view(axes), self.diversion.view(*axes, -1))
+        moved = self.moved(utility - own * self._rivals(shift, way), way)
+        within, _ = self.values(moved, way)
+        forms, odds = self.mixed(moved, way), self.odds.view(-1, *[1] * utility.dim())
         between = ((forms - (forms * odds).sum(0)).square() * odds).sum(0)
-        return between + (change[-1] - forms[0]).square()
+        of_theta = (self.part.unsqueeze(1) * ((self.diversion_error[0] * within[0]) @ self.kin.T)).sum(-3)
+        return between + of_theta.square()
 
     def select(self, cut: Cut) -> Choice:
         """That of a sub-market; what is left out stays at its reference price."""

@@ -258,10 +258,10 @@ class LearnedDemand:
     ) -> LearnedState:
         """The trunk takes one step on what customers wanted at the price they met."""
         log_price, context = period.price.log(), self._context(state, state.own, state.way)
-        effect = self.response.effect(log_price, promo, context)
+        effect, alone = self.response.effects(log_price, promo, context)
         adjusted = (period.demand + 0.5 * self.history.grain).log() - self._level - effect
         adjusted = torch.clamp(adjusted, *self.model.reach)
-        memory = self.response.remember(state.memory, self.response.own_effect(log_price, promo, context))
+        memory = self.response.remember(state.memory, alone)
         listed = context.listed
         seen = torch.ones_like(adjusted, dtype=torch.bool) if listed is None else listed
         past = state.past.after(adjusted, seen)

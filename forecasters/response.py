@@ -96,24 +96,34 @@ class PriceResponse:
         follow the discount, and what a price does when it moves everywhere is felt where it was decided,
         since one policy moves all locations and none should ride on the others.
         """
-        utility, own, shift = self._utility(log_price, promo, context)
+        return self.effects(log_price, promo, context)[0]
+
+    def effects(
+        self, log_price: Tensor, promo: Tensor | None = None, context: Context = NOWHERE
+    ) -> tuple[Tensor, Tensor]:
+        """``effect``, and the part of it that an item's own price and promotion have by themselves."""
+        alone = self.own_effect(log_price, promo, context)
+        utility, own, shift = self._utility(alone, log_price, promo, context)
         total = self.choice.log_change(utility, own, shift, context.way)
-        return total if context.memory is None else total + (context.memory * self.memory).sum(-1)
+        if context.memory is not None:
+            total = total + (context.memory * self.memory).sum(-1)
+        return total, alone
 
     def doubt(self, log_price: Tensor, context: Context = NOWHERE) -> Tensor:
         """(…, S, I) variance of ``effect`` at an agent's own prices over what the data leave open."""
-        utility, own, shift = self._utility(log_price, None, context)
+        alone = self.own_effect(log_price, None, context)
+        utility, own, shift = self._utility(alone, log_price, None, context)
         common, single = self.spread()
         of_own = (common.square() + single.square()) * self.bent(log_price - self.pivot).square()
         return of_own + self.choice.doubt(utility, own, shift)
 
     def _utility(
-        self, log_price: Tensor, promo: Tensor | None, context: Context
+        self, alone: Tensor, log_price: Tensor, promo: Tensor | None, context: Context
     ) -> tuple[Tensor, Tensor, Tensor]:
         """(…, S, I) what prices and promotions do by themselves, own elasticities, and shifts."""
         shift = _there(log_price - self.pivot, context.listed)
         whole = shift if promo is None else mean_listed(shift, context.listed, -2)
-        utility = self.own_effect(log_price, promo, context) + self.chain * _there(whole, context.listed)
+        utility = alone + self.chain * _there(whole, context.listed)
         if self.promo.shape[-1]:
             listed = None if context.listed is None else context.listed.unsqueeze(-1)
             run = self._chance(shift) if promo is None else mean_listed(promo, listed, -3)
