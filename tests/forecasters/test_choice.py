@@ -157,6 +157,9 @@ def test_a_market_draws_forms_as_often_as_the_evidence_has_them() -> None:
     both = replace(
         one,
         diversion=torch.cat([one.diversion, torch.zeros_like(one.diversion)]),
+        away=torch.cat([one.away, one.away]),
+        minding=torch.cat([one.minding, one.minding]),
+        pairs=torch.cat([one.pairs, one.pairs]),
         diversion_error=torch.cat([one.diversion_error + 0.1, torch.zeros_like(one.diversion)]),
         odds=torch.tensor([0.8, 0.2]),
     )
