@@ -11,7 +11,6 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from ..envs.engine.actions import UnitPrices
 from ..envs.engine.rules import limits
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
@@ -76,14 +75,19 @@ def common(values: Tensor, market: Market) -> Tensor:
 
 def price_range(market: Market) -> tuple[Tensor, Tensor]:
     """Lowest and highest price (G, I) of each decision unit: supported and not against the rules."""
-    prices, groups = UnitPrices(market), market.by_group
+    prices, groups = market.supported, market.by_group
     least, most = limits(market)
     least, most = groups.largest(least, -2), groups.smallest(most, -2)
-    low = torch.clamp(prices.log_low.exp(), least, most)
-    return low, torch.maximum(low, torch.clamp((prices.log_low + prices.log_span).exp(), least, most))
+    low = torch.clamp(prices.low.exp(), least, most)
+    return low, torch.maximum(low, torch.clamp(prices.high.exp(), least, most))
 
 
 def within(price: Tensor, market: Market) -> Tensor:
-    """Prices (…, S, I) made common to each price group and kept inside the range of its decision unit."""
-    groups = market.by_group
-    return groups.spread(torch.clamp(groups.mean(price, -2), *price_range(market)), -2)
+    """Prices (…, S, I) made common to each price group, supported, and not against the rules."""
+    return market.by_group.spread(nearest(market.by_group.mean(price, -2).log(), market).exp(), -2)
+
+
+def nearest(log_price: Tensor, market: Market) -> Tensor:
+    """The supported log prices (…, G, I) nearest to those of decision units, kept to the rules."""
+    low, high = (bound.log() for bound in price_range(market))
+    return torch.clamp(market.supported.nearest(log_price), low, high)

@@ -15,7 +15,7 @@ from ..envs.engine.view import View
 from .baselines.myopic import MyopicPrice
 from .baselines.orders import BaseStock, FixedCover, order_up_to
 from .baselines.prices import CostPlus, LastPrice
-from .policy import LevelRule, Pair, PriceRule, price_range
+from .policy import LevelRule, Pair, PriceRule, nearest, price_range
 
 # the rules that mean the same in any market; a learned policy's file may name them
 PRICE_RULES: dict[str, type] = {
@@ -60,7 +60,7 @@ class Residual:
         correction = action.clamp(-1.0, 1.0).unflatten(1, low.shape)  # (B, G, I, 2)
         base = groups.mean(self.pricing.price(view).log(), -2)
         log_price = base + self.price_reach * (high - low) * correction[..., 0]
-        price = groups.spread(torch.clamp(log_price, low, high).exp(), -2)
+        price = groups.spread(nearest(log_price, view.market).exp(), -2)
         lift = groups.spread((self.cover_reach * correction[..., 1]).exp(), -2)
         return Decision(price=price, order=order_up_to(lift * self.ordering.level(view, price), view))
 

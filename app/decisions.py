@@ -155,10 +155,12 @@ def _rows(
 
     terms, price, current = market.terms, listed(decision.price[0]), listed(state.last_price[0])
     low, high = listed(terms.price_low) * (1 - _SAME), listed(terms.price_high) * (1 + _SAME)
-    new_outside, old_outside = ((p < low) | (p > high) for p in (price, current))
+    alone = [(p < low) | (p > high) for p in (price, current)]
+    outside = [listed(market.supported.distance(p)[0]) > 0 for p in (decision.price, state.last_price)]
+    together = [out & ~itself for out, itself in zip(outside, alone, strict=True)]
     notes = [
         "; ".join(text for text, holds in zip(_NOTES, row, strict=True) if holds)
-        for row in zip(new_outside, old_outside, ~known[place, item], strict=True)
+        for row in zip(*alone, *together, ~known[place, item], strict=True)
     ]
     columns: dict[str, Any] = {
         "date": str(next_date(panel)),
@@ -172,13 +174,19 @@ def _rows(
         "expected_gain": listed(gains["mean"]).round(2),
         "gain_lo": listed(gains["lo"]).round(2),
         "gain_hi": listed(gains["hi"]).round(2),
-        "outside_support": new_outside | old_outside,
+        "outside_support": outside[0] | outside[1],
         "note": notes,
     }
     return pd.DataFrame(columns)
 
 
-_NOTES = ("price outside what was ever tried", "current price outside what was ever tried", "stock assumed")
+_NOTES = (
+    "price outside what was ever tried",
+    "current price outside what was ever tried",
+    "prices of the category never tried together",
+    "current prices of the category never tried together",
+    "stock assumed",
+)
 
 
 def next_date(panel: SalesPanel) -> np.datetime64:

@@ -13,6 +13,8 @@ from torch import Tensor
 from ..forecasters.cut import Cut
 from ..forecasters.demand import DemandProcess
 from .economics import Economics
+from .engine.support import LIST_AXES, PriceLists, Supported
+from .engine.tree import each
 from .engine.units import Partition
 
 
@@ -25,9 +27,16 @@ class Terms:
     price_high: Tensor  # (S, I) upper end of the supported range
     unit_cost: Tensor  # (S, I) what a unit costs, c
     typical_demand: Tensor  # (S, I) mean units a period at reference price, for scaling
+    lists: PriceLists | None = None  # price lists that were tried; None where there is no history
+
+    def select(self, cut: Cut) -> Terms:
+        """Those of a sub-market; what is left out stays at the mean of its history."""
+        tensors = {f.name: "SI" for f in fields(self) if f.name != "lists"}
+        lists = None if self.lists is None else cut.record(self.lists, LIST_AXES)
+        return replace(cut.record(self, tensors), lists=lists)
 
     def to(self, device: torch.device | str) -> Terms:
-        return Terms(*(getattr(self, f.name).to(device) for f in fields(self)))
+        return each(lambda x: x.to(device), self)
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,11 @@ class Market:
         return Partition.of(self.categories, self.device)
 
     @cached_property
+    def supported(self) -> Supported:
+        """The prices that were tried."""
+        return Supported(self)
+
+    @cached_property
     def clock(self) -> tuple[float, float]:
         """Day of the year on which the history begins, from 0, and days a period."""
         dates, day = self.dates.astype("datetime64[D]"), np.timedelta64(1, "D")
@@ -104,7 +118,7 @@ class Market:
             self,
             categories=tuple(self.categories[i] for i in cut.goods.tolist()),
             price_groups=tuple(self.price_groups[i] for i in cut.places.tolist()),
-            terms=cut.record(self.terms, dict.fromkeys(vars(self.terms), "SI")),
+            terms=self.terms.select(cut),
             demand=self.demand.select(*cut.names(self.locations, self.items)),
             logged_price=None if logged is None else cut.tensor(logged, "TSI"),
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from ..forecasters.cut import numbered
 from ..forecasters.errors import InputError
 from ..forecasters.fit import fit_demand, periods_a_year
 from ..forecasters.learned import LearnedDemand
@@ -22,13 +23,12 @@ from ..forecasters.panel.sales_panel import CleaningReport, SalesPanel
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.store import load_model, save_model
 from .economics import Economics
+from .engine.support import SUPPORT, PriceLists
 from .market import Market, Terms
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SUPPORT = (0.025, 0.975)  # quantiles of an item's price, as a multiple of reference, that count as tried
-_LEAST_SUPPORT = 0.02  # half width of the range of an item whose price never moved
 _LARGEST_COST = 0.98  # unit cost as a share of reference price, beyond which it is clipped
 
 
@@ -74,22 +74,28 @@ def fitted_market(model: DemandModel, panel: SalesPanel, economics: Economics, n
 def learned_terms(demand: LearnedDemand, panel: SalesPanel, economics: Economics) -> Terms:
     """Terms of a learned market.
 
-    Reference price: median of the last year. Supported range: the item's prices of the last year as
-    multiples of it, pooled over locations (older ones belong to other price levels). Unit cost: median of
-    the last year, else the assumed share of reference price.
+    Reference price: median of the last year. Supported: the item's prices of the last year as multiples of
+    it, pooled over locations (older ones belong to other price levels), and the lists of prices that a
+    category's items had together. Unit cost: median of the last year, else the assumed share of reference
+    price.
     """
     history, pivot = demand.history, demand.response.pivot
     shift = (history.log_price - pivot).where(history.known, torch.nan)
     by_item = shift[-periods_a_year(panel) :].permute(2, 0, 1).flatten(1)
     low, high = (torch.nanquantile(by_item, q, dim=1) for q in SUPPORT)
-    low, high = low.nan_to_num(0).clamp(max=-_LEAST_SUPPORT), high.nan_to_num(0).clamp(min=_LEAST_SUPPORT)
-    reference = pivot.exp()
+    low, high = low.nan_to_num(0), high.nan_to_num(0)
+    reference, typical = pivot.exp(), _typical_demand(demand)
+    recent = slice(-periods_a_year(panel), None)
+    categories = numbered(panel.categories).to(pivot.device)
     return Terms(
         reference_price=reference,
         price_low=reference * low.exp(),
         price_high=reference * high.exp(),
         unit_cost=_unit_cost(panel, reference, economics),
-        typical_demand=_typical_demand(demand),
+        typical_demand=typical,
+        lists=PriceLists.tried(
+            (history.log_price - pivot)[recent], history.known[recent], categories, typical
+        ),
     )
 
 

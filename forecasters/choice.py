@@ -201,9 +201,11 @@ class Choice:
         return replace(way, scale=self._scale(way))
 
     def doubt(self, utility: Tensor, own: Tensor, shift: Tensor) -> Tensor:
-        """(…, S, I) variance of ``log_change`` over what the data leave open: the form, and its diversion."""
+        """(…, S, I) variance of ``log_change`` over what is left open: the form, and its diversion."""
         axes = (len(self.odds), *[1] * (utility.dim() - 2))
-        way = Way(torch.arange(len(self.odds), device=shift.device).view(axes), self.diversion.view(*axes, -1))
+        way = Way(
+            torch.arange(len(self.odds), device=shift.device).view(axes), self.diversion.view(*axes, -1)
+        )
         moved = self.moved(utility - own * self._rivals(shift, way), way)
         within, _ = self.values(moved, way)
         forms, odds = self.mixed(moved, way), self.odds.view(-1, *[1] * utility.dim())

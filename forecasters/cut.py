@@ -68,3 +68,9 @@ def positions(names: Sequence[str], wanted: Sequence[str] | None) -> Tensor:
     if missing := kept - set(names):
         raise KeyError(f"expected some of {', '.join(names)}, found {', '.join(sorted(missing))}")
     return torch.tensor([i for i, name in enumerate(names) if name in kept], dtype=torch.int64)
+
+
+def numbered(labels: Sequence[str]) -> Tensor:
+    """(N,) int64 number of each label, distinct ones numbered in order of first appearance."""
+    order = {label: number for number, label in enumerate(dict.fromkeys(labels))}
+    return torch.tensor([order[label] for label in labels], dtype=torch.int64)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .base import Base, chain_news, fit_base, known_ahead
 from .checkpoint import Checkpoint
+from .cut import numbered
 from .distributions import row_log_likelihood
 from .elasticity import Elasticities, estimate
 from .errors import InputError
@@ -160,7 +161,7 @@ def identify(
     wrong elasticity has freed of its price still carries that price.
     """
     pivot, level = reference_log_price(history, periods_a_year(panel)), log_level(history)
-    categories, rule = _category_index(panel), promo_rule(history, pivot)
+    categories, rule = numbered(panel.categories), promo_rule(history, pivot)
     runs = 3 + min(1, history.instrument.shape[-1])
 
     def once(number: int, known: Known | None, before: Elasticities | None) -> tuple[Residuals, Elasticities]:
@@ -255,8 +256,3 @@ def _resampling(periods: int, members: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed + 2)
     blocks = torch.empty(periods // BLOCK + 1, members).exponential_(generator=generator)
     return blocks.repeat_interleave(BLOCK, 0)[:periods]
-
-
-def _category_index(panel: SalesPanel) -> Tensor:
-    order = {name: i for i, name in enumerate(dict.fromkeys(panel.categories))}
-    return torch.tensor([order[name] for name in panel.categories])

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...envs.engine.view import View
 from ...envs.market import Market
-from ..policy import price_range
+from ..policy import nearest, price_range
 
 _LONGEST_STEP = 0.4  # in log price
 
@@ -61,7 +61,7 @@ def best_price(
         return worth.detach().sum(-1, keepdim=True), slope
 
     with torch.no_grad():
-        x = _start(value, low, high, starts)
+        x = nearest(_start(value, low, high, starts), market)
     best, best_worth = x, torch.full_like(x[..., :1], -torch.inf)
     earlier_x = earlier_slope = None
     for _ in range(iterations):
@@ -70,7 +70,7 @@ def best_price(
         best, best_worth = torch.where(better, x, best), torch.where(better, worth, best_worth)
         step = _secant_step(x, slope, earlier_x, earlier_slope)
         earlier_x, earlier_slope = x, slope
-        x = torch.clamp(x + step, low, high)
+        x = nearest(torch.clamp(x + step, low, high), market)
     with torch.no_grad():
         best = torch.where(value(x).sum(-1, keepdim=True) > best_worth, x, best)
     return groups.spread(best, -2).exp()

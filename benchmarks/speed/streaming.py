@@ -78,7 +78,7 @@ def enlarged(market: Market, places: int, goods: int) -> Market:
         market,
         categories=tuple(f"category {k // several + 1}" for k in range(goods)),
         price_groups=locations,
-        terms=cut.record(market.terms, dict.fromkeys(vars(market.terms), "SI")),
+        terms=market.terms.select(cut),
         demand=LearnedDemand(model, demand.history.select(cut)),
         logged_price=None,
     )

@@ -28,24 +28,21 @@ class ActionMap(Protocol):
 
 
 class UnitPrices:
-    """Prices of units: [-1, 1] spans the supported range, log-linearly, -1 its lower end and 1 its upper."""
+    """Prices of units: [-1, 1] spans the supported range, log-linearly, -1 its lower end and 1 its upper.
+
+    A list of prices that was never tried becomes the nearest that was.
+    """
 
     def __init__(self, market: Market) -> None:
-        terms, groups = market.terms, market.by_group
-        weight = terms.typical_demand.clamp(min=1e-6)
-
-        def common(price: Tensor) -> Tensor:
-            """(G, I) log of the price a group shares: its locations' geometric mean, by typical demand."""
-            return groups.total(weight * price.log(), -2) / groups.total(weight, -2)
-
-        self.log_low = common(terms.price_low)
-        self.log_span = common(terms.price_high) - self.log_low
-        self.shape = self.log_low.shape
+        self.supported = market.supported
+        self.shape = self.supported.low.shape
 
     def __call__(self, action: Tensor, view: View) -> Tensor:
         """(B, S, I) prices for ``action`` (B, U)."""
+        supported = self.supported
         share = (action.view(-1, *self.shape).clamp(-1, 1) + 1) / 2
-        return view.market.by_group.spread((self.log_low + share * self.log_span).exp(), -2)
+        log_price = supported.low + share * (supported.high - supported.low)
+        return view.market.by_group.spread(supported.nearest(log_price).exp(), -2)
 
 
 def default_cover(market: Market) -> float:

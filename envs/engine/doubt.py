@@ -1,7 +1,8 @@
 """How far prices strayed from what the demand model knows, and episodes that end where it knows too little.
 
 Two signs, both reported each period: ``disagreement``, how unsure the model is of mean demand at the price,
-and ``off_support``, how far the price lies outside what was charged in the past. A reward can be charged for
+and ``off_support``, how far the price, or the category's list of prices, lies outside what was charged in the
+past (``support``). A reward can be charged for
 them (``rewards.Cautious``), and a ``Halt`` ends the episode.
 """
 
@@ -10,22 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import inf
 
-import torch
 from torch import Tensor
 
 from ...forecasters.errors import InputError
-from ..market import Market, Terms
+from ..market import Market
 from .rewards import typical_revenue
 from .types import Outcome
-
-_ROUNDING = 1e-5  # log distance by which a price at an end of the range may miss it
-
-
-def off_support(price: Tensor, terms: Terms) -> Tensor:
-    """(B, S, I) log distance of ``price`` (B, S, I) from the supported range, 0 inside."""
-    below, above = (terms.price_low / price).log(), (price / terms.price_high).log()
-    distance = torch.maximum(below, above)
-    return torch.where(distance > _ROUNDING, distance, 0.0)
 
 
 def over_market(value: Tensor, market: Market) -> Tensor:

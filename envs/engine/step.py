@@ -16,7 +16,6 @@ from torch import Tensor
 
 from ..economics import Economics
 from ..market import Market, Terms
-from .doubt import off_support
 from .types import Decision, Outcome, State
 
 SAME_PRICE = 1e-4  # a price within this share of the reference price has not changed
@@ -61,7 +60,7 @@ def step(state: State, decision: Decision, demand: Tensor, market: Market) -> tu
         profit=torch.zeros_like(price),
         ending_value=stock_value(on_hand, pipeline, backorders, terms),
         disagreement=torch.zeros_like(price),
-        off_support=off_support(price, terms),
+        off_support=market.supported.distance(price),
     )
     after = replace(
         state,

@@ -15,9 +15,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ...forecasters.cut import positions
+from ...forecasters.cut import numbered, positions
 from ...forecasters.errors import InputError
 from ..economics import Economics
+from ..engine.support import SUPPORT, PriceLists
 from ..market import Market, Terms
 from .attraction import AttractionDemand
 from .family import StructuralDemand
@@ -38,7 +39,6 @@ PROCESSES: dict[str, type] = {
 """Class of the demand process by the name that truth.json gives it."""
 
 _LEAST_DEMAND = 1e-3  # units a period that scales divide by, where nothing is sold
-SUPPORT = (0.025, 0.975)  # quantiles of log price between which prices count as supported
 
 
 @dataclass(frozen=True)
@@ -175,10 +175,13 @@ def _terms(truth: Truth) -> Terms:
     reference, states = usual.exp().float(), demand.realised
     expected = demand.expected(states, reference.expand(demand.periods + 1, *reference.shape))
     weeks = shop.assortment(demand.periods + 1).sum(0)
+    typical = (expected.sum(0) / weeks.clamp(min=1)).clamp(min=_LEAST_DEMAND)
+    categories = numbered(shop.categories)
     return Terms(
         reference_price=reference,
         price_low=elsewhere(low).exp().float(),
         price_high=elsewhere(high).exp().float(),
         unit_cost=torch.where(truth.sold, cost, shop.unit_cost),
-        typical_demand=(expected.sum(0) / weeks.clamp(min=1)).clamp(min=_LEAST_DEMAND),
+        typical_demand=typical,
+        lists=PriceLists.tried(log_price.nan_to_num(0) - usual, truth.listed, categories, typical),
     )

@@ -23,7 +23,7 @@ from mercato.envs.adapters.sb3_vec_env import MarketplaceVecEnv
 from mercato.envs.adapters.vector_env import MarketplaceVectorEnv
 from mercato.envs.economics import Economics
 from mercato.envs.engine.actions import GridActions
-from mercato.envs.engine.doubt import Halt, off_support, over_market
+from mercato.envs.engine.doubt import Halt, over_market
 from mercato.envs.engine.rewards import CategoryProfit, Cautious, OwnProfit, Reward
 from mercato.envs.engine.types import Decision, Outcome
 from mercato.envs.market import Market
@@ -65,8 +65,8 @@ def one_step(market: Market, price: Tensor, halt: Halt = Halt()) -> tuple[Simula
 
 @given(st.floats(0.1, 9.0))
 def test_the_distance_from_the_support_is_that_of_logarithms(price: float) -> None:
-    terms = make_market(1, 1, price=2.0).terms  # 1 to 4 is supported
-    distance = off_support(torch.full((1, 1, 1), price), terms).item()
+    supported = make_market(1, 1, price=2.0).supported  # 1 to 4
+    distance = supported.distance(torch.full((1, 1, 1), price)).item()
     assert distance == pytest.approx(max(log(1 / price), log(price / 4), 0.0), abs=2e-5)
     assert distance == 0 or not 1 <= price <= 4
 
