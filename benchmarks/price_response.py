@@ -23,6 +23,7 @@ from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
 
 from .price.changes import price_changes
 from .price.elasticities import Row, own_and_cross, peers, without_shifter
+from .price.joint import joint_moves
 from .price.market import study
 from .price.sales import held_out, rolling, stock_out_bias
 from .price.sustained import sustained
@@ -46,6 +47,11 @@ MUST_REACH = {
     "no_shifter_cannot_tell": "1",
     "change_error": "≤ 0.15",
     "optimum_wrong_side": "0",
+    "joint_category": "≤ 0.10",
+    "joint_shop": "≤ 0.10",
+    "joint_half": "≤ 0.10",
+    "list_share": "≥ 0.95, above the logged and reference prices",
+    "list_promised": "0.9 to 1.1",
     "sustained_total": "≤ 0.05",
     "sustained_item": "≤ 0.12",
     "pit_distance": "≤ 0.03",
@@ -58,7 +64,7 @@ def one_panel(task: tuple[str, int], size: Size = SIZE, quick: bool = False) -> 
     family, seed = task
     market = study(family, seed, size)
     row = own_and_cross(market) | price_changes(market) | sustained(market) | stock_out_bias(market)
-    row |= held_out(market)
+    row |= joint_moves(market) | held_out(market)
     if family == HIDDEN:
         row |= without_shifter(family, seed, size)
     if not quick:
