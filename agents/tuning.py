@@ -38,7 +38,7 @@ def tune_baselines(
     """Every baseline with its free parameter tuned; not on the customers of ``evaluate(seed=seed)``."""
     trials = _Trials(market, settings, seed_for("tune", seed))
     prices: dict[str, PriceRule] = {
-        "static price": StaticPrice(trials.static_price()),
+        "static price": StaticPrice(trials.static_price(), market.locations, market.items),
         "myopic price": MyopicPrice(),
         "last price": LastPrice(),
     }

@@ -50,6 +50,7 @@ class AnyTable(StrEnum):
     sparse = "sparse"
     state_dependent = "state-dependent"
     stockpiling = "stockpiling"
+    zone_season = "zone-season"
 
 
 class Algorithm(StrEnum):

@@ -55,6 +55,17 @@ class History:
         return StockOuts.of(self.censored)
 
     @property
+    def waves(self) -> Tensor:
+        """(T, 6) harmonics of the year."""
+        return torch.cat([self.ahead[: self.periods, 0, 0, :2], self.fine[:, 0, 0]], dim=-1)
+
+    @property
+    def time_of_year(self) -> Tensor:
+        """(T,) share of the year, 0 … 1."""
+        sine, cosine = self.ahead[: self.periods, 0, 0, :2].double().unbind(-1)
+        return torch.atan2(sine, cosine) / (2 * torch.pi) % 1.0
+
+    @property
     def whole_year(self) -> bool:
         """Whether every time of the year was seen: what was not, a wave would only make up."""
         return self.periods >= self.year

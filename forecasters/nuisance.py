@@ -15,6 +15,7 @@ from torch import Tensor
 
 from .cross_fit import predict
 from .history import History
+from .local_calendar import local_calendar
 from .network import history_context, log_level
 from .past import past_features
 from .progress import SILENT, Stage
@@ -174,7 +175,11 @@ def fit_nuisances(
         slopes, memory = before.slopes, before.memory
     for _ in range(ROUNDS):
         adjusted = demand - memory - _priced(decisions, slopes)
-        wanted = _demand_features(history, adjusted)
+        local = local_calendar(
+            torch.stack([adjusted, shift], dim=-1), rows, history.waves, history.time_of_year, history.year
+        )
+        local = local.unsqueeze(2).expand(-1, -1, shift.shape[2], -1)
+        wanted = torch.cat([_demand_features(history, adjusted), local], dim=-1)
         free = torch.cat([adjusted.unsqueeze(-1), shift.unsqueeze(-1), shifter], dim=-1)
         expected, _ = predict(wanted, free, rows)
         known, inside = predict(torch.cat([made, wanted], dim=-1), decisions, decided)

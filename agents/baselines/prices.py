@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ...envs.engine.view import View
+from ...forecasters.cut import Cut
 from ...forecasters.errors import InputError
 from ..policy import common, within
 
@@ -24,17 +25,27 @@ class CostPlus:
 
 @dataclass(frozen=True)
 class StaticPrice:
-    """The same price for ever, one a series."""
+    """The same price for ever, one a series; of a part of the market that it was tuned for, those there."""
 
     prices: Tensor  # (S, I)
+    locations: tuple[str, ...]  # (S,)
+    items: tuple[str, ...]  # (I,)
 
     def price(self, view: View) -> Tensor:
-        if self.prices.shape != view.market.shape:
-            raise InputError(
-                f"static price: expected the {tuple(self.prices.shape)} locations and items that it was tuned"
-                f" for, found {view.market.shape}"
-            )
-        return self.prices.expand_as(view.state.on_hand)
+        market = view.market
+        for what, have, want in (
+            ("location", self.locations, market.locations),
+            ("item", self.items, market.items),
+        ):
+            if missing := sorted(set(want) - set(have)):
+                raise InputError(
+                    f"static price: expected a {what} that it was tuned for, found {missing[0]!r}"
+                    f" and {len(missing) - 1} more"
+                )
+        if (market.locations, market.items) == (self.locations, self.items):
+            return self.prices.expand_as(view.state.on_hand)
+        cut = Cut.of(self.locations, self.items, market.locations, market.items, self.prices.device)
+        return cut.tensor(self.prices, "SI").expand_as(view.state.on_hand)
 
 
 @dataclass(frozen=True)

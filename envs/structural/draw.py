@@ -169,8 +169,13 @@ def _tensor(values: np.ndarray) -> Tensor:
     return torch.as_tensor(values, dtype=torch.float32)
 
 
+def zone_of(count: int) -> np.ndarray:
+    """(S,) int64 region of each of so many locations."""
+    return np.arange(count) % _REGIONS
+
+
 def _draw_places(count: int, rng: np.random.Generator) -> _Places:
-    region = np.arange(count) % _REGIONS
+    region = zone_of(count)
     centres = np.array([51.0, 9.0]) + rng.normal(0, 1.5, (_REGIONS, 2))
     return _Places(
         names=tuple(f"store-{i + 1:02d}" for i in range(count)),

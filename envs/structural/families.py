@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from .assortment import with_assortment
-from .draw import Minds, Size, Taste, draw_attraction, draw_log_linear, draw_nested_logit
+from .draw import Minds, Size, Taste, draw_attraction, draw_log_linear, draw_nested_logit, zone_of
 from .family import StructuralDemand
 from .reference import panel_frame, write_table
 from .retailer import Retailer, write_history
@@ -18,6 +18,7 @@ from .shelves import Fresh
 from .stockpiling import with_pantries
 from .truth import Truth
 from .weekdays import by_the_day
+from .zones import in_zones
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ def _draw_daily(size: Size, seed: int) -> StructuralDemand:
     return by_the_day(draw_log_linear(size, seed, Taste(log_units=1.2)), hours=16, seed=seed)
 
 
+def _draw_zones(size: Size, seed: int) -> StructuralDemand:
+    return in_zones(draw_log_linear(size, seed), zone_of(size.locations), seed)
+
+
 _DULL = Minds(own=(-0.65, -0.55), spread=0.17, widest=0.22)
 
 FAMILIES: dict[str, Family] = {
@@ -66,6 +71,9 @@ FAMILIES: dict[str, Family] = {
         "two kinds of customers choose one item or none: price lists differ from the sum of their prices",
         partial(draw_attraction, taste=Taste(minds=(Minds(own=(-6.0, -1.3), spread=0.38, widest=0.65),))),
         Retailer(discount=0.3, promotions=0.12),
+    ),
+    "zone-season": Family(
+        "regions have seasons and holiday weeks of their own, which the retailer knows", _draw_zones
     ),
     "stockpiling": Family(
         "customers buy ahead when it is cheap, and then need less",

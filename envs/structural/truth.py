@@ -28,6 +28,7 @@ from .records import map_tensors, pack, unpack
 from .retailer import History
 from .stockpiling import StockpilingDemand
 from .weekdays import DailyDemand
+from .zones import ZonedDemand
 
 PROCESSES: dict[str, type] = {
     "log-linear": LogLinearDemand,
@@ -35,6 +36,7 @@ PROCESSES: dict[str, type] = {
     "attraction": AttractionDemand,
     "stockpiling": StockpilingDemand,
     "daily": DailyDemand,
+    "zones": ZonedDemand,
 }
 """Class of the demand process by the name that truth.json gives it."""
 

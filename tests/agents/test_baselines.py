@@ -38,6 +38,17 @@ def test_myopic_price_is_the_monopoly_price(elasticity):
     assert float(MyopicPrice().price(view)[0, 0, 0]) == pytest.approx(monopoly, rel=1e-3)
 
 
+def test_a_static_price_is_the_same_in_a_part_of_its_market():
+    """A market too large to play at once is played in parts."""
+    market = shop([[-3.0, 0.5], [0.5, -3.0]])
+    prices = torch.tensor([[1.5, 1.9]])
+    rule = StaticPrice(prices, market.locations, market.items)
+    part = market.select(items=market.items[1:])
+    assert torch.equal(rule.price(look(part)), torch.full((2, 1, 1), 1.9))
+    with pytest.raises(InputError, match="tuned for"):
+        StaticPrice(prices[:, 1:], market.locations, market.items[1:]).price(look(market))
+
+
 def test_myopic_price_of_inelastic_demand_is_the_end_of_the_support():
     assert float(MyopicPrice().price(look(shop([[-0.5]])))[0, 0, 0]) == pytest.approx(3.6)
 

@@ -122,7 +122,7 @@ def test_the_network_is_the_mlp_it_was_copied_from():
 
 def test_portable_baselines_name_no_series():
     assert portable(Pair("a", CostPlus(0.3), FixedCover(2.0)))
-    assert not portable(Pair("b", StaticPrice(torch.ones(1, 1)), BaseStock()))
+    assert not portable(Pair("b", StaticPrice(torch.ones(1, 1), ("here",), ("this",)), BaseStock()))
 
 
 def test_wrong_files_are_named(tmp_path):

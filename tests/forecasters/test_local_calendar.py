@@ -1,0 +1,61 @@
+"""A calendar for each place: found where places have one of their own, silent where they have not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from mercato.forecasters.local_calendar import local_calendar
+
+WEEKS, PLACES, GOODS, YEAR = 156, 6, 5, 52
+
+
+def table(seed: int, holiday: float, wave: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noise, in half of the places with a wave and one holiday week a year; (T, S, I, 1) and what is true."""
+    luck = np.random.default_rng(seed)
+    week = np.arange(WEEKS)
+    own = wave * np.sin(2 * np.pi * week / YEAR) + holiday * (week % YEAR == 20)
+    true = np.zeros((WEEKS, PLACES))
+    true[:, ::2] = own[:, None]
+    noise = 0.2 * luck.normal(size=(WEEKS, PLACES, GOODS))
+    return torch.from_numpy(true[..., None] + noise).float().unsqueeze(-1), torch.from_numpy(true)
+
+
+def told(values: torch.Tensor) -> torch.Tensor:
+    """(T, S) the two columns together."""
+    angle = torch.arange(WEEKS) * (2 * math.pi / YEAR)
+    waves = torch.stack([f(k * angle) for k in (1, 2, 3) for f in (torch.sin, torch.cos)], dim=-1)
+    rows = torch.ones(values.shape[:3], dtype=torch.bool)
+    found = local_calendar(values, rows, waves, torch.arange(WEEKS) % YEAR / YEAR, YEAR)
+    assert found.shape == (WEEKS, PLACES, 2)
+    return found.sum(-1)
+
+
+def test_a_holiday_and_a_season_of_some_places_are_found_in_years_that_were_not_looked_at() -> None:
+    values, true = table(0, holiday=1.0, wave=0.5)
+    found = told(values)
+    apart = true - true.mean(1, keepdim=True)
+    assert np.corrcoef(found.flatten(), apart.flatten())[0, 1] > 0.9
+    holiday = torch.arange(WEEKS) % YEAR == 20
+    assert (found[holiday][:, ::2] - found[~holiday][:, ::2].mean(0)).mean() > 0.5
+
+
+def test_a_chain_with_one_calendar_is_told_next_to_nothing() -> None:
+    values, _ = table(1, holiday=0.0, wave=0.0)
+    assert told(values).std() < 0.06  # of which the noise of a place is 0.09
+
+
+def test_what_was_not_seen_takes_no_part() -> None:
+    values, _ = table(2, holiday=1.0, wave=0.5)
+    rows = torch.ones(values.shape[:3], dtype=torch.bool)
+    rows[:, 1, 2:] = False
+    angle = torch.arange(WEEKS) * (2 * math.pi / YEAR)
+    waves = torch.stack([angle.sin(), angle.cos()], dim=-1)
+    when = torch.arange(WEEKS) % YEAR / YEAR
+    spoilt = torch.where(rows.unsqueeze(-1), values, torch.nan)
+    torch.testing.assert_close(
+        local_calendar(spoilt, rows, waves, when, YEAR),
+        local_calendar(torch.where(rows.unsqueeze(-1), values, 99.0), rows, waves, when, YEAR),
+    )
