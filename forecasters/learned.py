@@ -180,10 +180,17 @@ class LearnedDemand:
             start.clone(),
             member,
             self._drawn(key),
-            self.response.choice.draw(
-                key.uniform(self._market_id, _FORM)[:, 0], key.normal(self._group_ids, _FORM)
-            ),
+            self._way(key),
         )
+
+    def possible(self, key: NoiseKey) -> Context:
+        """As many customers as ``key`` has markets, drawn from what the data leave open."""
+        return Context(own=self._drawn(key), way=self._way(key))
+
+    def _way(self, key: NoiseKey) -> Way:
+        """How customers divide themselves over items, as likely as the data have it."""
+        form = key.uniform(self._market_id, _FORM)[:, 0]
+        return self.response.choice.draw(form, key.normal(self._group_ids, _FORM))
 
     def _drawn(self, key: NoiseKey) -> Tensor:
         """(B, S, I) own elasticities as likely as the data have them."""

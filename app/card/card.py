@@ -18,6 +18,7 @@ from ...forecasters.response import WEAKEST
 from ..output import plain
 from .held_out import held_out
 from .simulated import against_history
+from .together import together
 from .verdict import verdict
 
 _NO_VARIATION = 0.005  # residual spread of log price below which the prior speaks alone
@@ -48,6 +49,7 @@ def market_card(market: Market, panel: SalesPanel, seed: int, progress: Progress
                 "cross": list(_cross(market, found.cross)),
                 "weakest": WEAKEST,
             },
+            "together": together(market, demand),
             "identification": _identification(market, panel, found),
             "support": list(_support(market, panel)),
             "fit": {"validation_loss": demand.model.validation_loss, "overfit": demand.model.overfit},

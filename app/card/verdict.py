@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ..report.words import MEMORISED, off, percent, period_name, two
 
 NARROW = 0.4  # half width of an elasticity's 90% interval up to which price changes can be planned on it
+LISTS = 0.06  # half width of the interval of a category's units at ±10%, up to which lists can be planned
 BIAS = 0.1  # share of held-out demand by which the mean forecast may miss the total
 COVERS = 0.05  # by which 80% intervals of the backtest may hold too little
 DISTANCE = 0.05  # of the randomised PIT from uniform, where there are rows enough to tell
@@ -70,6 +71,10 @@ def _trust(card: dict[str, Any], items: list[ItemResponse]) -> Iterator[str]:
             f"price changes within {low:.2f}× … {high:.2f}× of the usual price on {which}"
             f" (elasticity known to ±{widest:.2f} or better)"
         )
+    sure, _ = _lists(card)
+    if sure and not _memorised(card):
+        within = f"all prices ±10%: units known to ±{percent(LISTS, 0)}"
+        yield f"price lists like those of the past in {_names(sure)} ({within})"
     told, spread = card["backtest"], _coverage(card)
     if told is not None and _level_holds(told) and _beats_naive(told):
         yield f"how much sells up to {_ahead(card)} ahead ({_held_out(told)})"
@@ -80,6 +85,16 @@ def _trust(card: dict[str, Any], items: list[ItemResponse]) -> Iterator[str]:
         )
     if told is not None and _level_holds(told) and not any(_unlike(card)):
         yield f"simulated runs of {_stretch(card)} at familiar prices (level and swings like the real ones)"
+
+
+def _lists(card: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Categories whose answer to all of their prices at once is known, and those where it is not."""
+    widest: dict[str, float] = {}
+    for row in card["together"]["categories"]:
+        half = (row["hi"] - row["lo"]) / 2
+        widest[row["category"]] = max(widest.get(row["category"], 0.0), half)
+    sure = [name for name, half in widest.items() if half <= LISTS]
+    return sure, [name for name in widest if name not in sure]
 
 
 def _distrust(card: dict[str, Any], items: list[ItemResponse]) -> Iterator[str]:
@@ -103,6 +118,9 @@ def _doubtful_response(card: dict[str, Any], items: list[ItemResponse]) -> Itera
         if such:
             reason = why.format(half=min(item.half for item in such))
             yield f"the price response of {_names(item.item for item in such)} ({reason})"
+    _, unsure = _lists(card)
+    if unsure:
+        yield f"prices of {_names(unsure)} moved together (single prices at most)"
     if card["identification"]["instrument"] is None:
         yield (
             "elasticities, if something unseen moved price and demand together:"

@@ -18,6 +18,7 @@ def render_card(card: dict[str, Any]) -> str:
     parts = (
         _header(card, title),
         _own(card),
+        _together(card),
         _cross(card),
         _identification(card),
         _support(card),
@@ -65,6 +66,31 @@ def _own(card: dict[str, Any]) -> str:
             table(header, rows),
         ],
     )
+
+
+def _together(card: dict[str, Any]) -> str:
+    found = card["together"]
+    rows = [
+        [
+            escape(row["category"]),
+            f"{row['multiple']:.1f} ×",
+            f"{_change(row['mean'])} [{_change(row['lo'])}, {_change(row['hi'])}]",
+            f"{row['diversion']:.2f}",
+            "–" if row["tried"] is None else f"{row['tried'][0]:.2f} … {row['tried'][1]:.2f}",
+        ]
+        for row in found["categories"]
+    ]
+    header = ("category", "all of its prices", "its units, 90% interval", "diversion", "index tried")
+    about = (
+        f"Substitution goes by {found['form']} (weight of the evidence {found['odds']:.2f}). Diversion is the"
+        " part of an item's new customers that the others of its category lose; the index tried is the range"
+        " of the category's mean price multiple in the last year, around its mean."
+    )
+    return gallery("When all prices of a category move", about, [table(header, rows)])
+
+
+def _change(value: float) -> str:
+    return f"{value:+.0%}".replace("-", "−")
 
 
 def _cross(card: dict[str, Any]) -> str:

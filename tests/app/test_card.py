@@ -35,6 +35,12 @@ def made_up(**changes: Any) -> dict[str, Any]:
             "cross": [],
             "weakest": -0.05,
         },
+        "together": {
+            "categories": [
+                {"category": "drinks", "multiple": m, "mean": 1 - m, "lo": 1 - m - 0.03, "hi": 1 - m + 0.03}
+                for m in (0.9, 1.1)
+            ]
+        },
         "identification": {
             "instrument": "wholesale",
             "confounded": False,
@@ -113,6 +119,15 @@ def test_an_item_that_is_not_known_is_named_and_worth_a_trial(
     assert "on 2 of 3 items" in said["trust"]
     assert words.lower() in said["distrust"].lower()
     assert said["help"] == "Small deliberate price moves on tea."
+
+
+def test_a_category_whose_answer_to_a_list_is_vague_is_named() -> None:
+    card = made_up()
+    assert "price lists like those of the past in drinks" in verdict(card)["trust"]
+    card["together"]["categories"][1].update(lo=-0.4, hi=0.1)
+    said = verdict(card)
+    assert "price lists" not in said["trust"]
+    assert "prices of drinks moved together (single prices at most)" in said["distrust"].lower()
 
 
 def test_a_price_that_never_moved_leaves_an_assumption() -> None:
