@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from ..agents.evaluation import Evaluation, bootstrap, evaluate
 from ..agents.workers import HERE, Workers
@@ -51,30 +51,38 @@ def headline(benchmark: Benchmark) -> Headline:
     )
 
 
-def elasticity_shifts(
+def other_customers(
     benchmark: Benchmark,
     line: Headline,
     episodes: int,
     progress: Progress = SILENT,
     workers: Workers = HERE,
 ) -> list[Shift]:
-    """The headline before customers whose own elasticities lie at the ends of their 90% intervals.
+    """The headline before other customers that the data leave possible.
 
-    Only nature changes: the shop goes on forecasting with the model that it fitted, as it would.
+    Those whose own elasticities lie at the ends of their 90% intervals, and those of the form of substitution
+    that was found less likely. Only nature changes: the shop goes on forecasting with the model that it
+    fitted, as it would.
     """
     market = benchmark.market
     demand = market.demand
     if not isinstance(demand, LearnedDemand):
         return []
 
-    def at(end: Literal["lo", "hi"]) -> Market:
-        return market.with_demand(ObservedDemand(demand.with_elasticity(end), demand))
+    def before(customers: LearnedDemand) -> Market:
+        return market.with_demand(ObservedDemand(customers, demand))
 
-    middle = Shift(change="middle", versus_baseline=line.versus_baseline, versus_logged=line.versus_logged)
-    jobs = [("weak end", at("hi")), ("strong end", at("lo"))]
+    fitted = Shift(change="as fitted", versus_baseline=line.versus_baseline, versus_logged=line.versus_logged)
+    jobs = [
+        ("own elasticity at the weak end", before(demand.with_elasticity("hi"))),
+        ("own elasticity at the strong end", before(demand.with_elasticity("lo"))),
+        *(
+            (f"substitution by {name}", before(demand.with_form(form)))
+            for form, name in list(enumerate(demand.response.choice.names))[1:]
+        ),
+    ]
     work = partial(_shift, benchmark, line, episodes, True)
-    weak, strong = workers.map("change the elasticity", work, jobs, progress)
-    return [weak, middle, strong]
+    return [fitted, *workers.map("change the customers", work, jobs, progress)]
 
 
 def assumptions(

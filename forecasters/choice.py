@@ -106,6 +106,12 @@ class Choice:
         """(G,) bool: the categories of more than one item."""
         return self.kin.sum(0) > 1
 
+    @property
+    def names(self) -> list[str]:
+        """What each form is called."""
+        shared = (self.diversion > 0).any(-1).tolist()
+        return ["shares" if one else "constant cross elasticities" for one in shared]
+
     def taken(self, form: int) -> Choice:
         """The same, certain of one form."""
         cut = {name: getattr(self, name)[form : form + 1] for name in BY_FORM}

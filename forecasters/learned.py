@@ -314,6 +314,11 @@ class LearnedDemand:
         """The same market with every own elasticity at one place of its 90% interval; none is drawn."""
         return LearnedDemand(self.model, self.history, self.response.at(which))
 
+    def with_form(self, form: int) -> LearnedDemand:
+        """The same market, all customers of one form of substitution; elasticities are drawn as ever."""
+        choice = self.response.choice.taken(form)
+        return LearnedDemand(self.model, self.history, replace(self.response, choice=choice))
+
     def condition(self, panel: SalesPanel) -> LearnedDemand:
         """The same model after a later history of the same locations and items."""
         for what, have, want in (

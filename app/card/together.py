@@ -19,9 +19,8 @@ _NINETY = (0.05, 0.95)
 def together(market: Market, demand: LearnedDemand) -> dict[str, Any]:
     """The form, and the answers of categories to ±10% on all of their prices, with 90% intervals."""
     choice = demand.response.choice
-    by_shares = bool((choice.diversion[0] > 0).any())
     return {
-        "form": "shares" if by_shares else "constant cross elasticities",
+        "form": choice.names[0],
         "odds": float(choice.odds[0]),
         "buying": float(choice.away[0]),
         "minding": float(choice.minding[0].max() / choice.minding[0].min()),

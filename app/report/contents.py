@@ -121,7 +121,7 @@ class Contents(_Part):
     facts: list[tuple[str, str]] = []  # name, value: what was fitted on what
     assumptions: list[Assumption]
     headline: Headline
-    elasticity_shifts: list[Shift]
+    other_customers: list[Shift]
     policies: list[PolicyRow]
     true_market: list[PolicyRow] = []
     forecasts: list[Forecast] = []

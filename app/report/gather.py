@@ -18,7 +18,7 @@ from ...forecasters.panel.sales_panel import SalesPanel
 from ...forecasters.paths import sample_paths
 from ...forecasters.progress import SILENT, Progress
 from ..benchmarking import Benchmark
-from ..headline import assumptions, difference, elasticity_shifts, headline
+from ..headline import assumptions, difference, headline, other_customers
 from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory
 from .words import MINUS, period_name
 
@@ -66,7 +66,7 @@ def gather(
         facts=_facts(panel, demand),
         headline=line,
         assumptions=assumptions(benchmark, line, panel.cost is not None, shift_episodes, progress, workers),
-        elasticity_shifts=elasticity_shifts(benchmark, line, shift_episodes, progress, workers),
+        other_customers=other_customers(benchmark, line, shift_episodes, progress, workers),
         policies=_rows(evaluation, benchmark, line),
         true_market=[] if benchmark.truth is None else _rows(benchmark.truth, benchmark, line),
         forecasts=forecasts,

@@ -82,10 +82,10 @@ def _policies(contents: Contents) -> str:
         ),
     )
     moves = table(
-        ("own elasticity at", f"against {contents.headline.baseline}", f"against {contents.headline.logged}"),
+        ("customers", f"against {contents.headline.baseline}", f"against {contents.headline.logged}"),
         [
             [escape(shift.change), *map(escape, words.both(shift, contents.headline))]
-            for shift in contents.elasticity_shifts
+            for shift in contents.other_customers
         ],
         text=(),
     )

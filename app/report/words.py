@@ -89,12 +89,12 @@ def headline(line: Headline) -> str:
 
 
 def elasticity(contents: Contents) -> list[str]:
-    """How the headline moves over the elasticity's interval, one line an end."""
+    """How the headline moves before other customers, one line each."""
     line = contents.headline
     return [
-        f"own elasticity at the {shift.change}: {against_baseline} against the best baseline,"
+        f"{shift.change}: {against_baseline} against the best baseline,"
         f" {against_logged} against the logged prices"
-        for shift in contents.elasticity_shifts
+        for shift in contents.other_customers
         for against_baseline, against_logged in [both(shift, line)]
     ]
 

@@ -100,10 +100,11 @@ def contents() -> Contents:
             baseline_profit=best,
             logged_profit=376_400.0,
         ),
-        elasticity_shifts=[
-            shift("weak end", 4_200.0),
-            shift("middle", 16_600.0),
-            shift("strong end", 24_800.0),
+        other_customers=[
+            shift("as fitted", 16_600.0),
+            shift("own elasticity at the weak end", 4_200.0),
+            shift("own elasticity at the strong end", 24_800.0),
+            shift("substitution by constant cross elasticities", 11_300.0),
         ],
         policies=[row(name, profit, best, learned=name in ("ppo", "dqn")) for name, profit in names.items()],
         forecasts=[forecast(f"location {place}, tropicana 64 oz", rng) for place in (2, 44, 112)],

@@ -68,8 +68,13 @@ def test_the_demo_leaves_all_that_it_promises(folder: Path, finished: demo.Finis
     }
     assert "The same policies in the true market" in (folder / "report.html").read_text()
     assert len(pd.read_csv(folder / "decisions.csv")) == 6
-    ends = [shift.change for shift in finished.contents.elasticity_shifts]
-    assert ends == ["weak end", "middle", "strong end"]
+    ends = [shift.change for shift in finished.contents.other_customers]
+    assert ends == [
+        "as fitted",
+        "own elasticity at the weak end",
+        "own elasticity at the strong end",
+        "substitution by constant cross elasticities",
+    ]
     assert read_contents(folder / "report.json") == finished.contents
     moved = {part.name for part in finished.contents.assumptions if part.shifts}
     assert {"lead_time", "holding_rate", "shortage_rate"} <= moved

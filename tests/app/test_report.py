@@ -121,7 +121,7 @@ def test_contents_survive_their_file(tmp_path: Path, page: str) -> None:
 
 def test_a_report_with_little_to_show_is_still_a_page() -> None:
     bare = contents().model_copy(
-        update={"forecasts": [], "responses": [], "trajectory": None, "limits": [], "elasticity_shifts": []}
+        update={"forecasts": [], "responses": [], "trajectory": None, "limits": [], "other_customers": []}
     )
     text = read(render(bare)).text
     assert "What each policy earns" in text
