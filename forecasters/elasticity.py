@@ -126,8 +126,10 @@ def estimate(
             elasticities are left out.
     """
     none = torch.zeros(len(categories))
-    level = residuals.log_mean - _remembered_already(history, residuals, before)
-    choice, slopes = find_laws(history, residuals, categories, level)
+    remembered_already = _remembered_already(history, residuals, before)
+    level = residuals.log_mean - remembered_already
+    without_news = residuals.log_mean_without_news - remembered_already
+    choice, slopes = find_laws(history, residuals, categories, without_news)
     near = linearised(Moves.of(history, residuals, none), choice, slopes)
     open_terms = {
         name: (column, 0.0, OPEN[name.split()[0]])

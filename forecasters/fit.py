@@ -167,7 +167,7 @@ def identify(
     def once(number: int, known: Known | None, before: Elasticities | None) -> tuple[Residuals, Elasticities]:
         which = f"pass {number} of at most {1 + _SETTLE}"
         with progress.stage(f"what prices followed, {which}", ROUNDS) as stage:
-            residuals = fit_nuisances(history, level, pivot, stage, known)
+            residuals = fit_nuisances(history, level, pivot, categories, stage, known)
         with progress.stage(f"elasticities, {which}", runs * len(panel.items)) as stage:
             return residuals, estimate(history, residuals, categories, stage, before)
 

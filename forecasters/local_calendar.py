@@ -1,8 +1,10 @@
-"""A calendar for each place: seasons and holiday weeks that differ from the chain's.
+"""What goes on at a place, beyond what is usual there: a calendar of its own, and news.
 
-What all items of a location have in common beyond the chain, period by period, has a part that comes back
-every year: a wave, and single weeks. A price-setter who knows it moves prices with demand, and whose
-regressions do not know it takes one for the effect of the other.
+A price-setter who knows that a place has its season, its fair or its holidays moves prices with demand, and
+whose regressions do not know it takes one for the effect of the other. What comes back every year, a wave and
+single weeks, the other years show; the rest shows in what other categories sell, there and at places like it
+(common correlated effects: Pesaran 2006, doi:10.1111/j.1468-0262.2006.00692.x). Items of one category say
+nothing here: an item's own price moves them.
 """
 
 from __future__ import annotations
@@ -12,50 +14,70 @@ from torch import Tensor
 
 from .cross_fit import BLOCK, FOLDS
 
-_DRAWN = 20.0  # periods' worth of belief that a location has the chain's season
+COLUMNS = 2  # of either
+_DRAWN = 10.0  # periods' worth of belief that a location has the chain's season
 _NEAR = 2  # periods before and after, that an ordinary one is like
 _ONCE = 1.0  # times' worth of belief that a week of the year is an ordinary one
+_NOISE = 0.01  # least variance of a series' log demand
 
 
-def local_calendar(values: Tensor, rows: Tensor, waves: Tensor, when: Tensor, year: int) -> Tensor:
-    """(T, S, 2·R) what the calendar says of each location beyond the chain, out of fold.
+def local_calendar(demand: Tensor, rows: Tensor, waves: Tensor, when: Tensor, year: int) -> Tensor:
+    """(T, S, 2) a location's annual wave beyond the chain's, and its single weeks; out of fold.
 
     Args:
-        values: (T, S, I, R) what is looked at.
+        demand: (T, S, I) log demand freed of what prices did.
         rows: (T, S, I) bool, where it was seen.
         waves: (T, C) harmonics of the year.
         when: (T,) time of the year, 0 … 1.
         year: periods in it.
     """
-    whole, beyond, seen = _by_place(values, rows)
-    sudden = _sudden(whole, seen)
-    fold = torch.arange(len(values), device=values.device) // BLOCK % FOLDS
-    apart = (when.unsqueeze(1) - when).abs()
-    same = (1 - year * torch.minimum(apart, 1 - apart)).clamp(min=0)  # (T, T) overlap in other years
-    out = torch.zeros(*beyond.shape[:2], 2, beyond.shape[-1], dtype=torch.float64, device=values.device)
+    there = rows.double()
+    beyond = _beyond_usual(demand, there)
+    chain = beyond.sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp(min=1)
+    seen, count = rows.any(2), there.sum(2).clamp(min=1)
+    apart = ((beyond - chain) * there).sum(2) / count
+    sudden = _sudden(beyond.sum(2) / count, seen)
+    fold = torch.arange(len(demand), device=demand.device) // BLOCK % FOLDS
+    gap = (when.unsqueeze(1) - when).abs()
+    same = (1 - year * torch.minimum(gap, 1 - gap)).clamp(min=0).double()  # (T, T) overlap in other years
+    x = torch.cat([torch.ones_like(waves[:, :1]), waves], dim=1).double()
+    out = beyond.new_zeros(*apart.shape, COLUMNS)
     for k in range(FOLDS):
-        here = fold == k
-        out[here] = _fitted(
-            beyond[~here], sudden[~here], seen[~here], waves[~here], waves[here], same[here][:, ~here]
-        )
-    return out.flatten(2).to(values)
+        here, rest = fold == k, fold != k
+        out[here, :, 0] = x[here, 1:] @ _wave(apart[rest], seen[rest], x[rest])
+        out[here, :, 1] = _single(sudden[rest], seen[rest], same[here][:, rest])
+    return out.to(demand)
 
 
-def _by_place(values: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(T, S, R) mean over items, and of what the chain's mean leaves; whether any was seen (T, S)."""
-    there = rows.unsqueeze(-1).double()
-    values = torch.where(rows.unsqueeze(-1), values, 0.0).double()
-    usual = values.sum(0) / there.sum(0).clamp(min=1)
-    values = (values - usual) * there
-    chain = values.sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp(min=1)
-    count = there.sum(2).clamp(min=1)
-    return values.sum(2) / count, ((values - chain) * there).sum(2) / count, rows.any(2)
+def local_news(demand: Tensor, rows: Tensor, categories: Tensor) -> Tensor:
+    """(T, S, I, 2) mean over the location's items of other categories, and the same over locations like it.
+
+    Args:
+        demand: (T, S, I) log demand freed of what prices and the calendar did.
+        rows: (T, S, I) bool, where it was seen.
+        categories: (I,) int64.
+    """
+    there = rows.double()
+    beyond = _beyond_usual(demand, there)
+    weight = there / (beyond.square().sum(0) / there.sum(0).clamp(min=1) + _NOISE)
+    others = (categories.unsqueeze(0) != categories.unsqueeze(1)).double()
+    total, count = (beyond * weight) @ others, weight @ others
+    alike = _alike((beyond * weight).sum(2) / weight.sum(2).clamp(min=1e-6))
+    elsewhere = [torch.einsum("sq,tqi->tsi", alike, x) for x in (total, count)]
+    means = (a / b.clamp(min=1e-6) for a, b in ((total, count), elsewhere))
+    return torch.stack(list(means), dim=-1).to(demand)
+
+
+def _beyond_usual(demand: Tensor, there: Tensor) -> Tensor:
+    """(T, S, I) float64, over the mean of the series; 0 where nothing was seen."""
+    demand = torch.where(there > 0, demand.double(), 0.0)
+    return (demand - demand.sum(0) / there.sum(0).clamp(min=1)) * there
 
 
 def _sudden(beyond: Tensor, seen: Tensor) -> Tensor:
-    """(T, S, R) what a period has beyond its neighbours: slow shocks would hide single weeks."""
-    weight = seen.unsqueeze(-1).double()
-    total, count = torch.zeros_like(beyond), torch.zeros_like(weight)
+    """(T, S) what a period has beyond its neighbours: slow shocks would hide single weeks."""
+    weight = seen.to(beyond)
+    total, count = torch.zeros_like(beyond), torch.zeros_like(beyond)
     for by in range(1, _NEAR + 1):
         total[by:] += (beyond * weight)[:-by]
         count[by:] += weight[:-by]
@@ -64,27 +86,21 @@ def _sudden(beyond: Tensor, seen: Tensor) -> Tensor:
     return (beyond - total / count.clamp(min=1)) * weight
 
 
-def _alike(sudden: Tensor) -> Tensor:
-    """(S, S) squared correlation of locations' single periods, 0 where they go against each other."""
-    flat = (sudden / sudden.square().mean((0, 1)).sqrt().clamp(min=1e-9)).permute(1, 0, 2).flatten(1)
-    norm = flat.square().sum(1).sqrt().clamp(min=1e-9)
-    return ((flat @ flat.T) / norm / norm.unsqueeze(1)).clamp(min=0).square()
+def _alike(x: Tensor) -> Tensor:
+    """(S, S) squared correlation of what happens at locations, x (T, S); 0 where it is opposed."""
+    x = x / x.square().sum(0).sqrt().clamp(min=1e-9)
+    return (x.T @ x).clamp(min=0).square()
 
 
-def _fitted(
-    beyond: Tensor, sudden: Tensor, seen: Tensor, waves: Tensor, wanted_waves: Tensor, same: Tensor
-) -> Tensor:
-    """(T', S, 2, R) the wave and the single weeks of ``wanted`` periods, from others."""
-    x = torch.cat([torch.ones_like(waves[:, :1]), waves], dim=1).double()
-    weight = seen.double()
-    gram = torch.einsum("tc,ts,td->scd", x, weight, x)
-    prior = x.new_full((x.shape[1],), _DRAWN / 2)
+def _wave(apart: Tensor, seen: Tensor, x: Tensor) -> Tensor:
+    """(C, S) weights of the harmonics x (T, 1 + C), the first column of which is 1."""
+    gram = torch.einsum("tc,ts,td->scd", x, seen.to(x), x)
+    prior = x.new_full((x.shape[1],), _DRAWN)
     prior[0] = 1e-3
-    slopes = torch.linalg.solve(gram + prior.diag(), torch.einsum("tc,ts,tsr->scr", x, weight, beyond))
-    slopes[:, 0] = 0.0  # a location's level is no calendar
+    return torch.linalg.solve(gram + prior.diag(), (x.T @ (apart * seen)).T).T[1:]
+
+
+def _single(sudden: Tensor, seen: Tensor, same: Tensor) -> Tensor:
+    """(T', S) what the same weeks of other years had, pooled over locations that are alike."""
     alike = _alike(sudden)
-    total = torch.einsum("sq,wt,tqr->wsr", alike, same, sudden)
-    times = torch.einsum("sq,wt,tq->ws", alike, same, weight)
-    single = total / (times + _ONCE).unsqueeze(-1)
-    wanted = torch.cat([torch.ones_like(wanted_waves[:, :1]), wanted_waves], dim=1).double()
-    return torch.stack([torch.einsum("tc,scr->tsr", wanted, slopes), single], dim=2)
+    return (same @ sudden @ alike) / (same @ seen.to(sudden) @ alike + _ONCE)

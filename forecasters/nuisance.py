@@ -15,8 +15,8 @@ from torch import Tensor
 
 from .cross_fit import predict
 from .history import History
-from .local_calendar import local_calendar
-from .network import history_context, log_level
+from .local_calendar import local_calendar, local_news
+from .network import history_context, history_effect, log_level
 from .past import past_features
 from .progress import SILENT, Stage
 from .response import PriceResponse, mean_listed
@@ -33,7 +33,8 @@ _FIRST_GUESS = -2.0  # own elasticity of the first price adjustment
 class Residuals:
     """What the second stage regresses, out of fold."""
 
-    log_mean: Tensor  # (T, S, I) expected log demand given the past, whatever the price turned out to be
+    log_mean: Tensor  # (T, S, I) expected log demand given past and news, whatever the price turned out to be
+    log_mean_without_news: Tensor  # (T, S, I) given the past alone: news tell of all prices, too
     free_log_mean: Tensor  # (T, S, I) the same given the past of demand alone
     shift: Tensor  # (T, S, I) log price over reference price
     price: Tensor  # (T, S, I) residual of log price
@@ -133,6 +134,7 @@ class Known:
 
     slopes: Tensor  # (S, I, 1 + K) effects of price and promotions
     memory: Tensor  # (T, S, I) effect on log demand of what is remembered of earlier prices
+    lost: Tensor  # (T, S, I) effect on log demand of what other categories cost
 
     @staticmethod
     def of(response: PriceResponse, history: History) -> Known:
@@ -141,11 +143,24 @@ class Known:
         slopes = torch.cat([response.own.unsqueeze(-1), promo], dim=-1)
         memory = history_context(history, response).memory
         assert memory is not None
-        return Known(slopes, (memory[:-1] * response.memory).sum(-1))
+        return Known(slopes, (memory[:-1] * response.memory).sum(-1), _lost(history, response))
+
+
+def _lost(history: History, response: PriceResponse) -> Tensor:
+    """(T, S, I) effect on log demand of the shop's other categories, by the form that knows of any."""
+    some = response.choice.taken(int(response.choice.away.argmax()))
+    none = replace(some, away=torch.zeros_like(some.away))
+    with_others, without = (history_effect(history, replace(response, choice=x)) for x in (some, none))
+    return with_others - without
 
 
 def fit_nuisances(
-    history: History, level: Tensor, pivot: Tensor, stage: Stage = SILENT, before: Known | None = None
+    history: History,
+    level: Tensor,
+    pivot: Tensor,
+    categories: Tensor,
+    stage: Stage = SILENT,
+    before: Known | None = None,
 ) -> Residuals:
     """Out-of-fold residuals of a panel; the first guess of the elasticities is refined in a few rounds.
 
@@ -153,6 +168,7 @@ def fit_nuisances(
         history: T periods, S locations, I items.
         level: (S, I) log level of sales.
         pivot: (S, I) log reference price.
+        categories: (I,) int64.
         stage: advances ``ROUNDS`` times.
         before: takes the place of the least-squares effects of price and promotions.
     """
@@ -169,17 +185,18 @@ def fit_nuisances(
     decided = _decided(shift, rows)
     made = _decision_features(history, shift)
     demand, memory = observed, torch.zeros_like(observed)
+    lost = torch.zeros_like(observed)
     exact = rows & history.stock_outs.whole
     slopes = torch.full((history.units.shape[2], 1), _FIRST_GUESS, device=level.device)
     if before is not None:
-        slopes, memory = before.slopes, before.memory
+        slopes, memory, lost = before.slopes, before.memory, before.lost
     for _ in range(ROUNDS):
         adjusted = demand - memory - _priced(decisions, slopes)
-        local = local_calendar(
-            torch.stack([adjusted, shift], dim=-1), rows, history.waves, history.time_of_year, history.year
-        )
-        local = local.unsqueeze(2).expand(-1, -1, shift.shape[2], -1)
-        wanted = torch.cat([_demand_features(history, adjusted), local], dim=-1)
+        freed = adjusted - lost
+        calendar = local_calendar(freed, rows, history.waves, history.time_of_year, history.year).unsqueeze(2)
+        usual = calendar.sum(-1)  # its traces would hide from the past what a price-setter saw there
+        past = torch.cat([_demand_features(history, adjusted - usual), calendar.expand(*rows.shape, -1)], -1)
+        wanted = torch.cat([past, local_news(freed - usual, rows, categories)], dim=-1)
         free = torch.cat([adjusted.unsqueeze(-1), shift.unsqueeze(-1), shifter], dim=-1)
         expected, _ = predict(wanted, free, rows)
         known, inside = predict(torch.cat([made, wanted], dim=-1), decisions, decided)
@@ -194,10 +211,12 @@ def fit_nuisances(
         stage.advance()
         if before is not None and history.stock_outs.never:
             break  # nothing that a round reads has changed
+    without_news, _ = predict(past, free[..., :1], rows)
     free_known = torch.cat([expected[..., 1:2], known[..., 1:]], dim=-1)
     in_fold, out_of_fold = (decisions[..., 0] - inside)[decided], residual[..., 0][decided]
     return Residuals(
-        log_mean=level + expected[..., 0] + _priced(known, slopes) + memory,
+        log_mean=level + mean,
+        log_mean_without_news=level + mean + without_news[..., 0] - expected[..., 0],
         free_log_mean=level + expected[..., 0] + _priced(free_known, slopes) + memory,
         shift=shift,
         price=residual[..., 0],
@@ -239,10 +258,9 @@ def impute_demand(history: History, response: PriceResponse) -> History:
     """
     if history.stock_outs.never:
         return history
-    known = Known.of(response, history)
-    return replace(
-        history, demand=fit_nuisances(history, log_level(history), response.pivot, before=known).demand
-    )
+    known, categories = Known.of(response, history), response.choice.kin.argmax(1)
+    found = fit_nuisances(history, log_level(history), response.pivot, categories, before=known)
+    return replace(history, demand=found.demand)
 
 
 def _priced(decisions: Tensor, slopes: Tensor) -> Tensor:

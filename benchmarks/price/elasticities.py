@@ -50,7 +50,7 @@ def stated_own(market: Studied) -> tuple[Tensor, Tensor, Tensor]:
     history, response = market.learned.history, market.model.response
     until = history.periods
     context = Context(wave=history.ahead[:until, ..., :2], listed=history.listed[:until])
-    alone = replace(response, chain=torch.zeros_like(response.chain))
+    alone, listed = replace(response, chain=torch.zeros_like(response.chain)), history.listed[:until]
 
     def charged(which: Literal["lo", "mean", "hi"]) -> Tensor:
         answer, out = alone.at(which), torch.empty_like(history.log_price)
@@ -62,7 +62,7 @@ def stated_own(market: Studied) -> tuple[Tensor, Tensor, Tensor]:
                 for way in (step, -step)
             )
             out[..., item] = (up - down) / (2 * _STEP)
-        return out.mean(0)
+        return out.where(listed, torch.nan).nanmean(0)  # as the truth: of the weeks in which it was listed
 
     return charged("mean"), charged("lo"), charged("hi")
 

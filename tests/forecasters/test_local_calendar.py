@@ -7,27 +7,27 @@ import math
 import numpy as np
 import torch
 
-from mercato.forecasters.local_calendar import local_calendar
+from mercato.forecasters.local_calendar import local_calendar, local_news
 
 WEEKS, PLACES, GOODS, YEAR = 156, 6, 5, 52
 
 
 def table(seed: int, holiday: float, wave: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Noise, in half of the places with a wave and one holiday week a year; (T, S, I, 1) and what is true."""
+    """Noise, in half of the places with a wave and one holiday week a year; (T, S, I) and what is true."""
     luck = np.random.default_rng(seed)
     week = np.arange(WEEKS)
     own = wave * np.sin(2 * np.pi * week / YEAR) + holiday * (week % YEAR == 20)
     true = np.zeros((WEEKS, PLACES))
     true[:, ::2] = own[:, None]
     noise = 0.2 * luck.normal(size=(WEEKS, PLACES, GOODS))
-    return torch.from_numpy(true[..., None] + noise).float().unsqueeze(-1), torch.from_numpy(true)
+    return torch.from_numpy(true[..., None] + noise).float(), torch.from_numpy(true)
 
 
 def told(values: torch.Tensor) -> torch.Tensor:
     """(T, S) the two columns together."""
     angle = torch.arange(WEEKS) * (2 * math.pi / YEAR)
     waves = torch.stack([f(k * angle) for k in (1, 2, 3) for f in (torch.sin, torch.cos)], dim=-1)
-    rows = torch.ones(values.shape[:3], dtype=torch.bool)
+    rows = torch.ones(values.shape, dtype=torch.bool)
     found = local_calendar(values, rows, waves, torch.arange(WEEKS) % YEAR / YEAR, YEAR)
     assert found.shape == (WEEKS, PLACES, 2)
     return found.sum(-1)
@@ -49,13 +49,40 @@ def test_a_chain_with_one_calendar_is_told_next_to_nothing() -> None:
 
 def test_what_was_not_seen_takes_no_part() -> None:
     values, _ = table(2, holiday=1.0, wave=0.5)
-    rows = torch.ones(values.shape[:3], dtype=torch.bool)
+    rows = torch.ones(values.shape, dtype=torch.bool)
     rows[:, 1, 2:] = False
     angle = torch.arange(WEEKS) * (2 * math.pi / YEAR)
     waves = torch.stack([angle.sin(), angle.cos()], dim=-1)
     when = torch.arange(WEEKS) % YEAR / YEAR
-    spoilt = torch.where(rows.unsqueeze(-1), values, torch.nan)
+    spoilt = torch.where(rows, values, torch.nan)
     torch.testing.assert_close(
         local_calendar(spoilt, rows, waves, when, YEAR),
-        local_calendar(torch.where(rows.unsqueeze(-1), values, 99.0), rows, waves, when, YEAR),
+        local_calendar(torch.where(rows, values, 99.0), rows, waves, when, YEAR),
     )
+
+
+def test_what_other_categories_sell_tells_of_a_fair_that_never_comes_back() -> None:
+    values, _ = table(3, holiday=0.0, wave=0.0)
+    fair = torch.zeros(WEEKS, PLACES)
+    fair[30, :3] = fair[77, :3] = 1.0
+    categories = torch.tensor([0, 0, 1, 1, 2])
+    rows = torch.ones(values.shape, dtype=torch.bool)
+    news = local_news(values + fair.unsqueeze(-1), rows, categories)
+    assert news.shape == (*values.shape, 2)
+    there = fair.bool()
+    assert news[there].mean() > 0.7
+    assert news[~there].abs().mean() < 0.1
+
+
+def test_an_item_of_the_same_category_tells_nothing() -> None:
+    values, _ = table(4, holiday=1.0, wave=0.5)
+    categories = torch.tensor([0, 0, 1, 1, 2])
+    rows = torch.ones(values.shape, dtype=torch.bool)
+    cheap = values.clone()
+    cheap[50, 0, 0] += 3.0
+    news, then = (local_news(x, rows, categories) for x in (values, cheap))
+    own, others = then[50, 0, :2, 0] - news[50, 0, :2, 0], then[50, 0, 2:, 0] - news[50, 0, 2:, 0]
+    assert own.abs().max() == 0 < others.abs().min()
+    assert (
+        local_news(values, rows, torch.zeros(GOODS).long()) == 0
+    ).all()  # of one category, nothing is told

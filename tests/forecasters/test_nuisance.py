@@ -40,7 +40,9 @@ def test_demand_is_what_was_sold_and_what_the_share_out_of_stock_hid() -> None:
     columns = {"date": date, "location": place, "units": np.minimum(demand, stock), "censored": share}
     table = pd.DataFrame({name: values.ravel() for name, values in columns.items()})
     history = build_history(read_panel(table.assign(item="milk", price=2.0).astype({"location": str})))
-    found = fit_nuisances(history, log_level(history), torch.full((10, 1), np.log(2.0)))
+    found = fit_nuisances(
+        history, log_level(history), torch.full((10, 1), np.log(2.0)), torch.zeros(1).long()
+    )
     assert out.mean() > 0.25
     assert history.units.sum() < 0.93 * demand.sum()
     whole = history.stock_outs.whole
@@ -65,8 +67,8 @@ def test_customers_of_each_location_are_freed_of_prices_as_they_themselves_mind_
     table = pd.DataFrame({name: values.ravel() for name, values in columns.items()}).assign(item="milk")
     history = build_history(read_panel(table.astype({"location": str})))
     level, pivot = log_level(history), torch.zeros(3, 1)
-    known = Known(own.unsqueeze(-1), torch.zeros_like(history.units))
-    found = fit_nuisances(history, level, pivot, before=known)
+    known = Known(own.unsqueeze(-1), *2 * [torch.zeros_like(history.units)])
+    found = fit_nuisances(history, level, pivot, torch.zeros(1).long(), before=known)
     left = history.units.log() - found.log_mean
     unlike = (left - own * found.price)[found.rows]  # a constant, the log of the level
     assert float(unlike.std()) < 0.01 < float(found.price[found.rows].std())
