@@ -35,7 +35,8 @@ OPEN = {
 """Spread of the prior under which a candidate is tested."""
 SEASONAL = ("sine", "cosine")  # looked for where every time of the year was seen
 MISLED = ("chain", "joint", "recent", "lasting")  # what a hidden shock that lasts would pass for
-_CLEARLY = 3.0  # standard errors from zero at which a candidate is kept
+_CLEARLY = 3.0  # standard errors from zero at which a candidate is kept, were errors known
+_SCATTERED = 4.0  # standard deviations of what chance scatters, where items have no reason to differ in sign
 _SMALLEST = 0.05  # least spread of a kept candidate's prior, as a share of that under which it was tested
 
 
@@ -47,6 +48,7 @@ class Pooled:
     error: float  # standard error of the mean
     spread: float  # standard deviation between items, errors apart
     excess: float  # how far the items scatter around zero beyond their errors, in standard deviations
+    blocks: int  # of periods, that the errors are known from
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,9 @@ def pool(found: Estimates) -> Pooled:
     weight = 1 / (errors.square() + between)
     weight = weight / weight.sum()
     error = (weight @ found.covariance() @ weight + (weight.square() * between).sum()).clamp(min=0).sqrt()
-    excess = ((values / errors).square().sum() - len(values)) / (2 * len(values)) ** 0.5
-    return Pooled(float(weight @ values), float(error), float(between.sqrt()), float(excess))
+    scatter, unit = float((values / errors).square().mean()), 2 / (9 * len(values))
+    excess = (scatter ** (1 / 3) - (1 - unit)) / unit**0.5  # Wilson and Hilferty 1931: χ² as a normal
+    return Pooled(float(weight @ values), float(error), float(between.sqrt()), excess, len(found.influence))
 
 
 def clear(name: str, found: Pooled) -> bool:
@@ -92,10 +95,20 @@ def clear(name: str, found: Pooled) -> bool:
 
     Items may differ in sign, as seasons do. What is remembered of an effect takes from it.
     """
+    clearly = _student(_CLEARLY, found.blocks)
     if name in ("recent", "lasting"):
-        return found.mean < -_CLEARLY * found.error
-    scattered = found.excess > (_CLEARLY if name in SEASONAL else 2 * _CLEARLY)
-    return abs(found.mean) > _CLEARLY * found.error or scattered
+        return found.mean < -clearly * found.error
+    scattered = found.excess > (clearly if name in SEASONAL else _student(_SCATTERED, found.blocks))
+    return abs(found.mean) > clearly * found.error or scattered
+
+
+def _student(z: float, blocks: int) -> float:
+    """What as many standard errors as ``z`` are, where errors are known from some blocks of periods only.
+
+    The quantile of Student's t (Abramowitz and Stegun 1964, 26.7.5, to second order).
+    """
+    free = max(1, blocks - 1)
+    return z + (z**3 + z) / (4 * free) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * free**2)
 
 
 def shrink(found: Estimates, to: Pooled) -> tuple[Tensor, Tensor]:
