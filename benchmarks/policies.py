@@ -44,14 +44,15 @@ from mercato.forecasters.panel import read_panel
 from mercato.forecasters.progress import Progress
 
 from .peers.unidentified import naive_model
-from .record import write_result
+from .record import resumed, write_result
 
 SEEDS = (9001, 9002, 9003)
-KINDS = ("log-linear", "nested-logit")
+KINDS = ("log-linear", "nested-logit", "attraction")
 SIZE = Size(locations=12, items=6, weeks=130)
 EPISODES, HORIZON = 64, 26
 
 FITTED, TRUE, NAIVE, OWN_EYES, KNOWING = "fitted", "true", "naive", "naive, own forecasts", "knowing"
+PROMISED = "fitted, in its own market"  # what PPO earns before the customers that it was trained with
 
 Profits = Mapping[str, np.ndarray]  # (E,) of each policy, the same customers
 
@@ -102,6 +103,7 @@ def profits(shop: Markets, ppo: PPOSettings, seed: int) -> tuple[Profits, Profit
         (shop.true, [trained[FITTED], trained[TRUE], trained[NAIVE], *baselines]),
         (shop.true_by_naive, [trained[NAIVE].named(OWN_EYES)]),
         (shop.known, [trained[KNOWING]]),
+        (shop.fitted, [trained[FITTED].named(PROMISED)]),
     ):
         evaluation = evaluate(market, policies, EPISODES, HORIZON, seed)
         played |= dict(zip(evaluation.names, evaluation.values["profit"], strict=True))
@@ -116,9 +118,14 @@ def figures(learned: Profits, rules: Profits, seed: int) -> dict[str, Any]:
     """
     best = max(rules, key=lambda name: rules[name].mean())
     leads = {name: bootstrap(learned[FITTED] - profit, seed) for name, profit in rules.items()}
-    shares = {name: share(learned[name], learned[TRUE], seed) for name in learned if name != TRUE}
+    shares = {
+        name: share(profit, learned[TRUE], seed)
+        for name, profit in learned.items()
+        if name not in (TRUE, PROMISED)
+    }
     return {
         "share_of_true": shares,
+        "promised": float(learned[PROMISED].mean() / learned[FITTED].mean()),
         "best_baseline": best,
         "best_baseline_share_of_true": share(rules[best], learned[TRUE], seed),
         "lead_over_best_baseline": leads[best],
@@ -152,15 +159,15 @@ def _played(size: Size, ppo: PPOSettings, task: tuple[str, int], _: Progress) ->
 def table(panels: Sequence[Mapping[str, Any]]) -> str:
     """One row a panel, in Markdown."""
     head = (
-        "family | seed | fitted / true | naive / true | naive, own forecasts / true | knowing / true"
-        " | best baseline / true | fitted − best baseline | baselines beaten | best baseline"
+        "family | seed | fitted / true | promised / earned | naive / true | naive, own forecasts / true"
+        " | knowing / true | best baseline / true | fitted − best baseline | baselines beaten | best baseline"
     )
     lines = [f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
     for x in panels:
         shares = [x["share_of_true"][name] for name in (FITTED, NAIVE, OWN_EYES, KNOWING)]
         lead = "{:,.0f} [{:,.0f} … {:,.0f}]".format(*x["lead_over_best_baseline"])
-        cells = [x["family"], str(x["seed"])]
-        cells += ["{:.3f} [{:.3f} … {:.3f}]".format(*s) for s in [*shares, x["best_baseline_share_of_true"]]]
+        shares = ["{:.3f} [{:.3f} … {:.3f}]".format(*s) for s in [*shares, x["best_baseline_share_of_true"]]]
+        cells = [x["family"], str(x["seed"]), shares[0], f"{x['promised']:.3f}", *shares[1:]]
         cells += [lead, f"{x['baselines_beaten']} of {x['baselines']}", x["best_baseline"]]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -181,7 +188,9 @@ def main() -> None:
     panels = []
     tasks = [(family, seed) for family in arguments.families for seed in arguments.seeds]
     with employ(arguments.workers, arguments.ray) as crew:
-        for panel in crew.map("play the panels", partial(_played, size, ppo), tasks):
+        played = partial(crew.map, "play the panels", partial(_played, size, ppo))
+        asked = f"{'x'.join(map(str, vars(size).values()))}-{ppo.steps}"
+        for _, panel in resumed(f"policies-{asked}", tasks, played):
             panels.append(panel)
             told = "{:.3f}".format(panel["share_of_true"][FITTED][0])
             print(
@@ -194,8 +203,8 @@ def main() -> None:
         "horizon": HORIZON,
         "panels": panels,
     }
-    asked = (tuple(arguments.seeds), tuple(arguments.families), size, ppo)
-    if asked == (SEEDS, KINDS, SIZE, PPOSettings()):  # anything else is a trial, printed and not kept
+    plan = (tuple(arguments.seeds), tuple(arguments.families), size, ppo)
+    if plan == (SEEDS, KINDS, SIZE, PPOSettings()):  # anything else is a trial, printed and not kept
         print(f"wrote {write_result('policies', result)}", file=sys.stderr)
     print(json.dumps(result) if arguments.json else table(panels))
 

@@ -6,12 +6,15 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 RESULTS = Path(__file__).parent / "results"
+UNFINISHED = Path("runs") / "benchmarks"  # of the working directory: pieces of runs that may go on
+Piece = TypeVar("Piece")
 _PACKAGES = ("mercato", "torch", "numpy", "pandas", "gymnasium", "stable-baselines3")
 
 
@@ -36,6 +39,37 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({**circumstances(), **result}, indent=1) + "\n")
     return path
+
+
+def resumed(
+    name: str,
+    pieces: Iterable[Piece],
+    measure: Callable[[list[Piece]], Iterator[Any]],
+    folder: Path = UNFINISHED,
+) -> Iterator[tuple[Piece, Any]]:
+    """Pieces and their results, in order; those that this commit has measured before are not measured again.
+
+    Results are written one by one, as they come. Those of a changed tree are not kept: nobody knows which.
+
+    Args:
+        measure: gives the results of some pieces in order, each as soon as it is there.
+    """
+    pieces, commit = list(pieces), _commit()
+    path = folder / f"{name}-{commit}.jsonl"
+    keeps = commit.isalnum() and commit != "unknown"
+    lines = path.read_text().splitlines() if keeps and path.is_file() else []
+    done = {json.dumps(piece): result for piece, result in map(json.loads, lines)}
+    rest = measure([piece for piece in pieces if json.dumps(piece) not in done])
+    for piece in pieces:
+        if (key := json.dumps(piece)) in done:
+            yield piece, done[key]
+            continue
+        result = next(rest)
+        if keeps:
+            folder.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as out:
+                out.write(json.dumps([piece, result]) + "\n")
+        yield piece, result
 
 
 def _commit() -> str:

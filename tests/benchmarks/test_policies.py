@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,18 @@ import torch
 from torch import Tensor
 
 from benchmarks import policies
-from benchmarks.policies import FITTED, KNOWING, NAIVE, OWN_EYES, TRUE, figures, markets, one_panel, share
+from benchmarks.policies import (
+    FITTED,
+    KNOWING,
+    NAIVE,
+    OWN_EYES,
+    PROMISED,
+    TRUE,
+    figures,
+    markets,
+    one_panel,
+    share,
+)
 from mercato.agents.learner import Validation
 from mercato.agents.train import PPOSettings
 from mercato.envs.engine.types import Decision
@@ -37,7 +49,7 @@ def test_a_share_s_interval_holds_the_truth_as_often_as_it_says() -> None:
 
 def test_the_lead_is_over_the_baseline_that_earns_most() -> None:
     same = np.arange(10.0)
-    learned = dict.fromkeys((FITTED, TRUE, NAIVE, OWN_EYES, KNOWING), same + 100)
+    learned = dict.fromkeys((FITTED, TRUE, NAIVE, OWN_EYES, KNOWING, PROMISED), same + 100)
     found = figures(learned, {"poor": same + 40, "good": same + 90, "better": same + 102}, seed=0)
     assert found["best_baseline"] == "better"
     assert found["lead_over_best_baseline"] == pytest.approx((-2, -2, -2))
@@ -46,16 +58,17 @@ def test_the_lead_is_over_the_baseline_that_earns_most() -> None:
 
 
 def test_a_trial_is_printed_and_not_kept(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     same = np.arange(10.0)
-    learned = dict.fromkeys((FITTED, TRUE, NAIVE, OWN_EYES, KNOWING), same + 100)
+    learned = dict.fromkeys((FITTED, TRUE, NAIVE, OWN_EYES, KNOWING, PROMISED), same + 100)
 
     def panel(family: str, seed: int, *_: object) -> dict:
         found = figures(learned, {"rule": same + 60}, seed)
         return {"family": family, "seed": seed, **found, "seconds": 1.0}
 
     kept: list[str] = []
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(policies, "one_panel", panel)
     monkeypatch.setattr(policies, "write_result", lambda name, result: kept.append(name))
     for words in (["--seeds", "101"], ["--steps", "100"], ["--size", "4", "2", "60"], []):
