@@ -73,6 +73,10 @@ Roles = Annotated[
         help="Role of a numeric column (static, exogenous, decision, past, instrument): deal=decision.",
     ),
 ]
+Holidays = Annotated[
+    str | None,
+    typer.Option(help="Public holidays of this country, or part of one, as a column: DE, US-NY."),
+]
 Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Jobs at once, in processes of their own; the result is the same. [default: 1]"),
@@ -147,12 +151,13 @@ def fit(
     freq: Freq = None,
     absent: Absent = "unknown",
     role: Roles = [],  # noqa: B006
+    holidays: Holidays = None,
     seed: Seed = 0,
 ) -> None:
     """Learn a market from a sales table."""
     from .commands.fit import run
 
-    run(panel, out, economics, Reading.parse(map, freq, absent, role), seed)
+    run(panel, out, economics, Reading.parse(map, freq, absent, role, holidays), seed)
 
 
 @verb
@@ -179,12 +184,13 @@ def backtest(
     freq: Freq = None,
     absent: Absent = "unknown",
     role: Roles = [],  # noqa: B006
+    holidays: Holidays = None,
     seed: Seed = 0,
 ) -> None:
     """Forecast the panel's last periods from what precedes them and score it against simple forecasters."""
     from .commands.backtest import run
 
-    run(panel, horizon, windows, json, out, Reading.parse(map, freq, absent, role), seed)
+    run(panel, horizon, windows, json, out, Reading.parse(map, freq, absent, role, holidays), seed)
 
 
 @verb

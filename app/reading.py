@@ -29,9 +29,17 @@ class Reading:
     traffic: tuple[
         float, ...
     ] = ()  # by hour of the day, as learned from the table that the market was fitted to
+    holidays: str | None = None  # country whose public holidays are a column
 
     @classmethod
-    def parse(cls, map: Sequence[str], freq: str | None, absent: str, role: Sequence[str]) -> Reading:
+    def parse(
+        cls,
+        map: Sequence[str],
+        freq: str | None,
+        absent: str,
+        role: Sequence[str],
+        holidays: str | None = None,
+    ) -> Reading:
         """From the command line's ``--map units=qty --freq W --absent zero --role deal=decision``.
 
         Raises:
@@ -45,14 +53,26 @@ class Reading:
                 raise InputError(f"--role {column}: expected one of {', '.join(ROLES)}, found {value!r}")
         if absent not in get_args(Absent):
             raise InputError(f"--absent: expected zero or unknown, found {absent!r}")
-        return cls(_pairs("--map", map), freq, cast(Absent, absent), cast("dict[str, Role]", roles))
+        return cls(
+            _pairs("--map", map),
+            freq,
+            cast(Absent, absent),
+            cast("dict[str, Role]", roles),
+            holidays=holidays,
+        )
 
     def read(self, path: Path) -> SalesPanel:
         """The panel in ``path``, read this way."""
         from ..forecasters.panel.reader import read_panel
 
         return read_panel(
-            path, map=self.map, freq=self.freq, absent=self.absent, roles=self.roles, traffic=self.traffic
+            path,
+            map=self.map,
+            freq=self.freq,
+            absent=self.absent,
+            roles=self.roles,
+            traffic=self.traffic,
+            holidays=self.holidays,
         )
 
     def save(self, market: Path, panel: SalesPanel) -> None:

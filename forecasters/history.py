@@ -13,7 +13,8 @@ from torch import Tensor
 
 from .cut import Cut
 from .distributions import grain
-from .panel.sales_panel import SalesPanel
+from .panel.holidays import holiday_days
+from .panel.sales_panel import Covariate, SalesPanel
 from .stock_outs import StockOuts
 
 _HARMONICS = 3  # of the year; forecasts use the first, a table having few years to learn more from
@@ -102,9 +103,9 @@ _AXES = {
 def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.ndarray, np.ndarray]:
     """Dates of the panel and ``ahead`` periods more; harmonics of year and week (T + A, C)."""
     step = _step(dates)
-    more = pd.date_range(dates[-1], periods=ahead + 1, freq=frequency)[1:].to_numpy().astype("datetime64[D]")
-    if len(more) != ahead or (len(dates) > 1 and more[0] - dates[-1] > 2 * step):
-        more = dates[-1] + step * np.arange(1, ahead + 1)
+    more = dates[-1] + step * np.arange(1, ahead + 1)
+    if frequency.endswith("MS"):
+        more = pd.date_range(dates[-1], periods=ahead + 1, freq=frequency)[1:].to_numpy().astype(dates.dtype)
     full = np.concatenate([dates, more])
     stamps = pd.DatetimeIndex(full)
     year = (stamps.day_of_year.to_numpy() - 1) / 365.25
@@ -120,10 +121,27 @@ def _filled(values: np.ndarray) -> np.ndarray:
     return pd.DataFrame(values).ffill().bfill().to_numpy(dtype=np.float32)
 
 
-def _standardised(values: np.ndarray) -> np.ndarray:
-    spread = np.nanstd(values) if np.isfinite(values).any() else 0.0
-    centre = np.nanmean(values) if np.isfinite(values).any() else 0.0
+def _standardised(values: np.ndarray, by: np.ndarray | None = None) -> np.ndarray:
+    """``values`` over the mean and in the standard deviation of ``by``, by default their own."""
+    by = values if by is None else by
+    spread = np.nanstd(by) if np.isfinite(by).any() else 0.0
+    centre = np.nanmean(by) if np.isfinite(by).any() else 0.0
     return np.nan_to_num((values - centre) / (spread if spread > 1e-6 else 1.0)).astype(np.float32)
+
+
+def _laid_out(covariate: Covariate, dates: np.ndarray) -> np.ndarray:
+    """(T + A, N) an exogenous covariate, standardised; beyond the table last year's, else the last value.
+
+    Public holidays are known there.
+    """
+    periods = len(covariate.values)
+    if covariate.country:
+        days = holiday_days(covariate.country, dates, dates[-1] + (dates[-1] - dates[-2]))
+        whole = _standardised(days, by=days[:periods])
+        return np.repeat(whole[:, None], covariate.values.shape[1], axis=1)
+    scaled = _standardised(_filled(covariate.values))
+    back = np.arange(periods, len(dates)) - _in(365, dates)
+    return np.concatenate([scaled, scaled[back.clip(0, periods - 1)]])
 
 
 def _distance(coordinates: np.ndarray | None) -> Tensor | None:
@@ -144,7 +162,7 @@ def build_history(panel: SalesPanel) -> History:
     def dense(values: np.ndarray, fill: float = 0.0) -> Tensor:
         return torch.from_numpy(panel.dense(values, fill))
 
-    by_role: dict[str, list[np.ndarray]] = {"decision": [], "exogenous": [], "static": [], "instrument": []}
+    by_role: dict[str, list[np.ndarray]] = {"decision": [], "static": [], "instrument": []}
     for covariate in panel.covariates:
         if covariate.role in by_role:
             by_role[covariate.role].append(covariate.values)
@@ -158,17 +176,11 @@ def build_history(panel: SalesPanel) -> History:
         top = np.nanmax(values) if np.isfinite(values).any() else 1.0
         promos.append(dense(np.nan_to_num(values / (top if top > 0 else 1.0)).clip(0, 1)))
     shifters = [dense(_filled(np.log(np.maximum(v, 1e-6)))) for v in by_role["instrument"][:1]]
-    _, waves = calendar(panel.dates, panel.frequency)
+    dates, waves = calendar(panel.dates, panel.frequency)
     whole = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in waves.T]
     year, fine, week = whole[:2], whole[2 : 2 * _HARMONICS], whole[2 * _HARMONICS :]
     ahead = year + week
-    for values in by_role["exogenous"]:
-        scaled = dense(_standardised(_filled(values)))
-        season = (
-            max(1, round(np.timedelta64(365, "D") / (panel.dates[1] - panel.dates[0]))) if periods > 1 else 1
-        )
-        back = torch.arange(periods, periods + AHEAD) - season  # last year's, else the last value
-        ahead.append(torch.cat([scaled, scaled[back.clamp(0, periods - 1)]]))
+    ahead += [dense(_laid_out(c, dates)) for c in panel.covariates if c.role == "exogenous"]
     listed = np.zeros((periods + AHEAD, places, goods), dtype=bool)
     listed[:, panel.series[:, 0], panel.series[:, 1]] = _listed(panel)
     price = panel.dense(_filled(panel.price), np.nan)

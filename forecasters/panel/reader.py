@@ -13,9 +13,11 @@ from ..errors import InputError
 from .calendar import Grid, check_cover, declared_grid, finest_grid, inferred_grid, partial_edges
 from .cells import Cells, cells_of
 from .columns import Rows, typed_rows, without_unpriced
+from .holidays import NAME as HOLIDAYS
+from .holidays import holiday_days
 from .out_of_stock import with_shares
 from .roles import covariates_of
-from .sales_panel import CleaningReport, Role, SalesPanel
+from .sales_panel import CleaningReport, Covariate, Role, SalesPanel
 from .tables import load_table
 
 
@@ -27,6 +29,7 @@ def read_panel(
     absent: Literal["zero", "unknown"] = "unknown",
     roles: Mapping[str, Role] | None = None,
     traffic: Sequence[float] = (),
+    holidays: str | None = None,
 ) -> SalesPanel:
     """Read a CSV, a parquet file or a data frame that meets the panel contract.
 
@@ -42,6 +45,8 @@ def read_panel(
         roles: role of a covariate by column, where the one told from its name and variation does not fit.
         traffic: share of a day's demand in each of its 24 hours, which hours of an hourmask are weighted by;
             learned from the table where empty.
+        holidays: ISO code of the country, or of the part of one (``US-NY``), whose public holidays become an
+            exogenous column.
 
     Raises:
         InputError: one line that says what was expected, what was found and where.
@@ -62,6 +67,9 @@ def read_panel(
     _note_single_prices(cells, rows, notes)
     written = {name: role for name, role in table.declared.get("roles", {}).items() if name in cells.values}
     covariates = covariates_of(cells, {**written, **(roles or {})}, notes)
+    country = table.declared.get("holidays") if holidays is None else holidays
+    if country is not None:
+        covariates = _with_holidays(covariates, country, cells, grid)
     units, price = _units_and_prices(cells, absent, notes)
     series, locations, items = _listed(cells.series)
     return SalesPanel(
@@ -82,6 +90,17 @@ def read_panel(
             len(table.frame), int(cells.merged.sum()), tuple(dict.fromkeys(notes)), tuple(traffic)
         ),
     )
+
+
+def _with_holidays(
+    covariates: tuple[Covariate, ...], country: str, cells: Cells, grid: Grid
+) -> tuple[Covariate, ...]:
+    """``covariates`` and the days of public holidays in each period, in place of what was written of them."""
+    length = int(grid.lengths(grid.period_of(cells.dates[-1:]))[0])
+    days = holiday_days(country, cells.dates, cells.dates[-1] + np.timedelta64(length, "D"))
+    values = np.repeat(days[:, None], len(cells.series), axis=1)
+    others = tuple(c for c in covariates if c.name != HOLIDAYS)
+    return (*others, Covariate(HOLIDAYS, "exogenous", values, country))
 
 
 def _grid(freq: str | None, written: str | None, days: np.ndarray) -> Grid:

@@ -24,6 +24,7 @@ class Covariate:
     name: str
     role: Role
     values: np.ndarray  # (T, N) float32, NaN where unknown; a static one repeats along T
+    country: str | None = None  # whose public holidays they are, which are known beyond the table, too
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ def write_panel(panel: SalesPanel, path: str | Path) -> None:
     about = {
         "frequency": panel.frequency,
         "roles": {covariate.name: covariate.role for covariate in panel.covariates},
+        "holidays": next((c.country for c in panel.covariates if c.country), None),
         "notes": panel.report.notes,
     }
     table = pa.Table.from_pandas(to_frame(panel), preserve_index=False)
