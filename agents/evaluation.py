@@ -30,7 +30,7 @@ METRICS = {
     "stockout_share": "share of series-periods with unmet demand",
     "price_mean": "price as a multiple of the reference price, mean over series and periods",
     "price_sd": "standard deviation over the periods of a series' price multiple, mean over series",
-    "price_at_bound": "share of series-periods priced within 0.1% of an end of the supported range",
+    "price_at_bound": "share of series-periods priced at an end of the supported range or lists",
     "disagreement": "standard deviation of the model's log mean demand at the price, mean by typical revenue",
     "off_support": "log distance of the price from the supported range, mean by typical revenue",
     "ending_stock": "stock on hand at the end, in periods of typical demand",
@@ -217,6 +217,7 @@ class _Tally:
         for name, part in parts.items():
             self.sums[name] += part.double().sum((1, 2))
         at_bound = (outcome.price <= self.low) | (outcome.price >= self.high)
+        at_bound |= self.market.supported.at_edge(outcome.price)
         self.bound += at_bound.double().mean((1, 2))
         self.disagreement += over_market(outcome.disagreement, self.market)
         self.off_support += over_market(outcome.off_support, self.market)

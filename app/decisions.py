@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +44,8 @@ def decide(
     The expected gain of a series is what its new price adds to the expected margin of its location in that
     one period, the other items at their new prices, against keeping its current price: its own margin and
     what it takes from or gives to the others. Expected sales are capped by the stock at hand. The interval is
-    over the own elasticity's 90% interval.
+    over all customers that the data leave possible: both ends of the own elasticity's 90% interval, and the
+    other form of substitution.
 
     Args:
         market: a fitted market.
@@ -112,7 +113,7 @@ def _since_change(panel: SalesPanel, market: Market) -> np.ndarray:
 def _gains(
     market: Market, state: State, decision: Decision
 ) -> tuple[dict[str, Tensor], tuple[float, float, float], Tensor]:
-    """Expected gain of each series (S, I) by end of the interval, the whole market's, and expected units."""
+    """Expected gain of each series (S, I) and the ends of its interval, the market's, expected units."""
     new, old = decision.price[0], state.last_price[0]
     kept = new.repeat(len(market.items), 1, 1)  # (I, S, I): one item at a time keeps its price
     each = torch.arange(len(market.items), device=new.device)
@@ -120,8 +121,9 @@ def _gains(
     prices = torch.cat([new[None], old[None], kept])
     at_hand = state.on_hand[0] + (decision.order[0] if market.economics.lead_time == 0 else 0.0)
     gains, totals, units = [], [], []
-    for end in ("mean", "lo", "hi"):
-        sold = torch.minimum(_expected(market, state, prices, end), at_hand)
+    fitted: LearnedDemand = market.demand  # type: ignore[assignment]  # ``after`` has made sure
+    for customers in (fitted.with_elasticity("mean"), *fitted.plausible().values()):
+        sold = torch.minimum(_expected(customers, state, prices), at_hand)
         margin = (prices - market.terms.unit_cost) * sold
         gains.append(margin[0].sum(-1, keepdim=True) - margin[2:].sum(-1).T)
         totals.append(float((margin[0] - margin[1]).sum()))
@@ -131,10 +133,8 @@ def _gains(
     return interval, (totals[0], min(totals), max(totals)), units[0]
 
 
-def _expected(market: Market, state: State, prices: Tensor, end: Literal["mean", "lo", "hi"]) -> Tensor:
+def _expected(demand: LearnedDemand, state: State, prices: Tensor) -> Tensor:
     """Expected demand (V, S, I) of the one market at each of ``prices`` (V, S, I)."""
-    demand: LearnedDemand = market.demand  # type: ignore[assignment]  # ``after`` has made sure
-    demand = demand.with_elasticity(end)
     key = NoiseKey(0, state.slot, state.episode, state.age)
     return demand.expected(demand.reset(state.start, key), prices)
 

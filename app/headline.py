@@ -73,14 +73,7 @@ def other_customers(
         return market.with_demand(ObservedDemand(customers, demand))
 
     fitted = Shift(change="as fitted", versus_baseline=line.versus_baseline, versus_logged=line.versus_logged)
-    jobs = [
-        ("own elasticity at the weak end", before(demand.with_elasticity("hi"))),
-        ("own elasticity at the strong end", before(demand.with_elasticity("lo"))),
-        *(
-            (f"substitution by {name}", before(demand.with_form(form)))
-            for form, name in list(enumerate(demand.response.choice.names))[1:]
-        ),
-    ]
+    jobs = [(name, before(customers)) for name, customers in demand.plausible().items()]
     work = partial(_shift, benchmark, line, episodes, True)
     return [fitted, *workers.map("change the customers", work, jobs, progress)]
 

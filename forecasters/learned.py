@@ -314,10 +314,20 @@ class LearnedDemand:
         """The same market with every own elasticity at one place of its 90% interval; none is drawn."""
         return LearnedDemand(self.model, self.history, self.response.at(which))
 
-    def with_form(self, form: int) -> LearnedDemand:
-        """The same market, all customers of one form of substitution; elasticities are drawn as ever."""
-        choice = self.response.choice.taken(form)
-        return LearnedDemand(self.model, self.history, replace(self.response, choice=choice))
+    def plausible(self) -> dict[str, LearnedDemand]:
+        """Other customers that the data leave possible, by what is other: nothing about them is drawn.
+
+        Those whose own elasticities lie at the ends of their 90% intervals, and those of each form of
+        substitution that was found less likely.
+        """
+        others = {
+            "own elasticity at the weak end": self.response.at("hi"),
+            "own elasticity at the strong end": self.response.at("lo"),
+        }
+        choice = self.response.choice
+        for form, name in list(enumerate(choice.names))[1:]:
+            others[f"substitution by {name}"] = replace(self.response, choice=choice.taken(form)).at("mean")
+        return {name: LearnedDemand(self.model, self.history, other) for name, other in others.items()}
 
     def condition(self, panel: SalesPanel) -> LearnedDemand:
         """The same model after a later history of the same locations and items."""

@@ -46,7 +46,8 @@ def run(
     console.print(
         f"{rows['date'].iloc[0]}: {changed} of {len(rows)} prices change, {int(rows['order'].sum())} units"
         f" ordered; expected gain against keeping all prices {signed(decisions.gain)}"
-        f" [{signed(decisions.gain_lo)}, {signed(decisions.gain_hi)}] over the elasticity's 90% interval",
+        f" [{signed(decisions.gain_lo)}, {signed(decisions.gain_hi)}] with customers that the data leave"
+        " possible",
     )
     if stock is None:
         console.print("stock is assumed: give --stock for orders that fit what is there")

@@ -102,7 +102,7 @@ def _policies(contents: Contents) -> str:
         f" {contents.seed}). Learned policies in colour.</p>\n"
         f'<div class="pictures">{"".join(pictures)}</div>\n{_policy_table(contents.policies, contents)}\n'
         "<h2>If customers are less or more sensitive to price</h2>\n"
-        "<p>The same policies before customers whose own elasticity is at either end of its 90% interval.</p>"
+        "<p>The same policies before other customers that the data leave possible.</p>"
         f"{moves}\n{truth}</section>"
     )
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SUPPORT = (0.025, 0.975)  # quantiles of what was charged that count as tried
 _ROUNDING = 1e-5  # log distance by which a price at an end of the range may miss it
 _HARDLY = 1e-4  # share of a category's units, below which an item's price says nothing of a list
+_FURTHER = 0.01  # share of what a price departs from the usual, that would lead it out of support at an edge
 _ALIKE = 0.003  # standard deviation that every relative price has, at least
 LIST_AXES = {"centre": "I", "precision": "II", "farthest": "I", "index_low": "I", "index_high": "I"}
 
@@ -97,8 +98,8 @@ class Supported:
         self.share = units / self._of_category(units)
         self.sold = self.share > _HARDLY
         self.terms = terms
-        if self.lists is not None:
-            self.centre = torch.clamp(self.reference + self.lists.centre, self.low, self.high)
+        usual = self.reference if self.lists is None else self.reference + self.lists.centre
+        self.centre = torch.clamp(usual, self.low, self.high)
 
     def nearest(self, log_price: Tensor) -> Tensor:
         """(…, P, I) supported log prices, for log prices (…, P, I): themselves where they are supported.
@@ -138,6 +139,11 @@ class Supported:
             joint = (common - self.nearest(common)).abs()
             distance = torch.maximum(distance, self.groups.spread(joint, -2))
         return torch.where(distance > _ROUNDING, distance, 0.0)
+
+    def at_edge(self, price: Tensor) -> Tensor:
+        """(…, S, I) bool: a little more of what all prices depart from the usual would not be supported."""
+        away = price.log() - self.groups.spread(self.centre, -2)
+        return self.distance((price.log() + _FURTHER * away).exp()) > 0
 
     def _of_category(self, x: Tensor) -> Tensor:
         """(…, P, I) the sum over the item's category."""

@@ -47,6 +47,15 @@ def test_items_that_moved_apart_are_not_supported_together() -> None:
     assert (distance(market, 0.35, 0.35, 0.35, 0.0)[:, :3] > 0.1).all()
 
 
+def test_a_list_drawn_back_to_the_tried_ones_is_at_their_edge() -> None:
+    market = shop(together=0.0)
+    wanted = market.terms.reference_price * torch.tensor([0.35, 0.35, 0.35, 0.0]).exp()
+    near = market.supported.price(wanted)
+    assert (near < market.terms.price_high * 0.99).all()  # no price by itself is at an end of its range
+    assert market.supported.at_edge(near)[:, :3].all()
+    assert not market.supported.at_edge(market.terms.reference_price).any()
+
+
 def test_another_category_takes_no_part() -> None:
     market = shop(together=0.99)
     assert (distance(market, 0.25, -0.25, 0.0, 0.1)[:, 3] == 0).all()

@@ -131,6 +131,18 @@ def test_the_ends_of_the_interval_are_markets_too(fitted: Fitted) -> None:
     assert torch.equal(strong.with_elasticity("mean").response.own, strong.response.own)  # sure, and stays so
 
 
+def test_other_customers_are_those_of_other_elasticities_and_of_the_other_form(fitted: Fitted) -> None:
+    others = fitted.demand.plausible()
+    *ends, form = others.values()
+    assert [end.response.own.mean() < fitted.demand.response.own.mean() for end in ends] == [False, True]
+    assert list(others)[-1].endswith(fitted.demand.response.choice.names[1])
+    assert torch.equal(form.response.own, fitted.demand.response.own)
+    price = fitted.demand.response.pivot.exp()[None] * torch.tensor([0.9, 1.1]).repeat(50)[: len(form.items)]
+    state = form.reset(torch.tensor([100]), key(1))
+    as_fitted = fitted.demand.with_elasticity("mean")
+    assert not torch.allclose(form.expected(state, price), as_fitted.expected(state, price), rtol=1e-3)
+
+
 def test_an_observer_s_forecasts_do_not_hang_on_the_elasticities_of_an_episode(fitted: Fitted) -> None:
     """Told the same, it expects the same in every episode; one that drew elasticities for customers of its
     own would not. How unsure it is of them it goes on saying."""
