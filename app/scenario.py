@@ -5,15 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from torch import Tensor
 
 from ..envs.market import Market
 from ..envs.processes.scaled import ScaledDemand
 from ..envs.settings_file import read_settings
 from ..forecasters.errors import InputError
+from ..forecasters.names import positions
+
+
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Name = Annotated[str, BeforeValidator(_as_text)]  # of a location or an item: 12 is "12"
 
 
 class Change(BaseModel):
@@ -24,8 +33,8 @@ class Change(BaseModel):
     demand: float = Field(1.0, ge=0, le=100, description="multiple of what customers want; 0: not sold there")
     cost: float = Field(1.0, gt=0, le=100, description="multiple of the unit cost")
     price: float = Field(1.0, gt=0, le=100, description="multiple of the price that the policy sets")
-    items: list[str] | None = Field(None, description="names of items; all where left out")
-    locations: list[str] | None = Field(None, description="names of locations; all where left out")
+    items: list[Name] | None = Field(None, description="names of items; all where left out")
+    locations: list[Name] | None = Field(None, description="names of locations; all where left out")
     window: tuple[int, int] | None = Field(
         None, description="first and last period of the episode, counted from 1; all of it where left out"
     )
@@ -100,8 +109,7 @@ def periods(scenario: Scenario, market: Market) -> list[Market]:
 def _positions(what: str, names: Sequence[str] | None, known: Sequence[str]) -> Tensor:
     if names is None:
         return torch.arange(len(known))
-    for name in names:
-        if name not in known:
-            some = ", ".join(known[:5]) + (" …" if len(known) > 5 else "")
-            raise InputError(f"scenario: expected {what}s of the market ({some}), found {name!r}")
-    return torch.tensor([known.index(name) for name in names])
+    try:
+        return torch.from_numpy(positions(names, known, f"{what}s of the market"))
+    except InputError as error:
+        raise InputError(f"scenario: {error}") from None

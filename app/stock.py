@@ -9,6 +9,9 @@ import pandas as pd
 
 from ..envs.market import Market
 from ..forecasters.errors import InputError
+from ..forecasters.names import positions
+from ..forecasters.panel.columns import LARGEST, key_codes
+from ..forecasters.panel.tables import load_table
 
 
 def read_stock(path: Path, market: Market) -> tuple[np.ndarray, np.ndarray]:
@@ -19,11 +22,9 @@ def read_stock(path: Path, market: Market) -> tuple[np.ndarray, np.ndarray]:
             has a number that is missing or negative.
     """
     try:
-        frame = pd.read_csv(path, dtype={"location": str, "item": str})
-    except OSError as error:
-        raise InputError(f"stock file {path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, pd.errors.ParserError) as error:  # pandas' EmptyDataError is a ValueError
-        raise InputError(f"stock file {path}: not a CSV table ({str(error).splitlines()[0]})") from None
+        frame = load_table(path, {}).frame
+    except InputError as error:
+        raise InputError(f"stock file {error}") from None
     missing = [name for name in ("location", "item", "on_hand") if name not in frame]
     if missing:
         raise InputError(
@@ -32,12 +33,12 @@ def read_stock(path: Path, market: Market) -> tuple[np.ndarray, np.ndarray]:
         )
     place = _positions(frame, "location", market.locations, path)
     item = _positions(frame, "item", market.items, path)
-    repeated = frame.duplicated(["location", "item"])
+    repeated = pd.DataFrame({"location": place, "item": item}).duplicated().to_numpy()
     if repeated.any():
-        first = frame[repeated].iloc[0]
+        row = int(np.argmax(repeated))
         raise InputError(
             f"stock file {path}: expected one row a series, found {int(repeated.sum())} repeated, first:"
-            f" {first['location']}, {first['item']}"
+            f" {market.locations[place[row]]}, {market.items[item[row]]}"
         )
     on_hand, on_order = (np.full(market.shape, fill, dtype=np.float32) for fill in (np.nan, 0.0))
     on_hand[place, item] = _units(frame, "on_hand", path)
@@ -47,23 +48,20 @@ def read_stock(path: Path, market: Market) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _positions(frame: pd.DataFrame, column: str, known: tuple[str, ...], path: Path) -> np.ndarray:
-    index = pd.Index(known).get_indexer(pd.Index(frame[column]))
-    if (index < 0).any():
-        row = int(np.argmax(index < 0))
-        raise InputError(
-            f"stock file {path}: expected {column}s of the market, found {frame[column].iloc[row]!r} in row"
-            f" {row + 2} of the file"
-        )
-    return index
+    try:
+        codes, names = key_codes(frame[column])
+        return positions(names, known, f"{column}s of the market")[codes]
+    except InputError as error:
+        raise InputError(f"stock file {path}: {error}") from None
 
 
 def _units(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float32)
-    bad = ~(np.isfinite(values) & (values >= 0))
+    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = ~((values >= 0) & (values <= LARGEST))
     if bad.any():
         row = int(np.argmax(bad))
         raise InputError(
-            f"stock file {path}: expected {column} in units, 0 or more, found {frame[column].iloc[row]!r}"
-            f" in row {row + 2} of the file"
+            f"stock file {path}: expected {column} in units, 0 to {LARGEST:g}, found"
+            f" {str(frame[column].iloc[row])!r:.40} in row {row + 2} of the file"
         )
-    return values
+    return values.astype(np.float32)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .settings_file import read_settings
 
@@ -19,11 +19,23 @@ class PriceRules(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ending: float | None = Field(None, gt=0, lt=1, description="price ladder, 0.99: every price ends in .99")
-    largest_change: float | None = Field(None, gt=0, description="largest change a period, 0.1 = 10%")
-    cadence: int = Field(1, ge=1, description="periods that a price must stay before it may change again")
-    minimum_margin: float | None = Field(None, lt=1, description="least (price - unit cost) / price")
-    floor: float | None = Field(None, gt=0, description="lowest price, multiple of the reference price")
-    ceiling: float | None = Field(None, gt=0, description="highest price, multiple of the reference price")
+    largest_change: float | None = Field(None, gt=0, le=100, description="largest change a period, 0.1 = 10%")
+    cadence: int = Field(
+        1, ge=1, le=1000, description="periods that a price must stay before it may change again"
+    )
+    minimum_margin: float | None = Field(None, ge=-10, lt=1, description="least (price - unit cost) / price")
+    floor: float | None = Field(
+        None, gt=0, le=1000, description="lowest price, multiple of the reference price"
+    )
+    ceiling: float | None = Field(
+        None, gt=0, le=1000, description="highest price, multiple of the reference price"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> PriceRules:
+        if self.floor is not None and self.ceiling is not None and self.floor > self.ceiling:
+            raise ValueError(f"expected a floor at or below the ceiling {self.ceiling:g}")
+        return self
 
 
 class Economics(BaseModel):
@@ -34,18 +46,26 @@ class Economics(BaseModel):
     lead_time: int = Field(1, ge=0, le=52, description="periods from order to arrival, L")
     unmet: Literal["lost", "backorder"] = Field("lost", description="what happens to demand beyond the stock")
     holding_rate: float = Field(
-        0.005, ge=0, description="cost of holding a unit a period, share of unit cost, h/c"
+        0.005, ge=0, le=10, description="cost of holding a unit a period, share of unit cost, h/c"
     )
-    shortage_rate: float = Field(0.1, ge=0, description="cost of a unit short, share of reference price, p")
-    fixed_order_cost: float = Field(0.0, ge=0, description="cost of placing an order for a series, K")
-    price_change_cost: float = Field(0.0, ge=0, description="cost of changing a series' price")
+    shortage_rate: float = Field(
+        0.1, ge=0, le=1000, description="cost of a unit short, share of reference price, p"
+    )
+    fixed_order_cost: float = Field(0.0, ge=0, le=1e9, description="cost of placing an order for a series, K")
+    price_change_cost: float = Field(0.0, ge=0, le=1e9, description="cost of changing a series' price")
     unit_cost_share: float = Field(
-        0.7, gt=0, description="unit cost, share of reference price, where not in the panel"
+        0.7, gt=0, le=100, description="unit cost, share of reference price, where not in the panel"
     )
-    initial_cover: float = Field(2.0, ge=0, description="stock at the start, in periods of expected demand")
-    capacity: float | None = Field(None, gt=0, description="largest inventory position, in periods of demand")
+    initial_cover: float = Field(
+        2.0, ge=0, le=1000, description="stock at the start, in periods of expected demand"
+    )
+    capacity: float | None = Field(
+        None, gt=0, le=1e6, description="largest inventory position, in periods of demand"
+    )
     waste_rate: float = Field(0.0, ge=0, le=1, description="share of ending stock thrown away each period")
-    waste_cost_rate: float = Field(0.0, ge=0, description="cost of throwing a unit away, share of unit cost")
+    waste_cost_rate: float = Field(
+        0.0, ge=0, le=100, description="cost of throwing a unit away, share of unit cost"
+    )
     price_rules: PriceRules = Field(default_factory=PriceRules)
 
     def given(self) -> dict[str, bool]:

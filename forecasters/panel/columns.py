@@ -8,10 +8,16 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from .tables import RawTable
+from .tables import RawTable, some
 
 REQUIRED = ("date", "location", "item", "units")
 FIELDS = (*REQUIRED, "price", "revenue", "category", "cost", "censored", "price_group", "lat", "lon")
+_YES_OR_NO = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), 1.0),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), 0.0),
+}
+LARGEST = 1e12  # of any number: what is beyond is a mistake, and would not survive single precision
+SMALLEST = 1e-6  # of a price or a cost
 NUMERIC = ("units", "price", "revenue", "cost", "censored", "promo", "stock_on_hand", "competitor_price")
 
 
@@ -57,8 +63,8 @@ def typed_rows(table: RawTable, notes: list[str]) -> Rows:
     frame = table.frame
     _require(frame)
     day = _days(frame["date"], notes)
-    location, locations = _codes(frame["location"])
-    item, items = _codes(frame["item"])
+    location, locations = key_codes(frame["location"])
+    item, items = key_codes(frame["item"])
     if (day[1:] < day[:-1]).any() and _unsorted(day, location, item):
         notes.append("date: rows of one series were not in order of date; sorted")
     order = np.argsort(day, kind="stable")
@@ -83,7 +89,7 @@ def _require(frame: pd.DataFrame) -> None:
     if missing:
         raise InputError(
             f"expected the columns date, location, item, units, price (or revenue); {', '.join(missing)} "
-            f"not found among {', '.join(frame.columns)}; rename with --map {missing[0].split()[0]}=THEIRS"
+            f"not found among {some(list(frame.columns))}; rename with --map {missing[0].split()[0]}=THEIRS"
         )
 
 
@@ -106,8 +112,8 @@ def _days(column: pd.Series, notes: list[str]) -> np.ndarray:
     return stamps.to_numpy().astype("datetime64[D]")
 
 
-def _codes(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Sorted names of a key column and the index of each row among them."""
+def key_codes(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The index (R,) of each row of a key column among its names, and the names, sorted."""
     empty = column.isna().to_numpy()
     if empty.any():
         raise InputError(f"{column.name}: expected a name in every row, found {_unreadable(column, empty)}")
@@ -131,6 +137,8 @@ def _numbers(frame: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
         column = frame[name]
         if name in FIELDS and name not in NUMERIC:
             continue
+        if _says_yes_or_no(column):
+            column = column.map(lambda word: _YES_OR_NO.get(str(word).strip().lower(), np.nan))
         if name not in NUMERIC and not _is_number(column):
             example = column.dropna()
             shown = f", such as {example.iloc[0]!s:.40}" if len(example) else ""
@@ -140,15 +148,25 @@ def _numbers(frame: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
     return numbers
 
 
+def _says_yes_or_no(column: pd.Series) -> bool:
+    """Whether a column of text or of truth values holds nothing but such words."""
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        return False
+    words = {str(word).strip().lower() for word in column.dropna().unique()}
+    return bool(words) and words <= _YES_OR_NO.keys()
+
+
 def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) or pd.api.types.infer_dtype(column) == "decimal"
 
 
 def _number(column: pd.Series) -> np.ndarray:
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.isnan(values) & column.notna().to_numpy() | np.isinf(values)
+    bad = np.isnan(values) & column.notna().to_numpy() | (np.abs(values) > LARGEST)
     if bad.any():
-        raise InputError(f"{column.name}: expected finite numbers, found {_unreadable(column, bad)}")
+        raise InputError(
+            f"{column.name}: expected finite numbers up to {LARGEST:g}, found {_unreadable(column, bad)}"
+        )
     return values
 
 
@@ -162,7 +180,7 @@ def _names(frame: pd.DataFrame, name: str, owner: np.ndarray, owners: tuple[str,
     """A text column with one value an owner (an item's category …), () where the table has none."""
     if name not in frame:
         return ()
-    codes, names = _codes(frame[name])
+    codes, names = key_codes(frame[name])
     first = _one_each(codes, owner, owners, name)
     return tuple(names[code] for code in first)
 
@@ -208,15 +226,19 @@ def _checked(rows: Rows, notes: list[str]) -> Rows:
     elif revenue is not None:
         numbers["price"] = _price_from(revenue, rows, notes)
     price = numbers["price"]
-    if (bad := price <= 0).any():
+    if (bad := price < SMALLEST).any():
         raise InputError(
-            f"price: expected above 0, found {bad.sum()} rows at or below it, {rows.where(bad)}; "
-            "leave price empty where it is unknown"
+            f"price: expected above 0, {SMALLEST:g} at least, found {bad.sum()} rows below,"
+            f" {rows.where(bad)}; leave price empty where it is unknown"
+        )
+    if (bad := price > LARGEST).any():  # from revenue
+        raise InputError(
+            f"price: expected up to {LARGEST:g}, found {bad.sum()} rows above, {rows.where(bad)}"
         )
     _note_unknown("units", numbers["units"], rows, notes, "units unknown there")
     if (broken := numbers["units"] % 1 > 0).any():
         notes.append(f"units: {broken.sum()} rows are not whole numbers, kept, {rows.where(broken)}")
-    if "cost" in numbers and (bad := numbers["cost"] <= 0).any():
+    if "cost" in numbers and (bad := numbers["cost"] < SMALLEST).any():
         notes.append(f"cost: {bad.sum()} rows at or below 0 taken as unknown, {rows.where(bad)}")
         numbers["cost"] = np.where(bad, np.nan, numbers["cost"])
     return replace(rows, numbers=numbers)

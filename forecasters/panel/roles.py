@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
@@ -18,6 +19,22 @@ _BY_NAME: dict[str, Role] = {
     "competitor_price": "exogenous",
     "stock_on_hand": "past",
 }
+_PROMOTIONS = {
+    *("promo", "promos", "promotion", "promotions", "promoted", "onpromotion", "ispromo", "aktion"),
+    *(
+        "deal",
+        "deals",
+        "feature",
+        "featured",
+        "feat",
+        "display",
+        "displayed",
+        "coupon",
+        "flyer",
+        "discounted",
+    ),
+}
+"""Words that name a promotion, alone or among others: is_promo, on_promotion, Promo2, feature_flag."""
 _SHARE_SPREAD = 0.01  # a shifter within 1% of a fixed share of the price carries the price's own news
 
 
@@ -44,7 +61,13 @@ def _covariate(name: str, cells: Cells, declared: str | None, notes: list[str]) 
     values = cells.values[name]
     if (unknown := np.isnan(values)).any():
         notes.append(f"{name}: {unknown.sum()} of {len(values)} rows are empty, kept as unknown")
-    role = declared or _BY_NAME.get(name) or _told_by_variation(name, cells, notes)
+    role = declared or _BY_NAME.get(name)
+    if role is None and _is_promotion(name, values):
+        notes.append(
+            f"{name}: taken as a promotion (role decision); declare another role where that is wrong"
+        )
+        role = "decision"
+    role = role or _told_by_variation(name, cells, notes)
     if role == "static":
         return Covariate(name, "static", _static(name, cells))
     if role == "instrument":
@@ -55,6 +78,18 @@ def _covariate(name: str, cells: Cells, declared: str | None, notes: list[str]) 
             _first_known(values, cells.period, len(cells.dates))[:, None], len(cells.series), axis=1
         )
     return Covariate(name, role, table)  # type: ignore[arg-type]  # checked against ROLES
+
+
+def _is_promotion(name: str, values: np.ndarray) -> bool:
+    """Whether a column is named like a promotion and holds what promotions are: flags, shares or percent.
+
+    A promoted price, or what a promotion cost, is named alike and is none.
+    """
+    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    known = values[~np.isnan(values)]
+    if not _PROMOTIONS.intersection(words) or not len(known) or known.min() < 0 or known.max() > 100:
+        return False
+    return bool((known == 0).any() and (known.max() <= 1 or (known % 1 == 0).all()))
 
 
 def _told_by_variation(name: str, cells: Cells, notes: list[str]) -> Role:

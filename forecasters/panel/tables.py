@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import gzip
 import json
 import zipfile
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,13 @@ from .out_of_stock import SHARE, Unit, split_units
 
 METADATA_KEY = b"mercato.panel"
 TEXT_COLUMNS = ("date", "location", "item", "category", "price_group")
+OURS = (
+    *("date", "location", "item", "units", "price", "revenue", "category", "cost", "censored", "price_group"),
+    *("lat", "lon", "promo", "stock_on_hand", "competitor_price"),
+)
+"""Columns that mean something to us: those that a table's own may be named for."""
+_LONGEST_HEADER = 2**18  # bytes
+_MOST_COLUMNS = 1000
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
 
 
@@ -49,6 +59,8 @@ def load_table(source: str | Path | pd.DataFrame, renames: Mapping[str, str]) ->
     frame = frame.set_axis(frame.columns.astype(str), axis=1)
     if frame.empty:
         raise InputError(f"{name}: expected at least one row, found none")
+    if frame.shape[1] > _MOST_COLUMNS:
+        raise InputError(f"{name}: expected at most {_MOST_COLUMNS:,} columns, found {frame.shape[1]:,}")
     renames, unit = split_units(renames, frame.columns, name)
     frame, notes = _renamed(frame, renames, name)
     return RawTable(frame, declared, notes, unit)
@@ -76,7 +88,7 @@ def _suffix(path: Path) -> str:
 def _read_csv(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict]:
     """Keys stay text, so that store 007 and a region called NA keep their names."""
     try:
-        header = pd.read_csv(path, nrows=0).columns
+        header = _header(path)
         text = {renames.get(name, name) for name in TEXT_COLUMNS}
         missing = {name: [""] if name in text else _MISSING for name in header}
         frame = pd.read_csv(
@@ -86,11 +98,35 @@ def _read_csv(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dic
             keep_default_na=False,
             low_memory=False,
         )
+    except InputError:
+        raise
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:  # pandas' own errors are ValueErrors
         raise InputError(f"{path}: expected a comma-separated table, found: {_one_line(error)}") from error
+    return frame, {}
+
+
+def _header(path: Path) -> list[str]:
+    """The names in the first line; pandas would count the second of two like ones up."""
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        line = file.readline(_LONGEST_HEADER + 1)
+    if b"\0" in line:
+        raise InputError(f"{path}: expected text in UTF-8, found bytes that are none in its first line")
+    if len(line) > _LONGEST_HEADER:
+        raise InputError(
+            f"{path}: expected the columns' names in the first line, found one of more than"
+            f" {_LONGEST_HEADER:,} characters"
+        )
+    header = list(pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0])
     if len(header) == 1 and ";" in header[0]:
         raise InputError(f"{path}: expected a comma-separated table, found semicolons in its first line")
-    return frame, {}
+    _refuse_twice(header, str(path))
+    return header
+
+
+def _refuse_twice(columns: Sequence[str], name: str) -> None:
+    twice = [column for column, count in Counter(columns).items() if count > 1]
+    if twice:
+        raise InputError(f"{name}: expected each column once, found {', '.join(twice[:3])} more than once")
 
 
 def _read_parquet(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict]:
@@ -105,6 +141,11 @@ def _read_parquet(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame,
 _READERS = {".csv": _read_csv, ".csv.gz": _read_csv, ".parquet": _read_parquet, ".pq": _read_parquet}
 
 
+def some(names: Sequence[str]) -> str:
+    """The first of many names."""
+    return ", ".join(f"{name:.40}" for name in names[:30]) + (" …" if len(names) > 30 else "")
+
+
 def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split())
 
@@ -114,17 +155,20 @@ def _renamed(
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     columns = list(frame.columns)
     for ours, theirs in renames.items():
+        if ours not in OURS:
+            near = difflib.get_close_matches(ours, OURS, 1, cutoff=0.5)
+            raise InputError(
+                f"map: expected one of {', '.join(OURS)}, found {ours}"
+                + (f"; did you mean {near[0]}?" if near else "")
+            )
         if theirs not in columns:
             raise InputError(
-                f"{name}: expected the column {theirs} that the map names for {ours}, "
-                f"found {', '.join(columns)}"
+                f"{name}: expected the column {theirs} that the map names for {ours}, found {some(columns)}"
             )
     taken = set(renames.values())
     hidden = [column for column in columns if column in renames and column not in taken]
     notes = tuple(f"{ours}: read from {renames[ours]}; the table's own {ours} is left out" for ours in hidden)
     ours_of = {theirs: ours for ours, theirs in renames.items()}
     frame = frame.drop(columns=hidden).rename(columns=ours_of)
-    twice = frame.columns[frame.columns.duplicated()].unique()
-    if len(twice):
-        raise InputError(f"{name}: expected each column once, found {', '.join(twice)} more than once")
+    _refuse_twice(list(frame.columns), name)
     return frame, notes

@@ -81,9 +81,9 @@ def test_a_price_change_moves_demand_by_the_elasticity_and_orders_with_it() -> N
         ("changes: []", "changes: List should have at least 1 item"),
         ("changes:\n- demand: 1", "expected a multiple of demand, cost or price other than 1"),
         ("changes:\n- demand: -1", "changes.0.demand: Input should be greater than or equal to 0"),
-        ("changes:\n- demnd: 2", "changes.0.demnd: Extra inputs are not permitted"),
+        ("changes:\n- demnd: 2", "changes.0.demnd: no such field (did you mean demand?)"),
         ("changes:\n- demand: 2\n  window: [5, 2]", "expected [first, last]"),
-        ("- a\n- b", "expected a mapping with changes, found list"),
+        ("- a\n- b", "expected a mapping with changes, found a list"),
         ("changes: [", "not valid YAML"),
     ],
 )

@@ -30,14 +30,20 @@ def test_units_land_on_their_series(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not a CSV table"),
+        ("", "expected at least one row, found an empty file"),
         ("location,item\nshop 0,item 0\n", "expected columns location, item, on_hand"),
         (
             "location,item,on_hand\nshop 9,item 0,1\n",
-            "expected locations of the market, found 'shop 9' in row 2",
+            "expected locations of the market (shop 0, shop 1), found 'shop 9'; did you mean 'shop 1'?",
         ),
-        ("location,item,on_hand\nshop 0,item 9,1\n", "expected items of the market, found 'item 9' in row 2"),
-        ("location,item,on_hand\nshop 0,item 0,-1\n", "expected on_hand in units, 0 or more, found"),
+        (
+            "location,item,on_hand\nshop 0,item 9,1\n",
+            "expected items of the market (item 0, item 1), found 'item 9'",
+        ),
+        (
+            "location,item,on_hand\nshop 0,item 0,-1\n",
+            "expected on_hand in units, 0 to 1e+12, found '-1' in row 2",
+        ),
         ("location,item,on_hand\nshop 0,item 0,many\n", "found 'many' in row 2"),
         ("location,item,on_hand\nshop 0,item 0,1\nshop 0,item 0,2\n", "1 repeated, first: shop 0, item 0"),
     ],
@@ -49,5 +55,5 @@ def test_a_bad_file_is_one_clear_line(tmp_path: Path, text: str, message: str) -
 
 
 def test_an_absent_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="expected a CSV or parquet file, found no such file"):
         read_stock(tmp_path / "none.csv", MARKET)

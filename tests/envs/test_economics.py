@@ -38,7 +38,7 @@ def test_a_file_gives_what_it_names(tmp_path: Path, name: str, text: str) -> Non
         ("lead_time: -1", "lead_time: .*greater than or equal to 0, found -1"),
         ("unmet: forgotten", "unmet: .*'lost' or 'backorder', found 'forgotten'"),
         ("price_rules: {ending: 99}", r"price_rules.ending: .*less than 1, found 99"),
-        ("- lead_time", "expected a mapping of fields to values, found list"),
+        ("- lead_time", "expected a mapping of fields to values, found a list"),
         ("{", "not valid YAML or JSON"),
     ],
 )

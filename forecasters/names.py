@@ -1,0 +1,50 @@
+"""Names of locations and items as people write them elsewhere: in a stock file, in a scenario."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import InputError
+
+_SHOWN = 60  # characters of a name in a message
+
+
+def positions(names: Sequence[str], known: Sequence[str], expected: str) -> np.ndarray:
+    """(N,) int64 position of each name among those that are ``known``.
+
+    A number that a spreadsheet wrote another way, 12 for 12.0 or 007, is the one it equals, if only one does.
+
+    Args:
+        expected: what is named, for the message: "items of the market".
+
+    Raises:
+        InputError: a name that is not known; says the nearest that is.
+    """
+    exact = {name: at for at, name in enumerate(known)}
+    by_number: dict[float, list[int]] = {}
+    for name, at in exact.items():
+        by_number.setdefault(_number(name), []).append(at)
+
+    def position(name: str) -> int:
+        if name in exact:
+            return exact[name]
+        equal = by_number.get(_number(name), [])
+        if len(equal) == 1:
+            return equal[0]
+        near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+        meant = f"; did you mean {near[0]!r:.{_SHOWN}}?" if near else ""
+        some = ", ".join(f"{one:.{_SHOWN}}" for one in known[:5]) + (" …" if len(known) > 5 else "")
+        raise InputError(f"expected {expected} ({some}), found {name!r:.{_SHOWN}}{meant}")
+
+    return np.array([position(name) for name in names], dtype=np.int64)
+
+
+def _number(name: str) -> float:
+    """The number that a name is written as; NaN, which equals nothing, where it is none."""
+    try:
+        return float(name) if name.replace(".", "", 1).isdigit() else float("nan")
+    except ValueError:
+        return float("nan")
