@@ -11,6 +11,8 @@ from ..errors import InputError
 
 _LEAST_COVER = 0.1  # a calendar with fewer of its periods seen is a mistyped date rather than a panel
 
+_LONGEST = 100  # days in a period
+_RHYTHM, _MOSTLY = 12, 0.9  # rows that show a rhythm, and share of them that keep it
 _RARE = 0.01  # of the steps between dates: fewer are mistakes
 
 
@@ -80,6 +82,7 @@ def inferred_grid(days: np.ndarray) -> Grid:
     step = _usual_step(numbers)
     off = days[_off_grid(numbers, step)]
     if len(off):
+        _refuse_retail_calendar(numbers)
         shown = ", ".join(str(day) for day in off[:3])
         raise InputError(
             f"date: expected evenly spaced dates (the usual step is {step} days), found {len(off)} of "
@@ -87,6 +90,66 @@ def inferred_grid(days: np.ndarray) -> Grid:
             f"aggregate with --freq {'MS' if step >= 28 else 'W'}"
         )
     return Grid("D", step, int(numbers[0]))
+
+
+def _refuse_retail_calendar(numbers: np.ndarray) -> None:
+    """Refuse months of four and five weeks by their name: no period of ours is like them."""
+    steps, counts = np.unique(np.diff(numbers), return_counts=True)
+    if counts[np.isin(steps, (28, 35))].sum() >= 0.9 * counts.sum():
+        raise InputError(
+            "date: expected evenly spaced dates, found steps of 28 and 35 days in turn, as in a 4-4-5 retail"
+            " calendar; give the weekly rows"
+        )
+
+
+def check_length(grid: Grid) -> None:
+    """Refuse periods in which prices and seasons would be averaged away."""
+    days = int(grid.lengths(np.zeros(1, dtype=np.int64))[0])
+    if days > _LONGEST:
+        raise InputError(f"date: expected periods of a quarter at most, found periods of {days} days")
+
+
+def check_parts(own: Grid, grid: Grid) -> None:
+    """Refuse to add up rows of about a month to months that begin on other days: some would get two."""
+    step = int(own.lengths(np.zeros(1, dtype=np.int64))[0])
+    if grid.unit == "M" and own.unit == "D" and step > 2 * 7:
+        raise InputError(
+            f"freq: expected rows of a week at most to add up to months, found rows {step} days apart, of"
+            " which some months would get two and others none"
+        )
+
+
+def check_one_rhythm(period: np.ndarray, series: np.ndarray, grid: Grid) -> None:
+    """Refuse a table whose rows speak of one period in one part of it, and of several in another.
+
+    Daily rows to begin with and weekly ones from then on would be sevenfold demand on every seventh day.
+
+    Args:
+        period: (R,) int64 of each row.
+        series: (R,) a number for each series.
+    """
+    order = np.lexsort((period, series))
+    same = np.diff(series[order]) == 0
+    gap, at = np.diff(period[order])[same], period[order][1:][same]
+    by_time = np.argsort(at, kind="stable")
+    gap, at = gap[by_time], at[by_time]
+    if len(gap) < 2 * _RHYTHM:
+        return
+    single = np.cumsum(gap == 1)
+    count = np.arange(1, len(gap) + 1)
+    before, after = single / count, (single[-1] - single) / np.maximum(len(gap) - count, 1)
+    apart = np.abs(before - after)[_RHYTHM - 1 : -_RHYTHM]
+    split = int(np.argmax(apart)) + _RHYTHM
+    parts = gap[:split], gap[split:]
+    usual = [int(np.bincount(part[part < 1000]).argmax()) if (part < 1000).any() else 0 for part in parts]
+    clear = all((part == step).mean() > _MOSTLY for part, step in zip(parts, usual, strict=True))
+    if clear and usual[0] != usual[1]:
+        rows = (f"every {step * int(grid.lengths(at[:1])[0])} days" for step in usual)
+        raise InputError(
+            f"date: expected rows of one length throughout, found rows {next(rows)} until"
+            f" {grid.starts(at[split - 1 : split])[0]} and {next(rows)} from then on; add up to the longer"
+            " with --freq"
+        )
 
 
 def finest_grid(days: np.ndarray, series: np.ndarray, otherwise: Grid) -> Grid:

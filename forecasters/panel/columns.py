@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
+from .dates import days_of, unreadable
 from .tables import RawTable, some
 
 REQUIRED = ("date", "location", "item", "units")
@@ -62,7 +63,7 @@ def typed_rows(table: RawTable, notes: list[str]) -> Rows:
     """
     frame = table.frame
     _require(frame)
-    day = _days(frame["date"], notes)
+    day = days_of(frame["date"], notes)
     location, locations = key_codes(frame["location"])
     item, items = key_codes(frame["item"])
     if (day[1:] < day[:-1]).any() and _unsorted(day, location, item):
@@ -93,30 +94,11 @@ def _require(frame: pd.DataFrame) -> None:
         )
 
 
-def _days(column: pd.Series, notes: list[str]) -> np.ndarray:
-    """Dates as datetime64[D]; text is ISO 8601 or YYYYMMDD, since 01/02/2024 is two dates."""
-    if pd.api.types.is_numeric_dtype(column):
-        column = column.convert_dtypes().astype(str)
-    expected = "date: expected ISO dates such as 2024-01-31, found"
-    try:
-        stamps = pd.to_datetime(column, format="ISO8601", errors="coerce")
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{expected}: {error}") from error
-    bad = stamps.isna().to_numpy()
-    if bad.any():
-        raise InputError(f"{expected} {_unreadable(column, bad)}")
-    if stamps.dt.tz is not None:
-        stamps = stamps.dt.tz_localize(None)
-    if (timed := stamps != stamps.dt.normalize()).any():
-        notes.append(f"date: {timed.sum()} rows carry a time of day, left out")
-    return stamps.to_numpy().astype("datetime64[D]")
-
-
 def key_codes(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
     """The index (R,) of each row of a key column among its names, and the names, sorted."""
     empty = column.isna().to_numpy()
     if empty.any():
-        raise InputError(f"{column.name}: expected a name in every row, found {_unreadable(column, empty)}")
+        raise InputError(f"{column.name}: expected a name in every row, found {unreadable(column, empty)}")
     if pd.api.types.is_float_dtype(column) and (column % 1 == 0).all():
         column = column.astype(np.int64)
     first_codes, values = pd.factorize(column)
@@ -165,15 +147,9 @@ def _number(column: pd.Series) -> np.ndarray:
     bad = np.isnan(values) & column.notna().to_numpy() | (np.abs(values) > LARGEST)
     if bad.any():
         raise InputError(
-            f"{column.name}: expected finite numbers up to {LARGEST:g}, found {_unreadable(column, bad)}"
+            f"{column.name}: expected finite numbers up to {LARGEST:g}, found {unreadable(column, bad)}"
         )
     return values
-
-
-def _unreadable(column: pd.Series, bad: np.ndarray) -> str:
-    rows = np.flatnonzero(bad)
-    shown = ", ".join(f"{str(column.iloc[row])!r:.40} (row {row + 1})" for row in rows[:3])
-    return f"{len(rows)} rows with {shown}" if len(rows) > 1 else f"1 row with {shown}"
 
 
 def _names(frame: pd.DataFrame, name: str, owner: np.ndarray, owners: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,11 +10,22 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from .calendar import Grid, check_cover, declared_grid, finest_grid, inferred_grid, partial_edges
+from .calendar import (
+    Grid,
+    check_cover,
+    check_length,
+    check_one_rhythm,
+    check_parts,
+    declared_grid,
+    finest_grid,
+    inferred_grid,
+    partial_edges,
+)
 from .cells import Cells, cells_of
 from .columns import Rows, typed_rows, without_unpriced
 from .holidays import NAME as HOLIDAYS
 from .holidays import holiday_days
+from .implausible import ManySlips, refuse_new_currency, without_slips, without_spikes
 from .out_of_stock import with_shares
 from .roles import covariates_of
 from .sales_panel import CleaningReport, Covariate, Role, SalesPanel
@@ -58,7 +69,10 @@ def read_panel(
     rows = without_unpriced(typed_rows(table, notes), notes)
     days = np.unique(rows.day)
     grid = _grid(freq, table.declared.get("frequency"), days)
+    check_length(grid)
     notes += check_cover(grid, days, declared=freq is not None)
+    if freq is None:
+        check_one_rhythm(grid.period_of(rows.day), rows.location * len(rows.items) + rows.item, grid)
     lengths = _lengths(rows, grid, freq is not None)
     rows, traffic = with_shares(rows, table.unit, lengths, traffic, notes)
     if freq:
@@ -70,7 +84,7 @@ def read_panel(
     country = table.declared.get("holidays") if holidays is None else holidays
     if country is not None:
         covariates = _with_holidays(covariates, country, cells, grid)
-    units, price = _units_and_prices(cells, absent, notes)
+    units, price = _units_and_prices(cells, rows, absent, notes)
     series, locations, items = _listed(cells.series)
     return SalesPanel(
         dates=cells.dates,
@@ -112,7 +126,9 @@ def _grid(freq: str | None, written: str | None, days: np.ndarray) -> Grid:
 def _lengths(rows: Rows, grid: Grid, aggregate: bool) -> np.ndarray:
     """Days that each row speaks of, before any are added up: (R,)."""
     if aggregate:
-        grid = finest_grid(rows.day, rows.location * len(rows.items) + rows.item, otherwise=grid)
+        own = finest_grid(rows.day, rows.location * len(rows.items) + rows.item, otherwise=grid)
+        check_parts(own, grid)
+        grid = own
     return grid.lengths(grid.period_of(rows.day))
 
 
@@ -134,10 +150,11 @@ def _listed(series: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.stack([place, item], axis=1).astype(np.int64), locations, items
 
 
-def _units_and_prices(cells: Cells, absent: str, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _units_and_prices(
+    cells: Cells, rows: Rows, absent: str, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """(T, N) units, with absent rows as declared, and prices filled between a series' first and last row."""
-    units = cells.spread(cells.values["units"])
-    price = cells.spread(cells.values["price"])
+    units, price = _plausible(cells, rows, notes)
     seen = cells.spread(np.ones(len(cells.period)), fill=0).astype(bool)
     inside = np.maximum.accumulate(seen, axis=0) & np.maximum.accumulate(seen[::-1], axis=0)[::-1]
     missing = inside & ~seen
@@ -156,6 +173,42 @@ def _units_and_prices(cells: Cells, absent: str, notes: list[str]) -> tuple[np.n
             f"have no row, taken as {meaning} at the last known price, first: {_first(missing, cells)}"
         )
     return units, np.where(inside, _last_known(price), np.nan).astype(np.float32)
+
+
+def _plausible(cells: Cells, rows: Rows, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """(T, N) units and prices as they were observed, without what cannot be meant."""
+
+    def name(series: int) -> str:
+        place, item = cells.series[series]
+        return f"{rows.locations[place]} {rows.items[item]}"
+
+    def first(mask: np.ndarray) -> str:
+        period, series = np.argwhere(mask)[0]
+        return f"first: {cells.dates[period]} {name(series)}"
+
+    observed = cells.spread(cells.values["units"])
+    units, spikes = without_spikes(observed, cells.series[:, 1])
+    if spikes.any():
+        notes.append(
+            f"units: {spikes.sum()} rows far above all others of their series and item, such as"
+            f" {observed[spikes][0]:g}, taken as unknown, {first(spikes)}"
+        )
+    price = cells.spread(cells.values["price"])
+    try:
+        price, slips = without_slips(price)
+    except ManySlips as error:
+        one = price[:, error.series]
+        raise InputError(
+            f"price: expected prices of one unit within a series, found {np.nanmin(one):g} to"
+            f" {np.nanmax(one):g} around {np.nanmedian(one):g} of {name(error.series)}"
+        ) from None
+    if slips.any():
+        notes.append(
+            f"price: {slips.sum()} rows far from all others of their series, as if of another unit, taken as"
+            f" unknown, {first(slips)}"
+        )
+    refuse_new_currency(_last_known(price), cells.dates)
+    return units, price
 
 
 def _last_known(price: np.ndarray) -> np.ndarray:

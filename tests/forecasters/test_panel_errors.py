@@ -90,10 +90,6 @@ BAD_TABLES = {
         "date: expected ISO dates such as 2024-01-31, found 16 rows with '01/01/2024' (row 1), ",
     ),
     "spreadsheet dates": (lambda f: f.assign(date=45292), "found 16 rows with '45292' (row 1)"),
-    "mixed time zones": (
-        lambda f: f.assign(date=["2024-01-01T00:00+01:00", "2024-07-01T00:00+02:00"] * 8),
-        "date: expected ISO dates such as 2024-01-31, found: Mixed timezones",
-    ),
     "uneven dates": (
         lambda f: f.assign(
             date=pd.to_datetime("2024-01-01") + pd.to_timedelta(np.repeat([0, 7, 14, 17], 4), "D")

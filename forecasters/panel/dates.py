@@ -1,0 +1,86 @@
+"""From a column of dates to days: the day that was meant where the shop is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError
+
+_EXPECTED = "date: expected ISO dates such as 2024-01-31, found"
+_WITH_OFFSET = r"^(.{10}[T ]\d\d(?::?\d\d){0,2}(?:\.\d+)?) ?(?:[+-]\d\d(?::?\d\d)?|Z)$"
+_YEARS = (1900, 2300)
+_NOON = pd.Timedelta(hours=12)
+
+
+def days_of(column: pd.Series, notes: list[str]) -> np.ndarray:
+    """(R,) datetime64[D]; text is ISO 8601 or YYYYMMDD, since 01/02/2024 is two dates.
+
+    A time of day is left out, as it is written. Where all times are UTC and one and the same, but for an hour
+    in summer, they are midnights of a shop elsewhere: 23:00 is the day after.
+
+    Raises:
+        InputError: what cannot be read as a date.
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        column = column.convert_dtypes().astype(str)
+    stamps, utc = _stamps(column)
+    bad = ~stamps.dt.year.between(*_YEARS).to_numpy()  # nor is what is no date
+    if bad.any():
+        raise InputError(f"{_EXPECTED} {unreadable(column, bad)}{_hint(column, bad)}")
+    day = stamps.dt.normalize()
+    if not (timed := stamps != day).any():
+        return day.to_numpy().astype("datetime64[D]")
+    if utc and _are_midnights(time := stamps - day):
+        later = time >= _NOON
+        clock = " or ".join(sorted({_clock(t) for t in time.unique()}))
+        notes.append(
+            f"date: all times are {clock} in UTC, read as midnight where the shop is: {later.sum()} rows are"
+            " of the day after"
+        )
+        return (day + pd.to_timedelta(later.astype(int), "D")).to_numpy().astype("datetime64[D]")
+    notes.append(f"date: {timed.sum()} rows carry a time of day, left out")
+    return day.to_numpy().astype("datetime64[D]")
+
+
+def _stamps(column: pd.Series) -> tuple[pd.Series, bool]:
+    """Times as a clock at the place of writing shows them, and whether all are in UTC."""
+    try:
+        stamps = pd.to_datetime(column, format="ISO8601", errors="coerce")
+    except (ValueError, TypeError):  # of several zones: each as it is written
+        text = column.astype(str).str.replace(_WITH_OFFSET, r"\1", regex=True)
+        return pd.to_datetime(text, format="ISO8601", errors="coerce"), False
+    if stamps.dt.tz is None:
+        return stamps, False
+    return stamps.dt.tz_localize(None), str(stamps.dt.tz) in ("UTC", "UTC+00:00", "tzutc()")
+
+
+def _are_midnights(time: pd.Series) -> bool:
+    """Whether times of day (R,) are one, or two an hour apart, on the quarter of an hour."""
+    times = sorted(time.unique())
+    return (
+        len(times) <= 2
+        and times[-1] - times[0] <= pd.Timedelta(hours=1)
+        and not (sum(int(t.total_seconds()) % 900 for t in map(pd.Timedelta, times)))
+    )
+
+
+def _clock(time: pd.Timedelta) -> str:
+    minutes = int(pd.Timedelta(time).total_seconds()) // 60
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def _hint(column: pd.Series, bad: np.ndarray) -> str:
+    text = column[bad].astype(str).str.removesuffix(".0").str.strip()
+    if text.str.fullmatch(r"\d{1,2}|\d{4}-?W?\d{2}|\d{4}-W\d{2}-\d").all():
+        return "; give the first day of each week or month"
+    if text.str.fullmatch(r"\d{5}").all():
+        return "; days since 1900 are no dates: export them as text"
+    return ""
+
+
+def unreadable(column: pd.Series, bad: np.ndarray) -> str:
+    """How many rows of a column cannot be read, and the first of them; bool (R,)."""
+    rows = np.flatnonzero(bad)
+    shown = ", ".join(f"{str(column.iloc[row])!r:.40} (row {row + 1})" for row in rows[:3])
+    return f"{len(rows)} rows with {shown}" if len(rows) > 1 else f"1 row with {shown}"

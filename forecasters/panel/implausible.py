@@ -1,0 +1,93 @@
+"""Numbers that cannot be meant: found by levels and spreads, said with their rows, never quietly learned.
+
+One row of units far above all others of its series and its item (a total, a typing error) is unknown. One
+price far from the others of its series (a case for a piece) is unknown; where such prices are many, or all
+prices change by one factor for good, nobody can say which are right, and the table is refused.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import InputError
+
+_TIMES = 50.0  # what is usual at most, from which on units are a mistake
+_HIGH = 0.9  # quantile of a series' positive units that counts as usual at most
+_ENOUGH = 8  # rows of a series that show what is usual
+_AWAY = 20.0  # a price times or over its series' median, from which on it is of another unit
+_MANY = 0.05  # share of a series' prices
+_FACTOR = 1.8  # by which all prices change at once where a currency does
+_SAME, _ABOUT = 0.02, 0.15  # log distance of changes that are one at once, and for good
+_HALF, _ALL = 0.5, 0.9  # shares of series: single ones are promoted at the time
+_LEAST_SERIES = 4
+
+
+def without_spikes(units: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Units (T, N) with those beyond belief unknown, and which those are; ``item`` (N,) of each series."""
+    positive = np.where(units > 0, units, np.nan)
+    seen = (units > 0).sum(0)
+    of_series = _quantile(positive, seen)
+    usual = np.zeros(len(item))
+    for each in np.unique(item):
+        here = item == each
+        values = positive[:, here]
+        whole = np.nanquantile(values, _HIGH) if np.isfinite(values).any() else np.inf
+        usual[here] = np.maximum(whole, np.where(seen[here] >= _ENOUGH, of_series[here], whole))
+    spikes = units > _TIMES * usual  # of unknown units, none
+    return np.where(spikes, np.nan, units), spikes
+
+
+def _quantile(positive: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """(N,) of each series; 0 of one that never sold."""
+    out = np.zeros(positive.shape[1])
+    if (some := seen > 0).any():
+        out[some] = np.nanquantile(positive[:, some], _HIGH, axis=0)
+    return out
+
+
+def without_slips(price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Prices (T, N) with single ones of another unit unknown, and which those are.
+
+    Raises:
+        ManySlips: too many of a series' prices are far from its median.
+    """
+    known = (~np.isnan(price)).sum(0)
+    away = np.zeros(price.shape, dtype=bool)
+    some = known >= _ENOUGH
+    if some.any():
+        median = np.nanmedian(price[:, some], axis=0)
+        with np.errstate(invalid="ignore"):
+            away[:, some] = np.abs(np.log(price[:, some] / median)) > np.log(_AWAY)
+    if (many := away.sum(0) > _MANY * known).any():
+        raise ManySlips(int(np.argmax(many)))
+    return np.where(away, np.nan, price), away
+
+
+class ManySlips(Exception):
+    """A series whose prices are of two units."""
+
+    def __init__(self, series: int) -> None:
+        self.series = series
+
+
+def refuse_new_currency(price: np.ndarray, dates: np.ndarray) -> None:
+    """Refuse prices (T, N), filled forward, that all change by one factor for good.
+
+    Raises:
+        InputError: from when on, and by how much.
+    """
+    log = np.log(price)
+    change = np.diff(log, axis=0)
+    count = (~np.isnan(change)).sum(1)
+    for t in np.flatnonzero(count >= _LEAST_SERIES):
+        moves = change[t][~np.isnan(change[t])]
+        step = float(np.median(moves))
+        if abs(step) < np.log(_FACTOR) or (np.abs(moves - step) < _SAME).mean() < _HALF:
+            continue
+        here = ~np.isnan(change[t])
+        before, after = (np.nanmedian(part[:, here], axis=0) for part in (log[: t + 1], log[t + 1 :]))
+        if (np.abs(after - before - step) < _ABOUT).mean() >= _ALL:
+            raise InputError(
+                f"price: expected one currency and one unit, found that from {dates[t + 1]} on {here.sum()}"
+                f" series cost {np.exp(step):.4g} times what they did; bring all prices to one"
+            )
