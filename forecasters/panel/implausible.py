@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import InputError
 
 _TIMES = 50.0  # what is usual at most, from which on units are a mistake
+_MINDED = 4.0  # strength with which customers may answer to a low price
 _HIGH = 0.9  # quantile of a series' positive units that counts as usual at most
 _ENOUGH = 8  # rows of a series that show what is usual
 _AWAY = 20.0  # a price times or over its series' median, from which on it is of another unit
@@ -22,8 +23,15 @@ _HALF, _ALL = 0.5, 0.9  # shares of series: single ones are promoted at the time
 _LEAST_SERIES = 4
 
 
-def without_spikes(units: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Units (T, N) with those beyond belief unknown, and which those are; ``item`` (N,) of each series."""
+def without_spikes(units: np.ndarray, price: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Units (T, N) with those beyond belief unknown, and which those are.
+
+    A low price, or a week in which the item sells far more elsewhere, too, explains the more.
+
+    Args:
+        price: (T, N), NaN where unknown.
+        item: (N,) of each series.
+    """
     positive = np.where(units > 0, units, np.nan)
     seen = (units > 0).sum(0)
     of_series = _quantile(positive, seen)
@@ -33,7 +41,13 @@ def without_spikes(units: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.
         values = positive[:, here]
         whole = np.nanquantile(values, _HIGH) if np.isfinite(values).any() else np.inf
         usual[here] = np.maximum(whole, np.where(seen[here] >= _ENOUGH, of_series[here], whole))
-    spikes = units > _TIMES * usual  # of unknown units, none
+    times = units / np.maximum(usual, 1e-9)
+    spikes = times > _TIMES  # of unknown units, none
+    for t, series in np.argwhere(spikes):
+        others = times[t, item == item[series]]
+        elsewhere = np.median(others[~np.isnan(others)]) if (~np.isnan(others)).sum() > 2 else 1.0
+        cheap = price[t, series] / np.nanmedian(price[:, series]) if price[t, series] > 0 else 1.0
+        spikes[t, series] = times[t, series] > _TIMES * max(1.0, elsewhere) * max(1.0, cheap**-_MINDED)
     return np.where(spikes, np.nan, units), spikes
 
 

@@ -187,13 +187,13 @@ def _plausible(cells: Cells, rows: Rows, notes: list[str]) -> tuple[np.ndarray, 
         return f"first: {cells.dates[period]} {name(series)}"
 
     observed = cells.spread(cells.values["units"])
-    units, spikes = without_spikes(observed, cells.series[:, 1])
+    price = cells.spread(cells.values["price"])
+    units, spikes = without_spikes(observed, price, cells.series[:, 1])
     if spikes.any():
         notes.append(
             f"units: {spikes.sum()} rows far above all others of their series and item, such as"
             f" {observed[spikes][0]:g}, taken as unknown, {first(spikes)}"
         )
-    price = cells.spread(cells.values["price"])
     try:
         price, slips = without_slips(price)
     except ManySlips as error:

@@ -44,6 +44,22 @@ def test_a_promotion_that_sells_ten_times_as_much_stays() -> None:
     assert read_panel(frame).report.notes == ()
 
 
+def test_a_week_in_which_every_shop_sells_a_hundred_times_as_much_stays() -> None:
+    frame = table()
+    everywhere = (frame["item"] == "tea") & (frame["date"] == "2023-03-13")
+    third = frame[frame["location"] == "south"].assign(location="west")
+    frame = pd.concat([frame, third], ignore_index=True)
+    everywhere = (frame["item"] == "tea") & (frame["date"] == "2023-03-13")
+    frame.loc[everywhere, "units"] *= 100
+    assert read_panel(frame).report.notes == ()
+
+
+def test_a_row_that_a_low_price_explains_stays() -> None:
+    frame = table()
+    frame.loc[70, ["units", "price"]] = (2000.0, 0.7)
+    assert read_panel(frame).report.notes == ()
+
+
 def test_a_price_of_another_unit_is_unknown() -> None:
     frame = table()
     frame.loc[70, "price"] = 200.0
