@@ -15,8 +15,10 @@ from ..envs.engine.rules import enforce
 from ..envs.engine.types import Decision, State
 from ..envs.market import Market
 from ..envs.simulator import Simulator
+from ..forecasters.errors import InputError
 from ..forecasters.learned import LearnedDemand
 from ..forecasters.noise import NoiseKey
+from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
 
 _SAME = 1e-4  # prices closer than this share of each other are the same
@@ -30,16 +32,21 @@ class Decisions:
     gain: float  # money in the coming period, all prices changed against all kept
     gain_lo: float
     gain_hi: float
+    notes: list[str]  # what was not decided, and why
 
 
 def decide(
     market: Market,
     policy: Policy,
-    panel: SalesPanel,
+    own: SalesPanel,
+    latest: SalesPanel | None,
     stock: tuple[np.ndarray, np.ndarray] | None,
     seed: int,
 ) -> Decisions:
-    """Price and order of every series for the period right after ``panel``.
+    """Price and order of every series for the period right after the latest table.
+
+    Of those that are sold there and then: what the market does not know, what the latest table lacks and what
+    has ended is left out and named.
 
     The expected gain of a series is what its new price adds to the expected margin of its location in that
     one period, the other items at their new prices, against keeping its current price: its own margin and
@@ -50,26 +57,61 @@ def decide(
     Args:
         market: a fitted market.
         policy: who decides.
-        panel: the latest sales table of the same locations and items.
+        own: the panel that the market was fitted on.
+        latest: the latest sales table, which carries it on; None where there is none.
         stock: on hand and on order (S, I), NaN where unknown; the economics' initial cover where None.
         seed: for policies that draw.
     """
+    panel, notes = (own, []) if latest is None else extended(own, latest)
     market = after(market, panel)
+    sold = _sold(market, panel, latest, notes)
     state = state_after(market, panel, stock, seed)
     simulator = Simulator(market, 1, 1, seed, evaluation=True)
     with torch.no_grad():
         decision = enforce(policy.decide(simulator.view(state)), state, market)
         gains, totals, units = _gains(market, state, decision)
     known = np.zeros(market.shape, bool) if stock is None else np.isfinite(stock[0])
-    rows = _rows(market, panel, state, decision, gains, units, known)
-    return Decisions(rows, *totals)
+    rows = _rows(market, panel, sold, state, decision, gains, units, known)
+    return Decisions(rows, *totals, notes)
+
+
+def _sold(market: Market, panel: SalesPanel, latest: SalesPanel | None, notes: list[str]) -> np.ndarray:
+    """(N,) bool: series of the panel that go on in the coming period.
+
+    Raises:
+        InputError: none does.
+    """
+    place, item = panel.series.T
+    demand: LearnedDemand = market.demand  # type: ignore[assignment]  # ``after`` has made sure
+    going = demand.history.listed[panel.periods].cpu().numpy()[place, item]
+    if latest is not None:
+        theirs = {(latest.locations[s], latest.items[i]) for s, i in latest.series.tolist()}
+        there = [(panel.locations[s], panel.items[i]) in theirs for s, i in panel.series.tolist()]
+        going = going & np.array(there)
+        ended = ~going & np.array(there)
+    else:
+        ended = ~going
+    if ended.any():
+        first = panel.series[np.argmax(ended)]
+        notes.append(
+            f"{int(ended.sum())} series have ended and need no decision, first {panel.locations[first[0]]},"
+            f" {panel.items[first[1]]}"
+        )
+    if not going.any():
+        raise InputError("expected a series that goes on after the latest table, found that all have ended")
+    return going
 
 
 def after(market: Market, panel: SalesPanel) -> Market:
-    """The fitted market right after a later history."""
+    """The fitted market right after a later history, its own panel carried on (``panel.extended``)."""
+    if panel.dates[0] != market.dates[0] or panel.periods < len(market.dates):
+        raise InputError(
+            f"expected the market's own panel from {market.dates[0]} on, carried on by the latest table,"
+            f" found one from {panel.dates[0]} to {panel.dates[-1]}"
+        )
     if not isinstance(market.demand, LearnedDemand):
         raise TypeError(f"expected a fitted market, found one of {type(market.demand).__name__}")
-    demand = market.demand.condition(panel)
+    demand = market.demand.condition(panel, fitted=len(market.dates))
     return replace(market, dates=panel.dates, demand=demand, logged_price=demand.history.log_price.exp())
 
 
@@ -142,13 +184,14 @@ def _expected(demand: LearnedDemand, state: State, prices: Tensor) -> Tensor:
 def _rows(
     market: Market,
     panel: SalesPanel,
+    sold: np.ndarray,
     state: State,
     decision: Decision,
     gains: dict[str, Tensor],
     units: Tensor,
     known: np.ndarray,
 ) -> pd.DataFrame:
-    place, item = panel.select(market.locations, market.items).series.T
+    place, item = panel.series[sold].T
 
     def listed(values: Tensor) -> np.ndarray:
         return values.cpu().numpy()[place, item]

@@ -61,8 +61,8 @@ class Reading:
             holidays=holidays,
         )
 
-    def read(self, path: Path) -> SalesPanel:
-        """The panel in ``path``, read this way."""
+    def read(self, path: Path, otherwise: str | None = None) -> SalesPanel:
+        """The panel in ``path``, read this way; ``otherwise`` its frequency, where too few dates tell it."""
         from ..forecasters.panel.reader import read_panel
 
         return read_panel(
@@ -73,6 +73,7 @@ class Reading:
             roles=self.roles,
             traffic=self.traffic,
             holidays=self.holidays,
+            otherwise=otherwise,
         )
 
     def save(self, market: Path, panel: SalesPanel) -> None:

@@ -4,6 +4,7 @@ _LONGEST = 2000  # characters
 
 
 def _one_line(text: str) -> str:
+    text = " ".join(text.split())
     shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"
 

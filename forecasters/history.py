@@ -129,17 +129,18 @@ def _standardised(values: np.ndarray, by: np.ndarray | None = None) -> np.ndarra
     return np.nan_to_num((values - centre) / (spread if spread > 1e-6 else 1.0)).astype(np.float32)
 
 
-def _laid_out(covariate: Covariate, dates: np.ndarray) -> np.ndarray:
+def _laid_out(covariate: Covariate, dates: np.ndarray, fitted: int) -> np.ndarray:
     """(T + A, N) an exogenous covariate, standardised; beyond the table last year's, else the last value.
 
-    Public holidays are known there.
+    Public holidays are known there. Mean and spread are those of the first ``fitted`` periods.
     """
     periods = len(covariate.values)
     if covariate.country:
         days = holiday_days(covariate.country, dates, dates[-1] + (dates[-1] - dates[-2]))
-        whole = _standardised(days, by=days[:periods])
+        whole = _standardised(days, by=days[:fitted])
         return np.repeat(whole[:, None], covariate.values.shape[1], axis=1)
-    scaled = _standardised(_filled(covariate.values))
+    values = _filled(covariate.values)
+    scaled = _standardised(values, by=values[:fitted])
     back = np.arange(periods, len(dates)) - _in(365, dates)
     return np.concatenate([scaled, scaled[back.clip(0, periods - 1)]])
 
@@ -156,8 +157,15 @@ def _distance(coordinates: np.ndarray | None) -> Tensor | None:
     return torch.tensor(angle / mean if mean > 0 else angle, dtype=torch.float32)
 
 
-def build_history(panel: SalesPanel) -> History:
-    """Dense tensors of a panel; a pair that is not listed is unknown throughout."""
+def build_history(panel: SalesPanel, fitted: int | None = None) -> History:
+    """Dense tensors of a panel; a pair that is not listed is unknown throughout.
+
+    Args:
+        panel: T periods.
+        fitted: the first periods of it, that a model was fitted on, whose scales it goes on using: of
+            promotions, of exogenous columns, of attributes, of counts. All where None.
+    """
+    fitted = panel.periods if fitted is None else fitted
 
     def dense(values: np.ndarray, fill: float = 0.0) -> Tensor:
         return torch.from_numpy(panel.dense(values, fill))
@@ -173,14 +181,14 @@ def build_history(panel: SalesPanel) -> History:
     periods, places, goods = panel.periods, len(panel.locations), len(panel.items)
     promos = []
     for values in by_role["decision"]:
-        top = np.nanmax(values) if np.isfinite(values).any() else 1.0
+        top = np.nanmax(values[:fitted]) if np.isfinite(values[:fitted]).any() else 1.0
         promos.append(dense(np.nan_to_num(values / (top if top > 0 else 1.0)).clip(0, 1)))
     shifters = [dense(_filled(np.log(np.maximum(v, 1e-6)))) for v in by_role["instrument"][:1]]
     dates, waves = calendar(panel.dates, panel.frequency)
     whole = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in waves.T]
     year, fine, week = whole[:2], whole[2 : 2 * _HARMONICS], whole[2 * _HARMONICS :]
     ahead = year + week
-    ahead += [dense(_laid_out(c, dates)) for c in panel.covariates if c.role == "exogenous"]
+    ahead += [dense(_laid_out(c, dates, fitted)) for c in panel.covariates if c.role == "exogenous"]
     listed = np.zeros((periods + AHEAD, places, goods), dtype=bool)
     listed[:, panel.series[:, 0], panel.series[:, 1]] = _listed(panel)
     price = panel.dense(_filled(panel.price), np.nan)
@@ -200,7 +208,7 @@ def build_history(panel: SalesPanel) -> History:
         fine=torch.stack(fine, dim=-1)[:periods],
         static=stack([dense(_standardised(v)[0]) for v in by_role["static"]], (places, goods)),
         distance=_distance(panel.coordinates),
-        grain=torch.stack([grain(units[:, :, i][known[:, :, i]]) for i in range(goods)]),
+        grain=torch.stack([grain(units[:fitted, :, i][known[:fitted, :, i]]) for i in range(goods)]),
         year=_in(365.25, panel.dates),
         week=_in(7, panel.dates),
     )

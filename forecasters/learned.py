@@ -329,8 +329,11 @@ class LearnedDemand:
             others[f"substitution by {name}"] = replace(self.response, choice=choice.taken(form)).at("mean")
         return {name: LearnedDemand(self.model, self.history, other) for name, other in others.items()}
 
-    def condition(self, panel: SalesPanel) -> LearnedDemand:
-        """The same model after a later history of the same locations and items."""
+    def condition(self, panel: SalesPanel, fitted: int | None = None) -> LearnedDemand:
+        """The same model after a later history of the same locations and items.
+
+        ``fitted`` are the first periods of the panel, those that the model was fitted on; all where None.
+        """
         for what, have, want in (
             ("location", panel.locations, self.locations),
             ("item", panel.items, self.items),
@@ -346,7 +349,7 @@ class LearnedDemand:
             raise InputError(
                 "the panel lists locations or items in another order than the market's own table"
             )
-        history = build_history(panel)
+        history = build_history(panel, fitted)
         for what, have_n, want_n in (
             ("decision-linked columns", history.promo.shape[-1], self.history.promo.shape[-1]),
             ("exogenous columns", history.ahead.shape[-1], self.history.ahead.shape[-1]),

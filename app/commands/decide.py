@@ -16,6 +16,7 @@ def run(
     market: Path, policy: Path, panel: Path, stock: Path | None, out: Path, json: bool, seed: int
 ) -> None:
     from ...agents.learned import LearnedPolicy
+    from ...envs.store import load_panel
     from ..decisions import decide
     from ..stock import read_stock
 
@@ -24,9 +25,10 @@ def run(
     shop = open_market(market)
     if not (market / "market.json").is_file():
         raise InputError(f"{market}: expected a market made by `mercato fit`, found a true one")
-    table = Reading.of_market(market).read(panel)
+    own = load_panel(market)
+    table = Reading.of_market(market).read(panel, otherwise=own.frequency)
     at_hand = None if stock is None else read_stock(stock, shop)
-    decisions = decide(shop, who, table, at_hand, seed)
+    decisions = decide(shop, who, own, table, at_hand, seed)
     write_text(out, decisions.rows.to_csv(index=False))
     rows = decisions.rows
     changed = int(((rows["price"] - rows["current_price"]).abs() > 0.005).sum())
@@ -51,4 +53,6 @@ def run(
     )
     if stock is None:
         console.print("stock is assumed: give --stock for orders that fit what is there")
+    for note in decisions.notes:
+        console.print(note)
     console.print(f"wrote {out}")

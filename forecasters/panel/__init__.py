@@ -1,5 +1,6 @@
 """The sales panel: the one public input format, its reader, its writer."""
 
+from .extend import extended
 from .reader import read_panel
 from .sales_panel import ROLES, CleaningReport, Covariate, Role, SalesPanel
 from .writer import to_frame, write_panel
@@ -10,6 +11,7 @@ __all__ = [
     "Covariate",
     "Role",
     "SalesPanel",
+    "extended",
     "read_panel",
     "to_frame",
     "write_panel",

@@ -41,6 +41,7 @@ def read_panel(
     roles: Mapping[str, Role] | None = None,
     traffic: Sequence[float] = (),
     holidays: str | None = None,
+    otherwise: str | None = None,
 ) -> SalesPanel:
     """Read a CSV, a parquet file or a data frame that meets the panel contract.
 
@@ -58,6 +59,7 @@ def read_panel(
             learned from the table where empty.
         holidays: ISO code of the country, or of the part of one (``US-NY``), whose public holidays become an
             exogenous column.
+        otherwise: frequency of a table of one date, which does not tell.
 
     Raises:
         InputError: one line that says what was expected, what was found and where.
@@ -68,7 +70,7 @@ def read_panel(
     notes = [*table.declared.get("notes", ()), *table.notes]
     rows = without_unpriced(typed_rows(table, notes), notes)
     days = np.unique(rows.day)
-    grid = _grid(freq, table.declared.get("frequency"), days)
+    grid = _grid(freq, table.declared.get("frequency") or (otherwise if len(days) < 2 else None), days)
     check_length(grid)
     notes += check_cover(grid, days, declared=freq is not None)
     if freq is None:
@@ -84,7 +86,7 @@ def read_panel(
     country = table.declared.get("holidays") if holidays is None else holidays
     if country is not None:
         covariates = _with_holidays(covariates, country, cells, grid)
-    units, price = _units_and_prices(cells, rows, absent, notes)
+    units, price = _units_and_prices(cells, rows, absent, notes, ours=bool(table.declared))
     series, locations, items = _listed(cells.series)
     return SalesPanel(
         dates=cells.dates,
@@ -151,10 +153,12 @@ def _listed(series: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _units_and_prices(
-    cells: Cells, rows: Rows, absent: str, notes: list[str]
+    cells: Cells, rows: Rows, absent: str, notes: list[str], ours: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """(T, N) units, with absent rows as declared, and prices filled between a series' first and last row."""
-    units, price = _plausible(cells, rows, notes)
+    units, price = (cells.spread(cells.values[name]) for name in ("units", "price"))
+    if not ours:  # what we wrote ourselves has been looked at
+        units, price = _plausible(units, price, cells, rows, notes)
     seen = cells.spread(np.ones(len(cells.period)), fill=0).astype(bool)
     inside = np.maximum.accumulate(seen, axis=0) & np.maximum.accumulate(seen[::-1], axis=0)[::-1]
     missing = inside & ~seen
@@ -175,7 +179,9 @@ def _units_and_prices(
     return units, np.where(inside, _last_known(price), np.nan).astype(np.float32)
 
 
-def _plausible(cells: Cells, rows: Rows, notes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _plausible(
+    observed: np.ndarray, price: np.ndarray, cells: Cells, rows: Rows, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
     """(T, N) units and prices as they were observed, without what cannot be meant."""
 
     def name(series: int) -> str:
@@ -186,8 +192,6 @@ def _plausible(cells: Cells, rows: Rows, notes: list[str]) -> tuple[np.ndarray, 
         period, series = np.argwhere(mask)[0]
         return f"first: {cells.dates[period]} {name(series)}"
 
-    observed = cells.spread(cells.values["units"])
-    price = cells.spread(cells.values["price"])
     units, spikes = without_spikes(observed, price, cells.series[:, 1])
     if spikes.any():
         notes.append(
