@@ -41,6 +41,7 @@ def run(
                     "prices_changed": changed,
                     "outside_support": int(rows["outside_support"].sum()),
                     "gain": {"mean": decisions.gain, "lo": decisions.gain_lo, "hi": decisions.gain_hi},
+                    "notes": decisions.notes,
                     "out": str(out),
                 }
             )
