@@ -17,10 +17,11 @@ from ..envs.engine.observation import FEATURES, observe
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from ..forecasters.errors import InputError
+from ..forecasters.seal import SEAL, fingerprint
 from .network import PolicyNetwork
 from .residual import Residual, ResidualGrid, from_spec, to_spec
 
-_FORMAT = "mercato policy 1"
+_FORMAT = "mercato policy 2"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ class LearnedPolicy:
         weights = {key: value.detach().cpu().contiguous() for key, value in self.network.state_dict().items()}
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
-            save_file(weights, partial, metadata={"format": _FORMAT, "policy": json.dumps(description)})
+            told = json.dumps(description)
+            metadata = {"format": _FORMAT, "policy": told, SEAL: _seal(told, weights)}
+            save_file(weights, partial, metadata=metadata)
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -81,7 +84,14 @@ class LearnedPolicy:
         except (SafetensorError, OSError) as error:
             raise InputError(f"policy {path}: not a readable safetensors file ({error})") from None
         if metadata.get("format") != _FORMAT:
-            raise InputError(f"policy {path}: expected format {_FORMAT!r}, found {metadata.get('format')!r}")
+            raise InputError(
+                f"policy {path}: expected format {_FORMAT!r}, found {metadata.get('format')!r:.60}; train it"
+                " again"
+            )
+        if metadata.get(SEAL) != _seal(metadata.get("policy", ""), weights):
+            raise InputError(
+                f"policy {path}: expected a policy as it was written, found it damaged; train it again"
+            )
         try:
             return cls._described(json.loads(metadata["policy"]), weights)
         except InputError as error:
@@ -97,8 +107,7 @@ class LearnedPolicy:
         if features != FEATURES:
             odd = sorted(set(features) ^ set(FEATURES)) or ["their order"]
             raise InputError(f"expected the features of this version, found a difference in {', '.join(odd)}")
-        network = PolicyNetwork(description["sizes"], description["activation"])
-        network.load_state_dict(weights)
+        network = PolicyNetwork.of_weights(description["sizes"], description["activation"], weights)
         return cls(
             name=description["name"],
             network=network.requires_grad_(False).eval(),
@@ -106,6 +115,11 @@ class LearnedPolicy:
             training=description["training"],
             features=features,
         )
+
+
+def _seal(description: str, weights: dict[str, torch.Tensor]) -> str:
+    ordered = (weights[name] for name in sorted(weights))
+    return fingerprint([description.encode(), *(value.contiguous().numpy().tobytes() for value in ordered)])
 
 
 def linear_layers(*modules: nn.Module) -> list[nn.Linear]:

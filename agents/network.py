@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+_MOST_LAYERS = 64
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 
 
@@ -50,6 +51,20 @@ class PolicyNetwork(nn.Module):
         for layer in self.layers[:-1]:
             x = self.between(layer(x))
         return self.layers[-1](x)
+
+    @classmethod
+    def of_weights(cls, sizes: Sequence[int], activation: str, weights: dict[str, Tensor]) -> PolicyNetwork:
+        """A network with given weights, which take the only memory.
+
+        Raises:
+            ValueError, TypeError, KeyError, RuntimeError: the weights are not those of such a network.
+        """
+        if not 2 <= len(sizes) <= _MOST_LAYERS or not all(type(n) is int and n > 0 for n in sizes):
+            raise ValueError(f"expected 2 to {_MOST_LAYERS} sizes of layers, found {sizes!s:.60}")
+        with torch.device("meta"):
+            network = cls(sizes, activation)
+        network.load_state_dict(weights, assign=True)
+        return network
 
     @classmethod
     def copied(cls, standardise: Standardise, linears: Sequence[nn.Linear], activation: str) -> PolicyNetwork:

@@ -86,8 +86,15 @@ class Reading:
         path = market / _FILE
         if not path.is_file():
             return cls()
-        known = json.loads(path.read_text())
-        return cls(**{**known, "traffic": tuple(known.get("traffic", ()))})
+        try:
+            known = json.loads(path.read_text(encoding="utf-8"))
+            found = cls(**{**known, "traffic": tuple(known.get("traffic", ()))})
+            text = [*found.map.items(), *found.roles.items()]
+            if all(isinstance(word, str) for pair in text for word in pair):
+                return found
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            pass
+        raise InputError(f"{path}: expected how a market's table was read, found it damaged; fit it again")
 
 
 def _pairs(option: str, values: Sequence[str]) -> dict[str, str]:

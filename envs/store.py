@@ -21,6 +21,7 @@ from ..forecasters.model import DemandModel, FitSettings
 from ..forecasters.panel import read_panel, write_panel
 from ..forecasters.panel.sales_panel import CleaningReport, SalesPanel
 from ..forecasters.progress import SILENT, Progress
+from ..forecasters.seal import sealed, unsealed
 from ..forecasters.store import load_model, save_model
 from .economics import Economics
 from .engine.support import SUPPORT, PriceLists
@@ -29,6 +30,7 @@ from .market import Market, Terms
 if TYPE_CHECKING:
     from torch import Tensor
 
+_ABOUT, _WHAT, _FORMAT = "market.json", "a fitted market", 2
 _LARGEST_COST = 0.98  # unit cost as a share of reference price, beyond which it is clipped
 
 
@@ -123,9 +125,7 @@ def check_replaceable(folder: Path) -> None:
     Raises:
         InputError: ``folder`` is a file, or a folder that holds something else.
     """
-    if folder.is_file() or (
-        folder.is_dir() and any(folder.iterdir()) and not (folder / "market.json").exists()
-    ):
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / _ABOUT).exists()):
         raise InputError(
             f"{folder}: expected a market folder to replace or a new name, found something else there"
         )
@@ -140,7 +140,7 @@ def save_market(folder: Path, model: DemandModel, panel: SalesPanel, economics: 
         write_panel(panel, new / "panel.parquet")
         save_model(model, new)
         about = {
-            "format": 1,
+            "format": _FORMAT,
             "economics": economics.model_dump(exclude_unset=True),
             "cleaning": {
                 "rows_read": panel.report.rows_read,
@@ -148,7 +148,8 @@ def save_market(folder: Path, model: DemandModel, panel: SalesPanel, economics: 
                 "notes": panel.report.notes,
             },
         }
-        (new / "market.json").write_text(json.dumps(about, indent=1))
+        told = sealed(about, new, ("panel.parquet", "model.json", "model.safetensors"))
+        (new / _ABOUT).write_text(json.dumps(told, indent=1))
         os.chmod(new, 0o755)
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
@@ -168,9 +169,9 @@ def load_panel(folder: Path) -> SalesPanel:
     Raises:
         InputError: the folder holds no fitted market.
     """
-    if not (folder / "market.json").exists():
+    if not (folder / _ABOUT).exists():
         raise InputError(f"{folder}: expected a fitted market (made by `mercato fit`), found none")
-    cleaning = json.loads((folder / "market.json").read_text())["cleaning"]
+    cleaning = unsealed(folder, _ABOUT, _WHAT, _FORMAT)["cleaning"]
     report = CleaningReport(cleaning["rows_read"], cleaning["rows_kept"], tuple(cleaning["notes"]))
     return replace(read_panel(folder / "panel.parquet"), report=report)
 
@@ -182,8 +183,8 @@ def load_market(path: str | Path) -> Market:
         InputError: the path is neither.
     """
     folder = Path(path)
-    if (folder / "market.json").exists():
-        about = json.loads((folder / "market.json").read_text())
+    if any((folder / name).exists() for name in (_ABOUT, "model.json")):
+        about = unsealed(folder, _ABOUT, _WHAT, _FORMAT)
         panel = read_panel(folder / "panel.parquet")
         return fitted_market(load_model(folder), panel, Economics(**about["economics"]), folder.name)
     from .structural.truth import Truth, true_market

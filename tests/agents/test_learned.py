@@ -8,7 +8,7 @@ from shops import shop
 from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock, FixedCover
 from mercato.agents.baselines.prices import CostPlus, StaticPrice
-from mercato.agents.learned import LearnedPolicy
+from mercato.agents.learned import LearnedPolicy, _seal
 from mercato.agents.network import PolicyNetwork, Standardise
 from mercato.agents.policy import Pair
 from mercato.agents.residual import Residual, ResidualGrid, portable
@@ -156,6 +156,7 @@ def test_damaged_files_are_refused(tmp_path, change, message):
     with safe_open(path, framework="pt") as file:
         metadata, weights = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     metadata["policy"] = json.dumps({**json.loads(metadata["policy"]), **change})
+    metadata["fingerprint"] = _seal(metadata["policy"], weights)  # whoever forges it forges this, too
     save_file(weights, path, metadata=metadata)
     with pytest.raises(InputError, match=message):
         LearnedPolicy.load(path)
