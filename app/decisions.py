@@ -21,6 +21,7 @@ from ..forecasters.noise import NoiseKey
 from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
 
+_RUN = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
 _SAME = 1e-4  # prices closer than this share of each other are the same
 
 
@@ -33,6 +34,14 @@ class Decisions:
     gain_lo: float
     gain_hi: float
     notes: list[str]  # what was not decided, and why
+
+    def csv(self) -> str:
+        """The rows as a file that a spreadsheet may open: a name that it would run gets an apostrophe."""
+        safe = {
+            name: self.rows[name].map(lambda text: f"'{text}" if text.startswith(_RUN) else text)
+            for name in ("location", "item")
+        }
+        return self.rows.assign(**safe).to_csv(index=False)
 
 
 def decide(

@@ -105,9 +105,7 @@ def run_demo(
     write_json(folder / "benchmark.json", benchmark.payload())
     contents = gather(_subject(name, panel), benchmark, settings.shift_episodes, progress, workers)
     best = benchmark.policy(contents.headline.learned)
-    write_text(
-        folder / "decisions.csv", decide(market, best, panel, None, None, seed).rows.to_csv(index=False)
-    )
+    write_text(folder / "decisions.csv", decide(market, best, panel, None, None, seed).csv())
     write_text(folder / "report.json", contents.model_dump_json(indent=1))
     write_text(folder / "report.html", render(contents))
     write_json(folder / "run.json", {**record, "finished": True})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from ..forecasters.errors import InputError
-from .output import write_json
+from .output import to_json
 
 if TYPE_CHECKING:
     from ..forecasters.panel.sales_panel import Role, SalesPanel
@@ -76,9 +76,9 @@ class Reading:
             otherwise=otherwise,
         )
 
-    def save(self, market: Path, panel: SalesPanel) -> None:
-        """Remember in a market's folder how its panel was read, and what was learned in reading it."""
-        write_json(market / _FILE, asdict(replace(self, traffic=panel.report.traffic)))
+    def file(self, panel: SalesPanel) -> dict[str, str]:
+        """Name and text of the file that tells, in a market's folder, how its panel was read."""
+        return {_FILE: to_json(asdict(replace(self, traffic=panel.report.traffic))) + "\n"}
 
     @classmethod
     def of_market(cls, market: Path) -> Reading:

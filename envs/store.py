@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +23,7 @@ from ..forecasters.seal import sealed, unsealed
 from ..forecasters.store import load_model, save_model
 from .economics import Economics
 from .engine.support import SUPPORT, PriceLists
+from .folders import replace_folder, sole_writer
 from .market import Market, Terms
 
 if TYPE_CHECKING:
@@ -42,16 +41,22 @@ def fit_market(
     seed: int = 0,
     progress: Progress = SILENT,
     device: torch.device | str = "cpu",
+    also: Mapping[str, str] | None = None,
 ) -> Market:
     """Fit a panel and write the market to the folder ``out``, whole or not at all.
 
-    Interrupted, the same fit goes on from the checkpoint beside ``out``.
+    Interrupted, the same fit goes on from the checkpoint beside ``out``. ``also`` are texts of more files of
+    the folder, by name.
+
+    Raises:
+        InputError: ``out`` holds something else, or another process writes it.
     """
     check_replaceable(out)
-    checkpoint = out.parent / f".{out.name}-training.safetensors"
-    model = fit_demand(panel, settings, seed, progress, device, checkpoint)
-    save_market(out, model, panel, economics)
-    checkpoint.unlink(missing_ok=True)
+    with sole_writer(out):
+        checkpoint = out.parent / f".{out.name}-training.safetensors"
+        model = fit_demand(panel, settings, seed, progress, device, checkpoint)
+        save_market(out, model, panel, economics, also)
+        checkpoint.unlink(missing_ok=True)
     return fitted_market(model, panel, economics, out.name)
 
 
@@ -131,36 +136,34 @@ def check_replaceable(folder: Path) -> None:
         )
 
 
-def save_market(folder: Path, model: DemandModel, panel: SalesPanel, economics: Economics) -> None:
-    """Write the market folder whole or not at all."""
+def save_market(
+    folder: Path,
+    model: DemandModel,
+    panel: SalesPanel,
+    economics: Economics,
+    also: Mapping[str, str] | None = None,
+) -> None:
+    """Write the market folder whole or not at all; ``also`` are texts of more files, by name."""
     check_replaceable(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    about = {
+        "format": _FORMAT,
+        "economics": economics.model_dump(exclude_unset=True),
+        "cleaning": {
+            "rows_read": panel.report.rows_read,
+            "rows_kept": panel.report.rows_kept,
+            "notes": panel.report.notes,
+        },
+    }
+
+    def write(new: Path) -> None:
         write_panel(panel, new / "panel.parquet")
         save_model(model, new)
-        about = {
-            "format": _FORMAT,
-            "economics": economics.model_dump(exclude_unset=True),
-            "cleaning": {
-                "rows_read": panel.report.rows_read,
-                "rows_kept": panel.report.rows_kept,
-                "notes": panel.report.notes,
-            },
-        }
-        told = sealed(about, new, ("panel.parquet", "model.json", "model.safetensors"))
+        for name, text in (also or {}).items():
+            (new / name).write_text(text, encoding="utf-8")
+        told = sealed(about, new, sorted(path.name for path in new.iterdir()))
         (new / _ABOUT).write_text(json.dumps(told, indent=1))
-        os.chmod(new, 0o755)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            folder.rename(old / "market")
-            new.rename(folder)
-            shutil.rmtree(old)
-        else:
-            new.rename(folder)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
+
+    replace_folder(folder, write)
 
 
 def load_panel(folder: Path) -> SalesPanel:

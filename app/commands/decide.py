@@ -29,7 +29,7 @@ def run(
     table = Reading.of_market(market).read(panel, otherwise=own.frequency)
     at_hand = None if stock is None else read_stock(stock, shop)
     decisions = decide(shop, who, own, table, at_hand, seed)
-    write_text(out, decisions.rows.to_csv(index=False))
+    write_text(out, decisions.csv())
     rows = decisions.rows
     changed = int(((rows["price"] - rows["current_price"]).abs() > 0.005).sum())
     if json:

@@ -25,8 +25,8 @@ def run(panel: Path, out: Path, economics: Path | None, reading: Reading, seed: 
         f" ({table.frequency}) from {table.dates[0]} to {table.dates[-1]}",
     )
     with Bars(console) as bars:
-        fit_market(table, shop, out, seed=seed, progress=bars, device=device())
-    reading.save(out, table)
+        told = reading.file(table)
+        fit_market(table, shop, out, seed=seed, progress=bars, device=device(), also=told)
     assumed = [name.replace("_", " ") for name, given in shop.given().items() if not given]
     if assumed:
         console.print(f"assumed, since no economics file gives them: {', '.join(assumed)}")

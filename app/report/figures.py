@@ -22,6 +22,7 @@ _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: it can be selected, searched and read aloud
     "svg.hashsalt": "mercato",  # the same picture gives the same bytes
     "font.family": ["DejaVu Sans", "sans-serif"],  # comes with matplotlib, which measures text by it
+    "text.parse_math": False,  # a name may hold dollar signs
     "font.size": 9,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,

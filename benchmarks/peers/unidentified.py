@@ -31,8 +31,9 @@ def naive_model(model: DemandModel, panel: SalesPanel, seed: int) -> DemandModel
     own, cross, promo = naive_response(history)
     zero = {name: torch.zeros_like(getattr(found, name)) for name in _BEYOND}
     everywhere = own.expand_as(found.own)
+    choice = replace(found.choice.taken(0).apart(), pairs=(cross / -own.unsqueeze(1)).unsqueeze(0))
     response = replace(
-        found, own=everywhere, own_lo=everywhere, own_hi=everywhere, cross=cross, promo=promo, **zero
+        found, own=everywhere, own_lo=everywhere, own_hi=everywhere, choice=choice, promo=promo, **zero
     )
     history = impute_demand(history, found)
     return learn_around(panel, history, response, model.elasticities, model.overfit, model.settings, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from unicodedata import category
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ _YES_OR_NO = {
     **dict.fromkeys(("true", "t", "yes", "y", "1"), 1.0),
     **dict.fromkeys(("false", "f", "no", "n", "0"), 0.0),
 }
+_LONGEST_NAME = 200
 LARGEST = 1e12  # of any number: what is beyond is a mistake, and would not survive single precision
 SMALLEST = 1e-6  # of a price or a cost
 NUMERIC = ("units", "price", "revenue", "cost", "censored", "promo", "stock_on_hand", "competitor_price")
@@ -102,6 +104,11 @@ def key_codes(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
     if pd.api.types.is_float_dtype(column) and (column % 1 == 0).all():
         column = column.astype(np.int64)
     first_codes, values = pd.factorize(column)
+    if odd := next((name for name in map(str, values) if not _is_name(name)), None):
+        raise InputError(
+            f"{column.name}: expected names of at most {_LONGEST_NAME} letters and no control characters,"
+            f" found {odd!r:.60}"
+        )
     names, codes = np.unique(np.array([str(value) for value in values], dtype=object), return_inverse=True)
     return codes[first_codes].astype(np.int64), tuple(names.tolist())
 
@@ -128,6 +135,11 @@ def _numbers(frame: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
             continue
         numbers[name] = _number(column)
     return numbers
+
+
+def _is_name(text: str) -> bool:
+    """Whether a name can be shown in a table, a picture and a page."""
+    return len(text) <= _LONGEST_NAME and not any(category(letter) in ("Cc", "Cs") for letter in text)
 
 
 def _says_yes_or_no(column: pd.Series) -> bool:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from mercato.app.reading import Reading
+from mercato.forecasters.panel import SalesPanel
 
 
 def table(days: int, evening_sells: bool) -> pd.DataFrame:
@@ -33,12 +34,17 @@ def table(days: int, evening_sells: bool) -> pd.DataFrame:
     return pd.concat(shops, ignore_index=True)
 
 
+def remember(reading: Reading, folder: Path, panel: SalesPanel) -> None:
+    for name, text in reading.file(panel).items():
+        (folder / name).write_text(text)
+
+
 def test_the_unit_is_remembered(tmp_path: Path) -> None:
     frame = table(10, evening_sells=True).assign(empty=lambda f: f["mask"].gt(0) * 6)
     frame.to_csv(tmp_path / "sales.csv", index=False)
     reading = Reading.parse(["censored=empty:hours"], None, "unknown", [])
     panel = reading.read(tmp_path / "sales.csv")
-    reading.save(tmp_path, panel)
+    remember(reading, tmp_path, panel)
     assert Reading.of_market(tmp_path) == reading
     again = Reading.of_market(tmp_path).read(tmp_path / "sales.csv")
     np.testing.assert_array_equal(again.censored, panel.censored)
@@ -50,7 +56,7 @@ def test_hours_are_weighted_as_when_the_market_was_fitted(tmp_path: Path) -> Non
     for name, sells in (("first", True), ("latest", False)):
         table(400, sells).to_parquet(tmp_path / f"{name}.parquet")
     fitted = reading.read(tmp_path / "first.parquet")
-    reading.save(tmp_path, fitted)
+    remember(reading, tmp_path, fitted)
     assert fitted.censored.max() == pytest.approx(0.5, abs=0.1)
     assert reading.read(tmp_path / "latest.parquet").censored.max() < 0.2, "on its own it tells another day"
     latest = Reading.of_market(tmp_path).read(tmp_path / "latest.parquet")
