@@ -1,11 +1,13 @@
-"""The best weights of a training under way, in a file, so that an interruption loses little."""
+"""The state of a training under way, in a file: an interruption changes nothing but the time it takes."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -14,7 +16,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training keeps its best weights; a file of another training is ignored and written over."""
+    """Where a training keeps its state; a file of another training is ignored and written over."""
 
     path: Path
     training: str  # fingerprint of what is trained on what
@@ -26,23 +28,22 @@ class Checkpoint:
         digest.update(repr(settings).encode())
         return Checkpoint(path, digest.hexdigest())
 
-    def save(self, step: int, loss: float, weights: dict[str, Tensor]) -> None:
-        """Write the weights that were best after ``step`` steps, whole or not at all."""
+    def save(self, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Write a state, numbers and tensors by name, whole or not at all."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_name(self.path.name + ".new")
-        tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-        about = {"training": self.training, "step": str(step), "loss": repr(loss)}
-        save_file(tensors, unfinished, metadata=about)
+        parts = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+        save_file(parts, unfinished, metadata={"training": self.training, "about": json.dumps(about)})
         os.replace(unfinished, self.path)
 
-    def load(self) -> tuple[int, float, dict[str, Tensor]] | None:
-        """Step, validation loss and weights; None where this training has left nothing that can be read."""
+    def load(self) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+        """The state; None where this training has left nothing that can be read."""
         try:
             with safe_open(self.path, framework="pt") as file:
-                about = file.metadata() or {}
-                if about.get("training") != self.training:
+                told = file.metadata() or {}
+                if told.get("training") != self.training:
                     return None
-                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        except (OSError, SafetensorError):
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+                return json.loads(told["about"]), tensors
+        except (OSError, SafetensorError, ValueError, KeyError):
             return None
-        return int(about["step"]), float(about["loss"]), weights

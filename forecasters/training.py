@@ -66,6 +66,50 @@ def run_network(network: DemandNetwork, tokens: Tensor, history: History, cut: S
     return network(part, network.identity(cut.places, cut.goods), distance, listed=listed)[0]
 
 
+@dataclass
+class _State:
+    """All that a training's next step depends on."""
+
+    network: DemandNetwork
+    optimiser: torch.optim.Optimizer
+    generator: torch.Generator  # of sub-markets; dropout draws from torch's own
+    best_state: dict[str, Tensor]
+    best: float = math.inf
+    step: int = 0  # steps that are done
+    bad: int = 0  # validations since the best one
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        tensors = {"sub-markets": self.generator.get_state(), "chance": torch.get_rng_state()}
+        for name, part in (("network", self.network.state_dict()), ("best", self.best_state)):
+            tensors |= {f"{name}/{key}": value for key, value in part.items()}
+        for index, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser/{index}/{key}": value for key, value in moments.items()}
+        checkpoint.save({"best": self.best, "step": self.step, "bad": self.bad}, tensors)
+
+    def load(self, checkpoint: Checkpoint) -> bool:
+        """Go on from what a training has left; whether it left anything."""
+        kept = checkpoint.load()
+        if kept is None:
+            return False
+        about, tensors = kept
+        self.best, self.step, self.bad = about["best"], about["step"], about["bad"]
+        self.generator.set_state(tensors.pop("sub-markets"))
+        torch.set_rng_state(tensors.pop("chance"))
+        parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            part, _, key = name.partition("/")
+            if part == "optimiser":
+                index, _, moment = key.partition("/")
+                moments.setdefault(int(index), {})[moment] = value
+            else:
+                parts[part][key] = value
+        self.network.load_state_dict(parts["network"])
+        self.best_state = parts["best"]
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        return True
+
+
 def train_network(
     network: DemandNetwork,
     tokens: Tensor,
@@ -84,18 +128,18 @@ def train_network(
         tokens: (T, S, I, F).
         loss: see ``Loss``; it reads targets from the panel itself.
         train_rows, valid_rows: (T,) bool, the periods whose targets count.
-        checkpoint: the best weights go here at each improvement; where an interrupted training left some,
-            this one goes on from them, with the optimiser's moments anew.
+        checkpoint: the state goes here at each validation; where an interrupted training left one, this one
+            goes on from it, and ends as that one would have.
     """
-    generator = torch.Generator().manual_seed(seed)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
+    generator = torch.Generator().manual_seed(seed)
+    state = _State(network, optimiser, generator, copy.deepcopy(network.state_dict()))
     fixed = torch.Generator().manual_seed(seed + 1)
     last = slice(max(0, history.periods - settings.periods), history.periods)  # where the held-out rows are
     checks = [replace(draw_sub_market(history, settings, fixed), periods=last) for _ in range(3)]
     has_validation = bool(valid_rows.any())
-    first, best, best_state, bad = 0, math.inf, copy.deepcopy(network.state_dict()), 0
 
     def validated() -> float:
         network.eval()
@@ -103,19 +147,14 @@ def train_network(
             told = [loss(run_network(network, tokens, history, cut), cut, valid_rows) for cut in checks]
         return sum(map(float, told)) / len(told)
 
-    kept = None if checkpoint is None else checkpoint.load()
-    if has_validation and kept is None:
-        best = validated()  # of a network that adds nothing to the base
-        if checkpoint is not None:
-            checkpoint.save(0, best, best_state)
-    if kept is not None:
-        first, best, best_state = kept
-        network.load_state_dict(best_state)
-        for _ in range(first):  # the sub-markets that were seen
-            draw_sub_market(history, settings, generator)
-        stage.advance(first)
-        stage.note(f"going on from step {first}, where a training was interrupted")
-    for step in range(first, settings.steps):
+    if checkpoint is not None and state.load(checkpoint):
+        stage.advance(state.step)
+        stage.note(f"going on from step {state.step}, where a training was interrupted")
+    elif has_validation:
+        state.best = validated()  # of a network that adds nothing to the base
+    for step in range(state.step, settings.steps):
+        if state.bad > settings.patience:
+            break
         scale = min(1.0, (step + 1) / 20) * (
             0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
         )
@@ -132,15 +171,13 @@ def train_network(
         if has_validation and ((step + 1) % settings.check_every == 0 or step + 1 == settings.steps):
             score = validated()
             stage.note(f"validation {score:.4f}")
-            if score < best:
-                best, best_state, bad = score, copy.deepcopy(network.state_dict()), 0
-                if checkpoint is not None:
-                    checkpoint.save(step + 1, best, best_state)
-            else:
-                bad += 1
-            if bad > settings.patience:
-                break
+            better = score < state.best
+            if better:
+                state.best, state.best_state = score, copy.deepcopy(network.state_dict())
+            state.step, state.bad = step + 1, 0 if better else state.bad + 1
+            if checkpoint is not None:
+                state.save(checkpoint)
     if has_validation:
-        network.load_state_dict(best_state)
+        network.load_state_dict(state.best_state)
     network.eval()
-    return best
+    return state.best

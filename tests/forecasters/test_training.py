@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
@@ -70,26 +69,42 @@ class Interrupting(Silent):
         self.notes.append(text)
 
 
-def test_an_interrupted_training_goes_on_from_its_best_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moments", [(1,), (3,), (20,), (21, 33), (39,)])
+def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path, moments: tuple[int, ...]) -> None:
     table, _ = make_reference(seed=11, size=Size(locations=2, items=2, weeks=40))
-    history = build_history(read_panel(table, roles=ROLES))
-    response, _, _ = identify(read_panel(table, roles=ROLES), history)
+    panel = read_panel(table, roles=ROLES)
+    history = build_history(panel)
+    response, _, _ = identify(panel, history)
     settings = replace(SHORT, training=replace(SHORT.training, steps=40, patience=40))
     file = tmp_path / "training.safetensors"
-    with pytest.raises(KeyboardInterrupt):
-        fit_trunk(history, response, settings, 0, Interrupting(20), file)
-    kept = load_file(file)
-    other = Interrupting(10_000)
-    fit_trunk(history, response, settings, 1, other, file)  # another seed is another training
-    assert not any("going on" in note for note in other.notes)
-    save_again = tmp_path / "again.safetensors"
-    with pytest.raises(KeyboardInterrupt):
-        fit_trunk(history, response, settings, 0, Interrupting(20), save_again)
-    assert all(torch.equal(kept[name], value) for name, value in load_file(save_again).items())
+    whole, *_, best = fit_trunk(history, response, settings, 0)
+    for after in moments:
+        with pytest.raises(KeyboardInterrupt):
+            fit_trunk(history, response, settings, 0, Interrupting(after), file)
+    torch.rand(3)  # what happens in between, and in another process, is no matter
     rest = Interrupting(10_000)
-    fit_trunk(history, response, settings, 0, rest, save_again)
-    assert "going on from step" in rest.notes[0]
+    resumed, *_, found = fit_trunk(history, response, settings, 0, rest, file)
+    assert ("going on from step" in rest.notes[0]) == (moments != (1,))
     assert rest.done == settings.training.steps
+    assert found == best
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value), name
+
+
+def test_what_another_training_left_is_no_matter(tmp_path: Path) -> None:
+    table, _ = make_reference(seed=11, size=Size(locations=2, items=2, weeks=40))
+    panel = read_panel(table, roles=ROLES)
+    history = build_history(panel)
+    response, _, _ = identify(panel, history)
+    file = tmp_path / "training.safetensors"
+    settings = replace(SHORT, training=replace(SHORT.training, steps=20))
+    fit_trunk(history, response, settings, 0, checkpoint=file)
+    other = Interrupting(10_000)
+    left, *_, found = fit_trunk(history, response, settings, 1, other, file)
+    alone, *_, expected = fit_trunk(history, response, settings, 1)
+    assert not any("going on" in note for note in other.notes)
+    assert found == expected
+    assert all(torch.equal(left.state_dict()[k], v) for k, v in alone.state_dict().items())
 
 
 def test_a_panel_that_memory_cannot_hold_is_refused_before_anything_is_allocated(
