@@ -14,6 +14,7 @@ from .tables import RawTable, some
 
 REQUIRED = ("date", "location", "item", "units")
 FIELDS = (*REQUIRED, "price", "revenue", "category", "cost", "censored", "price_group", "lat", "lon")
+COUNTED = ("units", "price", "revenue", "cost", "stock_on_hand", "competitor_price")  # flags are none of them
 _YES_OR_NO = {
     **dict.fromkeys(("true", "t", "yes", "y", "1"), 1.0),
     **dict.fromkeys(("false", "f", "no", "n", "0"), 0.0),
@@ -126,6 +127,10 @@ def _numbers(frame: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
         column = frame[name]
         if name in FIELDS and name not in NUMERIC:
             continue
+        if _says_yes_or_no(column) and name in COUNTED:
+            raise InputError(
+                f"{name}: expected numbers, found truth values such as {column.dropna().iloc[0]}"
+            )
         if _says_yes_or_no(column):
             column = column.map(lambda word: _YES_OR_NO.get(str(word).strip().lower(), np.nan))
         if name not in NUMERIC and not _is_number(column):
@@ -154,8 +159,18 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) or pd.api.types.infer_dtype(column) == "decimal"
 
 
+def _as_float(value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")
+
+
 def _number(column: pd.Series) -> np.ndarray:
-    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    try:
+        values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError:  # whole numbers of hundreds of digits
+        values = np.array([_as_float(value) for value in column], dtype=np.float64)
     bad = np.isnan(values) & column.notna().to_numpy() | (np.abs(values) > LARGEST)
     if bad.any():
         raise InputError(

@@ -1,0 +1,1 @@
+"""Odd inputs, drawn at random: tables, settings, damaged folders and policies."""
