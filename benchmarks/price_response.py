@@ -32,6 +32,8 @@ from .record import resumed, write_result
 PANELS = {"log-linear": 5, "nested-logit": 2, "hidden-shock": 2}  # the other families: one each
 SEEDS = {name: tuple(range(9001, 9001 + PANELS.get(name, 1))) for name in FAMILIES}
 SIZE = Size(locations=20, items=10, weeks=150)
+QUICK_SIZE, QUICK_SEED = Size(locations=8, items=6, weeks=104), 101
+QUICK_FAMILIES = ("log-linear", "nested-logit", "attraction", "zone-season")
 HIDDEN = "hidden-shock"  # the family that is estimated once more without its cost shifter
 REAL = "orange-juice"
 
@@ -75,18 +77,20 @@ def one_panel(task: tuple[str, int], size: Size = SIZE, quick: bool = False) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
-    parser.add_argument("--family", nargs="+", choices=FAMILIES, default=list(FAMILIES))
+    parser.add_argument("--family", nargs="+", choices=FAMILIES, help="[default: all; a few with --quick]")
     parser.add_argument(
         "--seeds", nargs="+", type=int, help="in place of those reported; not kept as a result"
     )
     parser.add_argument(
-        "--quick", action="store_true", help="no peers and no real data; not kept as a result"
+        "--quick", action="store_true", help="small panels of a few families, no peers; not kept"
     )
     parser.add_argument("--workers", type=int, help="panels at once")
     parser.add_argument("--ray", metavar="ADDRESS", help="on the Ray cluster there")
     arguments = parser.parse_args()
-    tasks = [(name, seed) for name in arguments.family for seed in arguments.seeds or SEEDS[name]]
-    panels: dict[str, list[Row]] = {name: [] for name in arguments.family}
+    families = arguments.family or list(QUICK_FAMILIES if arguments.quick else FAMILIES)
+    usual = dict.fromkeys(FAMILIES, (QUICK_SEED,)) if arguments.quick else SEEDS
+    tasks = [(name, seed) for name in families for seed in arguments.seeds or usual[name]]
+    panels: dict[str, list[Row]] = {name: [] for name in families}
     with employ(arguments.workers, arguments.ray) as crew:
         measured = partial(crew.map, "measure the panels", partial(_measured, arguments.quick))
         name = "price_response-quick" if arguments.quick else "price_response"
@@ -97,16 +101,16 @@ def main() -> None:
                 f" held {row['sustained_total']:.3f}, PIT {row['pit_distance']:.3f}",
                 file=sys.stderr,
             )
-    result: dict[str, Any] = {"size": vars(SIZE), "panels": panels}
+    result: dict[str, Any] = {"size": vars(QUICK_SIZE if arguments.quick else SIZE), "panels": panels}
     if not arguments.quick:
         result[REAL] = real()
-    if not arguments.seeds and not arguments.quick and set(arguments.family) == set(FAMILIES):
+    if not arguments.seeds and not arguments.quick and set(families) == set(FAMILIES):
         print(f"wrote {write_result('price_response', result)}", file=sys.stderr)
     print(json.dumps(result) if arguments.json else "\n\n".join(tables(result)))
 
 
 def _measured(quick: bool, task: tuple[str, int], _: Progress) -> Row:
-    return one_panel(task, quick=quick)
+    return one_panel(task, QUICK_SIZE if quick else SIZE, quick)
 
 
 def real() -> list[Row] | str:
