@@ -108,7 +108,11 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
                 _fail(str(error), 2)
             if isinstance(error, (OSError, UnplayableError)):
                 _fail(str(error), 1)
-            _fail(f"{type(error).__name__}: {error} (--verbose shows where)", 1)
+            _fail(
+                f"a fault of mercato's, not of yours: {type(error).__name__}: {error}; please report it"
+                " with the command and what --verbose shows",
+                1,
+            )
 
     return app.command()(run)
 

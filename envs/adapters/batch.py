@@ -11,6 +11,7 @@ import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from ...forecasters.errors import InputError
 from ..engine.actions import ActionMap
 from ..engine.doubt import Halt, over_market
 from ..engine.observation import BOUND, FEATURES, observe
@@ -57,6 +58,9 @@ class MarketBatch:
         halt: Halt = Halt(),
         run: Runner = as_written,
     ) -> None:
+        for name, value in (("n_markets", n_markets), ("horizon", horizon)):
+            if value < 1:
+                raise InputError(f"{name}: expected 1 or more, found {value}")
         self.market = as_market(market)
         self.n_markets, self.horizon, self.reward, self.halt = n_markets, horizon, reward, halt
         self.actions = actions(self.market)
@@ -103,9 +107,32 @@ class MarketBatch:
         return torch.ones(self.n_markets, dtype=torch.bool, device=self.market.device)
 
     def tensor(self, actions: np.ndarray) -> Tensor:
-        """Actions on the market's device; on a CPU the same memory."""
-        actions = np.ascontiguousarray(actions, dtype=self.actions.space.dtype)
-        return torch.from_numpy(actions).to(self.market.device)
+        """Actions on the market's device; on a CPU the same memory.
+
+        Raises:
+            InputError: they are not of the batch's units, hold a number that is none or an option that there
+                is not, or no episode has begun.
+        """
+        if not hasattr(self, "state"):
+            raise InputError("expected reset() before the first step()")
+        space, given = self.actions.space, np.asarray(actions)
+        wanted = self.n_markets * self.units * int(np.prod(space.shape))  # type: ignore[arg-type]
+        if given.size != wanted or not np.issubdtype(given.dtype, np.number):
+            raise InputError(
+                f"action: expected {wanted} numbers ({self.n_markets} markets × {self.units} decision units"
+                f" × {int(np.prod(space.shape))}), found {given.size} of {given.dtype}"  # type: ignore[arg-type]
+            )
+        if not np.isfinite(given).all():
+            bad = int(np.argmax(~np.isfinite(given.reshape(-1))))
+            raise InputError(
+                f"action: expected finite numbers, found {given.reshape(-1)[bad]} in place {bad}"
+            )
+        if isinstance(space, spaces.Discrete) and not ((given >= 0) & (given < space.n)).all():
+            raise InputError(
+                f"action: expected whole numbers from 0 to {space.n - 1}, found {given.min()} to"
+                f" {given.max()}"
+            )
+        return torch.from_numpy(np.ascontiguousarray(given, dtype=space.dtype)).to(self.market.device)
 
     def unit_space(self) -> spaces.Box:
         """Observation of one unit: (F,)."""

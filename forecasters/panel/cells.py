@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from ..errors import InputError
+from ..memory import room_for
 from .calendar import Grid
 from .columns import Rows
+
+_CELL = 8  # bytes that a column takes of a period of a series, at most
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ def cells_of(rows: Rows, grid: Grid, aggregate: bool, notes: list[str]) -> Cells
     index, inverse, merged = np.unique(key, return_inverse=True, return_counts=True)
     if not aggregate:
         _refuse_duplicates(rows, key)
+    spans = int(period.max()) - first + 1
+    room_for(spans * len(pairs), _CELL * len(rows.numbers), "periods × series", torch.device("cpu"))
     cells = Cells(
         dates=grid.starts(np.arange(first, int(period.max()) + 1)),
         series=np.stack(np.divmod(pairs, len(rows.items)), axis=1),

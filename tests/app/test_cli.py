@@ -107,7 +107,12 @@ def test_the_version_is_printed() -> None:
     [
         (InputError("expected this,\n found that"), 2, "error: expected this, found that"),
         (PermissionError(13, "Permission denied", "x"), 1, "error: [Errno 13] Permission denied: 'x'"),
-        (ZeroDivisionError("by zero"), 1, "error: ZeroDivisionError: by zero (--verbose shows where)"),
+        (
+            ZeroDivisionError("by zero"),
+            1,
+            "error: a fault of mercato's, not of yours: ZeroDivisionError: by zero; please report it"
+            " with the command and what --verbose shows",
+        ),
         (KeyboardInterrupt(), 130, "error: interrupted"),
     ],
 )
