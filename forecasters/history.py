@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any
@@ -183,7 +184,7 @@ def build_history(panel: SalesPanel, fitted: int | None = None) -> History:
     for values in by_role["decision"]:
         top = np.nanmax(values[:fitted]) if np.isfinite(values[:fitted]).any() else 1.0
         promos.append(dense(np.nan_to_num(values / (top if top > 0 else 1.0)).clip(0, 1)))
-    shifters = [dense(_filled(np.log(np.maximum(v, 1e-6)))) for v in by_role["instrument"][:1]]
+    shifters = [dense(np.nan_to_num(_filled(np.log(np.maximum(v, 1e-6))))) for v in by_role["instrument"][:1]]
     dates, waves = calendar(panel.dates, panel.frequency)
     whole = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in waves.T]
     year, fine, week = whole[:2], whole[2 : 2 * _HARMONICS], whole[2 * _HARMONICS :]
@@ -192,7 +193,10 @@ def build_history(panel: SalesPanel, fitted: int | None = None) -> History:
     listed = np.zeros((periods + AHEAD, places, goods), dtype=bool)
     listed[:, panel.series[:, 0], panel.series[:, 1]] = _listed(panel)
     price = panel.dense(_filled(panel.price), np.nan)
-    price = np.where(np.isfinite(price), price, np.nanmedian(price, axis=(0, 1), keepdims=True))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of what is not sold before a window's end
+        usual = np.nanmedian(price, axis=(0, 1), keepdims=True)
+    price = np.where(np.isfinite(price), price, np.where(np.isfinite(usual), usual, 1.0))
     units = dense(np.nan_to_num(panel.units))
     known = dense(np.isfinite(panel.units).astype(np.float32)) > 0
     return History(

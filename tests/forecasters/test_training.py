@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -48,6 +49,17 @@ def test_a_panel_too_short_to_learn_from_is_refused_and_the_shortest_is_fitted()
         fit_demand(panel.window(0, 7), SHORT)
     own = fit_demand(panel.window(0, 8), SHORT).elasticities.own
     assert bool((own.isfinite() & (own < 0)).all())
+
+
+def test_an_item_launched_after_the_last_period_of_a_window_spoils_nothing() -> None:
+    """As a backtest meets it: it has no price and no sales yet, and those of the others are learned."""
+    table, _ = make_reference(seed=11, size=Size(locations=2, items=3, weeks=60))
+    late = (table["item"] == table["item"].max()) & (table["date"] < table["date"].sort_values().iloc[-24])
+    panel = read_panel(table[~late], roles=ROLES)
+    model = fit_demand(panel.window(0, 50), SHORT)
+    assert bool(model.elasticities.own.isfinite().all())
+    assert all(bool(value.isfinite().all()) for value in model.network.state_dict().values())
+    assert math.isfinite(model.validation_loss)
 
 
 class Interrupting(Silent):
