@@ -27,8 +27,11 @@ def stabilised(base: Base) -> Base:
     """The regressions with weights of the past scaled down where a simulation would run away.
 
     First each item's weights of its own past and of its mean over locations, then all items' weights of the
-    mean over items, which couples them.
+    mean over items, which couples them. Weights that are no numbers, which an eigenvalue routine would not
+    survive, are left to the gate that plays the market (``free_run``).
     """
+    if not bool(base.past.isfinite().all()):
+        return base
     own, across, around = (base.past[..., part] for part in PARTS.values())
     share = _largest_scale(
         lambda c: persistence_by_item(c[..., None] * own, c[..., None] * across), own[..., 0]
