@@ -77,6 +77,7 @@ Holidays = Annotated[
     str | None,
     typer.Option(help="Public holidays of this country, or part of one, as a column: DE, US-NY."),
 ]
+Drop = Annotated[list[str], typer.Option(help="Column of the table to leave out. Repeatable.")]
 Workers = Annotated[
     int | None,
     typer.Option(min=1, help="Jobs at once, in processes of their own; the result is the same. [default: 1]"),
@@ -156,12 +157,13 @@ def fit(
     absent: Absent = "unknown",
     role: Roles = [],  # noqa: B006
     holidays: Holidays = None,
+    drop: Drop = [],  # noqa: B006
     seed: Seed = 0,
 ) -> None:
     """Learn a market from a sales table."""
     from .commands.fit import run
 
-    run(panel, out, economics, Reading.parse(map, freq, absent, role, holidays), seed)
+    run(panel, out, economics, Reading.parse(map, freq, absent, role, holidays, drop), seed)
 
 
 @verb
@@ -189,12 +191,13 @@ def backtest(
     absent: Absent = "unknown",
     role: Roles = [],  # noqa: B006
     holidays: Holidays = None,
+    drop: Drop = [],  # noqa: B006
     seed: Seed = 0,
 ) -> None:
     """Forecast the panel's last periods from what precedes them and score it against simple forecasters."""
     from .commands.backtest import run
 
-    run(panel, horizon, windows, json, out, Reading.parse(map, freq, absent, role, holidays), seed)
+    run(panel, horizon, windows, json, out, Reading.parse(map, freq, absent, role, holidays, drop), seed)
 
 
 @verb

@@ -30,6 +30,7 @@ class Reading:
         float, ...
     ] = ()  # by hour of the day, as learned from the table that the market was fitted to
     holidays: str | None = None  # country whose public holidays are a column
+    drop: tuple[str, ...] = ()  # columns of the table that are left out
 
     @classmethod
     def parse(
@@ -39,6 +40,7 @@ class Reading:
         absent: str,
         role: Sequence[str],
         holidays: str | None = None,
+        drop: Sequence[str] = (),
     ) -> Reading:
         """From the command line's ``--map units=qty --freq W --absent zero --role deal=decision``.
 
@@ -59,6 +61,7 @@ class Reading:
             cast(Absent, absent),
             cast("dict[str, Role]", roles),
             holidays=holidays,
+            drop=tuple(drop),
         )
 
     def read(self, path: Path, otherwise: str | None = None) -> SalesPanel:
@@ -74,6 +77,7 @@ class Reading:
             traffic=self.traffic,
             holidays=self.holidays,
             otherwise=otherwise,
+            drop=self.drop,
         )
 
     def file(self, panel: SalesPanel) -> dict[str, str]:
@@ -88,7 +92,8 @@ class Reading:
             return cls()
         try:
             known = json.loads(path.read_text(encoding="utf-8"))
-            found = cls(**{**known, "traffic": tuple(known.get("traffic", ()))})
+            lists = {name: tuple(known.get(name, ())) for name in ("traffic", "drop")}
+            found = cls(**{**known, **lists})
             text = [*found.map.items(), *found.roles.items()]
             if all(isinstance(word, str) for pair in text for word in pair):
                 return found

@@ -21,6 +21,7 @@ _FACTOR = 1.8  # by which all prices change at once where a currency does
 _SAME, _ABOUT = 0.02, 0.15  # log distance of changes that are one at once, and for good
 _HALF, _ALL = 0.5, 0.9  # shares of series: single ones are promoted at the time
 _LEAST_SERIES = 4
+_BOTH = 4  # periods at either side of a change, that show it to be for good
 
 
 def without_spikes(units: np.ndarray, price: np.ndarray, item: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -93,7 +94,8 @@ def refuse_new_currency(price: np.ndarray, dates: np.ndarray) -> None:
     log = np.log(price)
     change = np.diff(log, axis=0)
     count = (~np.isnan(change)).sum(1)
-    for t in np.flatnonzero(count >= _LEAST_SERIES):
+    enough = (np.arange(len(count)) >= _BOTH - 1) & (np.arange(len(count)) < len(count) - _BOTH + 1)
+    for t in np.flatnonzero((count >= _LEAST_SERIES) & enough):
         moves = change[t][~np.isnan(change[t])]
         step = float(np.median(moves))
         if abs(step) < np.log(_FACTOR) or (np.abs(moves - step) < _SAME).mean() < _HALF:

@@ -42,6 +42,7 @@ def read_panel(
     traffic: Sequence[float] = (),
     holidays: str | None = None,
     otherwise: str | None = None,
+    drop: Sequence[str] = (),
 ) -> SalesPanel:
     """Read a CSV, a parquet file or a data frame that meets the panel contract.
 
@@ -60,13 +61,14 @@ def read_panel(
         holidays: ISO code of the country, or of the part of one (``US-NY``), whose public holidays become an
             exogenous column.
         otherwise: frequency of a table of one date, which does not tell.
+        drop: columns, as the table calls them, to leave out.
 
     Raises:
         InputError: one line that says what was expected, what was found and where.
     """
     if absent not in ("zero", "unknown"):
         raise InputError(f"absent: expected zero or unknown, found {absent!r}")
-    table = load_table(source, map or {})
+    table = load_table(source, map or {}, drop)
     notes = [*table.declared.get("notes", ()), *table.notes]
     rows = without_unpriced(typed_rows(table, notes), notes)
     days = np.unique(rows.day)

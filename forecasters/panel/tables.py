@@ -41,11 +41,13 @@ class RawTable:
     unit: Unit = SHARE  # of ``censored``
 
 
-def load_table(source: str | Path | pd.DataFrame, renames: Mapping[str, str]) -> RawTable:
+def load_table(
+    source: str | Path | pd.DataFrame, renames: Mapping[str, str], drop: Sequence[str] = ()
+) -> RawTable:
     """Read ``source`` and rename its columns (``renames``: ours -> theirs, ``censored`` perhaps with a unit).
 
     Raises:
-        InputError: the source cannot be read, is empty, or lacks a column that ``renames`` names.
+        InputError: the source cannot be read, is empty, or lacks a column that ``renames`` or ``drop`` names.
     """
     if isinstance(source, pd.DataFrame):
         frame, name = source, "the data frame"
@@ -61,6 +63,11 @@ def load_table(source: str | Path | pd.DataFrame, renames: Mapping[str, str]) ->
         raise InputError(f"{name}: expected at least one row, found none")
     if frame.shape[1] > _MOST_COLUMNS:
         raise InputError(f"{name}: expected at most {_MOST_COLUMNS:,} columns, found {frame.shape[1]:,}")
+    if absent := [column for column in drop if column not in frame.columns]:
+        raise InputError(
+            f"drop: expected columns of the table ({some(list(frame.columns))}), found {absent[0]!r:.60}"
+        )
+    frame = frame.drop(columns=list(drop))
     renames, unit = split_units(renames, frame.columns, name)
     frame, notes = _renamed(frame, renames, name)
     return RawTable(frame, declared, notes, unit)

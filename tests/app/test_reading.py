@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from mercato.app.reading import Reading
+from mercato.forecasters.errors import InputError
 from mercato.forecasters.panel import SalesPanel
 
 
@@ -68,3 +69,15 @@ def test_a_market_of_an_older_version_has_no_traffic(tmp_path: Path) -> None:
         json.dumps({"map": {"units": "qty"}, "freq": "W", "absent": "zero", "roles": {}})
     )
     assert Reading.of_market(tmp_path) == Reading(map={"units": "qty"}, freq="W", absent="zero")
+
+
+def test_a_column_may_be_left_out_and_stays_out(tmp_path: Path) -> None:
+    frame = table(10, evening_sells=True)
+    frame.to_csv(tmp_path / "sales.csv", index=False)
+    reading = Reading.parse([], None, "unknown", [], drop=["mask"])
+    panel = reading.read(tmp_path / "sales.csv")
+    assert "mask" not in {covariate.name for covariate in panel.covariates}
+    remember(reading, tmp_path, panel)
+    assert Reading.of_market(tmp_path).drop == ("mask",)
+    with pytest.raises(InputError, match=r"drop: expected columns of the table .* found 'msk'"):
+        Reading.parse([], None, "unknown", [], drop=["msk"]).read(tmp_path / "sales.csv")
