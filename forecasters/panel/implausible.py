@@ -92,18 +92,27 @@ def refuse_new_currency(price: np.ndarray, dates: np.ndarray) -> None:
         InputError: from when on, and by how much.
     """
     log = np.log(price)
-    change = np.diff(log, axis=0)
-    count = (~np.isnan(change)).sum(1)
-    enough = (np.arange(len(count)) >= _BOTH - 1) & (np.arange(len(count)) < len(count) - _BOTH + 1)
-    for t in np.flatnonzero((count >= _LEAST_SERIES) & enough):
+    jumps = [(t, step) for t, step in enumerate(_common_steps(np.diff(log, axis=0))) if step != 0]
+    if len(jumps) != 1:  # a sale of everything begins and ends
+        return
+    ((t, step),) = jumps
+    if min(t + 1, len(log) - t - 1) < _BOTH:
+        return
+    here = ~np.isnan(log[t + 1] - log[t])
+    before, after = (np.nanmedian(part[:, here], axis=0) for part in (log[: t + 1], log[t + 1 :]))
+    if (np.abs(after - before - step) < _ABOUT).mean() >= _ALL:
+        raise InputError(
+            f"price: expected one currency and one unit, found that from {dates[t + 1]} on {here.sum()}"
+            f" series cost {np.exp(step):.4g} times what they did; bring all prices to one"
+        )
+
+
+def _common_steps(change: np.ndarray) -> np.ndarray:
+    """(T - 1,) the step that most series' log prices take at once, 0 where there is none so large."""
+    out = np.zeros(len(change))
+    for t in np.flatnonzero((~np.isnan(change)).sum(1) >= _LEAST_SERIES):
         moves = change[t][~np.isnan(change[t])]
         step = float(np.median(moves))
-        if abs(step) < np.log(_FACTOR) or (np.abs(moves - step) < _SAME).mean() < _HALF:
-            continue
-        here = ~np.isnan(change[t])
-        before, after = (np.nanmedian(part[:, here], axis=0) for part in (log[: t + 1], log[t + 1 :]))
-        if (np.abs(after - before - step) < _ABOUT).mean() >= _ALL:
-            raise InputError(
-                f"price: expected one currency and one unit, found that from {dates[t + 1]} on {here.sum()}"
-                f" series cost {np.exp(step):.4g} times what they did; bring all prices to one"
-            )
+        if abs(step) >= np.log(_FACTOR) and (np.abs(moves - step) < _SAME).mean() >= _HALF:
+            out[t] = step
+    return out
