@@ -18,6 +18,7 @@ from ..envs.simulator import Simulator
 from ..forecasters.errors import InputError
 from ..forecasters.learned import LearnedDemand
 from ..forecasters.noise import NoiseKey
+from ..forecasters.panel.calendar import declared_grid
 from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
 
@@ -92,14 +93,12 @@ def _sold(market: Market, panel: SalesPanel, latest: SalesPanel | None, notes: l
     """
     place, item = panel.series.T
     demand: LearnedDemand = market.demand  # type: ignore[assignment]  # ``after`` has made sure
-    going = demand.history.listed[panel.periods].cpu().numpy()[place, item]
+    listed = demand.history.listed[panel.periods].cpu().numpy()[place, item]
+    there = np.ones_like(listed)
     if latest is not None:
         theirs = {(latest.locations[s], latest.items[i]) for s, i in latest.series.tolist()}
-        there = [(panel.locations[s], panel.items[i]) in theirs for s, i in panel.series.tolist()]
-        going = going & np.array(there)
-        ended = ~going & np.array(there)
-    else:
-        ended = ~going
+        there = np.array([(panel.locations[s], panel.items[i]) in theirs for s, i in panel.series.tolist()])
+    going, ended = there & listed, there & ~listed
     if ended.any():
         first = panel.series[np.argmax(ended)]
         notes.append(
@@ -243,7 +242,4 @@ _NOTES = (
 
 def next_date(panel: SalesPanel) -> np.datetime64:
     """First day of the period after the panel's last one."""
-    if panel.frequency.endswith("MS"):
-        months = int(panel.frequency[:-2] or 1)
-        return (panel.dates[-1].astype("datetime64[M]") + months).astype("datetime64[D]")
-    return panel.dates[-1] + (panel.dates[-1] - panel.dates[-2])
+    return declared_grid(panel.frequency, panel.dates).starts(np.array([panel.periods]))[0]

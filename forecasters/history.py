@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .cut import Cut
 from .distributions import grain
+from .panel.calendar import declared_grid
 from .panel.holidays import holiday_days
 from .panel.sales_panel import Covariate, SalesPanel
 from .stock_outs import StockOuts
@@ -103,15 +104,11 @@ _AXES = {
 
 def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.ndarray, np.ndarray]:
     """Dates of the panel and ``ahead`` periods more; harmonics of year and week (T + A, C)."""
-    step = _step(dates)
-    more = dates[-1] + step * np.arange(1, ahead + 1)
-    if frequency.endswith("MS"):
-        more = pd.date_range(dates[-1], periods=ahead + 1, freq=frequency)[1:].to_numpy().astype(dates.dtype)
-    full = np.concatenate([dates, more])
+    full = declared_grid(frequency, dates).starts(np.arange(len(dates) + ahead))
     stamps = pd.DatetimeIndex(full)
     year = (stamps.day_of_year.to_numpy() - 1) / 365.25
     waves = [f(2 * np.pi * k * year) for k in range(1, _HARMONICS + 1) for f in (np.sin, np.cos)]
-    if step <= np.timedelta64(1, "D"):
+    if _step(dates) <= np.timedelta64(1, "D"):
         week = stamps.day_of_week.to_numpy() / 7
         waves += [f(2 * np.pi * k * week) for k in range(1, 4) for f in (np.sin, np.cos)]
     return full, np.stack(waves, axis=-1).astype(np.float32)

@@ -10,10 +10,9 @@ import pandas as pd
 
 from ..errors import InputError
 from .dates import days_of, unreadable
-from .tables import RawTable, some
+from .tables import FIELDS, RawTable, some
 
 REQUIRED = ("date", "location", "item", "units")
-FIELDS = (*REQUIRED, "price", "revenue", "category", "cost", "censored", "price_group", "lat", "lon")
 COUNTED = ("units", "price", "revenue", "cost", "stock_on_hand", "competitor_price")  # flags are none of them
 _YES_OR_NO = {
     **dict.fromkeys(("true", "t", "yes", "y", "1"), 1.0),

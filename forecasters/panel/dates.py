@@ -11,6 +11,7 @@ _EXPECTED = "date: expected ISO dates such as 2024-01-31, found"
 _WITH_OFFSET = r"^(.{10}[T ]\d\d(?::?\d\d){0,2}(?:\.\d+)?) ?(?:[+-]\d\d(?::?\d\d)?|Z)$"
 _YEARS = (1900, 2300)
 _NOON = pd.Timedelta(hours=12)
+_DAY = 24 * 60  # minutes
 
 
 def days_of(column: pd.Series, notes: list[str]) -> np.ndarray:
@@ -56,13 +57,10 @@ def _stamps(column: pd.Series) -> tuple[pd.Series, bool]:
 
 
 def _are_midnights(time: pd.Series) -> bool:
-    """Whether times of day (R,) are one, or two an hour apart, on the quarter of an hour."""
-    times = sorted(time.unique())
-    return (
-        len(times) <= 2
-        and times[-1] - times[0] <= pd.Timedelta(hours=1)
-        and not (sum(int(t.total_seconds()) % 900 for t in map(pd.Timedelta, times)))
-    )
+    """Whether times of day (R,) are one, or two an hour apart (23:00 and 0:00 are), on the quarter hour."""
+    minutes = sorted({pd.Timedelta(t).total_seconds() / 60 for t in time.unique()})
+    apart = minutes[-1] - minutes[0]
+    return len(minutes) <= 2 and min(apart, _DAY - apart) <= 60 and not any(m % 15 for m in minutes)
 
 
 def _clock(time: pd.Timedelta) -> str:

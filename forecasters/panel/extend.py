@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from .sales_panel import Covariate, SalesPanel
+from .calendar import declared_grid
+from .sales_panel import Covariate, SalesPanel, inside, last_known
 
 _FARTHEST = 60  # periods between the market's last one and the table's first, at most
 
@@ -58,19 +59,16 @@ def extended(own: SalesPanel, latest: SalesPanel) -> tuple[SalesPanel, list[str]
             "units: expected some of the market's series to sell in the latest table, found none"
         )
     price = joined(own.price, latest.price)
-    dates = own.dates[0] + (own.dates[1] - own.dates[0]) * np.arange(periods)
-    if own.frequency.endswith("MS"):
-        dates = _months(own, periods)
     return (
         replace(
             own,
-            dates=dates,
+            dates=declared_grid(own.frequency, own.dates).starts(np.arange(periods)),
             units=joined(own.units, latest.units),
-            price=_filled_between(price),
+            price=np.where(inside(~np.isnan(price)), last_known(price), np.nan),
             censored=np.nan_to_num(joined(own.censored, latest.censored, 0.0)),
             cost=None if own.cost is None else joined(own.cost, _cost(latest)),
             covariates=tuple(_carried_on(c, latest, joined, periods) for c in own.covariates),
-            report=replace(latest.report, notes=(*latest.report.notes, *notes)),
+            report=latest.report,
         ),
         notes,
     )
@@ -83,14 +81,9 @@ def _first_period(own: SalesPanel, latest: SalesPanel) -> int:
             f"date: expected periods as the market's ({own.frequency}), found {latest.frequency}; add up to"
             " them, or declare --freq when the market is fitted"
         )
-    if own.frequency.endswith("MS"):
-        step = int(own.frequency[:-2] or 1)
-        months = (latest.dates[0].astype("datetime64[M]") - own.dates[0].astype("datetime64[M]")).astype(int)
-        start, off = divmod(int(months), step)
-    else:
-        days = int((latest.dates[0] - own.dates[0]).astype(int))
-        start, off = divmod(days, int((own.dates[1] - own.dates[0]).astype(int)))
-    if off:
+    grid = declared_grid(own.frequency, own.dates)
+    start = grid.period_of(latest.dates[:1])
+    if grid.starts(start)[0] != latest.dates[0]:
         raise InputError(
             f"date: expected periods that begin as the market's do (first {own.dates[0]}), found"
             f" {latest.dates[0]}"
@@ -100,18 +93,12 @@ def _first_period(own: SalesPanel, latest: SalesPanel) -> int:
             f"date: expected a table up to {own.dates[-1]} or later, as the market's own, found one up to"
             f" {latest.dates[-1]}"
         )
-    if start > own.periods + _FARTHEST:
+    if start[0] > own.periods + _FARTHEST:
         raise InputError(
             f"date: expected a table that goes on from {own.dates[-1]}, found one from {latest.dates[0]} on;"
             " fit the market again"
         )
-    return start
-
-
-def _months(own: SalesPanel, periods: int) -> np.ndarray:
-    step = int(own.frequency[:-2] or 1)
-    first = own.dates[0].astype("datetime64[M]")
-    return (first + step * np.arange(periods)).astype("datetime64[D]")
+    return int(start[0])
 
 
 def _strangers(own: SalesPanel, latest: SalesPanel) -> list[str]:
@@ -162,12 +149,3 @@ def _carried_on(
         if (np.isnan(theirs.values) | (theirs.values == first)).all():
             whole[-latest.periods :] = first
     return replace(covariate, values=whole)
-
-
-def _filled_between(price: np.ndarray) -> np.ndarray:
-    """Prices (T, N) with gaps between a series' known ones at the last known."""
-    known = ~np.isnan(price)
-    rows = np.maximum.accumulate(np.where(known, np.arange(len(price))[:, None], -1), axis=0)
-    later = np.maximum.accumulate(known[::-1], axis=0)[::-1]
-    filled = np.take_along_axis(price, rows.clip(0), axis=0)
-    return np.where(known | ((rows >= 0) & later), filled, np.nan)

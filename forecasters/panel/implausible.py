@@ -37,8 +37,8 @@ def without_spikes(units: np.ndarray, price: np.ndarray, item: np.ndarray) -> tu
     seen = (units > 0).sum(0)
     of_series = _quantile(positive, seen)
     usual = np.zeros(len(item))
-    for each in np.unique(item):
-        here = item == each
+    order = np.argsort(item, kind="stable")
+    for here in np.split(order, np.flatnonzero(np.diff(item[order])) + 1):
         values = positive[:, here]
         whole = np.nanquantile(values, _HIGH) if np.isfinite(values).any() else np.inf
         usual[here] = np.maximum(whole, np.where(seen[here] >= _ENOUGH, of_series[here], whole))

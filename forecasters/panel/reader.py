@@ -28,7 +28,7 @@ from .holidays import holiday_days
 from .implausible import ManySlips, refuse_new_currency, without_slips, without_spikes
 from .out_of_stock import with_shares
 from .roles import covariates_of
-from .sales_panel import CleaningReport, Covariate, Role, SalesPanel
+from .sales_panel import CleaningReport, Covariate, Role, SalesPanel, inside, last_known
 from .tables import load_table
 
 
@@ -162,8 +162,8 @@ def _units_and_prices(
     if not ours:  # what we wrote ourselves has been looked at
         units, price = _plausible(units, price, cells, rows, notes)
     seen = cells.spread(np.ones(len(cells.period)), fill=0).astype(bool)
-    inside = np.maximum.accumulate(seen, axis=0) & np.maximum.accumulate(seen[::-1], axis=0)[::-1]
-    missing = inside & ~seen
+    between = inside(seen)
+    missing = between & ~seen
     if absent == "zero":
         units[missing & seen.any(axis=1, keepdims=True)] = 0
     filled = np.isnan(price) & seen
@@ -175,10 +175,10 @@ def _units_and_prices(
     if missing.any():
         meaning = "zero sales" if absent == "zero" else "unknown sales"
         notes.append(
-            f"units: {missing.sum()} of {inside.sum()} periods between a series' first and last row "
+            f"units: {missing.sum()} of {between.sum()} periods between a series' first and last row "
             f"have no row, taken as {meaning} at the last known price, first: {_first(missing, cells)}"
         )
-    return units, np.where(inside, _last_known(price), np.nan).astype(np.float32)
+    return units, np.where(between, last_known(price), np.nan).astype(np.float32)
 
 
 def _plausible(
@@ -213,17 +213,8 @@ def _plausible(
             f"price: {slips.sum()} rows far from all others of their series, as if of another unit, taken as"
             f" unknown, {first(slips)}"
         )
-    refuse_new_currency(_last_known(price), cells.dates)
+    refuse_new_currency(last_known(price), cells.dates)
     return units, price
-
-
-def _last_known(price: np.ndarray) -> np.ndarray:
-    """Each cell's last known value above it, or the first known below where there is none: (T, N)."""
-    known = ~np.isnan(price)
-    rows = np.where(known, np.arange(len(price))[:, None], -1)
-    last = np.maximum.accumulate(rows, axis=0)
-    last = np.where(last < 0, np.argmax(known, axis=0), last)
-    return np.take_along_axis(price, last, axis=0)
 
 
 def _first(mask: np.ndarray, cells: Cells) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import InputError
 from .cells import Cells
-from .columns import FIELDS
 from .sales_panel import ROLES, Covariate, Role
+from .tables import FIELDS
 
 _BY_NAME: dict[str, Role] = {
     "promo": "decision",

@@ -123,3 +123,17 @@ class SalesPanel:
             coordinates=None if self.coordinates is None else self.coordinates[places],
             covariates=tuple(replace(c, values=c.values[:, keep]) for c in self.covariates),
         )
+
+
+def inside(seen: np.ndarray) -> np.ndarray:
+    """(T, N) bool: from a series' first seen row to its last."""
+    return np.maximum.accumulate(seen, axis=0) & np.maximum.accumulate(seen[::-1], axis=0)[::-1]
+
+
+def last_known(price: np.ndarray) -> np.ndarray:
+    """Each cell's last known value above it, or the first known below where there is none: (T, N)."""
+    known = ~np.isnan(price)
+    rows = np.where(known, np.arange(len(price))[:, None], -1)
+    last = np.maximum.accumulate(rows, axis=0)
+    last = np.where(last < 0, np.argmax(known, axis=0), last)
+    return np.take_along_axis(price, last, axis=0)

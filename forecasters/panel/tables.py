@@ -21,10 +21,11 @@ from .out_of_stock import SHARE, Unit, split_units
 
 METADATA_KEY = b"mercato.panel"
 TEXT_COLUMNS = ("date", "location", "item", "category", "price_group")
-OURS = (
-    *("date", "location", "item", "units", "price", "revenue", "category", "cost", "censored", "price_group"),
-    *("lat", "lon", "promo", "stock_on_hand", "competitor_price"),
+FIELDS = (
+    *("date", "location", "item", "units"),
+    *("price", "revenue", "category", "cost", "censored", "price_group", "lat", "lon"),
 )
+OURS = (*FIELDS, "promo", "stock_on_hand", "competitor_price")
 """Columns that mean something to us: those that a table's own may be named for."""
 _LONGEST_HEADER = 2**18  # bytes
 _MOST_COLUMNS = 1000

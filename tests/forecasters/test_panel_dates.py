@@ -28,6 +28,7 @@ def test_local_midnights_written_in_utc_are_the_day_that_began() -> None:
     assert winter_and_summer[0] == ["2024-02-01", "2024-07-01"]
     assert "2 rows are of the day after" in winter_and_summer[1][0]
     assert days("2024-01-31T05:00:00Z", "2024-06-30T04:00:00Z")[0] == ["2024-01-31", "2024-06-30"]  # New York
+    assert days("2024-01-31T00:00:00Z", "2024-06-30T23:00:00Z")[0] == ["2024-01-31", "2024-07-01"]  # London
 
 
 def test_times_of_sales_are_left_out_as_they_are_written() -> None:
