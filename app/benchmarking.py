@@ -15,6 +15,7 @@ from ..envs.market import Market
 from ..envs.processes import ObservedDemand
 from ..envs.structural import Truth, true_market
 from ..forecasters.errors import InputError
+from ..forecasters.learned import LearnedDemand
 from ..forecasters.progress import SILENT, Progress
 
 
@@ -79,6 +80,18 @@ def behind(market: Market, truth: Path) -> Market:
     except KeyError as error:
         raise InputError(f"truth folder {truth}: not the truth of this market: {error.args[0]}") from None
     return market.with_demand(ObservedDemand(nature.to(market.device), market.demand))
+
+
+def other_markets(market: Market) -> dict[str, Market]:
+    """The shop of a learned market before other customers that the data leave possible, by what is other.
+
+    Only nature changes: the shop goes on forecasting with the model that it fitted, as it would.
+    """
+    demand = market.demand
+    if not isinstance(demand, LearnedDemand):
+        return {}
+    others = demand.plausible().items()
+    return {name: market.with_demand(ObservedDemand(customers, demand)) for name, customers in others}
 
 
 def load_policies(paths: Sequence[Path]) -> list[LearnedPolicy]:

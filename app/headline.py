@@ -11,10 +11,8 @@ from ..agents.evaluation import Evaluation, bootstrap, evaluate
 from ..agents.workers import HERE, Workers
 from ..envs.economics import Economics
 from ..envs.market import Market
-from ..envs.processes import ObservedDemand
-from ..forecasters.learned import LearnedDemand
 from ..forecasters.progress import SILENT, Progress
-from .benchmarking import Benchmark
+from .benchmarking import Benchmark, other_markets
 from .report.contents import Assumption, Headline, Interval, Shift
 
 LOGGED = "logged price, base-stock"
@@ -64,16 +62,10 @@ def other_customers(
     that was found less likely. Only nature changes: the shop goes on forecasting with the model that it
     fitted, as it would.
     """
-    market = benchmark.market
-    demand = market.demand
-    if not isinstance(demand, LearnedDemand):
+    jobs = list(other_markets(benchmark.market).items())
+    if not jobs:
         return []
-
-    def before(customers: LearnedDemand) -> Market:
-        return market.with_demand(ObservedDemand(customers, demand))
-
     fitted = Shift(change="as fitted", versus_baseline=line.versus_baseline, versus_logged=line.versus_logged)
-    jobs = [(name, before(customers)) for name, customers in demand.plausible().items()]
     work = partial(_shift, benchmark, line, episodes, True)
     return [fitted, *workers.map("change the customers", work, jobs, progress)]
 

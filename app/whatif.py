@@ -18,32 +18,30 @@ from ..envs.engine.view import View
 from ..envs.market import Market
 from ..envs.simulator import Simulator
 from ..envs.sub_markets import AT_ONCE
-from ..forecasters.progress import SILENT, Progress
+from ..forecasters.progress import SILENT, Progress, Stage
+from .benchmarking import other_markets
 from .scenario import Scenario, multiples, periods
 
+_EPISODES = 16  # before each of the other customers
 METRICS = ("profit", "revenue", "units", "demand", "unmet", "ordered")
 
 
 def answer(
     market: Market, policy: Policy, seed: int, scenario: Scenario, progress: Progress = SILENT
 ) -> dict[str, Any]:
-    """Totals an episode with and without the scenario, and paired differences with 95% intervals."""
-    still = [market] * scenario.horizon
-    plain = torch.ones(scenario.horizon, *market.shape, device=market.device)
-    batch = max(1, AT_ONCE // (market.shape[0] * market.shape[1]))
-    batches = torch.arange(scenario.episodes, device=market.device).split(batch)
-    with progress.stage("play with and without the scenario", total=2 * len(batches)) as stage:
-        totals = []
-        for markets, prices in (
-            (still, plain),
-            (periods(scenario, market), multiples(scenario, market, "price")),
-        ):
-            played = []
-            for episodes in batches:
-                played.append(_play(markets, prices, policy, episodes, seed))
-                stage.advance()
-            totals.append(torch.cat(played, dim=1).double().cpu())  # (metric, episode, item)
-    without, changed = totals
+    """Totals an episode with and without the scenario, and paired differences with 95% intervals.
+
+    The difference of profit is told before other customers that the data leave possible, too.
+    """
+    others = other_markets(market)
+    few = min(scenario.episodes, _EPISODES)
+    work = sum(_batches(market, episodes) for episodes in (scenario.episodes, *[few] * (len(others) + 1)))
+    with progress.stage("play with and without the scenario", total=work) as stage:
+        without, changed = _both(market, policy, seed, scenario, scenario.episodes, stage)
+        customers = {
+            name: _profit(_both(shop, policy, seed, scenario, few, stage), seed)
+            for name, shop in ({"as fitted": market} | others).items()
+        }
     return {
         "scenario": scenario.name,
         "policy": policy.name,
@@ -60,6 +58,7 @@ def answer(
             {"item": item, "metric": "profit", **_difference(changed[0, :, i] - without[0, :, i], seed)}
             for i, item in enumerate(market.items)
         ],
+        "customers": [{"customers": name, "metric": "profit", **found} for name, found in customers.items()],
     }
 
 
@@ -87,6 +86,37 @@ class Repriced:
         change = view.expected(price) / view.expected(decision.price).clamp(min=1e-9)
         order = ((position + decision.order) * change - position).clamp(min=0.0)
         return Decision(price=price, order=torch.where(decision.order > 0, order, 0.0))
+
+
+def _both(
+    market: Market, policy: Policy, seed: int, scenario: Scenario, episodes: int, stage: Stage
+) -> tuple[Tensor, Tensor]:
+    """Totals (metric, episode, item) without the scenario and with it, the same customers."""
+    still = [market] * scenario.horizon
+    plain = torch.ones(scenario.horizon, *market.shape, device=market.device)
+    prices = multiples(scenario, market, "price")
+    totals: tuple[list[Tensor], list[Tensor]] = ([], [])
+    for numbers in torch.arange(episodes, device=market.device).split(_at_once(market)):
+        totals[0].append(_play(still, plain, policy, numbers, seed))
+        totals[1].append(_play(periods(scenario, market), prices, policy, numbers, seed))
+        stage.advance()
+    without, changed = (torch.cat(played, dim=1).double().cpu() for played in totals)
+    return without, changed
+
+
+def _at_once(market: Market) -> int:
+    """Episodes that are played side by side."""
+    return max(1, AT_ONCE // (market.shape[0] * market.shape[1]))
+
+
+def _batches(market: Market, episodes: int) -> int:
+    return -(-episodes // _at_once(market))
+
+
+def _profit(both: tuple[Tensor, Tensor], seed: int) -> dict[str, float]:
+    without, changed = both
+    profit = METRICS.index("profit")
+    return _difference(changed[profit].sum(1) - without[profit].sum(1), seed)
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from .elasticity import Elasticities, estimate
 from .errors import InputError
 from .free_run import anchored
 from .history import History, build_history
+from .local_calendar import local_calendar, local_year, with_local_year
 from .luck import CommonLuck
 from .memory import room_for
 from .mixed import BLOCK
@@ -130,6 +131,7 @@ def learn_around(
     checkpoint: Path | None = None,
 ) -> DemandModel:
     """The model of a panel whose price response is given; arguments as ``fit_demand`` has them."""
+    history, year = _with_calendar_by_place(history, response)
     network, level, base, informed, loss = fit_trunk(
         history.to(device), response.to(device), settings, seed, progress, checkpoint
     )
@@ -141,6 +143,7 @@ def learn_around(
         response,
         level,
         reach(adjusted, history.known),
+        year,
         base,
         informed,
         CommonLuck.none(len(panel.items)),
@@ -181,6 +184,21 @@ def identify(
         residuals, found = once(number, known, found)
         response = price_response(pivot, found, rule)
     return response, residuals, found
+
+
+def _with_calendar_by_place(history: History, response: PriceResponse) -> tuple[History, Tensor]:
+    """The history told of each location's own calendar, and that calendar (Y, S, 2).
+
+    Of two years at least: what was seen once need not come back.
+    """
+    effect = history_effect(history, response)
+    adjusted = adjusted_history(history, log_level(history, effect), effect)
+    rows = history.known & history.listed[: history.periods]
+    if history.periods < 2 * history.year:
+        rows = torch.zeros_like(rows)
+    seen = (adjusted, rows, history.time_of_year, history.year)
+    year = local_year(*seen)
+    return with_local_year(history, year, local_calendar(*seen)), year
 
 
 def fit_trunk(

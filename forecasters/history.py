@@ -19,7 +19,7 @@ from .panel.holidays import holiday_days
 from .panel.sales_panel import Covariate, SalesPanel
 from .stock_outs import StockOuts
 
-_HARMONICS = 3  # of the year; forecasts use the first, a table having few years to learn more from
+HARMONICS = 3  # of the year; forecasts use the first, a table having few years to learn more from
 AHEAD = 60  # periods beyond the panel for which the calendar is laid out
 
 
@@ -58,15 +58,15 @@ class History:
         return StockOuts.of(self.censored)
 
     @property
-    def waves(self) -> Tensor:
-        """(T, 6) harmonics of the year."""
-        return torch.cat([self.ahead[: self.periods, 0, 0, :2], self.fine[:, 0, 0]], dim=-1)
+    def times_of_year(self) -> Tensor:
+        """(T + A,) share of the year, 0 … 1, of all that is laid out."""
+        sine, cosine = self.ahead[:, 0, 0, :2].double().unbind(-1)
+        return torch.atan2(sine, cosine) / (2 * torch.pi) % 1.0
 
     @property
     def time_of_year(self) -> Tensor:
         """(T,) share of the year, 0 … 1."""
-        sine, cosine = self.ahead[: self.periods, 0, 0, :2].double().unbind(-1)
-        return torch.atan2(sine, cosine) / (2 * torch.pi) % 1.0
+        return self.times_of_year[: self.periods]
 
     @property
     def whole_year(self) -> bool:
@@ -107,7 +107,7 @@ def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.
     full = declared_grid(frequency, dates).starts(np.arange(len(dates) + ahead))
     stamps = pd.DatetimeIndex(full)
     year = (stamps.day_of_year.to_numpy() - 1) / 365.25
-    waves = [f(2 * np.pi * k * year) for k in range(1, _HARMONICS + 1) for f in (np.sin, np.cos)]
+    waves = [f(2 * np.pi * k * year) for k in range(1, HARMONICS + 1) for f in (np.sin, np.cos)]
     if _step(dates) <= np.timedelta64(1, "D"):
         week = stamps.day_of_week.to_numpy() / 7
         waves += [f(2 * np.pi * k * week) for k in range(1, 4) for f in (np.sin, np.cos)]
@@ -184,7 +184,7 @@ def build_history(panel: SalesPanel, fitted: int | None = None) -> History:
     shifters = [dense(np.nan_to_num(_filled(np.log(np.maximum(v, 1e-6))))) for v in by_role["instrument"][:1]]
     dates, waves = calendar(panel.dates, panel.frequency)
     whole = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in waves.T]
-    year, fine, week = whole[:2], whole[2 : 2 * _HARMONICS], whole[2 * _HARMONICS :]
+    year, fine, week = whole[:2], whole[2 : 2 * HARMONICS], whole[2 * HARMONICS :]
     ahead = year + week
     ahead += [dense(_laid_out(c, dates, fitted)) for c in panel.covariates if c.role == "exogenous"]
     listed = np.zeros((periods + AHEAD, places, goods), dtype=bool)

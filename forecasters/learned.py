@@ -18,6 +18,7 @@ from .demand import Outlook, Period
 from .distributions import gamma_table, nb_mixture_cdf, nb_sample
 from .errors import InputError
 from .history import History, build_history
+from .local_calendar import COLUMNS, with_local_year
 from .memory import room_for
 from .model import DemandModel
 from .network import adjusted_history, demand_token, history_context
@@ -104,6 +105,7 @@ class LearnedDemand:
     @classmethod
     def _after(cls, model: DemandModel, history: History, response: PriceResponse | None) -> LearnedDemand:
         history = impute_demand(history, model.response.to("cpu"))
+        history = with_local_year(history, model.year.to("cpu"))
         return cls(model, history.to(model.level.device), response)
 
     def with_bases(self, model: DemandModel) -> LearnedDemand:
@@ -352,7 +354,7 @@ class LearnedDemand:
         history = build_history(panel, fitted)
         for what, have_n, want_n in (
             ("decision-linked columns", history.promo.shape[-1], self.history.promo.shape[-1]),
-            ("exogenous columns", history.ahead.shape[-1], self.history.ahead.shape[-1]),
+            ("exogenous columns", history.ahead.shape[-1], self.history.ahead.shape[-1] - COLUMNS),
             ("static columns", history.static.shape[-1], self.history.static.shape[-1]),
         ):
             if have_n != want_n:

@@ -9,10 +9,13 @@ nothing here: an item's own price moves them.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from .cross_fit import BLOCK, FOLDS
+from .history import HARMONICS, History
 
 COLUMNS = 2  # of either
 _DRAWN = 10.0  # periods' worth of belief that a location has the chain's season
@@ -21,32 +24,48 @@ _ONCE = 1.0  # times' worth of belief that a week of the year is an ordinary one
 _NOISE = 0.01  # least variance of a series' log demand
 
 
-def local_calendar(demand: Tensor, rows: Tensor, waves: Tensor, when: Tensor, year: int) -> Tensor:
+def local_calendar(demand: Tensor, rows: Tensor, when: Tensor, year: int) -> Tensor:
     """(T, S, 2) a location's annual wave beyond the chain's, and its single weeks; out of fold.
 
     Args:
         demand: (T, S, I) log demand freed of what prices did.
         rows: (T, S, I) bool, where it was seen.
-        waves: (T, C) harmonics of the year.
         when: (T,) time of the year, 0 … 1.
         year: periods in it.
     """
-    there = rows.double()
-    beyond = _beyond_usual(demand, there)
-    chain = beyond.sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp(min=1)
-    seen, count = rows.any(2), there.sum(2).clamp(min=1)
-    apart = ((beyond - chain) * there).sum(2) / count
-    sudden = _sudden(beyond.sum(2) / count, seen)
+    apart, sudden, seen = _beyond_chain(demand, rows)
     fold = torch.arange(len(demand), device=demand.device) // BLOCK % FOLDS
-    gap = (when.unsqueeze(1) - when).abs()
-    same = (1 - year * torch.minimum(gap, 1 - gap)).clamp(min=0).double()  # (T, T) overlap in other years
-    x = torch.cat([torch.ones_like(waves[:, :1]), waves], dim=1).double()
-    out = beyond.new_zeros(*apart.shape, COLUMNS)
+    out = demand.new_zeros(*seen.shape, COLUMNS)
+    x = _harmonics(when)
     for k in range(FOLDS):
         here, rest = fold == k, fold != k
-        out[here, :, 0] = x[here, 1:] @ _wave(apart[rest], seen[rest], x[rest])
-        out[here, :, 1] = _single(sudden[rest], seen[rest], same[here][:, rest])
-    return out.to(demand)
+        near = _overlap(when[here], when[rest], year)
+        out[here, :, 0] = (x[here, 1:] @ _wave(apart[rest], seen[rest], x[rest])).to(demand)
+        out[here, :, 1] = _single(sudden[rest], seen[rest], near).to(demand)
+    return out
+
+
+def local_year(demand: Tensor, rows: Tensor, when: Tensor, year: int) -> Tensor:
+    """(Y, S, 2) the same of the Y times of a year, by all that was seen; arguments as ``local_calendar``."""
+    apart, sudden, seen = _beyond_chain(demand, rows)
+    at = torch.arange(year, device=demand.device) / year
+    wave = _harmonics(at)[:, 1:] @ _wave(apart, seen, _harmonics(when))
+    single = _single(sudden, seen, _overlap(at, when, year))
+    return torch.stack([wave, single], dim=-1).to(demand)
+
+
+def with_local_year(history: History, year: Tensor, known: Tensor | None = None) -> History:
+    """The history with two more columns known ahead, those of its locations' year (Y, S, 2).
+
+    ``known`` (T, S, 2) takes their place in the table itself: what a period shows is not known before it.
+    """
+    at = history.times_of_year.to(year) * len(year)
+    first, share = at.floor().long(), (at - at.floor()).view(-1, 1, 1)
+    columns = year[first % len(year)] * (1 - share) + year[(first + 1) % len(year)] * share
+    if known is not None:
+        columns = torch.cat([known, columns[len(known) :]])
+    wide = columns.unsqueeze(2).expand(-1, -1, history.ahead.shape[2], -1)
+    return replace(history, ahead=torch.cat([history.ahead, wide], dim=-1))
 
 
 def local_news(demand: Tensor, rows: Tensor, categories: Tensor) -> Tensor:
@@ -68,10 +87,33 @@ def local_news(demand: Tensor, rows: Tensor, categories: Tensor) -> Tensor:
     return torch.stack(list(means), dim=-1).to(demand)
 
 
+def _beyond_chain(demand: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(T, S) float64 a location's mean beyond the chain's, and beyond the periods next to it; where seen."""
+    there = rows.double()
+    beyond = _beyond_usual(demand, there)
+    chain = beyond.sum(1, keepdim=True) / there.sum(1, keepdim=True).clamp(min=1)
+    seen, count = rows.any(2), there.sum(2).clamp(min=1)
+    apart = ((beyond - chain) * there).sum(2) / count
+    return apart, _sudden(beyond.sum(2) / count, seen), seen
+
+
 def _beyond_usual(demand: Tensor, there: Tensor) -> Tensor:
     """(T, S, I) float64, over the mean of the series; 0 where nothing was seen."""
     demand = torch.where(there > 0, demand.double(), 0.0)
     return (demand - demand.sum(0) / there.sum(0).clamp(min=1)) * there
+
+
+def _harmonics(when: Tensor) -> Tensor:
+    """(N, 1 + C) float64: 1 and the harmonics of times (N,) of the year."""
+    angle = 2 * torch.pi * when.double()
+    waves = [f(k * angle) for k in range(1, HARMONICS + 1) for f in (torch.sin, torch.cos)]
+    return torch.stack([torch.ones_like(angle), *waves], dim=-1)
+
+
+def _overlap(one: Tensor, other: Tensor, year: int) -> Tensor:
+    """(N, N') share that periods at two times of the year, (N,) and (N',), have in common."""
+    gap = (one.unsqueeze(1) - other).abs()
+    return (1 - year * torch.minimum(gap, 1 - gap)).clamp(min=0).double()
 
 
 def _sudden(beyond: Tensor, seen: Tensor) -> Tensor:

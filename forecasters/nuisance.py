@@ -193,7 +193,7 @@ def fit_nuisances(
     for _ in range(ROUNDS):
         adjusted = demand - memory - _priced(decisions, slopes)
         freed = adjusted - lost
-        calendar = local_calendar(freed, rows, history.waves, history.time_of_year, history.year).unsqueeze(2)
+        calendar = local_calendar(freed, rows, history.time_of_year, history.year).unsqueeze(2)
         usual = calendar.sum(-1)  # its traces would hide from the past what a price-setter saw there
         past = torch.cat([_demand_features(history, adjusted - usual), calendar.expand(*rows.shape, -1)], -1)
         wanted = torch.cat([past, local_news(freed - usual, rows, categories)], dim=-1)

@@ -22,7 +22,7 @@ from .response import PriceResponse
 from .training import TrainingSettings
 from .trunk import TrunkSettings
 
-_FORMAT = 6
+_FORMAT = 7
 _PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are no tensors
 
 
@@ -41,7 +41,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
             value = getattr(part, field.name)
             if isinstance(value, torch.Tensor):
                 tensors[f"{name}.{field.name}"] = value
-    tensors["level"], tensors["reach"] = model.level, model.reach
+    tensors |= {name: getattr(model, name) for name in ("level", "reach", "year")}
     save_file(
         {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors"
     )
@@ -92,6 +92,7 @@ def load_model(folder: Path) -> DemandModel:
         PriceResponse(**_part(tensors, "response"), choice=choice),
         tensors["level"],
         tensors["reach"],
+        tensors["year"],
         Base(**_part(tensors, "base")),
         Base(**_part(tensors, "informed")),
         CommonLuck(**_part(tensors, "luck")),

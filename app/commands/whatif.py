@@ -57,3 +57,10 @@ def show(told: dict[str, Any]) -> None:
     ]
     columns = ("an episode", "without", "with", "difference", "95% interval")
     print_table(stdout(), title, columns, rows)
+    if len(told["customers"]) > 1:
+        worst = min(told["customers"], key=lambda row: row["diff_mean"])
+        best = max(told["customers"], key=lambda row: row["diff_mean"])
+        print(
+            f"profit, over customers that the data leave possible: {signed(worst['diff_mean'])}"
+            f" ({worst['customers']}) … {signed(best['diff_mean'])} ({best['customers']})"
+        )

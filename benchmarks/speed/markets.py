@@ -22,6 +22,7 @@ from mercato.forecasters.base import Base
 from mercato.forecasters.choice import Choice
 from mercato.forecasters.elasticity import Elasticities
 from mercato.forecasters.history import History, build_history
+from mercato.forecasters.local_calendar import COLUMNS
 from mercato.forecasters.luck import CommonLuck
 from mercato.forecasters.model import DemandModel, FitSettings
 from mercato.forecasters.network import DemandNetwork, history_tokens
@@ -95,14 +96,15 @@ def _random_model(panel: SalesPanel, settings: FitSettings) -> DemandModel:
     torch.nn.init.normal_(network.head.weight, std=0.01)
     base = Base(
         past=torch.full((members, goods, 12), 0.02),
-        ahead=torch.full((members, goods, history.ahead.shape[-1]), 0.02),
+        ahead=torch.full((members, goods, history.ahead.shape[-1] + COLUMNS), 0.02),
         place=torch.zeros(members, places, goods),
         log_r=torch.full((members, goods), 1.0),
     )
     luck = CommonLuck(torch.tensor(0.1), torch.tensor(0.1), torch.full((goods,), 0.1))
     reach, found = torch.tensor([[-9.0], [9.0]]).expand(2, goods), _found(response)
-    names = (panel.locations, panel.items)
-    return DemandModel(*names, network, response, level, reach, base, base, luck, settings, found, 0.0, 0.0)
+    names, year = (panel.locations, panel.items), torch.zeros(history.year, places, COLUMNS)
+    learned = (network, response, level, reach, year, base, base, luck)
+    return DemandModel(*names, *learned, settings, found, 0.0, 0.0)
 
 
 def _steady_response(history: History) -> PriceResponse:

@@ -283,6 +283,17 @@ def test_whatif_answers_with_and_without(home: Path, tmp_path: Path) -> None:
     assert result("whatif", home / "market", scenario, scenario, "--json") == [told, told]
 
 
+def test_whatif_says_what_other_customers_would_make_of_it(home: Path, tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text("name: dearer\nhorizon: 6\nepisodes: 8\nchanges:\n- price: 1.15\n")
+    rows = result("whatif", home / "market", scenario, "--json")["customers"]
+    gain = {row["customers"]: row["diff_mean"] for row in rows}
+    weak, strong = (gain[f"own elasticity at the {end} end"] for end in ("weak", "strong"))
+    assert strong < gain["as fitted"] < weak  # who answers less to a higher price pays more of it
+    shown = mercato("whatif", home / "market", scenario).stdout
+    assert "over customers that the data leave possible" in shown
+
+
 def test_decide_writes_a_row_a_series_for_the_next_day(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "decisions.csv"
     given = ["decide", home / "market", home / "ppo.safetensors", "--panel", home / "sales.csv", "--out", out]

@@ -16,6 +16,7 @@ from mercato.forecasters.choice import Choice
 from mercato.forecasters.elasticity import Elasticities
 from mercato.forecasters.history import AHEAD, History
 from mercato.forecasters.learned import LearnedDemand
+from mercato.forecasters.local_calendar import COLUMNS, with_local_year
 from mercato.forecasters.luck import CommonLuck
 from mercato.forecasters.model import DemandModel, FitSettings
 from mercato.forecasters.network import DemandNetwork, demand_token
@@ -119,10 +120,11 @@ def untrained_market(
     )
     base = Base(
         past=0.05 * normal(_MEMBERS, goods, features),
-        ahead=0.1 * normal(_MEMBERS, goods, 2),
+        ahead=torch.cat([0.1 * normal(_MEMBERS, goods, 2), torch.zeros(_MEMBERS, goods, COLUMNS)], dim=-1),
         place=torch.zeros(_MEMBERS, places, goods),
         log_r=torch.full((_MEMBERS, goods), 2.0),
     )
+    year = torch.zeros(52, places, COLUMNS)
     model = DemandModel(
         locations=tuple(f"location {k + 1}" for k in range(places)),
         items=tuple(f"item {k + 1}" for k in range(goods)),
@@ -130,6 +132,7 @@ def untrained_market(
         response=response,
         level=torch.full((places, goods), math.log(mean)),
         reach=torch.tensor([[-9.0], [9.0]]).expand(2, goods),
+        year=year,
         base=base,
         informed=base,
         luck=CommonLuck(torch.tensor(0.1), torch.tensor(0.1), none + 0.1),
@@ -147,4 +150,4 @@ def untrained_market(
         validation_loss=0.0,
     )
     shop = make_market(places, goods, mean=mean, economics=economics, weeks=weeks)
-    return shop.with_demand(LearnedDemand(model, history))
+    return shop.with_demand(LearnedDemand(model, with_local_year(history, year)))

@@ -16,7 +16,7 @@ from mercato.forecasters.demand import DemandProcess, Period
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.noise import NoiseKey
-from mercato.forecasters.store import load_model, save_model
+from mercato.forecasters.store import _FORMAT, load_model, save_model
 
 
 def key(markets: int, period: int = 0, seed: int = 3) -> NoiseKey:
@@ -180,7 +180,7 @@ def test_a_damaged_model_says_so(fitted: Fitted, tmp_path: Path, damage: str) ->
         (tmp_path / "model.safetensors").write_bytes(whole[:1000])
     else:
         text = (tmp_path / "model.json").read_text()
-        (tmp_path / "model.json").write_text(text.replace('"format": 6', '"format": 99'))
+        (tmp_path / "model.json").write_text(text.replace(f'"format": {_FORMAT}', '"format": 99'))
     with pytest.raises(InputError, match="expected"):
         load_model(tmp_path)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 
-from mercato.forecasters.local_calendar import local_calendar, local_news
+from mercato.envs.structural import FAMILIES, ROLES, Size
+from mercato.forecasters.history import AHEAD, build_history
+from mercato.forecasters.local_calendar import local_calendar, local_news, local_year, with_local_year
+from mercato.forecasters.panel import read_panel
 
 WEEKS, PLACES, GOODS, YEAR = 156, 6, 5, 52
+WHEN = torch.arange(WEEKS) % YEAR / YEAR
 
 
 def table(seed: int, holiday: float, wave: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -25,10 +27,8 @@ def table(seed: int, holiday: float, wave: float) -> tuple[torch.Tensor, torch.T
 
 def told(values: torch.Tensor) -> torch.Tensor:
     """(T, S) the two columns together."""
-    angle = torch.arange(WEEKS) * (2 * math.pi / YEAR)
-    waves = torch.stack([f(k * angle) for k in (1, 2, 3) for f in (torch.sin, torch.cos)], dim=-1)
     rows = torch.ones(values.shape, dtype=torch.bool)
-    found = local_calendar(values, rows, waves, torch.arange(WEEKS) % YEAR / YEAR, YEAR)
+    found = local_calendar(values, rows, WHEN, YEAR)
     assert found.shape == (WEEKS, PLACES, 2)
     return found.sum(-1)
 
@@ -47,17 +47,32 @@ def test_a_chain_with_one_calendar_is_told_next_to_nothing() -> None:
     assert told(values).std() < 0.06  # of which the noise of a place is 0.09
 
 
+def test_the_year_of_a_place_goes_on_in_the_years_to_come() -> None:
+    values, true = table(5, holiday=1.0, wave=0.5)
+    year = local_year(values, torch.ones(values.shape, dtype=torch.bool), WHEN, YEAR)
+    assert year.shape == (YEAR, PLACES, 2)
+    apart = (true - true.mean(1, keepdim=True))[:YEAR]
+    assert np.corrcoef(year.sum(-1).flatten(), apart.flatten())[0, 1] > 0.9
+    plain = build_history(read_panel(FAMILIES["log-linear"].make(0, Size(PLACES, 2, 120))[0], roles=ROLES))
+    history = with_local_year(plain, year)
+    assert (history.ahead[..., : plain.ahead.shape[-1]] == plain.ahead).all()
+    columns = history.ahead[:, :, 0, -2:]
+    assert len(columns) == 120 + AHEAD
+    torch.testing.assert_close(
+        columns[104:156], columns[52:104], atol=0.3, rtol=0
+    )  # 52 weeks are a day short
+    assert columns.amin() >= year.amin() - 1e-6
+    assert columns.amax() <= year.amax() + 1e-6
+
+
 def test_what_was_not_seen_takes_no_part() -> None:
     values, _ = table(2, holiday=1.0, wave=0.5)
     rows = torch.ones(values.shape, dtype=torch.bool)
     rows[:, 1, 2:] = False
-    angle = torch.arange(WEEKS) * (2 * math.pi / YEAR)
-    waves = torch.stack([angle.sin(), angle.cos()], dim=-1)
-    when = torch.arange(WEEKS) % YEAR / YEAR
     spoilt = torch.where(rows, values, torch.nan)
     torch.testing.assert_close(
-        local_calendar(spoilt, rows, waves, when, YEAR),
-        local_calendar(torch.where(rows, values, 99.0), rows, waves, when, YEAR),
+        local_calendar(spoilt, rows, WHEN, YEAR),
+        local_calendar(torch.where(rows, values, 99.0), rows, WHEN, YEAR),
     )
 
 
