@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from mercato.agents.evaluation import bootstrap, evaluate
+from mercato.agents.policy import Policy
 from mercato.agents.train import PPOSettings, train_ppo
 from mercato.agents.tuning import tune_baselines
 from mercato.agents.workers import employ
@@ -52,6 +53,7 @@ SIZE = Size(locations=12, items=6, weeks=130)
 EPISODES, HORIZON = 64, 26
 
 FITTED, TRUE, NAIVE, OWN_EYES, KNOWING = "fitted", "true", "naive", "naive, own forecasts", "knowing"
+LEARNERS = (FITTED, TRUE, NAIVE, KNOWING)  # of which the first two are needed to say anything
 PROMISED = "fitted, in its own market"  # what PPO earns before the customers that it was trained with
 
 Profits = Mapping[str, np.ndarray]  # (E,) of each policy, the same customers
@@ -86,25 +88,23 @@ def unpromoted(model: DemandModel) -> DemandModel:
     return replace(model, response=model.response.without_promotions())
 
 
-def profits(shop: Markets, ppo: PPOSettings, seed: int) -> tuple[Profits, Profits]:
+def profits(
+    shop: Markets, ppo: PPOSettings, seed: int, learners: Sequence[str] = LEARNERS
+) -> tuple[Profits, Profits]:
     """What PPO and what the baselines earn in the true market, an episode."""
-    trained = {
-        name: train_ppo(market, ppo, seed).named(name)
-        for name, market in {
-            FITTED: shop.fitted,
-            TRUE: shop.true,
-            NAIVE: shop.naive,
-            KNOWING: shop.known,
-        }.items()
-    }
+    homes = {FITTED: shop.fitted, TRUE: shop.true, NAIVE: shop.naive, KNOWING: shop.known}
+    trained = {name: train_ppo(homes[name], ppo, seed).named(name) for name in learners}
     baselines = tune_baselines(shop.fitted, seed)
     played: dict[str, np.ndarray] = {}
-    for market, policies in (
-        (shop.true, [trained[FITTED], trained[TRUE], trained[NAIVE], *baselines]),
-        (shop.true_by_naive, [trained[NAIVE].named(OWN_EYES)]),
-        (shop.known, [trained[KNOWING]]),
+    plays: list[tuple[Market, list[Policy]]] = [
+        (shop.true, [*(trained[name] for name in learners if name != KNOWING), *baselines]),
         (shop.fitted, [trained[FITTED].named(PROMISED)]),
-    ):
+    ]
+    if NAIVE in trained:
+        plays.append((shop.true_by_naive, [trained[NAIVE].named(OWN_EYES)]))
+    if KNOWING in trained:
+        plays.append((shop.known, [trained[KNOWING]]))
+    for market, policies in plays:
         evaluation = evaluate(market, policies, EPISODES, HORIZON, seed)
         played |= dict(zip(evaluation.names, evaluation.values["profit"], strict=True))
     rules = {policy.name: played.pop(policy.name) for policy in baselines}
@@ -145,15 +145,19 @@ def share(part: np.ndarray, whole: np.ndarray, seed: int) -> tuple[float, float,
     return ratio, ratio + low, ratio + high
 
 
-def one_panel(family: str, seed: int, size: Size, ppo: PPOSettings) -> dict[str, Any]:
+def one_panel(
+    family: str, seed: int, size: Size, ppo: PPOSettings, learners: Sequence[str] = LEARNERS
+) -> dict[str, Any]:
     """The figures of one panel."""
     began = time.perf_counter()
-    found = figures(*profits(markets(family, seed, size), ppo, seed), seed)
+    found = figures(*profits(markets(family, seed, size), ppo, seed, learners), seed)
     return {"family": family, "seed": seed, **found, "seconds": time.perf_counter() - began}
 
 
-def _played(size: Size, ppo: PPOSettings, task: tuple[str, int], _: Progress) -> dict[str, Any]:
-    return one_panel(*task, size, ppo)
+def _played(
+    size: Size, ppo: PPOSettings, learners: Sequence[str], task: tuple[str, int], _: Progress
+) -> dict[str, Any]:
+    return one_panel(*task, size, ppo, learners)
 
 
 def table(panels: Sequence[Mapping[str, Any]]) -> str:
@@ -164,9 +168,10 @@ def table(panels: Sequence[Mapping[str, Any]]) -> str:
     )
     lines = [f"| {head} |", "|" + "---|" * (head.count("|") + 1)]
     for x in panels:
-        shares = [x["share_of_true"][name] for name in (FITTED, NAIVE, OWN_EYES, KNOWING)]
+        named = [x["share_of_true"].get(name) for name in (FITTED, NAIVE, OWN_EYES, KNOWING)]
         lead = "{:,.0f} [{:,.0f} … {:,.0f}]".format(*x["lead_over_best_baseline"])
-        shares = ["{:.3f} [{:.3f} … {:.3f}]".format(*s) for s in [*shares, x["best_baseline_share_of_true"]]]
+        shares = ["{:.3f} [{:.3f} … {:.3f}]".format(*s) if s else "" for s in named]
+        shares.append("{:.3f} [{:.3f} … {:.3f}]".format(*x["best_baseline_share_of_true"]))
         cells = [x["family"], str(x["seed"]), shares[0], f"{x['promised']:.3f}", *shares[1:]]
         cells += [lead, f"{x['baselines_beaten']} of {x['baselines']}", x["best_baseline"]]
         lines.append(f"| {' | '.join(cells)} |")
@@ -180,16 +185,19 @@ def main() -> None:
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=KINDS)
     parser.add_argument("--size", type=int, nargs=3, metavar=("LOCATIONS", "ITEMS", "WEEKS"))
     parser.add_argument("--steps", type=int, help="unit-periods of a training, fewer to see that it runs")
+    others = LEARNERS[2:]
+    parser.add_argument("--others", nargs="*", choices=others, default=others, help="beside fitted and true")
     parser.add_argument("--workers", type=int, help="panels at once")
     parser.add_argument("--ray", metavar="ADDRESS", help="on the Ray cluster there")
     arguments = parser.parse_args()
     size = Size(*arguments.size) if arguments.size else SIZE
     ppo = PPOSettings() if arguments.steps is None else replace(PPOSettings(), steps=arguments.steps)
     panels = []
+    learners = (*LEARNERS[:2], *arguments.others)
     tasks = [(family, seed) for family in arguments.families for seed in arguments.seeds]
     with employ(arguments.workers, arguments.ray) as crew:
-        played = partial(crew.map, "play the panels", partial(_played, size, ppo))
-        asked = f"{'x'.join(map(str, vars(size).values()))}-{ppo.steps}"
+        played = partial(crew.map, "play the panels", partial(_played, size, ppo, learners))
+        asked = f"{'x'.join(map(str, vars(size).values()))}-{ppo.steps}-{len(learners)}"
         for _, panel in resumed(f"policies-{asked}", tasks, played):
             panels.append(panel)
             told = "{:.3f}".format(panel["share_of_true"][FITTED][0])
@@ -203,8 +211,9 @@ def main() -> None:
         "horizon": HORIZON,
         "panels": panels,
     }
-    plan = (tuple(arguments.seeds), tuple(arguments.families), size, ppo)
-    if plan == (SEEDS, KINDS, SIZE, PPOSettings()):  # anything else is a trial, printed and not kept
+    plan = (tuple(arguments.seeds), tuple(arguments.families), size, ppo, learners)
+    whole = (SEEDS, KINDS, SIZE, PPOSettings(), LEARNERS)
+    if plan == whole:  # anything else is a trial, printed and not kept
         print(f"wrote {write_result('policies', result)}", file=sys.stderr)
     print(json.dumps(result) if arguments.json else table(panels))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,13 +12,14 @@ from mercato.agents.learner import Validation
 from mercato.agents.train import PPOSettings
 from mercato.envs.structural import FAMILIES, Size
 
-from ..policies import FITTED
+from ..policies import FITTED, TRUE
 from ..policies import one_panel as play_panel
 from ..price.changes import price_changes
 from ..price.elasticities import Row, own_and_cross
 from ..price.market import study
 from ..price.sales import stock_out_bias
 from ..price_response import one_panel
+from ..record import resumed
 from .piece import Figure, Found, Plan, Skip
 
 FAMILY, FULL = "partial-assortment", "log-linear"
@@ -63,9 +64,14 @@ def transfer(plan: Plan) -> Found:
     size, seeds = (_QUICK, _ONE) if plan.quick else (Size(12, 6, 130), _SEEDS[:2])
     glance = PPOSettings(steps=5_000, markets=1, validation=Validation(times=1, episodes=1, horizon=8))
     settings = glance if plan.quick else PPOSettings()
-    rows: dict[str, list[dict[str, Any]]] = {
-        name: [play_panel(name, seed, size, settings) for seed in seeds] for name in (FAMILY, FULL)
-    }
+    tasks = [(name, seed) for name in (FAMILY, FULL) for seed in seeds]
+
+    def played(missing: list[tuple[str, int]]) -> Iterator[dict[str, Any]]:
+        return (play_panel(*task, size, settings, (FITTED, TRUE)) for task in missing)
+
+    rows: dict[str, list[dict[str, Any]]] = {FAMILY: [], FULL: []}
+    for (name, _), row in resumed(f"transfer-{size.weeks}", tasks, played):
+        rows[name].append(row)
     short = {
         name: [1 - float(row["share_of_true"][FITTED][0]) for row in panels] for name, panels in rows.items()
     }
