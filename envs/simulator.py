@@ -13,6 +13,7 @@ from ..forecasters.memory import room_for
 from ..forecasters.noise import NoiseKey
 from .engine import tree
 from .engine.doubt import Halt
+from .engine.finite import refuse_decision, refuse_demand, refuse_outcome
 from .engine.rules import enforce
 from .engine.step import initial_pipeline, step, stock_value
 from .engine.types import Decision, Outcome, State
@@ -139,12 +140,21 @@ class Simulator:
 
     @torch.no_grad()
     def step(self, state: State, decision: Decision) -> tuple[State, Outcome]:
-        """Play one period of every market: rules, demand, the order of events, doubts, the books."""
+        """Play one period of every market: rules, demand, the order of events, doubts, the books.
+
+        Raises:
+            InputError: a price or an order that is no number or too large; says of which series. Not on a GPU
+                and not where compiled, where whoever reads the numbers has to look.
+            UnplayableError: the market's demand is no number, likewise.
+        """
         market, key = self.market, self.key(state)
         decision = enforce(decision, state, market)
+        at_once = market.device.type == "cpu" and not torch.compiler.is_compiling()  # others would wait
+        if at_once:
+            refuse_decision(decision, state, market)
         demand = market.demand.sample(state.demand, decision.price, key)
-        if demand.device.type == "cpu" and not torch.compiler.is_compiling():
-            self._refuse_no_number(demand, decision, state)  # of another device it would ask for an answer
+        if at_once:
+            refuse_demand(demand, state, market)
         after, outcome = step(state, decision, demand, market)
         outcome = replace(outcome, disagreement=market.demand.disagreement(state.demand, decision.price))
         period = Period(price=decision.price, demand=demand, sales=outcome.sales)
@@ -153,18 +163,10 @@ class Simulator:
             halted=state.halted | self.halt(outcome, market),
             demand=market.demand.advance(state.demand, period, key),
         )
-        return after, replace(outcome, profit=self._booked(state, after, outcome))
-
-    def _refuse_no_number(self, demand: Tensor, decision: Decision, state: State) -> None:
-        """Raises InputError with the first series and period whose demand, price or order is no number."""
-        for what, values in (("price", decision.price), ("order", decision.order), ("demand", demand)):
-            if not bool(values.isfinite().all()):
-                market, place, item = (~values.isfinite()).nonzero()[0].tolist()
-                raise InputError(
-                    f"{what}: expected finite numbers, found {float(values[market, place, item])} in period"
-                    f" {int(state.age[market]) + 1} of the episode, location {self.market.locations[place]},"
-                    f" item {self.market.items[item]}"
-                )
+        outcome = replace(outcome, profit=self._booked(state, after, outcome))
+        if at_once:
+            refuse_outcome(outcome, state, market)
+        return after, outcome
 
     def key(self, state: State) -> NoiseKey:
         """Whose luck the coming period is."""

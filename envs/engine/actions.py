@@ -5,12 +5,14 @@ An action map is an injected object with the space of one unit's action and ``to
 
 from __future__ import annotations
 
+from math import inf
 from typing import Protocol
 
 import torch
 from gymnasium import spaces
 from torch import Tensor
 
+from ...forecasters.errors import InputError
 from ..market import Market
 from .types import Decision
 from .view import View
@@ -59,7 +61,7 @@ class BoxActions:
 
     def __init__(self, market: Market, max_cover: float | None = None) -> None:
         self.prices = UnitPrices(market)
-        self.max_cover = default_cover(market) if max_cover is None else max_cover
+        self.max_cover = default_cover(market) if max_cover is None else _largest("max_cover", max_cover)
         self.space = spaces.Box(-1.0, 1.0, (2,))
 
     def to_decision(self, action: Tensor, view: View) -> Decision:
@@ -76,6 +78,9 @@ class GridActions:
     def __init__(
         self, market: Market, prices: int = 9, covers: int = 7, max_cover: float | None = None
     ) -> None:
+        for name, value in (("prices", prices), ("covers", covers)):
+            if value < 1:
+                raise InputError(f"{name}: expected 1 or more, found {value}")
         self.box = BoxActions(market, max_cover)
         levels = [
             torch.linspace(-1, 1, n, device=market.device) if n > 1 else torch.zeros(1)
@@ -94,7 +99,7 @@ class RawActions:
 
     def __init__(self, market: Market, max_units: float) -> None:
         self.prices = UnitPrices(market)
-        self.max_units = max_units
+        self.max_units = _largest("max_units", max_units)
         self.space = spaces.Box(-1.0, 1.0, (2,))
 
     def to_decision(self, action: Tensor, view: View) -> Decision:
@@ -102,3 +107,14 @@ class RawActions:
         units = self.max_units * (action[..., 1].view(-1, *self.prices.shape).clamp(-1, 1) + 1) / 2
         order = view.market.by_group.spread(units, -2).round()
         return Decision(price=self.prices(action[..., 0], view), order=order)
+
+
+def _largest(name: str, value: float) -> float:
+    """The largest order of an action map.
+
+    Raises:
+        InputError: it is negative or not finite.
+    """
+    if not 0 <= value < inf:
+        raise InputError(f"{name}: expected a number from 0 on, finite, found {value}")
+    return value

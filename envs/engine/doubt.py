@@ -37,7 +37,7 @@ class Halt:
     trusted. By default it never halts.
 
     Raises:
-        InputError: a threshold or the penalty is negative or no number.
+        InputError: a threshold or the penalty is negative or no number, or the penalty infinite.
     """
 
     disagreement: float = inf  # largest mean standard deviation of log mean demand
@@ -48,6 +48,8 @@ class Halt:
         for name, value in vars(self).items():
             if not value >= 0:
                 raise InputError(f"halt: expected {name} >= 0, found {value}")
+        if self.penalty == inf:
+            raise InputError("halt: expected a finite penalty, found inf")
 
     @property
     def never(self) -> bool:

@@ -9,10 +9,12 @@ where learners bootstrap (a potential-based shaping; Ng, Harada and Russell 1999
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Protocol
 
 from torch import Tensor
 
+from ...forecasters.errors import InputError
 from ..market import Market
 from .types import Outcome
 
@@ -73,11 +75,19 @@ class Cautious:
     The charge is taken off each series' revenue before ``reward`` is asked, so that a reward which is linear
     in revenue pools and scales it just as it pools profit. d is a share of demand: κ₁ = 1 charges one
     standard deviation of the revenue that the model is unsure of.
+
+    Raises:
+        InputError: a factor is negative or not finite.
     """
 
     reward: Reward
     disagreement: float = 1.0  # κ₁, times a standard deviation of log mean demand
     off_support: float = 1.0  # κ₂, times a log distance from the supported range
+
+    def __post_init__(self) -> None:
+        for name in ("disagreement", "off_support"):
+            if not 0 <= getattr(self, name) < inf:
+                raise InputError(f"cautious: expected {name} from 0 on, finite, found {getattr(self, name)}")
 
     def __call__(self, outcome: Outcome, market: Market) -> Tensor:
         doubt = self.disagreement * outcome.disagreement + self.off_support * outcome.off_support

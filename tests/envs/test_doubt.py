@@ -12,7 +12,7 @@ import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_markets import make_market
 from stable_baselines3 import DQN
@@ -119,6 +119,7 @@ def test_a_market_s_doubt_counts_series_by_their_typical_revenue() -> None:
 
 
 @pytest.mark.parametrize("reward", [CategoryProfit(), OwnProfit()])
+@settings(deadline=None)
 @given(k1=st.floats(0, 10), k2=st.floats(0, 10), seed=st.integers(0, 99))
 def test_caution_charges_what_the_wrapped_reward_would_lose_by_as_much_revenue(
     reward: Reward, k1: float, k2: float, seed: int
