@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
 from torch import Tensor
 
-from ...forecasters.errors import InputError
+from ...forecasters.errors import InputError, UnplayableError
 from ..engine.actions import ActionMap
 from ..engine.doubt import Halt, over_market
+from ..engine.finite import all_finite
 from ..engine.observation import BOUND, FEATURES, observe
 from ..engine.rewards import Reward
 from ..engine.running import Runner, as_written
-from ..engine.types import State
+from ..engine.types import Outcome, State
 from ..market import Market
 from ..simulator import LARGEST_SEED, Simulator
+from .misuse import InvalidAction, ResetNeeded, at_least_one
 
 HORIZON = 26  # periods an episode, where the caller names none
 
@@ -33,6 +37,16 @@ class Played:
     terminated: Tensor  # (B,) bool the market was halted
     truncated: Tensor  # (B,) bool the episode reached its horizon
     info: dict[str, Tensor]  # each (B,): cash profit in money; disagreement and off_support, mean over series
+    drawn: dict[str, Tensor]  # each (B,): what a picture shows of the period; empty where none is wanted
+
+
+# of the state before a period and what it brought: what a picture shows, each (B,)
+Drawn = Callable[[State, Outcome, Market], dict[str, Tensor]]
+
+
+def nothing(state: State, outcome: Outcome, market: Market) -> dict[str, Tensor]:
+    """Where no picture is wanted."""
+    return {}
 
 
 class MarketBatch:
@@ -44,6 +58,10 @@ class MarketBatch:
         reward: pays the units.
         halt: ends episodes early, at its penalty.
         run: how a period is run, ``as_written`` or ``Compiled()``.
+        drawn: what is kept of a period for a picture.
+
+    Raises:
+        InputError: no market, no period, or something else in an argument's place.
     """
 
     state: State  # at the moment of decision
@@ -57,12 +75,18 @@ class MarketBatch:
         reward: Reward,
         halt: Halt = Halt(),
         run: Runner = as_written,
+        drawn: Drawn = nothing,
     ) -> None:
-        for name, value in (("n_markets", n_markets), ("horizon", horizon)):
-            if value < 1:
-                raise InputError(f"{name}: expected 1 or more, found {value}")
-        self.market = as_market(market)
-        self.n_markets, self.horizon, self.reward, self.halt = n_markets, horizon, reward, halt
+        self.n_markets, self.horizon = at_least_one("n_markets", n_markets), at_least_one("horizon", horizon)
+        for name, value, meant, right in (
+            ("actions", actions, "what makes an action map, like BoxActions", callable(actions)),
+            ("reward", reward, "an object that pays, like CategoryProfit()", _callable_object(reward)),
+            ("halt", halt, "a Halt", isinstance(halt, Halt)),
+            ("run", run, "as_written or Compiled()", _callable_object(run)),
+        ):
+            if not right:
+                raise InputError(f"{name}: expected {meant}, found {value!r:.60}")
+        self.market, self.reward, self.halt, self.drawn = as_market(market), reward, halt, drawn
         self.actions = actions(self.market)
         self.units = len(self.market.groups) * len(self.market.items)
         self._period = run(self._play)
@@ -78,7 +102,13 @@ class MarketBatch:
         return self.look(self.simulator.restart(self.state, which))
 
     def step(self, action: Tensor) -> Played:
-        """Play ``action`` (B · U, …)."""
+        """Play ``action`` (B · U, …).
+
+        Raises:
+            ResetNeeded: no episode has begun.
+        """
+        if not hasattr(self, "state"):
+            raise ResetNeeded("expected reset() before the first step()")
         self.state, played = self._period(self.state, action)
         return played
 
@@ -87,6 +117,7 @@ class MarketBatch:
         """One period, pure: the state after it, and what it brought."""
         action = action.view(self.n_markets, self.units, *self.actions.space.shape)  # type: ignore[misc]
         decision = self.actions.to_decision(action, self.simulator.view(state))
+        before = state
         state, outcome = self.simulator.step(state, decision)
         reward = self.reward(outcome, self.market) - self.halt.penalty * state.halted.unsqueeze(1)
         played = Played(
@@ -99,6 +130,7 @@ class MarketBatch:
                 "disagreement": over_market(outcome.disagreement, self.market),
                 "off_support": over_market(outcome.off_support, self.market),
             },
+            drawn=self.drawn(before, outcome, self.market),
         )
         return state, played
 
@@ -106,33 +138,77 @@ class MarketBatch:
         """(B,) all markets, as ``restart`` takes them."""
         return torch.ones(self.n_markets, dtype=torch.bool, device=self.market.device)
 
-    def tensor(self, actions: np.ndarray) -> Tensor:
-        """Actions on the market's device; on a CPU the same memory.
+    def tensor(self, actions: Any, shape: tuple[int, ...] | None = None) -> Tensor:
+        """Actions of ``shape``, all units' in order, on the market's device; on a CPU the same memory.
+
+        Args:
+            shape: that is expected; (B · U, …), one row a decision unit, where None.
 
         Raises:
-            InputError: they are not of the batch's units, hold a number that is none or an option that there
-                is not, or no episode has begun.
+            InvalidAction: another shape, no numbers, one that is not finite, an option that there is not.
         """
-        if not hasattr(self, "state"):
-            raise InputError("expected reset() before the first step()")
-        space, given = self.actions.space, np.asarray(actions)
-        wanted = self.n_markets * self.units * int(np.prod(space.shape))  # type: ignore[arg-type]
-        if given.size != wanted or not np.issubdtype(given.dtype, np.number):
-            raise InputError(
-                f"action: expected {wanted} numbers ({self.n_markets} markets × {self.units} decision units"
-                f" × {int(np.prod(space.shape))}), found {given.size} of {given.dtype}"  # type: ignore[arg-type]
+        space = self.actions.space
+        shape = shape or (self.n_markets * self.units, *space.shape)  # type: ignore[misc]
+        try:
+            given = np.asarray(actions)
+        except (ValueError, TypeError, RuntimeError):  # ragged lists; tensors with a gradient or on a GPU
+            raise InvalidAction(
+                f"action: expected an array of shape {shape}, found {type(actions).__name__} that is none"
+            ) from None
+        if given.shape != shape or given.dtype.kind not in "iuf":
+            raise InvalidAction(
+                f"action: expected numbers of shape {shape}, {self.n_markets} markets × {self.units} decision"
+                f" units × {self._numbers}, found {given.dtype} of shape {given.shape}"
             )
-        if not np.isfinite(given).all():
-            bad = int(np.argmax(~np.isfinite(given.reshape(-1))))
-            raise InputError(
-                f"action: expected finite numbers, found {given.reshape(-1)[bad]} in place {bad}"
+        self._refuse(given, ~np.isfinite(given), "finite numbers")
+        if isinstance(space, spaces.Discrete):
+            wrong = (given < 0) | (given >= space.n) | (given != np.floor(given))
+            self._refuse(given, wrong, f"whole numbers from 0 to {space.n - 1}")
+        with np.errstate(over="ignore"):  # what is beyond float32 is beyond the ends of any map
+            narrow = np.ascontiguousarray(given, dtype=space.dtype)
+        return torch.from_numpy(narrow).to(self.market.device)
+
+    @property
+    def _numbers(self) -> int:
+        """Of which the action of a unit consists."""
+        return int(np.prod(self.actions.space.shape))  # type: ignore[arg-type]
+
+    def _refuse(self, given: np.ndarray, wrong: np.ndarray, expected: str) -> None:
+        """Raises InvalidAction for the first number that is ``wrong``: which it is, and of which unit."""
+        if not wrong.any():
+            return
+        place = int(np.argmax(wrong.reshape(-1)))
+        slot, number = divmod(place, self._numbers)
+        market, unit = divmod(slot, self.units)
+        raise InvalidAction(
+            f"action: expected {expected}, found {given.reshape(-1)[place]} in place {place}: number {number}"
+            f" of market {market}, {self._unit(unit)}"
+        )
+
+    def refuse(self, values: Tensor, what: str) -> None:
+        """``array``'s refusal, without bringing the values over."""
+        if not all_finite(values):
+            self.array(values, what)
+
+    def _unit(self, unit: int) -> str:
+        group, item = divmod(unit, len(self.market.items))
+        return f"price group {self.market.groups[group]}, item {self.market.items[item]}"
+
+    def array(self, values: Tensor, what: str) -> np.ndarray:
+        """``values`` (B, …) for the world outside.
+
+        Raises:
+            UnplayableError: one is no finite number; says what it is and of which market and unit.
+        """
+        out = values.cpu().numpy()
+        if not np.isfinite(out.sum()) and not (finite := np.isfinite(out)).all():
+            first = tuple(np.argwhere(~finite)[0].tolist())
+            raise UnplayableError(
+                f"{what}: expected finite numbers, found {out[first]} in market {first[0]}"
+                + (f", {self._unit(first[1])}" if len(first) > 1 else "")
+                + (f": {FEATURES[first[2]]}" if len(first) > 2 else "")
             )
-        if isinstance(space, spaces.Discrete) and not ((given >= 0) & (given < space.n)).all():
-            raise InputError(
-                f"action: expected whole numbers from 0 to {space.n - 1}, found {given.min()} to"
-                f" {given.max()}"
-            )
-        return torch.from_numpy(np.ascontiguousarray(given, dtype=space.dtype)).to(self.market.device)
+        return out
 
     def unit_space(self) -> spaces.Box:
         """Observation of one unit: (F,)."""
@@ -157,9 +233,35 @@ class MarketBatch:
 
 
 def as_market(market: Market | str | Path) -> Market:
-    """The market itself, or the one fitted into a folder."""
+    """The market itself, or the one fitted into a folder.
+
+    Raises:
+        InputError: it is neither, or the folder holds none.
+    """
     if isinstance(market, Market):
         return market
+    if not isinstance(market, str | Path):
+        raise InputError(f"market: expected a Market or the folder of a fitted one, found {market!r:.60}")
     from ..store import load_market
 
     return load_market(Path(market))
+
+
+def _callable_object(value: Any) -> bool:
+    """An object that can be called; not the class that makes one."""
+    return callable(value) and not isinstance(value, type)
+
+
+class Timed:
+    """Gymnasium's ``spec``, which says after how many periods the environment truncates by itself."""
+
+    batch: MarketBatch
+    _spec: EnvSpec | None = None
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = spec and replace(spec, max_episode_steps=self.batch.horizon)

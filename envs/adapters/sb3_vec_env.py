@@ -21,6 +21,7 @@ from ..engine.rewards import CategoryProfit, Reward
 from ..engine.running import Runner, as_written
 from ..market import Market
 from .batch import HORIZON, MarketBatch
+from .misuse import named
 
 _DOUBTS = ("disagreement", "off_support")
 
@@ -53,6 +54,9 @@ class MarketplaceVecEnv(VecEnv):
     A slot observes (F,), acts with one unit's action ((2,) or Discrete) and gets that unit's reward; slots
     share the policy. ``reset_tensor`` and ``step_tensor`` are the same without numpy. Without a ``halt`` all
     markets begin and truncate together, and no step has to ask the device when; with one they end apart.
+    Training belongs here: one batched step for all markets, one policy for all units, and, with ``DevicePPO``
+    and ``DeviceDQN``, nothing that leaves the device.
+
     The info of a finished episode has its mean ``disagreement`` and ``off_support``.
 
     Args:
@@ -66,6 +70,7 @@ class MarketplaceVecEnv(VecEnv):
         run: how a period is run, ``as_written`` or ``Compiled()``.
     """
 
+    @named
     def __init__(
         self,
         market: Market | str | Path,
@@ -79,7 +84,8 @@ class MarketplaceVecEnv(VecEnv):
     ) -> None:
         self.batch = MarketBatch(market, n_markets, horizon, actions, reward or CategoryProfit(), halt, run)
         self.render_mode = None
-        super().__init__(n_markets * self.batch.units, self.batch.unit_space(), self.batch.actions.space)
+        slots = self.batch.n_markets * self.batch.units
+        super().__init__(slots, self.batch.unit_space(), self.batch.actions.space)
         self._begin_with: int | None = seed
         self._everywhere = self.batch.everywhere()
         self._nothing: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]  # infos, shared by all steps
@@ -89,7 +95,7 @@ class MarketplaceVecEnv(VecEnv):
         if self._seeds[0] is not None:
             self._begin_with = self._seeds[0]
         seed, self._begin_with, self._steps = self._begin_with, None, 0
-        self._doubt = torch.zeros(self.batch.n_markets, len(_DOUBTS), device=self._everywhere.device)
+        self._sums = torch.zeros(self.batch.n_markets, len(_DOUBTS) + 1, device=self._everywhere.device)
         self._reset_seeds()
         observation = self.batch.restart(self._everywhere) if seed is None else self.batch.begin(seed)
         return observation.flatten(0, 1)
@@ -98,24 +104,32 @@ class MarketplaceVecEnv(VecEnv):
         """Play one period: observations (N, F), rewards (N,), and what ended with it, None for nothing.
 
         Where an episode ended, the observation is the first one of the next.
+
+        Raises:
+            ResetNeeded: no episode has begun.
+            UnplayableError: the market brought what is no finite number; on a GPU, and where compiled, said
+                at the end of the episode, when the device is asked for the first time.
         """
         played = self.batch.step(actions)
         observation, reward = played.observation.flatten(0, 1), played.reward.flatten()
-        self._doubt = self._doubt + torch.stack([played.info[name] for name in _DOUBTS], dim=-1)
+        paid = played.reward.mean(1)
+        self._sums = self._sums + torch.stack([*(played.info[name] for name in _DOUBTS), paid], dim=-1)
         self._steps += 1
         if self.batch.halt.never and self._steps % self.batch.horizon:
             return observation, reward, None
         done = played.terminated | played.truncated
         if not bool(done.any()):
             return observation, reward, None
-        mean = self._doubt / self.batch.state.age.unsqueeze(1)
+        self.batch.refuse(self._sums.sum(1), "rewards and doubts of an episode")
+        self.batch.refuse(played.observation, "observation")
+        mean = self._sums[:, : len(_DOUBTS)] / self.batch.state.age.unsqueeze(1)
         by_slot = partial(Tensor.repeat_interleave, repeats=self.batch.units, dim=0)
         ended = Ended(by_slot(done), by_slot(played.terminated), observation, by_slot(mean))
-        self._doubt = self._doubt.masked_fill(done.unsqueeze(1), 0)
+        self._sums = self._sums.masked_fill(done.unsqueeze(1), 0)
         return self.batch.restart(done).flatten(0, 1), reward, ended
 
     def reset(self) -> np.ndarray:
-        return self.reset_tensor().cpu().numpy()
+        return self._array(self.reset_tensor(), "observation")
 
     def step_async(self, actions: np.ndarray) -> None:
         self._actions = actions
@@ -125,7 +139,12 @@ class MarketplaceVecEnv(VecEnv):
         dones, infos = np.zeros(self.num_envs, dtype=bool), self._nothing
         if ended is not None:
             dones, infos = ended.done.cpu().numpy(), ended.infos(self._nothing)
-        return observation.cpu().numpy(), reward.cpu().numpy(), dones, infos
+        return self._array(observation, "observation"), self._array(reward, "reward"), dones, infos
+
+    def _array(self, values: Tensor, what: str) -> np.ndarray:
+        """(N, …), slot after slot; refuses what is no number."""
+        by_market = values.unflatten(0, (self.batch.n_markets, self.batch.units))
+        return self.batch.array(by_market, what).reshape(values.shape)
 
     def close(self) -> None:
         """Nothing is held open."""

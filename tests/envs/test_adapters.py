@@ -234,29 +234,3 @@ def test_a_market_is_taken_as_it_is_and_a_folder_is_opened(market: Market, tmp_p
     assert as_market(market) is market
     with pytest.raises(InputError, match="nowhere"):
         gymnasium.make(MARKETPLACE, market=str(tmp_path / "nowhere"))
-
-
-@pytest.mark.parametrize(
-    ("action", "message"),
-    [
-        (lambda size: np.full(size, np.nan), "expected finite numbers, found nan in place 0"),
-        (lambda size: np.zeros(size + 1), "expected .* numbers .*decision units"),
-        (lambda size: np.array(["dear"] * size), "found .* of <U4"),
-    ],
-)
-def test_an_action_that_is_none_is_an_error_that_says_so(action, message: str) -> None:
-    env = MarketplaceEnv(make_market(2, 2))
-    size = int(np.prod(env.action_space.shape))
-    with pytest.raises(InputError, match="expected reset"):
-        env.step(np.zeros(size))
-    env.reset(seed=0)
-    with pytest.raises(InputError, match=message):
-        env.step(action(size))
-    observation, reward, *_ = env.step(np.zeros(size))  # and the episode goes on
-    assert np.isfinite(observation).all()
-    assert np.isfinite(reward)
-
-
-def test_an_episode_of_no_periods_is_refused() -> None:
-    with pytest.raises(InputError, match="horizon: expected 1 or more, found 0"):
-        MarketplaceEnv(make_market(2, 2), horizon=0)
