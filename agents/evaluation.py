@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..envs.engine.doubt import over_market
-from ..envs.engine.finite import refuse_numbers
+from ..envs.engine.finite import refuse_non_finite
 from ..envs.engine.rewards import typical_revenue
 from ..envs.engine.types import Outcome
 from ..envs.market import Market
@@ -170,7 +170,7 @@ def _played(
 ) -> dict[str, np.ndarray]:
     """Metrics (B,) of a job, a policy with the numbers (B,) of its episodes."""
     metrics = play(market, *job, horizon, seed)
-    refuse_numbers(metrics, f"under {job[0].name}")
+    refuse_non_finite(metrics, f"under {job[0].name}")
     return {name: values.double().cpu().numpy() for name, values in metrics.items()}
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..agents.policy import Policy
-from ..envs.engine.finite import refuse_numbers
+from ..envs.engine.finite import refuse_non_finite
 from ..envs.engine.rules import enforce
 from ..envs.engine.types import Decision, State
 from ..envs.market import Market
@@ -82,7 +82,7 @@ def decide(
         decision = enforce(policy.decide(simulator.view(state)), state, market)
         gains, totals, units = _gains(market, state, decision)
     expected = {"price": decision.price, "order": decision.order, "expected units": units, **gains}
-    refuse_numbers(expected, f"in the decisions of {policy.name}")
+    refuse_non_finite(expected, f"in the decisions of {policy.name}")
     known = np.zeros(market.shape, bool) if stock is None else np.isfinite(stock[0])
     rows = _rows(market, panel, sold, state, decision, gains, units, known)
     return Decisions(rows, *totals, notes)

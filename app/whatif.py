@@ -13,7 +13,7 @@ from ..agents.baselines.orders import BaseStock
 from ..agents.baselines.prices import LastPrice, LoggedPrice
 from ..agents.evaluation import bootstrap
 from ..agents.policy import Pair, Policy
-from ..envs.engine.finite import refuse_numbers
+from ..envs.engine.finite import refuse_non_finite
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from ..envs.market import Market
@@ -133,7 +133,7 @@ def _play(markets: Sequence[Market], prices: Tensor, policy: Policy, episodes: T
         units = outcome.sales + outcome.backordered
         parts = (outcome.profit, outcome.revenue, units, outcome.demand, unmet, outcome.ordered)
         total += torch.stack([part.sum(1) for part in parts])
-    refuse_numbers(dict(zip(METRICS, total, strict=True)), f"under {policy.name}")
+    refuse_non_finite(dict(zip(METRICS, total, strict=True)), f"under {policy.name}")
     return total
 
 

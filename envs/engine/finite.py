@@ -68,7 +68,7 @@ def refuse_outcome(outcome: Outcome, state: State, market: Market) -> None:
         _refuse(InputError, what, values, ~values.isfinite(), state, market)
 
 
-def refuse_numbers(values: Mapping[str, Tensor], where: str) -> None:
+def refuse_non_finite(values: Mapping[str, Tensor], where: str) -> None:
     """Refuses results that are no finite numbers; a GPU's and compiled code's are looked at here first.
 
     Raises:
