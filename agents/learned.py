@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from ..envs.engine.observation import FEATURES, observe
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from ..forecasters.errors import InputError
+from ..forecasters.files import replace_file
 from ..forecasters.seal import SEAL, fingerprint
 from .network import PolicyNetwork
 from .residual import Residual, ResidualGrid, from_spec, to_spec
@@ -46,8 +46,6 @@ class LearnedPolicy:
 
     def save(self, path: str | Path) -> None:
         """Write weights and description to one ``.safetensors`` file, whole or not at all."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         description = {
             "name": self.name,
             "sizes": self.network.sizes,
@@ -57,14 +55,9 @@ class LearnedPolicy:
             "training": self.training,
         }
         weights = {key: value.detach().cpu().contiguous() for key, value in self.network.state_dict().items()}
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            told = json.dumps(description)
-            metadata = {"format": _FORMAT, "policy": told, SEAL: _seal(told, weights)}
-            save_file(weights, partial, metadata=metadata)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        told = json.dumps(description)
+        metadata = {"format": _FORMAT, "policy": told, SEAL: _seal(told, weights)}
+        replace_file(Path(path), lambda new: save_file(weights, new, metadata=metadata))
 
     @classmethod
     def load(cls, path: str | Path) -> LearnedPolicy:

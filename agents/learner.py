@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import ceil
 from operator import itemgetter
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
 from gymnasium import spaces
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, create_mlp
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
@@ -22,10 +20,12 @@ from torch import Tensor, nn
 from ..envs.adapters.sb3_vec_env import MarketplaceVecEnv
 from ..envs.engine.rewards import typical_revenue
 from ..envs.market import Market
+from ..forecasters.checkpoint import Checkpoint, named, taken
 from ..forecasters.progress import Progress, Stage
 from .evaluation import play
 from .learned import LearnedPolicy
 from .network import Standardise
+from .on_device.base import OnDevice
 from .policy import Policy
 from .seeds import seed_for
 
@@ -126,7 +126,9 @@ class AdditiveQPolicy(DQNPolicy):
 
 
 class KeepBest(BaseCallback):
-    """Advances the progress, validates the policy at even intervals and keeps the best."""
+    """Advances the progress, validates at even intervals, keeps the best policy and the training's state."""
+
+    model: OnDevice
 
     def __init__(
         self,
@@ -134,7 +136,7 @@ class KeepBest(BaseCallback):
         worth: Callable[[Policy], float],
         interval: int,
         stage: Stage,
-        checkpoint: Path | None,
+        checkpoint: Checkpoint | None,
     ) -> None:
         super().__init__()
         self.candidates, self.worth, self.interval = candidates, worth, interval
@@ -150,13 +152,39 @@ class KeepBest(BaseCallback):
         self.stage.note(f"{self.num_timesteps:,} unit-periods: {gain:+.2%} on the start in validation")
         if profit > self.most:
             self.most, self.best = profit, policy
-            if self.checkpoint is not None:
-                policy.save(self.checkpoint)
+
+    def _on_training_start(self) -> None:
+        kept = None if self.checkpoint is None else self.checkpoint.load()
+        if kept is None:
+            return
+        about, tensors = kept
+        self.model.put_back(about["model"], taken("model", tensors))
+        self._env().put_back([value for _, value in sorted(taken("env", tensors).items())])
+        self.best.network.load_state_dict(taken("best", tensors))
+        self.most, self.next_at = about["most"], about["next"]
+        self.num_timesteps = self.model.num_timesteps
+        self.stage.advance(self.num_timesteps)
+        self.stage.note(
+            f"going on from {self.num_timesteps:,} unit-periods, where a training was interrupted"
+        )
 
     def _on_rollout_start(self) -> None:
         if self.num_timesteps >= self.next_at:
             self.next_at += self.interval
             self.consider()
+            if self.checkpoint is not None:
+                self._keep(self.checkpoint)
+
+    def _keep(self, checkpoint: Checkpoint) -> None:
+        about, tensors = self.model.snapshot()
+        env = {f"{number:04}": tensor for number, tensor in enumerate(self._env().tensors())}
+        checkpoint.save(
+            {"model": about, "most": self.most, "next": self.next_at},
+            named("model", tensors) | named("env", env) | named("best", self.best.network.state_dict()),
+        )
+
+    def _env(self) -> MarketplaceVecEnv:
+        return cast(MarketplaceVecEnv, self.training_env)
 
     def _on_step(self) -> bool:
         self.stage.advance(self.training_env.num_envs)
@@ -175,16 +203,18 @@ def few_threads() -> Iterator[None]:
 
 
 def learn(
-    model: BaseAlgorithm,
+    model: OnDevice,
     candidates: Callable[[], Sequence[LearnedPolicy]],
     worth: Callable[[Policy], float],
     settings: Schedule,
     progress: Progress,
-    checkpoint: Path | None,
+    checkpoint: Checkpoint | None,
 ) -> LearnedPolicy:
     """Train ``model``; of the policies that ``candidates`` reads off it at each validation return the best.
 
-    Interrupted (KeyboardInterrupt), it returns the best so far; with a ``checkpoint`` it goes on up.
+    With a ``checkpoint`` the training's state goes there at each validation; where an interrupted one left
+    its own, this one goes on from it and ends as that one would have. Interrupted (KeyboardInterrupt), it
+    returns the best so far; with a ``checkpoint`` it goes on up.
     """
     name = candidates()[0].name
     with progress.stage(f"train {name}", total=settings.steps) as stage, few_threads():
@@ -194,9 +224,7 @@ def learn(
             model.learn(settings.steps, callback=keeper, log_interval=None)  # type: ignore[arg-type]
             keeper.consider()
         except KeyboardInterrupt:
-            stage.note(
-                f"interrupted: the best policy so far is {'kept' if checkpoint is None else checkpoint}"
-            )
             if checkpoint is not None:
                 raise
+            stage.note("interrupted: the best policy so far is kept")
     return keeper.best

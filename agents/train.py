@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from math import ceil, log
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from torch import Tensor, nn
 from ..envs.engine.actions import ActionMap
 from ..envs.engine.rewards import CategoryProfit, Cautious
 from ..envs.market import Market
+from ..forecasters.checkpoint import Checkpoint
 from ..forecasters.progress import SILENT, Progress
+from ..forecasters.seal import of_values
 from .customers import LearnerVecEnv
 from .learned import LearnedPolicy, linear_layers
 from .learner import (
@@ -33,7 +36,7 @@ from .network import PolicyNetwork, Standardise
 from .on_device.dqn import DeviceDQN
 from .on_device.ppo import DevicePPO
 from .policy import Pair, Policy
-from .residual import Residual, ResidualGrid, portable
+from .residual import Residual, ResidualGrid, portable, to_spec
 from .seeds import seed_for
 from .tuning import tune_baselines
 
@@ -105,10 +108,10 @@ def train_ppo(
         seed: the same seed gives the same policy on the same machine.
         progress: hears of every period and of every validation.
         base: the tuned baseline to correct; the best one is found where None.
-        checkpoint: the best policy so far is written here at every improvement.
+        checkpoint: the training's state is written here at every validation; where the same training was
+            interrupted it goes on from here, and ends as if it had not been. The caller removes the file.
 
-    Interrupted (KeyboardInterrupt), it returns the best policy so far; with a ``checkpoint`` it goes
-    on up and leaves it there.
+    Interrupted (KeyboardInterrupt), it returns the best policy so far; with a ``checkpoint`` it goes on up.
     """
     actions = _residual(market, base, settings, seed, progress)
     env, seen = _slots(market, actions, settings, seed)
@@ -137,7 +140,8 @@ def train_ppo(
         network = PolicyNetwork.copied(standardise, layers, "tanh")
         return [LearnedPolicy("PPO", network, actions, _record(settings, seed, market))]
 
-    return learn(model, candidates, _worth(market, settings, seed), settings, progress, checkpoint)
+    kept = _kept(checkpoint, market, actions, settings, seed)
+    return learn(model, candidates, _worth(market, settings, seed), settings, progress, kept)
 
 
 def train_dqn(
@@ -187,7 +191,8 @@ def train_dqn(
         careful = [_careful(network, actions, seen, margin) for margin in settings.margins]
         return [LearnedPolicy("DQN", one, actions, _record(settings, seed, market)) for one in careful]
 
-    return learn(model, candidates, _worth(market, settings, seed), settings, progress, checkpoint)
+    kept = _kept(checkpoint, market, actions, settings, seed)
+    return learn(model, candidates, _worth(market, settings, seed), settings, progress, kept)
 
 
 def best_base(
@@ -225,6 +230,21 @@ def _slots(
 
 def _worth(market: Market, settings: PPOSettings | DQNSettings, seed: int) -> Callable[[Policy], float]:
     return lambda policy: validation_worth(market, policy, seed, settings.validation, settings.caution)
+
+
+def _kept(
+    path: Path | None,
+    market: Market,
+    actions: Residual | ResidualGrid,
+    settings: PPOSettings | DQNSettings,
+    seed: int,
+) -> Checkpoint | None:
+    """A checkpoint by all that a training depends on, the number of threads included, which rounds sums."""
+    if path is None:
+        return None
+    versions = [version(name) for name in ("mercato", "torch", "stable-baselines3")]
+    where = (str(market.device), torch.get_num_threads(), versions)
+    return Checkpoint(path, of_values(market, to_spec(actions), settings, seed, where))
 
 
 def _discount(market: Market, gamma: float | None) -> float:

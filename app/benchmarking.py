@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..agents.evaluation import Evaluation, evaluate
 from ..agents.learned import LearnedPolicy
 from ..agents.policy import Policy
@@ -17,6 +19,9 @@ from ..envs.structural import Truth, true_market
 from ..forecasters.errors import InputError
 from ..forecasters.learned import LearnedDemand
 from ..forecasters.progress import SILENT, Progress
+
+_SAME_PRICE = 1e-3  # relative; a table's prices are rounded
+_LEAST_ALIKE = 0.5  # of the prices: a table may lack rows, whose prices are filled
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,11 @@ def behind(market: Market, truth: Path) -> Market:
     """
     known = Truth.load(truth)
     try:
-        nature = true_market(known.select(market.locations, market.items), market.economics).demand
+        known = known.select(market.locations, market.items)
     except KeyError as error:
         raise InputError(f"truth folder {truth}: not the truth of this market: {error.args[0]}") from None
+    _check_same_panel(market, known, truth)
+    nature = true_market(known, market.economics).demand
     return market.with_demand(ObservedDemand(nature.to(market.device), market.demand))
 
 
@@ -92,6 +99,27 @@ def other_markets(market: Market) -> dict[str, Market]:
         return {}
     others = demand.plausible().items()
     return {name: market.with_demand(ObservedDemand(customers, demand)) for name, customers in others}
+
+
+def _check_same_panel(market: Market, truth: Truth, folder: Path) -> None:
+    """Refuse the truth of another panel: dates and prices that were charged tell.
+
+    Raises:
+        InputError: it is another's.
+    """
+    what = f"truth folder {folder}: expected the truth of the panel that {market.name} was fitted on, found"
+    _, here, there = np.intersect1d(market.dates, truth.dates, return_indices=True)
+    if len(here) < len(market.dates):
+        raise InputError(
+            f"{what} one without {len(market.dates) - len(here)} of its {len(market.dates)} dates"
+        )
+    if market.logged_price is None:
+        return
+    listed = truth.listed[there]
+    charged, true = market.logged_price.cpu()[here][listed], truth.history.price[there][listed]
+    alike = float(((charged / true).log().abs() < _SAME_PRICE).float().mean())
+    if alike < _LEAST_ALIKE:
+        raise InputError(f"{what} {alike:.0%} of its prices alike")
 
 
 def load_policies(paths: Sequence[Path]) -> list[LearnedPolicy]:

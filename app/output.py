@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from ..envs.folders import sole_writer
+from ..forecasters.files import replace_file
 
 
 def plain(value: Any) -> Any:
@@ -31,20 +33,16 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     """Let ``write`` fill a file that then becomes ``path`` at once: a failure leaves what was there before.
 
     Raises:
+        InputError: another process writes it.
         OSError: the folder cannot be made or written to.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        write(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with sole_writer(path):
+        replace_file(path, write)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` at once."""
-    write_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+    write_file(path, lambda new: new.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:

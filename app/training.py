@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..agents.learned import LearnedPolicy
 from ..agents.policy import Pair
 from ..agents.train import DQNSettings, PPOSettings, train_dqn, train_ppo
+from ..agents.workers import HERE, Workers
+from ..envs.folders import sole_writer
 from ..envs.market import Market
-from ..forecasters.progress import Progress
+from ..forecasters.progress import SILENT, Progress
 
 
 @dataclass(frozen=True)
 class Training:
-    """What to train, and where the best policy so far is kept."""
+    """What to train, and where the state of an interrupted training is kept."""
 
     settings: PPOSettings | DQNSettings
     seed: int
-    checkpoint: Path  # in a folder of the machine that asks
+    checkpoint: Path  # in a folder of the machine that asks, who removes it
     base: Pair | None = None  # the baseline to correct; the best one is found where None
 
 
 def train(market: Market, training: Training, progress: Progress) -> LearnedPolicy:
-    """Do one; interrupted, it goes on up and leaves its checkpoint."""
+    """Do one, or go on with it where it was interrupted."""
     with TemporaryDirectory() as passing:
         folder = training.checkpoint.parent
         place = folder if folder.is_dir() else Path(passing)  # another machine has no such folder
@@ -32,3 +36,34 @@ def train(market: Market, training: Training, progress: Progress) -> LearnedPoli
         if isinstance(training.settings, PPOSettings):
             return train_ppo(market, training.settings, seed, progress, base=base, checkpoint=kept)
         return train_dqn(market, training.settings, seed, progress, base=base, checkpoint=kept)
+
+
+def train_into(
+    market: Market,
+    settings: PPOSettings | DQNSettings,
+    files: Mapping[int, Path],
+    progress: Progress = SILENT,
+    workers: Workers = HERE,
+    wrote: Callable[[Path], None] = lambda _: None,
+) -> None:
+    """Train a policy for each seed of ``files`` and write it there; ``wrote`` hears of each.
+
+    A file is as it was until its training has ended. Interrupted, the same trainings go on from what they
+    left beside their files.
+
+    Raises:
+        InputError: another process writes one of the files.
+    """
+    trainings = {
+        file: Training(settings, seed, file.resolve().with_name(f".{file.stem}-training.safetensors"))
+        for seed, file in files.items()
+    }
+    with sole_writer(*trainings):
+        trained = workers.map(
+            "train the policies", partial(train, market), list(trainings.values()), progress
+        )
+        for file, policy in zip(trainings, trained, strict=True):
+            policy.save(file)
+            wrote(file)
+        for training in trainings.values():  # only now: one that goes on from its end is soon done again
+            training.checkpoint.unlink(missing_ok=True)

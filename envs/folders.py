@@ -1,4 +1,4 @@
-"""Folders that are replaced whole, by one writer at a time.
+"""Folders that are replaced whole, and one writer at a time of a folder or a file.
 
 Between any two steps of a replacement there is a whole folder under its name, the old one or the new.
 """
@@ -11,10 +11,11 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..forecasters.errors import InputError
+from ..forecasters.files import NEW
 
 try:
     import fcntl
@@ -22,25 +23,36 @@ except ImportError:  # pragma: no cover (where there are no such locks, nobody i
     fcntl = None  # type: ignore[assignment]
 
 _HERE, _EXCHANGE = -100, 2  # AT_FDCWD, RENAME_EXCHANGE (Linux renameat2)
-_NEW = ".new-"
 
 
 @contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
-    """For as long as it lasts nobody else writes ``folder``; what a killed writer left beside it is removed.
+def sole_writer(*places: Path) -> Iterator[None]:
+    """For as long as it lasts nobody else writes these folders or files; what a killed writer left beside
+    them is removed.
 
     Raises:
-        InputError: somebody else is at it.
+        InputError: somebody else is at one of them.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = folder.parent / f".{folder.name}.lock"
+    with ExitStack() as held:
+        for place in places:
+            held.enter_context(_sole_writer(place))
+        yield
+
+
+@contextmanager
+def _sole_writer(place: Path) -> Iterator[None]:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    lock = place.parent / f".{place.name}.lock"
     handle = _locked(lock)
     if handle is None:
-        raise InputError(f"{folder}: expected to be its only writer, found that another process writes it")
+        raise InputError(f"{place}: expected to be its only writer, found that another process writes it")
     try:
-        for left in folder.parent.iterdir():
-            if re.fullmatch(re.escape(f".{folder.name}{_NEW}") + r"\w{8}", left.name):
-                shutil.rmtree(left, ignore_errors=True)
+        for left in place.parent.iterdir():
+            if re.fullmatch(re.escape(f".{place.name}{NEW}") + r"\w{8}", left.name):
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
         yield
     finally:
         lock.unlink(missing_ok=True)
@@ -67,7 +79,7 @@ def _locked(path: Path) -> int | None:
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a new folder, which then takes the place of ``folder`` at once."""
-    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}{_NEW}", dir=folder.parent))
+    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}{NEW}", dir=folder.parent))
     try:
         write(new)
         os.chmod(new, 0o755)

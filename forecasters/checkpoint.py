@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.optim import Optimizer
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class Checkpoint:
     def save(self, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
         """Write a state, numbers and tensors by name, whole or not at all."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.path.with_name(self.path.name + ".new")
+        unfinished = self.path.with_name(
+            self.path.name + ".new"
+        )  # which a killed training's next one replaces
         parts = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         save_file(parts, unfinished, metadata={"training": self.training, "about": json.dumps(about)})
         os.replace(unfinished, self.path)
@@ -47,3 +51,30 @@ class Checkpoint:
                 return json.loads(told["about"]), tensors
         except (OSError, SafetensorError, ValueError, KeyError):
             return None
+
+
+def named(name: str, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of one thing under names that ``taken`` finds again."""
+    return {f"{name}/{key}": value for key, value in parts.items()}
+
+
+def taken(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What ``named`` put there."""
+    return {
+        key.removeprefix(f"{name}/"): value for key, value in tensors.items() if key.startswith(f"{name}/")
+    }
+
+
+def moments(optimiser: Optimizer) -> dict[str, Tensor]:
+    """What an optimiser remembers of past gradients, by the number of the parameter."""
+    kept = optimiser.state_dict()["state"]
+    return {f"{index}/{key}": value for index, of_one in kept.items() for key, value in of_one.items()}
+
+
+def put_back(optimiser: Optimizer, kept: Mapping[str, Tensor]) -> None:
+    """Let an optimiser go on with ``moments`` of before."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in kept.items():
+        index, _, key = name.partition("/")
+        state.setdefault(int(index), {})[key] = value
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

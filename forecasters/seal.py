@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
+from types import FunctionType
 from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
 
 from .errors import InputError
 
@@ -74,3 +79,39 @@ def unsealed(folder: Path, name: str, what: str, version: int) -> dict[str, Any]
         if of_file(path) != told:
             raise InputError(f"{place}, found that {file} is damaged or another market's; make it again")
     return about
+
+
+def of_values(*values: object) -> str:
+    """The fingerprint of anything made of numbers, names and tensors, whatever it has worked out since."""
+    return fingerprint(_told(values))
+
+
+def _told(value: Any) -> Iterator[bytes]:
+    """All that a value is made of; what a class works out once and keeps (``cached_property``) is no part."""
+    yield type(value).__qualname__.encode()
+    if isinstance(value, Tensor):
+        yield from _told(value.detach().cpu().numpy())
+    elif isinstance(value, np.ndarray):
+        yield f"{value.dtype} {value.shape}".encode()
+        yield (
+            np.ascontiguousarray(value).tobytes() if value.dtype != object else repr(value.tolist()).encode()
+        )
+    elif isinstance(value, nn.Module):
+        yield from _told(value.state_dict())
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _told(key)
+            yield from _told(part)
+    elif isinstance(value, (tuple, list)):
+        yield str(len(value)).encode()
+        for part in value:
+            yield from _told(part)
+    elif isinstance(value, (type, FunctionType)):
+        yield value.__qualname__.encode()
+    elif hasattr(value, "__dict__"):
+        kept = (
+            name for name in vars(value) if not isinstance(getattr(type(value), name, None), cached_property)
+        )
+        yield from _told({name: vars(value)[name] for name in sorted(kept)})
+    else:
+        yield repr(value).encode()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, moments, named, put_back, taken
 from .history import History
 from .network import DemandNetwork
 from .progress import Stage
@@ -79,11 +79,13 @@ class _State:
     bad: int = 0  # validations since the best one
 
     def save(self, checkpoint: Checkpoint) -> None:
-        tensors = {"sub-markets": self.generator.get_state(), "chance": torch.get_rng_state()}
-        for name, part in (("network", self.network.state_dict()), ("best", self.best_state)):
-            tensors |= {f"{name}/{key}": value for key, value in part.items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser/{index}/{key}": value for key, value in moments.items()}
+        tensors = {
+            "sub-markets": self.generator.get_state(),
+            "chance": torch.get_rng_state(),
+            **named("network", self.network.state_dict()),
+            **named("best", self.best_state),
+            **named("optimiser", moments(self.optimiser)),
+        }
         checkpoint.save({"best": self.best, "step": self.step, "bad": self.bad}, tensors)
 
     def load(self, checkpoint: Checkpoint) -> bool:
@@ -93,20 +95,11 @@ class _State:
             return False
         about, tensors = kept
         self.best, self.step, self.bad = about["best"], about["step"], about["bad"]
-        self.generator.set_state(tensors.pop("sub-markets"))
-        torch.set_rng_state(tensors.pop("chance"))
-        parts: dict[str, dict[str, Tensor]] = {"network": {}, "best": {}}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            part, _, key = name.partition("/")
-            if part == "optimiser":
-                index, _, moment = key.partition("/")
-                moments.setdefault(int(index), {})[moment] = value
-            else:
-                parts[part][key] = value
-        self.network.load_state_dict(parts["network"])
-        self.best_state = parts["best"]
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
+        self.generator.set_state(tensors["sub-markets"])
+        torch.set_rng_state(tensors["chance"])
+        self.network.load_state_dict(taken("network", tensors))
+        self.best_state = taken("best", tensors)
+        put_back(self.optimiser, taken("optimiser", tensors))
         return True
 
 

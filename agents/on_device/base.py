@@ -14,8 +14,11 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
+from ...forecasters.checkpoint import moments, named, put_back, taken
 from .env import as_tensor_env
 from .episodes import Episodes
+
+_COUNTS = ("num_timesteps", "_n_updates", "_n_calls", "_current_progress_remaining", "exploration_rate")
 
 
 class OnDevice(BaseAlgorithm):
@@ -48,6 +51,33 @@ class OnDevice(BaseAlgorithm):
             self._last_episode_starts = torch.as_tensor(self._last_episode_starts, device=self.device)
             self._episodes = Episodes(slots, self._stats_window_size, self.device)
         return answer
+
+    def snapshot(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """All that the coming rollouts depend on, numbers and tensors by name; taken between two of them."""
+        about = {name: getattr(self, name) for name in _COUNTS if hasattr(self, name)}
+        tensors = {
+            "observation": self._last_obs,
+            "begins": self._last_episode_starts,
+            "chance": torch.get_rng_state(),
+            **named("policy", self.policy.state_dict()),
+            **named("optimiser", moments(self.policy.optimizer)),
+        }
+        if self.device.type == "cuda":
+            tensors["chance there"] = torch.cuda.get_rng_state(self.device)
+        return about, tensors
+
+    def put_back(self, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        """Go on from a ``snapshot``, as ``learn`` begins."""
+        for name in _COUNTS:
+            if name in about:
+                setattr(self, name, about[name])
+        self._last_obs = tensors["observation"].to(self.device)
+        self._last_episode_starts = tensors["begins"].to(self.device)
+        self.policy.load_state_dict(taken("policy", tensors))
+        put_back(self.policy.optimizer, taken("optimiser", tensors))
+        torch.set_rng_state(tensors["chance"])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["chance there"], self.device)
 
     def _maybe_recommend_cpu(self, *_: Any) -> None:
         """Nothing is copied to the host and back, so that a GPU is no worse for a small network."""

@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...forecasters.checkpoint import named, taken
 from ...forecasters.errors import InputError
 from .base import OnDevice, descend, fuse
 from .env import as_tensor_env
@@ -60,6 +61,16 @@ class DeviceDQN(OnDevice, DQN):
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "replay_buffer_class", "replay_buffer_kwargs", "_loss"]
+
+    def snapshot(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        about, tensors = super().snapshot()
+        return {**about, "place": self.replay_buffer.pos}, tensors | named(
+            "memory", self.replay_buffer.filled()
+        )
+
+    def put_back(self, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        super().put_back(about, tensors)
+        self.replay_buffer.fill(taken("memory", tensors), about["place"])
 
     def load_replay_buffer(self, path: Any, truncate_last_traj: bool = True) -> None:
         super().load_replay_buffer(path, truncate_last_traj)

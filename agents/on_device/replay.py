@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from .env import Ended
 from .rollout import unfilled
 
+_MEMORY = ("observations", "next_observations", "actions", "rewards", "ends")
 _GOES_ON, _TRUNCATED, _TERMINATED = 0, 1, 2
 
 
@@ -97,10 +99,20 @@ class ReplayTensors(ReplayBuffer):
             discounts=(self.gamma**length).unsqueeze(1),
         )
 
+    def filled(self) -> dict[str, Tensor]:
+        """All that is remembered, by name, (size, N, …)."""
+        return {name: getattr(self, name)[: self.size()] for name in _MEMORY}
+
+    def fill(self, filled: Mapping[str, Tensor], place: int) -> None:
+        """Remember what ``filled`` told, as the next step would be written to ``place``."""
+        for name, values in filled.items():
+            getattr(self, name)[: len(values)] = values.to(self.device)
+        self.pos, self.full = place, len(filled["rewards"]) == self.buffer_size
+
     def to(self, device: torch.device) -> ReplayTensors:
         """The same memory on ``device``."""
         self.device = device
-        for name in ("observations", "next_observations", "actions", "rewards", "ends"):
+        for name in _MEMORY:
             setattr(self, name, getattr(self, name).to(device))
         return self
 

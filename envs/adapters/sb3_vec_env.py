@@ -15,6 +15,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 from torch import Tensor
 
+from ..engine import tree
 from ..engine.actions import ActionMap, BoxActions
 from ..engine.doubt import Halt
 from ..engine.rewards import CategoryProfit, Reward
@@ -127,6 +128,16 @@ class MarketplaceVecEnv(VecEnv):
         ended = Ended(by_slot(done), by_slot(played.terminated), observation, by_slot(mean))
         self._sums = self._sums.masked_fill(done.unsqueeze(1), 0)
         return self.batch.restart(done).flatten(0, 1), reward, ended
+
+    def tensors(self) -> list[Tensor]:
+        """All that the coming periods depend on, beside the seed."""
+        return [self._doubt, *tree.leaves(self.batch.state)]
+
+    def put_back(self, tensors: list[Tensor]) -> None:
+        """Go on from where ``tensors`` were taken; the environment has begun under the same seed."""
+        self._doubt, state = tensors[0].to(self._doubt.device), tensors[1:]
+        self.batch.state = tree.refilled(self.batch.state, state)
+        self._steps = int(self.batch.state.age[0])
 
     def reset(self) -> np.ndarray:
         return self._array(self.reset_tensor(), "observation")

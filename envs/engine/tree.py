@@ -5,7 +5,7 @@ Tensors may sit in dataclasses, tuples, lists and dicts of any depth; anything e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
@@ -42,14 +42,24 @@ def laid_out(state: Any) -> Any:
     return each(Tensor.contiguous, state)
 
 
-def size(state: Any) -> int:
-    """Bytes of all tensors."""
-    total = 0
+def leaves(state: Any) -> list[Tensor]:
+    """All tensors, in a fixed order."""
+    found: list[Tensor] = []
 
-    def count(tensor: Tensor) -> Tensor:
-        nonlocal total
-        total += tensor.numel() * tensor.element_size()
+    def keep(tensor: Tensor) -> Tensor:
+        found.append(tensor)
         return tensor
 
-    each(count, state)
-    return total
+    each(keep, state)
+    return found
+
+
+def refilled(state: Any, tensors: Iterable[Tensor]) -> Any:
+    """The same with ``tensors`` in the places of its own, in the order of ``leaves``."""
+    rest = iter(tensors)
+    return each(lambda old: next(rest).to(old.device), state)
+
+
+def size(state: Any) -> int:
+    """Bytes of all tensors."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in leaves(state))

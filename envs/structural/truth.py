@@ -17,8 +17,10 @@ from torch import Tensor
 
 from ...forecasters.cut import numbered, positions
 from ...forecasters.errors import InputError
+from ...forecasters.seal import sealed, unsealed
 from ..economics import Economics
 from ..engine.support import SUPPORT, PriceLists
+from ..folders import replace_folder
 from ..market import Market, Terms
 from .attraction import AttractionDemand
 from .family import StructuralDemand
@@ -40,6 +42,7 @@ PROCESSES: dict[str, type] = {
 }
 """Class of the demand process by the name that truth.json gives it."""
 
+_ABOUT, _TENSORS, _FORMAT = "truth.json", "truth.safetensors", 1
 _LEAST_DEMAND = 1e-3  # units a period that scales divide by, where nothing is sold
 
 
@@ -81,18 +84,27 @@ class Truth:
         return Truth(self.demand.select(locations, items), history)
 
     def save(self, folder: str | Path) -> None:
-        """Write truth.json, truth.safetensors, own.csv, cross.csv and series.csv into ``folder``."""
+        """Write truth.json, truth.safetensors, own.csv, cross.csv and series.csv into ``folder``, which is
+        replaced as a whole.
+
+        Raises:
+            InputError: the folder holds something else.
+        """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / _ABOUT).exists():
+            raise InputError(f"{folder}: expected a truth folder to replace or a new name, found another")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        replace_folder(folder, self._write)
+
+    def _write(self, folder: Path) -> None:
         process = next(name for name, kind in PROCESSES.items() if type(self.demand) is kind)
         demand, demand_values = pack(self.demand, "demand.")
         history, _ = pack(self.history, "history.")
-        save_file(demand | history, folder / "truth.safetensors")
-        (folder / "truth.json").write_text(
-            json.dumps({"process": process, "demand": demand_values}, indent=1) + "\n"
-        )
+        save_file(demand | history, folder / _TENSORS)
         for name, table in self.tables().items():
             table.to_csv(folder / f"{name}.csv", index=False)
+        about = {"format": _FORMAT, "process": process, "demand": demand_values}
+        (folder / _ABOUT).write_text(json.dumps(sealed(about, folder, [_TENSORS]), indent=1) + "\n")
 
     @staticmethod
     def load(folder: str | Path) -> Truth:
@@ -102,16 +114,12 @@ class Truth:
             InputError: the folder holds no truth, or a broken one.
         """
         folder = Path(folder)
+        told = unsealed(folder, _ABOUT, "the truth of a panel", _FORMAT)
         try:
-            told = json.loads((folder / "truth.json").read_text())
-            tensors = load_file(folder / "truth.safetensors")
+            tensors = load_file(folder / _TENSORS)
             demand: StructuralDemand = unpack(PROCESSES[told["process"]], tensors, told["demand"], "demand.")
             return Truth(demand, unpack(History, tensors, {}, "history."))
-        except OSError as error:
-            raise InputError(
-                f"truth folder {folder}: expected truth.json and truth.safetensors, found {error}"
-            ) from None
-        except (KeyError, TypeError, ValueError, SafetensorError) as error:
+        except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
             raise InputError(f"truth folder {folder}: expected a saved truth, found {error!r}") from error
 
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError
+from ..files import replace_file
 from .sales_panel import SalesPanel
 from .tables import METADATA_KEY
 
@@ -67,21 +67,6 @@ def write_panel(panel: SalesPanel, path: str | Path) -> None:
         {**(table.schema.metadata or {}), METADATA_KEY: json.dumps(about).encode()}
     )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
+        replace_file(path, partial(pq.write_table, table))
     except OSError as error:
         raise InputError(f"{path}: expected a place to write to, found: {error}") from error
-    try:
-        pq.write_table(table, partial)
-        os.chmod(partial, 0o666 & ~_umask())
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

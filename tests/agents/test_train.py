@@ -95,6 +95,7 @@ def test_dqn_finds_the_newsvendor_stock():
 
 
 TINY = Validation(times=2, episodes=2, horizon=4)
+OFTEN = replace(TINY, times=6)
 BRIEF_PPO = PPOSettings(steps=2_000, markets=2, horizon=8, rollout=8, hidden=(8,), validation=TINY)
 BRIEF_DQN = DQNSettings(
     steps=2_000, markets=2, horizon=8, warm_up=500, batch=64, hidden=(8,), validation=TINY
@@ -150,12 +151,55 @@ def test_training_never_returns_less_than_its_start_in_validation(train, setting
     assert end >= start * (1 - 1e-5)
 
 
-def test_improvements_are_checkpointed(tmp_path):
-    path = tmp_path / "ppo.safetensors"
-    market = substitutes(locations=4)
-    settings = replace(BRIEF_PPO, steps=6_000)
-    policy = train_ppo(market, settings, seed=0, base=RIVALS, checkpoint=path)
-    assert profit(market, LearnedPolicy.load(path)) == pytest.approx(profit(market, policy))
+def same(one: LearnedPolicy, other: LearnedPolicy) -> bool:
+    weights, others = one.network.state_dict(), other.network.state_dict()
+    return one.training == other.training and all(torch.equal(weights[key], others[key]) for key in weights)
+
+
+@pytest.mark.parametrize(("train", "settings"), BRIEF)
+def test_an_interrupted_training_ends_as_if_it_had_not_been(train, settings, tmp_path):
+    market, settings = substitutes(locations=3), replace(settings, steps=4_000, validation=OFTEN)
+    whole = train(market, settings, seed=3, base=RIVALS)
+    for at in (2, 4):  # interrupted twice
+        with pytest.raises(KeyboardInterrupt):
+            train(market, settings, 3, Listener(at), base=RIVALS, checkpoint=tmp_path / "state")
+    listener = Listener()
+    policy = train(market, settings, 3, listener, base=RIVALS, checkpoint=tmp_path / "state")
+    assert "going on from" in listener.notes[0]
+    assert len(listener.notes) < OFTEN.times
+    assert same(policy, whole)
+
+
+def test_what_another_training_left_is_not_gone_on_with(tmp_path):
+    market, state = substitutes(locations=2), tmp_path / "state"
+    settings = replace(BRIEF_PPO, steps=800, validation=replace(TINY, times=4))
+    economics = market.economics.model_copy(update={"holding_rate": 0.07})
+    with pytest.raises(KeyboardInterrupt):
+        train_ppo(market, settings, 3, Listener(2), base=RIVALS, checkpoint=state)
+    left = state.read_bytes()
+    for shop_of, how, seed in (
+        (market, settings, 4),
+        (market, replace(settings, gamma=0.9), 3),
+        (replace(market, economics=economics), settings, 3),
+        (shop([[-3.01, 1.0], [1.0, -3.0]], locations=2, base=60.0), settings, 3),
+    ):
+        state.write_bytes(left)
+        listener = Listener()
+        train_ppo(shop_of, how, seed, listener, base=RIVALS, checkpoint=state)
+        assert "going on" not in "".join(listener.notes)
+
+
+def test_what_cannot_be_read_is_not_gone_on_with(tmp_path):
+    market, settings, state = (
+        substitutes(locations=2),
+        replace(BRIEF_PPO, validation=OFTEN),
+        tmp_path / "state",
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train_ppo(market, settings, 3, Listener(3), base=RIVALS, checkpoint=state)
+    state.write_bytes(state.read_bytes()[:-100])
+    policy = train_ppo(market, settings, 3, base=RIVALS, checkpoint=state)
+    assert same(policy, train_ppo(market, settings, 3, base=RIVALS))
 
 
 def test_without_a_base_the_best_portable_baseline_is_tuned_and_corrected():

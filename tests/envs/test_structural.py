@@ -196,13 +196,25 @@ def test_truth_survives_the_disk(truth, tmp_path):
 
 
 def test_a_broken_truth_is_one_clear_error(truth, tmp_path):
-    with pytest.raises(InputError, match=r"expected truth\.json"):
+    with pytest.raises(
+        InputError, match=r"expected the truth of a panel, found that truth\.json cannot be read"
+    ):
         Truth.load(tmp_path)
     truth.save(tmp_path)
     tensors = tmp_path / "truth.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:100])
-    with pytest.raises(InputError, match="truth folder"):
+    with pytest.raises(InputError, match=r"truth\.safetensors is damaged or another market's"):
         Truth.load(tmp_path)
+
+
+def test_a_truth_replaces_a_truth_and_nothing_else(truth, tmp_path):
+    truth.save(tmp_path / "a.truth")
+    truth.save(tmp_path / "a.truth")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.truth"]
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("dear")
+    with pytest.raises(InputError, match="expected a truth folder to replace"):
+        truth.save(tmp_path / "letters")
 
 
 def test_true_market_terms(truth):
