@@ -45,8 +45,11 @@ def train_into(
     progress: Progress = SILENT,
     workers: Workers = HERE,
     wrote: Callable[[Path], None] = lambda _: None,
+    base: Pair | None = None,
 ) -> None:
     """Train a policy for each seed of ``files`` and write it there; ``wrote`` hears of each.
+
+    Each corrects ``base``, or the best baseline that it finds where None.
 
     A file is as it was until its training has ended. Interrupted, the same trainings go on from what they
     left beside their files.
@@ -55,7 +58,7 @@ def train_into(
         InputError: another process writes one of the files.
     """
     trainings = {
-        file: Training(settings, seed, file.resolve().with_name(f".{file.stem}-training.safetensors"))
+        file: Training(settings, seed, file.resolve().with_name(f".{file.stem}-training.safetensors"), base)
         for seed, file in files.items()
     }
     with sole_writer(*trainings):

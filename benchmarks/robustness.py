@@ -3,6 +3,10 @@
 Tables, settings and options, market folders and policies, drawn at random and damaged at random, are handed
 in. Each is used or refused in one line; a Python error, more than five seconds, or something taken for whole
 that is not, counts as a fault. Seeds are numbers from ``--from`` on: any other gives fresh inputs.
+
+Then ``fit``, ``train``, ``run`` and ``benchmark`` are killed at random moments and started again: a result
+that is not whole, a rerun that ends otherwise, or a file left over counts as a fault. Kills that this commit
+has seen are not repeated.
 """
 
 from __future__ import annotations
@@ -17,11 +21,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .odd import kills
 from .odd.damage import make, try_market, try_policy
 from .odd.settings import try_settings
 from .odd.tables import try_table
 from .odd.verdict import FAULTS, REFUSED, TAKEN, Verdict
-from .record import write_result
+from .record import RESULTS, circumstances, resumed, write_result
+
+_KILLS, _FEW_KILLS = 25, 2  # of each verb
 
 Try = Callable[[int, Path], tuple[str, Verdict]]
 KINDS: dict[str, tuple[Try, int, int]] = {  # how to try one; how many, and how many with --quick
@@ -53,24 +60,50 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     parser.add_argument("--quick", action="store_true", help="fewer of each; not kept as a result")
     parser.add_argument("--from", dest="first", type=int, default=0, help="first seed")
+    parser.add_argument("--part", choices=("inputs", "kills"), help="one of the two; both where not given")
     asked = parser.parse_args()
-    result = {
-        kind: run(kind, asked.first, few if asked.quick else many) for kind, (_, many, few) in KINDS.items()
-    }
+    result: dict[str, Any] = {}
+    if asked.part != "kills":
+        many = {kind: few if asked.quick else all_ for kind, (_, all_, few) in KINDS.items()}
+        result["kinds"] = {kind: run(kind, asked.first, count) for kind, count in many.items()}
+        result |= {"first": asked.first}
+    if asked.part != "inputs":
+        result["kills"] = kill(asked.first, _FEW_KILLS if asked.quick else _KILLS)
     if not asked.quick:
-        print(f"wrote {write_result('robustness', {'first': asked.first, 'kinds': result})}", file=sys.stderr)
+        print(f"wrote {_keep(result)}", file=sys.stderr)
     if asked.json:
         print(json.dumps(result))
         return
-    names = ("inputs", TAKEN, REFUSED, *FAULTS)
-    print(f"| | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
-    for kind, found in result.items():
+    _show("inputs", result.get("kinds", {}), ("inputs", TAKEN, REFUSED, *FAULTS))
+    _show("kills", result.get("kills", {}), ("kills", *kills.FAULTS))
+
+
+def kill(first: int, count: int) -> dict[str, Any]:
+    """Counts of kills by verb, and the faults."""
+    found = resumed("kills", kills.pieces(first, count), kills.tries)
+    return kills.counted(list(found))
+
+
+def _keep(result: dict[str, Any]) -> Path:
+    """Write the result; a part that was not asked for stays as it was, with the circumstances of its own."""
+    path = RESULTS / "robustness.json"
+    kept = json.loads(path.read_text()) if path.is_file() else {}
+    if "kills" in result:
+        result = {**result, "kills": {"circumstances": circumstances(), "verbs": result["kills"]}}
+    if "kinds" in result:
+        return write_result("robustness", {**kept, **result, **circumstances()})
+    path.write_text(json.dumps({**kept, **result}, indent=1) + "\n")
+    return path
+
+
+def _show(what: str, table: dict[str, Any], names: tuple[str, ...]) -> None:
+    if not table:
+        return
+    print(f"| {what} | {' | '.join(names)} |\n|---|{'---|' * len(names)}")
+    for kind, found in table.items():
         print(f"| {kind} | {' | '.join(str(found[name]) for name in names)} |")
         for fault in found["faults"]:
-            print(
-                f"{kind}, seed {fault['seed']}: {fault['input']}: {fault['outcome']}: {fault['said']}",
-                file=sys.stderr,
-            )
+            print(f"{kind}: {json.dumps(fault)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

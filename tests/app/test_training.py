@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from mercato.agents.baselines.myopic import MyopicPrice
+from mercato.agents.baselines.orders import BaseStock
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
+from mercato.agents.policy import Pair
 from mercato.agents.train import DQNSettings, PPOSettings
 from mercato.agents.workers import HERE, Workers, employ
-from mercato.app.training import Training, train
+from mercato.app.training import Training, train, train_into
+from mercato.envs.folders import sole_writer
 from mercato.envs.store import load_market
+from mercato.forecasters.errors import InputError
 from mercato.forecasters.progress import SILENT
 from tests.app.conftest import contents
 
@@ -52,3 +60,42 @@ def test_an_interrupted_training_goes_on_up(
     monkeypatch.setattr("stable_baselines3.PPO.learn", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(load_market(home / "market"), Training(PPO, 0, tmp_path / "kept"), SILENT)
+
+
+def test_an_interrupted_training_in_a_learned_market_goes_on_and_leaves_only_its_policy(
+    home: Path, tmp_path: Path
+) -> None:
+    """The market's state is a part of the training's; the old file stays until the new one is there."""
+    market, brief = load_market(home / "market"), replace(GLANCE, times=3)
+    base = Pair("base", MyopicPrice(), BaseStock(1.0))
+    file = {5: tmp_path / "ppo.safetensors"}
+    settings = replace(PPO, steps=600, rollout=8, validation=brief)
+
+    class Interrupts:
+        notes = 0
+
+        @contextmanager
+        def stage(self, name: str, total: int) -> Iterator[Interrupts]:
+            yield self
+
+        def advance(self, n: int = 1) -> None:
+            pass
+
+        def note(self, text: str) -> None:
+            self.notes += 1
+            if self.notes == 2:
+                raise KeyboardInterrupt
+
+    file[5].write_text("the old one")
+    with pytest.raises(KeyboardInterrupt):
+        train_into(market, settings, file, Interrupts(), base=base)
+    assert file[5].read_text() == "the old one"
+    with (
+        sole_writer(file[5]),
+        pytest.raises(InputError, match="another process writes it"),
+    ):
+        train_into(market, settings, file, base=base)
+    train_into(market, settings, file, base=base)
+    assert [path.name for path in tmp_path.iterdir()] == ["ppo.safetensors"]
+    whole = train(market, Training(settings, 5, tmp_path / "away" / "kept", base), SILENT)
+    assert contents(LearnedPolicy.load(file[5])) == contents(whole)
