@@ -97,5 +97,6 @@ def test_an_interrupted_training_in_a_learned_market_goes_on_and_leaves_only_its
         train_into(market, settings, file, base=base)
     train_into(market, settings, file, base=base)
     assert [path.name for path in tmp_path.iterdir()] == ["ppo.safetensors"]
-    whole = train(market, Training(settings, 5, tmp_path / "away" / "kept", base), SILENT)
-    assert contents(LearnedPolicy.load(file[5])) == contents(whole)
+    whole = {5: tmp_path / "whole.safetensors"}
+    train_into(market, settings, whole, base=base)
+    assert contents(LearnedPolicy.load(file[5])) == contents(LearnedPolicy.load(whole[5]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.odd import kills
 from benchmarks.odd.verdict import ERROR, FAULTS, HUNG, REFUSED, TAKEN, WRONG, tried
 from benchmarks.robustness import KINDS, run
 from mercato.forecasters.errors import InputError
@@ -31,6 +32,22 @@ def test_tables_and_settings_are_not_all_refused() -> None:
     for kind in ("tables", "settings"):
         assert run(kind, 70_000, 150)[TAKEN] > 4, kind
     assert set(KINDS) == {"tables", "settings", "market folders", "policies"}
+
+
+@pytest.mark.slow
+def test_a_kill_of_each_verb_shows_no_fault() -> None:
+    asked = kills.pieces(80_000, 1)
+    found = kills.counted(list(zip(asked, kills.tries(asked), strict=True)))
+    assert {verb: (row["kills"], row["faults"]) for verb, row in found.items()} == {
+        verb: (1, []) for verb in ("fit", "train", "run", "benchmark")
+    }
+
+
+def test_kills_are_counted_by_verb_and_fault() -> None:
+    told = [(("fit", 1), {"moment": 0.5, "fault": ""}), (("fit", 2), {"moment": 0.1, "fault": kills.LEFT})]
+    row = kills.counted(told)["fit"]
+    assert (row["kills"], row[kills.LEFT], row[kills.HARMED]) == (2, 1, 0)
+    assert [fault["seed"] for fault in row["faults"]] == [2]
 
 
 def test_a_fault_is_called_what_it_is() -> None:
