@@ -131,11 +131,11 @@ class MarketplaceVecEnv(VecEnv):
 
     def tensors(self) -> list[Tensor]:
         """All that the coming periods depend on, beside the seed."""
-        return [self._doubt, *tree.leaves(self.batch.state)]
+        return [self._sums, *tree.leaves(self.batch.state)]
 
     def put_back(self, tensors: list[Tensor]) -> None:
         """Go on from where ``tensors`` were taken; the environment has begun under the same seed."""
-        self._doubt, state = tensors[0].to(self._doubt.device), tensors[1:]
+        self._sums, state = tensors[0].to(self._sums.device), tensors[1:]
         self.batch.state = tree.refilled(self.batch.state, state)
         self._steps = int(self.batch.state.age[0])
 
