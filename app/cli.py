@@ -83,6 +83,11 @@ Workers = Annotated[
     typer.Option(min=1, help="Jobs at once, in processes of their own; the result is the same. [default: 1]"),
 ]
 Ray = Annotated[str | None, typer.Option("--ray", help="Do the jobs on the Ray cluster at this address.")]
+StockFile = Annotated[Path | None, typer.Option(help="CSV: location, item, on_hand[, on_order].")]
+Currency = Annotated[
+    str | None, typer.Option(help="What money is counted in: €, USD. [default: what the economics file says]")
+]
+Quick = Annotated[bool, typer.Option("--quick", help="A rehearsal with little training.")]
 EconomicsFile = Annotated[Path | None, typer.Option(help="Costs, lead time and price rules, YAML or JSON.")]
 
 
@@ -259,22 +264,62 @@ def decide(
     policy: PolicyFile,
     panel: Annotated[Path, typer.Option(help="Latest sales table, same columns as the fitted one.")],
     out: Annotated[Path, typer.Option(help="CSV to write, one row a series.")],
-    stock: Annotated[Path | None, typer.Option(help="CSV: location, item, on_hand[, on_order].")] = None,
+    stock: StockFile = None,
+    currency: Currency = None,
     json: Json = False,
     seed: Seed = 0,
 ) -> None:
     """Say what to charge and order in the coming period."""
     from .commands.decide import run
 
-    run(market, policy, panel, stock, out, json, seed)
+    run(market, policy, panel, stock, out, currency, json, seed)
 
 
 @verb
-def report(folder: Annotated[Path, typer.Argument(help="Folder of a run.", metavar="RUN_FOLDER")]) -> None:
-    """Write a run's self-contained report.html again from what the run kept."""
+def report(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a run; or, with policies, a market.", metavar="RUN|MARKET")
+    ],
+    policies: Annotated[list[Path] | None, typer.Argument(metavar="[POLICY]…", help="Learned ones.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Page to write. [default: RUN/report.html]")] = None,
+    episodes: Annotated[int | None, typer.Option(min=2, help="As `benchmark` has it. [default: 64]")] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, help="As `benchmark` has it. [default: 26]")] = None,
+    currency: Currency = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="As `benchmark` has it. [default: 0]")
+    ] = None,
+    workers: Workers = None,
+    ray: Ray = None,
+) -> None:
+    """Write a run's page again, or the page of a market with policies, which are benchmarked for it."""
     from .commands.report import run
 
-    run(folder)
+    run(folder, policies or [], out, episodes, horizon, currency, seed, workers, ray)
+
+
+@verb
+def run(
+    panel: PanelFile,
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    economics: EconomicsFile = None,
+    stock: StockFile = None,
+    currency: Currency = None,
+    map: Map = [],  # noqa: B006
+    freq: Freq = None,
+    absent: Absent = "unknown",
+    role: Roles = [],  # noqa: B006
+    holidays: Holidays = None,
+    drop: Drop = [],  # noqa: B006
+    seed: Seed = 0,
+    quick: Quick = False,
+    workers: Workers = None,
+    ray: Ray = None,
+) -> None:
+    """Go the whole way on your own table: fit, card, train, benchmark, decide, report."""
+    from .commands.run import run
+
+    reading = Reading.parse(map, freq, absent, role, holidays, drop)
+    run(panel, out, economics, stock, currency, reading, seed, quick, workers, ray)
 
 
 @verb
@@ -282,11 +327,11 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
     data: Annotated[Table, typer.Option(help="Which table.")] = Table.orange_juice,
     seed: Seed = 0,
-    quick: Annotated[bool, typer.Option("--quick", help="A rehearsal with little training.")] = False,
+    quick: Quick = False,
     workers: Workers = None,
     ray: Ray = None,
 ) -> None:
-    """Go the whole way on real data: fit, train, benchmark, decide, report."""
+    """Go the whole way on a public table."""
     from .commands.demo import run
 
     run(out, data.value, seed, quick, workers, ray)

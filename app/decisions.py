@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch import Tensor
 
 from ..agents.policy import Policy
 from ..envs.engine.finite import refuse_non_finite
-from ..envs.engine.rules import enforce
+from ..envs.engine.rules import bounds, enforce
 from ..envs.engine.types import Decision, State
 from ..envs.market import Market
 from ..envs.simulator import Simulator
@@ -22,9 +24,9 @@ from ..forecasters.noise import NoiseKey
 from ..forecasters.panel.calendar import declared_grid
 from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
+from .reasons import SAME, TRIED, Known, why
 
 _RUN = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
-_SAME = 1e-4  # prices closer than this share of each other are the same
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Decisions:
         """The rows as a file that a spreadsheet may open: a name that it would run gets an apostrophe."""
         safe = {
             name: self.rows[name].map(lambda text: f"'{text}" if text.startswith(_RUN) else text)
-            for name in ("location", "item")
+            for name in ("location", "item", "currency")
         }
         return self.rows.assign(**safe).to_csv(index=False)
 
@@ -79,13 +81,16 @@ def decide(
     state = state_after(market, panel, stock, seed)
     simulator = Simulator(market, 1, 1, seed, evaluation=True)
     with torch.no_grad():
-        decision = enforce(policy.decide(simulator.view(state)), state, market)
-        gains, totals, units = _gains(market, state, decision)
-    expected = {"price": decision.price, "order": decision.order, "expected units": units, **gains}
-    refuse_non_finite(expected, f"in the decisions of {policy.name}")
+        wanted = policy.decide(simulator.view(state))
+        decision = enforce(wanted, state, market)
+        outcome = _outcome(market, state, decision)
+        expected = {name: getattr(outcome, name) for name in ("units", "gain", "gain_lo", "gain_hi")}
+        expected |= {"price": decision.price, "order": decision.order}
+        refuse_non_finite(expected, f"in the decisions of {policy.name}")
+        reasons = _reasons(market, state, wanted, decision, outcome)
     known = np.zeros(market.shape, bool) if stock is None else np.isfinite(stock[0])
-    rows = _rows(market, panel, sold, state, decision, gains, units, known)
-    return Decisions(rows, *totals, notes)
+    rows = _rows(market, panel, sold, state, decision, outcome, reasons, known)
+    return Decisions(rows, *outcome.total, notes)
 
 
 def _sold(market: Market, panel: SalesPanel, latest: SalesPanel | None, notes: list[str]) -> np.ndarray:
@@ -156,34 +161,85 @@ def current_price(market: Market, panel: SalesPanel) -> Tensor:
 def _since_change(panel: SalesPanel, market: Market) -> np.ndarray:
     """(S, I) int64 periods since each price last changed."""
     price = pd.DataFrame(panel.price).ffill().bfill().to_numpy()
-    same = np.abs(price - price[-1]) <= _SAME * price[-1]
+    same = np.abs(price - price[-1]) <= SAME * price[-1]
     run = np.where(same.all(axis=0), len(price), np.argmin(same[::-1], axis=0))
     out = np.full(market.shape, panel.periods, dtype=np.int64)
     out[panel.series[:, 0], panel.series[:, 1]] = np.maximum(run, 1)
     return out
 
 
-def _gains(
-    market: Market, state: State, decision: Decision
-) -> tuple[dict[str, Tensor], tuple[float, float, float], Tensor]:
-    """Expected gain of each series (S, I) and the ends of its interval, the market's, expected units."""
+_NUDGE = 0.01  # share of a price, to see which way the margin goes
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a decision is expected to bring in the coming period, each (S, I)."""
+
+    gain: Tensor  # margin that the series' new price adds to its location, the others at their new ones
+    gain_lo: Tensor
+    gain_hi: Tensor
+    own_gain: Tensor  # of which its own
+    earns: Tensor  # its own margin at the new price
+    dearer: Tensor  # margin of the location that a nudge up, of this price alone, adds
+    cheaper: Tensor  # … and a nudge down
+    units: Tensor  # sold
+    demand: Tensor
+    demand_before: Tensor  # at its current price, the others at their new ones
+    elasticity: Tensor  # own, at the new price
+    at_hand: Tensor
+    total: tuple[float, float, float]  # the market's, all prices changed against all kept, and its interval
+
+
+def _outcome(market: Market, state: State, decision: Decision) -> _Outcome:
     new, old = decision.price[0], state.last_price[0]
-    kept = new.repeat(len(market.items), 1, 1)  # (I, S, I): one item at a time keeps its price
     each = torch.arange(len(market.items), device=new.device)
-    kept[each, :, each] = old.T
-    prices = torch.cat([new[None], old[None], kept])
+
+    def with_one(other: Tensor) -> Tensor:
+        """(I, S, I) new prices, but for one item at a time that has its ``other``."""
+        lists = new.repeat(len(each), 1, 1)
+        lists[each, :, each] = other.T
+        return lists
+
+    def its_own(values: Tensor) -> Tensor:
+        """(S, I) of values (I, S, I) what is the one item's own."""
+        return values[each, :, each].T
+
     at_hand = state.on_hand[0] + (decision.order[0] if market.economics.lead_time == 0 else 0.0)
-    gains, totals, units = [], [], []
+
+    def margin(prices: Tensor, demand: Tensor) -> Tensor:
+        return (prices - market.terms.unit_cost) * torch.minimum(demand, at_hand)
+
     fitted: LearnedDemand = market.demand  # type: ignore[assignment]  # ``after`` has made sure
-    for customers in (fitted.with_elasticity("mean"), *fitted.plausible().values()):
-        sold = torch.minimum(_expected(customers, state, prices), at_hand)
-        margin = (prices - market.terms.unit_cost) * sold
-        gains.append(margin[0].sum(-1, keepdim=True) - margin[2:].sum(-1).T)
-        totals.append(float((margin[0] - margin[1]).sum()))
-        units.append(sold[0])
+    usual, kept = fitted.with_elasticity("mean"), torch.cat([new[None], old[None], with_one(old)])
+    gains, totals = [], []
+    for customers in (*fitted.plausible().values(), usual):  # the usual ones last, to go on with
+        demand = _expected(customers, state, kept)
+        earned = margin(kept, demand)
+        gains.append(earned[0].sum(-1, keepdim=True) - earned[2:].sum(-1).T)
+        totals.append(float((earned[0] - earned[1]).sum()))
     span = torch.stack(gains)
-    interval = {"mean": gains[0], "lo": span.min(0).values, "hi": span.max(0).values}
-    return interval, (totals[0], min(totals), max(totals)), units[0]
+    nudged = [with_one(new * (1 + way * _NUDGE)) for way in (1, -1)]
+    wanted = [_expected(usual, state, prices) for prices in nudged]
+    added = [
+        margin(prices, d).sum(-1).T - earned[0].sum(-1, keepdim=True)
+        for prices, d in zip(nudged, wanted, strict=True)
+    ]
+    more, less = (its_own(d).clamp(min=1e-12).log() for d in wanted)
+    return _Outcome(
+        gain=gains[-1],
+        gain_lo=span.min(0).values,
+        gain_hi=span.max(0).values,
+        own_gain=earned[0] - its_own(earned[2:]),
+        earns=earned[0],
+        dearer=added[0],
+        cheaper=added[1],
+        units=torch.minimum(demand[0], at_hand),
+        demand=demand[0],
+        demand_before=its_own(demand[2:]),
+        elasticity=(more - less) / math.log((1 + _NUDGE) / (1 - _NUDGE)),
+        at_hand=at_hand,
+        total=(totals[-1], min(totals), max(totals)),
+    )
 
 
 def _expected(demand: LearnedDemand, state: State, prices: Tensor) -> Tensor:
@@ -192,14 +248,60 @@ def _expected(demand: LearnedDemand, state: State, prices: Tensor) -> Tensor:
     return demand.expected(demand.reset(state.start, key), prices)
 
 
+def _reasons(
+    market: Market, state: State, wanted: Decision, decision: Decision, outcome: _Outcome
+) -> Callable[[int, int], str]:
+    """Why each series is decided as it is, by place and item."""
+    rules, price = market.economics.price_rules, decision.price[0]
+    age = market.by_group.spread(market.by_group.smallest(state.since_change[0], -2), -2)
+    position = (state.on_hand + state.pipeline.sum(1) - state.backorders)[0]
+    room = torch.full_like(position, torch.inf)
+    if market.economics.capacity is not None:
+        room = (market.economics.capacity * market.terms.typical_demand).ceil() - position
+    edge = market.supported.at_edge(decision.price)[0]
+    usual = market.by_group.spread(market.supported.centre, -2).exp()
+    below, above = bounds(state.last_price[0], market)
+    tried = (edge & (price < usual), edge & (price > usual))
+    below = {**below, TRIED: torch.where(tried[0], price, 0.0)}
+    above = {**above, TRIED: torch.where(tried[1], price, torch.inf)}
+    values = {
+        "current": state.last_price[0],
+        "price": price,
+        "wanted": wanted.price[0],
+        "margin": (price - market.terms.unit_cost) / price,
+        "position": position,
+        "order": decision.order[0],
+        "room": room,
+        **{f.name: getattr(outcome, f.name) for f in fields(Known) if hasattr(outcome, f.name)},
+    }
+    told = {name: value.cpu().numpy() for name, value in values.items()}
+    ends = [{name: end.cpu().numpy() for name, end in side.items()} for side in (below, above)]
+    held = ((age < rules.cadence) & torch.tensor(rules.cadence > 1, device=age.device)).cpu().numpy()
+
+    def of(place: int, item: int) -> str:
+        low, high = ({name: float(end[place, item]) for name, end in side.items()} for side in ends)
+        return why(
+            Known(
+                **{name: float(value[place, item]) for name, value in told.items()},
+                lasts=market.economics.lead_time + 1,
+                held=bool(held[place, item]),
+                ending=rules.ending,
+                below=low,
+                above=high,
+            )
+        )
+
+    return of
+
+
 def _rows(
     market: Market,
     panel: SalesPanel,
     sold: np.ndarray,
     state: State,
     decision: Decision,
-    gains: dict[str, Tensor],
-    units: Tensor,
+    outcome: _Outcome,
+    reasons: Callable[[int, int], str],
     known: np.ndarray,
 ) -> pd.DataFrame:
     place, item = panel.series[sold].T
@@ -208,7 +310,7 @@ def _rows(
         return values.cpu().numpy()[place, item]
 
     terms, price, current = market.terms, listed(decision.price[0]), listed(state.last_price[0])
-    low, high = listed(terms.price_low) * (1 - _SAME), listed(terms.price_high) * (1 + _SAME)
+    low, high = listed(terms.price_low) * (1 - SAME), listed(terms.price_high) * (1 + SAME)
     alone = [(p < low) | (p > high) for p in (price, current)]
     outside = [listed(market.supported.distance(p)[0]) > 0 for p in (decision.price, state.last_price)]
     together = [out & ~itself for out, itself in zip(outside, alone, strict=True)]
@@ -224,11 +326,13 @@ def _rows(
         "price": price.round(4),
         "order": listed(decision.order[0]).astype(np.int64),
         "on_hand": listed(state.on_hand[0]).round(2),
-        "expected_units": listed(units).round(2),
-        "expected_gain": listed(gains["mean"]).round(2),
-        "gain_lo": listed(gains["lo"]).round(2),
-        "gain_hi": listed(gains["hi"]).round(2),
+        "expected_units": listed(outcome.units).round(2),
+        "expected_gain": listed(outcome.gain).round(2),
+        "gain_lo": listed(outcome.gain_lo).round(2),
+        "gain_hi": listed(outcome.gain_hi).round(2),
+        "currency": market.economics.currency,
         "outside_support": outside[0] | outside[1],
+        "why": [reasons(*pair) for pair in zip(place.tolist(), item.tolist(), strict=True)],
         "note": notes,
     }
     return pd.DataFrame(columns)

@@ -118,8 +118,8 @@ def _shift(
 
 def _lines(economics: Economics, costs_known: bool) -> Iterator[tuple[str, str, str]]:
     """Name, meaning and value of every field that says something here."""
-    for name, field in type(economics).model_fields.items():
-        value: Any = getattr(economics, name)
+    for name in economics.given():
+        field, value = type(economics).model_fields[name], getattr(economics, name)
         if name == "price_rules":
             rules = value.model_dump(exclude_defaults=True)
             text = ", ".join(f"{rule.replace('_', ' ')} {limit}" for rule, limit in rules.items())

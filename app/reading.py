@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
@@ -100,6 +100,17 @@ class Reading:
         except (OSError, ValueError, TypeError, AttributeError, RecursionError):
             pass
         raise InputError(f"{path}: expected how a market's table was read, found it damaged; fit it again")
+
+
+def account(path: Path, panel: SalesPanel) -> Iterator[str]:
+    """What was read, and what was done about it, a line each."""
+    for note in panel.report.notes:
+        yield f"note: {note}"
+    places, items = len(panel.locations), len(panel.items)
+    yield (
+        f"{path}: {places} locations, {items} items, {len(panel.series)} series, {panel.periods} periods"
+        f" ({panel.frequency}) from {panel.dates[0]} to {panel.dates[-1]}"
+    )
 
 
 def _pairs(option: str, values: Sequence[str]) -> dict[str, str]:

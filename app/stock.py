@@ -11,11 +11,14 @@ from ..envs.market import Market
 from ..forecasters.errors import InputError
 from ..forecasters.names import positions
 from ..forecasters.panel.columns import LARGEST, key_codes
+from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.panel.tables import load_table
 
 
-def read_stock(path: Path, market: Market) -> tuple[np.ndarray, np.ndarray]:
+def read_stock(path: Path, market: Market | SalesPanel) -> tuple[np.ndarray, np.ndarray]:
     """On hand and on order, units (S, I) float32; NaN on hand where the file has no row.
+
+    Read by the names of a market, or of the panel that it is to be fitted on.
 
     Raises:
         InputError: the file cannot be read, lacks a column, names what the market lacks, repeats a series, or
@@ -40,7 +43,8 @@ def read_stock(path: Path, market: Market) -> tuple[np.ndarray, np.ndarray]:
             f"stock file {path}: expected one row a series, found {int(repeated.sum())} repeated, first:"
             f" {market.locations[place[row]]}, {market.items[item[row]]}"
         )
-    on_hand, on_order = (np.full(market.shape, fill, dtype=np.float32) for fill in (np.nan, 0.0))
+    shape = len(market.locations), len(market.items)
+    on_hand, on_order = (np.full(shape, fill, dtype=np.float32) for fill in (np.nan, 0.0))
     on_hand[place, item] = _units(frame, "on_hand", path)
     if "on_order" in frame:
         on_order[place, item] = _units(frame, "on_order", path)

@@ -8,9 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..forecasters.errors import InputError
 from .settings_file import read_settings
+
+_LONGEST = 8  # characters of a currency
 
 
 class PriceRules(BaseModel):
@@ -67,10 +70,33 @@ class Economics(BaseModel):
         0.0, ge=0, le=100, description="cost of throwing a unit away, share of unit cost"
     )
     price_rules: PriceRules = Field(default_factory=PriceRules)
+    currency: str = Field("money", description="what money is counted in, as text: € or USD")
+
+    @field_validator("currency")
+    @classmethod
+    def _printable(cls, text: str) -> str:
+        if not 0 < len(text) <= _LONGEST or not text.isprintable() or text != text.strip():
+            raise ValueError(f"expected 1 to {_LONGEST} printable characters such as € or USD")
+        return text
 
     def given(self) -> dict[str, bool]:
-        """For each field, whether the user gave it (True) or it is an assumption (False)."""
-        return {name: name in self.model_fields_set for name in type(self).model_fields}
+        """For each field that a profit hangs on, whether the user gave it (True) or it is an assumption."""
+        fields = (name for name in type(self).model_fields if name != "currency")
+        return {name: name in self.model_fields_set for name in fields}
+
+    def counted_in(self, currency: str | None) -> Economics:
+        """The same shop with its money in ``currency``; in its own where None.
+
+        Raises:
+            InputError: it is no short printable text.
+        """
+        if currency is None:
+            return self
+        try:
+            return Economics(**{**self.model_dump(exclude_unset=True), "currency": currency})
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise InputError(f"--currency: {said}, found {currency!r:.40}") from None
 
 
 def read_economics(path: str | Path | None) -> Economics:

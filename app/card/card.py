@@ -62,7 +62,7 @@ def market_card(market: Market, panel: SalesPanel, seed: int, progress: Progress
             },
             "economics": {
                 name: {"value": value, "given": given[name]}
-                for name, value in market.economics.model_dump().items()
+                for name, value in market.economics.model_dump(include=set(given)).items()
             },
         }
     )

@@ -10,7 +10,17 @@ from rich.console import Console
 from ...forecasters.errors import InputError
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json, write_text
-from ..report.words import MEASURES, diagnosis, number, overfit, own_by_item, percent, period_name, two
+from ..report.words import (
+    MEASURES,
+    VERDICT,
+    diagnosis,
+    number,
+    overfit,
+    own_by_item,
+    percent,
+    period_name,
+    two,
+)
 from ..runtime import open_market
 
 
@@ -37,11 +47,7 @@ def run(market: Path, json: bool, out: Path | None, seed: int) -> None:
 def show(card: dict[str, Any]) -> None:
     """The card in short, on standard output: the verdict first."""
     console = stdout()
-    for name, key in (
-        ("Trust it for", "trust"),
-        ("Do not trust it for", "distrust"),
-        ("What would help most", "help"),
-    ):
+    for key, name in VERDICT.items():
         console.print(f"{name}: {card['verdict'][key]}")
     rows = [
         (item, two(mean), f"{two(lo)} … {two(hi)}")

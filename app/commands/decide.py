@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ...forecasters.errors import InputError
@@ -13,7 +14,14 @@ from ..runtime import open_market
 
 
 def run(
-    market: Path, policy: Path, panel: Path, stock: Path | None, out: Path, json: bool, seed: int
+    market: Path,
+    policy: Path,
+    panel: Path,
+    stock: Path | None,
+    out: Path,
+    currency: str | None,
+    json: bool,
+    seed: int,
 ) -> None:
     from ...agents.learned import LearnedPolicy
     from ...envs.store import load_panel
@@ -23,6 +31,7 @@ def run(
     console = stderr()
     who = LearnedPolicy.load(policy)
     shop = open_market(market)
+    shop = replace(shop, economics=shop.economics.counted_in(currency))
     if not (market / "market.json").is_file():
         raise InputError(f"{market}: expected a market made by `mercato fit`, found a true one")
     own = load_panel(market)
@@ -41,7 +50,9 @@ def run(
                     "prices_changed": changed,
                     "outside_support": int(rows["outside_support"].sum()),
                     "gain": {"mean": decisions.gain, "lo": decisions.gain_lo, "hi": decisions.gain_hi},
+                    "currency": shop.economics.currency,
                     "notes": decisions.notes,
+                    "rows": rows.to_dict("records"),
                     "out": str(out),
                 }
             )
@@ -49,8 +60,8 @@ def run(
     console.print(
         f"{rows['date'].iloc[0]}: {changed} of {len(rows)} prices change, {int(rows['order'].sum())} units"
         f" ordered; expected gain against keeping all prices {signed(decisions.gain)}"
-        f" [{signed(decisions.gain_lo)}, {signed(decisions.gain_hi)}] with customers that the data leave"
-        " possible",
+        f" [{signed(decisions.gain_lo)}, {signed(decisions.gain_hi)}] {shop.economics.currency} with"
+        " customers that the data leave possible",
     )
     if stock is None:
         console.print("stock is assumed: give --stock for orders that fit what is there")

@@ -1,34 +1,21 @@
-"""``mercato demo``: the whole path, and the line that matters."""
+"""``mercato demo``: the whole path on a public table."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from ..console import Bars, stderr, stdout
-from ..report import words
-from .benchmark import show
+from ..console import Bars, stderr
+from .run import tell
 
 
 def run(out: Path, data: str, seed: int, quick: bool, workers: int | None, ray: str | None) -> None:
     from ...agents.workers import employ
-    from ..demo import DemoSettings, rehearsal, run_demo
+    from ..demo import run_demo
+    from ..run import RunSettings, rehearsal
 
     console, started = stderr(), time.monotonic()
-    settings = rehearsal() if quick else DemoSettings()
+    settings = rehearsal() if quick else RunSettings()
     with Bars(console) as bars, employ(workers, ray) as crew:
         finished = run_demo(out, data, seed, settings, bars, console.print, crew)
-    show(finished.benchmark.payload())
-    contents = finished.contents
-    result = stdout()
-    for line in (
-        f"\n{words.headline(contents.headline)}",
-        *words.elasticity(contents),
-        f"\n{words.verdict(contents.headline)}",
-    ):
-        result.print(line, soft_wrap=True)
-    minutes, seconds = divmod(round(time.monotonic() - started), 60)
-    console.print(
-        f"\n{minutes} min {seconds} s; wrote the market, the policies, benchmark.json, decisions.csv and"
-        f" report.html to {out}"
-    )
+    tell(finished, out, started)

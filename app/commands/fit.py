@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..console import Bars, stderr
-from ..reading import Reading
+from ..reading import Reading, account
 
 
 def run(panel: Path, out: Path, economics: Path | None, reading: Reading, seed: int) -> None:
@@ -17,13 +17,8 @@ def run(panel: Path, out: Path, economics: Path | None, reading: Reading, seed: 
     shop = read_economics(economics)
     check_replaceable(out)
     table = reading.read(panel)
-    for note in table.report.notes:
-        console.print(f"note: {note}")
-    places, items = len(table.locations), len(table.items)
-    console.print(
-        f"{panel}: {places} locations, {items} items, {len(table.series)} series, {table.periods} periods"
-        f" ({table.frequency}) from {table.dates[0]} to {table.dates[-1]}",
-    )
+    for line in account(panel, table):
+        console.print(line)
     with Bars(console) as bars:
         told = reading.file(table)
         fit_market(table, shop, out, seed=seed, progress=bars, device=device(), also=told)

@@ -1,21 +1,85 @@
-"""``mercato report``: a run's page again, from what the run kept."""
+"""``mercato report``: a run's page again from what the run kept, or the page of a market with policies."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from ..console import stderr
+from ...forecasters.errors import InputError
+from ..console import Bars, stderr
+from ..output import write_text
+from ..report.contents import Contents, read_contents
+
+_EPISODES, _HORIZON = 64, 26  # as `benchmark` has them
+_SHIFT_EPISODES = 12  # for each thing that is changed to see what hangs on it, at most
 
 
-def run(folder: Path) -> None:
-    write_report(folder)
-    stderr().print(f"wrote {folder / 'report.html'}")
-
-
-def write_report(folder: Path) -> None:
-    """Render ``report.html`` from the folder's ``report.json``."""
-    from ..output import write_text
-    from ..report.contents import read_contents
+def run(
+    folder: Path,
+    policies: Sequence[Path],
+    out: Path | None,
+    episodes: int | None,
+    horizon: int | None,
+    currency: str | None,
+    seed: int | None,
+    workers: int | None,
+    ray: str | None,
+) -> None:
+    if out is not None and out.suffix != ".html":
+        raise InputError(f"--out: expected a file ending in .html, found {out}")
+    if policies:
+        if out is None:
+            raise InputError("--out: expected a page to write, REPORT.html, for a market with policies")
+        contents = of_market(
+            folder, policies, episodes or _EPISODES, horizon or _HORIZON, currency, seed or 0, workers, ray
+        )
+    else:
+        played = {"episodes": episodes, "horizon": horizon, "seed": seed, "workers": workers, "ray": ray}
+        given = [f"--{name}" for name, value in played.items() if value is not None]
+        if given:
+            raise InputError(f"{given[0]}: expected a market and its policies, found that none is named")
+        contents, out = of_run(folder, currency), out or folder / "report.html"
     from ..report.page import render
 
-    write_text(folder / "report.html", render(read_contents(folder / "report.json")))
+    write_text(out, render(contents))
+    stderr().print(f"wrote {out}")
+
+
+def of_run(folder: Path, currency: str | None) -> Contents:
+    """What a run kept, its money called otherwise where asked."""
+    from ...envs.economics import Economics
+
+    contents = read_contents(folder / "report.json")
+    if currency is None:
+        return contents
+    return contents.model_copy(update={"currency": Economics().counted_in(currency).currency})
+
+
+def of_market(
+    market: Path,
+    policies: Sequence[Path],
+    episodes: int,
+    horizon: int,
+    currency: str | None,
+    seed: int,
+    workers: int | None,
+    ray: str | None,
+) -> Contents:
+    """The contents for policies in a fitted market, benchmarked against the baselines."""
+    from dataclasses import replace
+
+    from ...agents.tuning import tune_baselines
+    from ...agents.workers import employ
+    from ...envs.store import load_panel
+    from ..benchmarking import check_horizon, compare, load_policies
+    from ..report.gather import Subject, gather
+    from ..runtime import open_market
+
+    learned, panel, shop = load_policies(policies), load_panel(market), open_market(market)
+    shop = replace(shop, economics=shop.economics.counted_in(currency))
+    check_horizon(shop, horizon)
+    with Bars(stderr()) as bars, employ(workers, ray) as crew:
+        baselines = tune_baselines(shop, seed, progress=bars)
+        benchmark = compare(shop, learned, baselines, episodes, horizon, seed, None, bars, crew)
+        subject = Subject(market.resolve().name, panel)
+        return gather(subject, benchmark, min(_SHIFT_EPISODES, episodes), bars, crew)

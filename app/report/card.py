@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from . import figures, words
-from .html import document, folded, gallery, table
+from .html import document, folded, gallery, table, verdict
 from .html import picture as image
 
 
@@ -32,21 +32,13 @@ def render_card(card: dict[str, Any]) -> str:
 
 
 def _header(card: dict[str, Any], title: str) -> str:
-    period, verdict = words.period_name(card["frequency"]), card["verdict"]
-    lines = "".join(
-        f"<dt>{name}</dt><dd>{escape(verdict[key])}</dd>"
-        for name, key in (
-            ("Trust it for", "trust"),
-            ("Do not trust it for", "distrust"),
-            ("What would help most", "help"),
-        )
-    )
+    period = words.period_name(card["frequency"])
     return (
         f"<header><h1>{escape(title)}</h1>\n"
         f'<p class="subtitle">{card["locations"]} locations × {card["items"]} items,'
         f" {card['data']['rows']:,} rows over {card['data']['periods']} {period}s,"
         f" {card['from']} to {card['to']}</p></header>\n"
-        f'<dl class="verdict">{lines}</dl>\n'
+        f"{verdict(card['verdict'])}"
     )
 
 

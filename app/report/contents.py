@@ -107,6 +107,15 @@ class Trajectory(_Part):
     sales: list[float]
 
 
+class Trust(_Part):
+    """The verdict of the market's card."""
+
+    trust: str
+    distrust: str
+    help: str
+    page: str  # file beside the report, with what the verdict rests on
+
+
 class Contents(_Part):
     """Everything on the page, top to bottom."""
 
@@ -121,6 +130,7 @@ class Contents(_Part):
     facts: list[tuple[str, str]] = []  # name, value: what was fitted on what
     assumptions: list[Assumption]
     headline: Headline
+    trust: Trust | None = None  # where the market has a card
     other_customers: list[Shift]
     policies: list[PolicyRow]
     true_market: list[PolicyRow] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from ...forecasters.paths import sample_paths
 from ...forecasters.progress import SILENT, Progress
 from ..benchmarking import Benchmark
 from ..headline import assumptions, difference, headline, other_customers
-from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory
+from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory, Trust
 from .words import MINUS, period_name
 
 _PATHS = 64  # sampled futures behind a forecast's band
@@ -30,11 +30,11 @@ _SHOWN = 60  # periods of history in a forecast's picture
 class Subject:
     """What a report is about."""
 
-    title: str
-    subtitle: str
-    acknowledgement: str
-    currency: str
+    name: str
     panel: SalesPanel
+    acknowledgement: str = ""
+    verdict: Mapping[str, str] | None = None  # of the market's card, where there is one
+    card: str = ""  # the card's page, beside the report
 
 
 def gather(
@@ -51,19 +51,21 @@ def gather(
         raise TypeError(f"expected a fitted market, found one of {type(demand).__name__}")
     line, evaluation = headline(benchmark), benchmark.evaluation
     shown = _typical_series(market)
+    size = f"{len(panel.locations)} locations × {len(panel.items)} items × {panel.periods} periods"
     with torch.no_grad():
         forecasts = _forecasts(demand, panel, shown, evaluation.seed, progress)
         responses = _responses(demand, market, _items_at(market, shown[0][0]))
     return Contents(
-        title=subject.title,
-        subtitle=subject.subtitle,
+        title=f"What learned policies earn: {subject.name}",
+        subtitle=f"{size}, {panel.dates[0]} to {panel.dates[-1]}",
         acknowledgement=subject.acknowledgement,
-        currency=subject.currency,
+        currency=market.economics.currency,
         period=period_name(market.frequency),
         horizon=evaluation.horizon,
         episodes=evaluation.episodes,
         seed=evaluation.seed,
         facts=_facts(panel, demand),
+        trust=None if subject.verdict is None else Trust(**subject.verdict, page=subject.card),
         headline=line,
         assumptions=assumptions(benchmark, line, panel.cost is not None, shift_episodes, progress, workers),
         other_customers=other_customers(benchmark, line, shift_episodes, progress, workers),
@@ -234,6 +236,6 @@ def _limits(panel: SalesPanel, market: Market) -> list[str]:
         )
     if panel.cost is None:
         limits.append("The table has no unit costs: they are an assumed share of the reference price.")
-    if not market.economics.model_fields_set:
+    if not any(market.economics.given().values()):
         limits.append("All of the shop's economics are assumed: give your own before you read the profits.")
     return limits

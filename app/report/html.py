@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
+
+from .words import VERDICT
 
 
 def document(title: str, body: str) -> str:
@@ -60,6 +62,12 @@ def table(
     return (
         f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n'
     )
+
+
+def verdict(told: Mapping[str, str]) -> str:
+    """The three lines of a market's card."""
+    lines = "".join(f"<dt>{name}</dt><dd>{escape(told[key])}</dd>" for key, name in VERDICT.items())
+    return f'<dl class="verdict">{lines}</dl>\n'
 
 
 def folded(title: str, content: str) -> str:

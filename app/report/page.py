@@ -7,7 +7,7 @@ from html import escape
 
 from . import figures, words
 from .contents import Assumption, Contents, Interval, PolicyRow
-from .html import document, gallery, picture, table
+from .html import document, gallery, picture, table, verdict
 
 
 def render(contents: Contents) -> str:
@@ -16,6 +16,7 @@ def render(contents: Contents) -> str:
         part
         for part in (
             _header(contents),
+            _trust(contents),
             _economics(contents),
             _policies(contents),
             _forecasts(contents),
@@ -36,6 +37,19 @@ def _header(contents: Contents) -> str:
         f'<p class="subtitle">{escape(contents.subtitle)}</p></header>\n'
         f'<p class="headline">{escape(words.headline(contents.headline))}</p>\n'
         f"<p>{escape(words.verdict(contents.headline))}</p>\n<dl>{facts}</dl>\n{thanks}"
+    )
+
+
+def _trust(contents: Contents) -> str:
+    """The verdict of the market's card, before anybody reads a profit."""
+    if contents.trust is None:
+        return ""
+    page = escape(contents.trust.page, quote=True)
+    return (
+        "<section><h2>How far to trust the market</h2>\n"
+        f"{verdict(contents.trust.model_dump())}"
+        f'<p class="note">What this rests on is in the <a href="{page}">market card</a> beside this page.</p>'
+        "</section>"
     )
 
 

@@ -20,6 +20,7 @@ MEASURES = {
     "correlation_locations": "… between locations of an item",
     "correlation_items": "… between items of a location",
 }
+VERDICT = {"trust": "Trust it for", "distrust": "Do not trust it for", "help": "What would help most"}
 _FINE = 0.01  # shares below it are told to the hundredth of a percent
 
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from mercato.app.demo import DemoSettings
+from mercato.app.run import RunSettings
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market, Terms
 from mercato.envs.processes import Independent
@@ -77,7 +77,7 @@ def demo_market() -> tuple[Market, str]:
     except SourceUnavailable:
         panel, name = read_panel(make_reference(seed=0)[0], roles=ROLES), "reference"
     with TemporaryDirectory() as scratch:
-        return fit_market(panel, Economics(), Path(scratch) / "market", DemoSettings().fit, seed=0), name
+        return fit_market(panel, Economics(), Path(scratch) / "market", RunSettings().fit, seed=0), name
 
 
 def copies(market: Market, series: int) -> int:

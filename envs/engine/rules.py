@@ -7,6 +7,8 @@ where no rung fits the price stays as it is.
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch
 from torch import Tensor
 
@@ -21,15 +23,37 @@ def enforce(decision: Decision, state: State, market: Market) -> Decision:
 
 def limits(market: Market) -> tuple[Tensor, Tensor]:
     """Lowest and highest price (S, I) by floor, ceiling and minimum margin, common to a price group."""
-    rules, terms = market.economics.price_rules, market.terms
-    low = terms.reference_price * (rules.floor or 0.0)
-    high = terms.reference_price * (rules.ceiling or torch.inf)
+    usual = market.terms.reference_price
+    low, high = _standing(market)
+    least = reduce(torch.maximum, low.values(), torch.zeros_like(usual))
+    most = reduce(torch.minimum, high.values(), torch.full_like(usual, torch.inf))
+    return least, torch.maximum(least, most)
+
+
+def bounds(last: Tensor, market: Market) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Lowest and highest price (S, I) by rule, for those that have one, after prices ``last`` (S, I)."""
+    low, high = _standing(market)
+    change, groups = market.economics.price_rules.largest_change, market.by_group
+    if change is None:
+        return low, high
+    common = groups.spread(groups.mean(last, -2), -2)
+    return {**low, "largest change": common * (1 - change)}, {**high, "largest change": common * (1 + change)}
+
+
+def _standing(market: Market) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Those that hold whatever was charged before, common to a price group."""
+    rules, terms, groups = market.economics.price_rules, market.terms, market.by_group
+    low, high = {}, {}
+    if rules.floor is not None:
+        low["floor"] = terms.reference_price * rules.floor
     if rules.minimum_margin is not None:
-        low = torch.maximum(low, terms.unit_cost / (1 - rules.minimum_margin))
-    groups = market.by_group
-    low = groups.spread(groups.largest(low, -2), -2)
-    high = groups.spread(groups.smallest(high, -2), -2)
-    return low, torch.maximum(low, high)
+        low["minimum margin"] = terms.unit_cost / (1 - rules.minimum_margin)
+    if rules.ceiling is not None:
+        high["ceiling"] = terms.reference_price * rules.ceiling
+    return (
+        {name: groups.spread(groups.largest(end, -2), -2) for name, end in low.items()},
+        {name: groups.spread(groups.smallest(end, -2), -2) for name, end in high.items()},
+    )
 
 
 def _price(price: Tensor, state: State, market: Market) -> Tensor:

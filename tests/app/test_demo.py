@@ -17,6 +17,7 @@ from mercato.agents.workers import HERE, Workers, employ
 from mercato.app import demo, training
 from mercato.app.report import words
 from mercato.app.report.contents import read_contents
+from mercato.app.run import Finished, RunSettings
 from mercato.envs.structural import Size, write_reference
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.model import FitSettings
@@ -26,7 +27,7 @@ from mercato.forecasters.training import TrainingSettings
 from tests.app.conftest import contents
 
 GLANCE = Validation(times=1, episodes=1, horizon=4)
-SMALL = demo.DemoSettings(
+SMALL = RunSettings(
     fit=FitSettings(training=TrainingSettings(steps=4)),
     ppo=PPOSettings(steps=400, markets=2, horizon=8, validation=GLANCE),
     dqn=DQNSettings(steps=400, markets=2, horizon=8, warm_up=100, validation=GLANCE),
@@ -43,7 +44,7 @@ def small_reference() -> Iterator[None]:
         yield
 
 
-def run(folder: Path, name: str = "reference", workers: Workers = HERE) -> tuple[demo.Finished, list[str]]:
+def run(folder: Path, name: str = "reference", workers: Workers = HERE) -> tuple[Finished, list[str]]:
     said: list[str] = []
     return demo.run_demo(folder, name, 1, SMALL, SILENT, said.append, workers), said
 
@@ -54,11 +55,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(folder: Path) -> demo.Finished:
+def finished(folder: Path) -> Finished:
     return run(folder)[0]
 
 
-def test_the_demo_leaves_all_that_it_promises(folder: Path, finished: demo.Finished) -> None:
+def test_the_demo_leaves_all_that_it_promises(folder: Path, finished: Finished) -> None:
     left = {path.name for path in folder.iterdir()}
     assert {"market", "policies", "benchmark.json", "decisions.csv", "report.html"} <= left
     told = json.loads((folder / "benchmark.json").read_text())
@@ -81,7 +82,7 @@ def test_the_demo_leaves_all_that_it_promises(folder: Path, finished: demo.Finis
     assert "unit_cost_share" not in moved  # the table has costs
 
 
-def test_the_headline_follows_from_the_table(finished: demo.Finished) -> None:
+def test_the_headline_follows_from_the_table(finished: Finished) -> None:
     line, told = finished.contents.headline, finished.benchmark.payload()
     profit = {row["policy"]: row["profit_mean"] for row in told["policies"]}
     assert line.learned == max(("PPO", "DQN"), key=profit.__getitem__)
@@ -96,7 +97,7 @@ def test_the_headline_follows_from_the_table(finished: demo.Finished) -> None:
 
 
 def test_a_finished_run_starts_afresh_and_the_same_seed_gives_the_same_table(
-    folder: Path, finished: demo.Finished
+    folder: Path, finished: Finished
 ) -> None:
     model = folder / "market" / "model.safetensors"
     written = model.stat().st_mtime_ns
@@ -107,7 +108,7 @@ def test_a_finished_run_starts_afresh_and_the_same_seed_gives_the_same_table(
 
 
 @pytest.mark.slow
-def test_workers_leave_the_same_files(tmp_path: Path, folder: Path, finished: demo.Finished) -> None:
+def test_workers_leave_the_same_files(tmp_path: Path, folder: Path, finished: Finished) -> None:
     with employ(2) as workers:
         run(tmp_path, workers=workers)
     for name in ("benchmark.json", "report.json", "decisions.csv"):

@@ -33,7 +33,8 @@ class Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
-        self.sources += [str(given[name]) for name in ("src", "href") if name in given]
+        loaded = ("src", "href") if tag != "a" else ()
+        self.sources += [str(given[name]) for name in loaded if name in given]
         if tag == "img":
             self.alts.append(given.get("alt") or "")
         if tag not in ("meta", "link", "img", "br"):

@@ -1,0 +1,57 @@
+"""``mercato run``: the whole path on one's own table, and the line that matters."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..console import Bars, stderr, stdout
+from ..reading import Reading
+from ..report import words
+from .benchmark import show
+
+if TYPE_CHECKING:
+    from ..run import Finished
+
+
+def run(
+    panel: Path,
+    out: Path,
+    economics: Path | None,
+    stock: Path | None,
+    currency: str | None,
+    reading: Reading,
+    seed: int,
+    quick: bool,
+    workers: int | None,
+    ray: str | None,
+) -> None:
+    from ...agents.workers import employ
+    from ...envs.economics import read_economics
+    from ..run import RunSettings, rehearsal, run_table
+
+    console, started = stderr(), time.monotonic()
+    shop = read_economics(economics).counted_in(currency)
+    settings = rehearsal() if quick else RunSettings()
+    with Bars(console) as bars, employ(workers, ray) as crew:
+        finished = run_table(out, panel, reading, shop, stock, seed, settings, bars, console.print, crew)
+    tell(finished, out, started)
+
+
+def tell(finished: Finished, out: Path, started: float) -> None:
+    """The table and the headline on standard output, and what was written where."""
+    show(finished.benchmark.payload())
+    contents = finished.contents
+    result = stdout()
+    for line in (
+        f"\n{words.headline(contents.headline)}",
+        *words.elasticity(contents),
+        f"\n{words.verdict(contents.headline)}",
+    ):
+        result.print(line, soft_wrap=True)
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    stderr().print(
+        f"\n{minutes} min {seconds} s; wrote the market, its card, the policies, benchmark.json,"
+        f" decisions.csv and report.html to {out}"
+    )

@@ -1,0 +1,270 @@
+"""The whole path from a sales table to a report, in one folder: fit, card, train, benchmark, decide, report.
+
+The fit, the card and each policy leave a file or a folder. A run that was interrupted goes on from them and
+plays the rest again, to the same result; one that was finished, or asked for something else, starts afresh.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..agents.learned import LearnedPolicy
+from ..agents.learner import Validation
+from ..agents.policy import Policy
+from ..agents.train import DQNSettings, PPOSettings, best_base
+from ..agents.tuning import tune_baselines
+from ..agents.workers import HERE, Workers
+from ..envs.economics import Economics
+from ..envs.folders import sole_writer
+from ..envs.market import Market
+from ..envs.store import fit_market, load_market
+from ..forecasters.errors import InputError
+from ..forecasters.model import FitSettings
+from ..forecasters.panel import SalesPanel
+from ..forecasters.progress import Progress
+from ..forecasters.seal import of_file
+from ..forecasters.training import TrainingSettings
+from .benchmarking import Benchmark, compare
+from .card.card import market_card
+from .decisions import decide
+from .output import plain, write_json, write_text
+from .reading import Reading, account
+from .report.card import render_card
+from .report.contents import Contents
+from .report.gather import Subject, gather
+from .report.page import render
+from .runtime import device
+from .stock import read_stock
+from .training import Training, train
+
+Say = Callable[[str], None]  # hears what a person should know
+CARD = "card.html"
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How much work a run does."""
+
+    fit: FitSettings = field(default_factory=FitSettings)
+    ppo: PPOSettings = field(default_factory=PPOSettings)
+    dqn: DQNSettings = field(default_factory=DQNSettings)
+    episodes: int = 32
+    horizon: int = 26  # at most half the history
+    shift_episodes: int = 12  # for each thing that is changed to see what hangs on it
+
+
+def rehearsal() -> RunSettings:
+    """The same path with little training: to see that all of it works, not what it earns."""
+    glance = Validation(times=1, episodes=1, horizon=13)
+    return RunSettings(
+        fit=FitSettings(training=TrainingSettings(steps=30)),
+        ppo=PPOSettings(steps=20_000, markets=1, validation=glance),
+        dqn=DQNSettings(steps=20_000, markets=1, warm_up=5_000, validation=glance),
+        episodes=8,
+        horizon=13,
+        shift_episodes=2,
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a run is about."""
+
+    name: str
+    panel: SalesPanel
+    economics: Economics
+    also: Mapping[str, str] = field(default_factory=dict)  # more files of the market's folder, by name
+    stock: tuple[np.ndarray, np.ndarray] | None = None  # (S, I) on hand and on order, as ``decide`` has them
+    truth: Path | None = None  # folder of the truth behind the table
+    acknowledgement: str = ""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run leaves behind."""
+
+    benchmark: Benchmark
+    contents: Contents
+
+
+def run_table(
+    folder: Path,
+    table: Path,
+    reading: Reading,
+    economics: Economics,
+    stock: Path | None,
+    seed: int,
+    settings: RunSettings,
+    progress: Progress,
+    say: Say,
+    workers: Workers = HERE,
+) -> Finished:
+    """Go the whole way from a person's own sales table.
+
+    Raises:
+        InputError: the table or the stock file does not fit, or the folder holds something that is not a run.
+    """
+    panel = reading.read(table)
+    for line in account(table, panel):
+        say(line)
+    asked = {
+        "table": {"name": table.name, "content": of_file(table)},
+        "reading": asdict(reading),
+        "economics": economics.model_dump(exclude_unset=True),
+        "stock": None if stock is None else of_file(stock),
+    }
+    case = Case(
+        table.stem,
+        panel,
+        economics,
+        also=reading.file(panel),
+        stock=None if stock is None else read_stock(stock, panel),
+    )
+    with begun(folder, asked, seed, settings, say) as record:
+        return go(folder, record, case, seed, settings, progress, workers)
+
+
+@contextmanager
+def begun(
+    folder: Path, asked: Mapping[str, Any], seed: int, settings: RunSettings, say: Say
+) -> Iterator[dict[str, Any]]:
+    """The run's record, that of an interrupted run of the same or a new one in a cleared folder.
+
+    Nobody else runs in the folder meanwhile.
+
+    Raises:
+        InputError: the folder holds something that is not a run, or somebody else is at it.
+    """
+    path = folder / "run.json"
+    if folder.is_file() or (folder.is_dir() and not path.is_file() and any(folder.glob("[!.]*"))):
+        raise InputError(f"{folder}: expected a new folder or that of a run, found something else there")
+    told = {**asked, "seed": seed, "settings": asdict(settings), "version": version("mercato")}
+    with sole_writer(folder.resolve()):
+        yield _record(folder, path, plain(told), say)
+
+
+def _record(folder: Path, path: Path, asked: dict[str, Any], say: Say) -> dict[str, Any]:
+    if path.is_file():
+        record = _read(path)
+        if record.get("asked") == asked and not record.get("finished"):
+            say(f"going on with the run that was interrupted in {folder}")
+            return record
+        write_json(path, {**record, "finished": True})  # half cleared, it must not be gone on with
+        _clear(folder)
+    record = {"asked": asked, "finished": False}
+    write_json(path, record)
+    return record
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise InputError(f"{path}: expected the record of a run, found it damaged; choose another folder")
+    return record
+
+
+_LEAVES = (
+    "panel.truth",
+    "panel.parquet",
+    "panel.parquet.terms.txt",
+    "market",
+    ".market-training.safetensors",
+    "card.json",
+    CARD,
+    "policies",
+    "benchmark.json",
+    "decisions.csv",
+    "report.json",
+    "report.html",
+)
+
+
+def _clear(folder: Path) -> None:
+    for leaf in _LEAVES:
+        old = folder / leaf
+        if old.is_dir():
+            shutil.rmtree(old)
+        else:
+            old.unlink(missing_ok=True)
+
+
+def go(
+    folder: Path,
+    record: dict[str, Any],
+    case: Case,
+    seed: int,
+    settings: RunSettings,
+    progress: Progress,
+    workers: Workers,
+) -> Finished:
+    """Every stage that the folder does not hold yet, and the end of the record."""
+    market = _market(folder, case, settings.fit, seed, progress).to(device())
+    card = _card(folder, market, case.panel, seed, progress)
+    baselines = tune_baselines(market, seed, progress=progress)
+    learned = _train(folder, market, baselines, settings, seed, progress, workers)
+    horizon = min(settings.horizon, max(1, case.panel.periods // 2))
+    benchmark = compare(
+        market, learned, baselines, settings.episodes, horizon, seed, case.truth, progress, workers
+    )
+    write_json(folder / "benchmark.json", benchmark.payload())
+    subject = Subject(case.name, case.panel, case.acknowledgement, card["verdict"], CARD)
+    contents = gather(subject, benchmark, settings.shift_episodes, progress, workers)
+    best = benchmark.policy(contents.headline.learned)
+    write_text(folder / "decisions.csv", decide(market, best, case.panel, None, case.stock, seed).csv())
+    write_text(folder / "report.json", contents.model_dump_json(indent=1))
+    write_text(folder / "report.html", render(contents))
+    write_json(folder / "run.json", {**record, "finished": True})
+    return Finished(benchmark, contents)
+
+
+def _market(folder: Path, case: Case, settings: FitSettings, seed: int, progress: Progress) -> Market:
+    out = folder / "market"
+    if not (out / "market.json").is_file():
+        fit_market(case.panel, case.economics, out, settings, seed, progress, device(), also=case.also)
+    return load_market(out)
+
+
+def _card(folder: Path, market: Market, panel: SalesPanel, seed: int, progress: Progress) -> dict[str, Any]:
+    path = folder / "card.json"
+    if not path.is_file():
+        card = market_card(market, panel, seed, progress)
+        write_text(folder / CARD, render_card(card))
+        write_json(path, card)
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _train(
+    folder: Path,
+    market: Market,
+    baselines: list[Policy],
+    settings: RunSettings,
+    seed: int,
+    progress: Progress,
+    workers: Workers,
+) -> list[LearnedPolicy]:
+    """PPO and DQN, each from its file where an interrupted run left one."""
+    base, home = best_base(market, baselines, seed), folder.resolve() / "policies"
+    home.mkdir(exist_ok=True)
+    trainings = {
+        home / f"{name}.safetensors": Training(how, seed, home / f"{name}-unfinished.safetensors", base)
+        for name, how in (("ppo", settings.ppo), ("dqn", settings.dqn))
+    }
+    missing = {path: training for path, training in trainings.items() if not path.is_file()}
+    trained = workers.map("train the policies", partial(train, market), list(missing.values()), progress)
+    for (path, training), policy in zip(missing.items(), trained, strict=True):
+        policy.save(path)
+        training.checkpoint.unlink(missing_ok=True)
+    return [LearnedPolicy.load(path) for path in trainings]
