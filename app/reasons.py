@@ -76,12 +76,15 @@ def _kept(known: Known) -> Iterable[str]:
 def _moved(known: Known) -> Iterable[str]:
     up = known.price > known.current
     forced = _limit(known, not up)
+    if forced and forced != TRIED:  # it moved as far as it had to
+        yield forced
+        return
     if known.gain > 0:
         yield _earns(known, up)
         if known.gain_lo < 0:
             yield "gain not certain"
     elif forced:
-        yield "moved back to what was tried" if forced == TRIED else forced
+        yield "moved back to what was tried"
     else:
         yield "no gain in this one period: the policy weighs later ones too"
         cover = _cover(known)

@@ -115,7 +115,7 @@ def run_table(
         InputError: the table or the stock file does not fit, or the folder holds something that is not a run.
     """
     panel = reading.read(table)
-    for line in account(table, panel):
+    for line in (*account(table, panel), economics.assumed()):
         say(line)
     asked = {
         "table": {"name": table.name, "content": of_file(table)},

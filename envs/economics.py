@@ -84,6 +84,11 @@ class Economics(BaseModel):
         fields = (name for name in type(self).model_fields if name != "currency")
         return {name: name in self.model_fields_set for name in fields}
 
+    def assumed(self) -> str:
+        """The line that says what had to be assumed; empty where nothing had."""
+        names = [name.replace("_", " ") for name, given in self.given().items() if not given]
+        return f"assumed, since no economics file gives them: {', '.join(names)}" if names else ""
+
     def counted_in(self, currency: str | None) -> Economics:
         """The same shop with its money in ``currency``; in its own where None.
 

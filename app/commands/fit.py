@@ -22,7 +22,6 @@ def run(panel: Path, out: Path, economics: Path | None, reading: Reading, seed: 
     with Bars(console) as bars:
         told = reading.file(table)
         fit_market(table, shop, out, seed=seed, progress=bars, device=device(), also=told)
-    assumed = [name.replace("_", " ") for name, given in shop.given().items() if not given]
-    if assumed:
-        console.print(f"assumed, since no economics file gives them: {', '.join(assumed)}")
+    if shop.assumed():
+        console.print(shop.assumed())
     console.print(f"wrote the market {out}; `mercato card {out}` says how far to trust it")

@@ -22,7 +22,7 @@ from mercato.forecasters.errors import InputError
 from mercato.forecasters.progress import Progress
 from tests.app.conftest import MAP
 
-VERBS = ("data", "fit", "card", "backtest", "train", "decide", "benchmark", "whatif", "report", "demo")
+VERBS = ("data", "fit", "card", "backtest", "train", "decide", "benchmark", "whatif", "report", "run", "demo")
 MAPPED = [part for ours, theirs in MAP.items() for part in ("--map", f"{ours}={theirs}")]
 
 
@@ -305,6 +305,11 @@ def test_decide_writes_a_row_a_series_for_the_next_day(home: Path, tmp_path: Pat
     assert (rows["expected_gain"] <= rows["gain_hi"]).all()
     assert rows["note"].str.contains("stock assumed").all()
     assert told["series"] == 3
+    assert [row["why"] for row in told["rows"]] == list(rows["why"])
+    assert rows["why"].str.contains("order: ").all()
+    assert (told["currency"], set(rows["currency"])) == ("money", {"money"})
+    assert mercato(*given, "--currency", "=1+1").exit_code == 0
+    assert set(pd.read_csv(out)["currency"]) == {"'=1+1"}  # no formula
     assert told["gain"]["lo"] <= told["gain"]["mean"] <= told["gain"]["hi"]
 
 

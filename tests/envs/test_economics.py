@@ -40,6 +40,8 @@ def test_a_file_gives_what_it_names(tmp_path: Path, name: str, text: str) -> Non
         ("price_rules: {ending: 99}", r"price_rules.ending: .*less than 1, found 99"),
         ("- lead_time", "expected a mapping of fields to values, found a list"),
         ("{", "not valid YAML or JSON"),
+        ("currency: a whole sentence", "currency: expected 1 to 8 printable characters.*found 'a whole"),
+        ("currency: 5", "currency: .*valid string, found 5"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, message: str) -> None:
@@ -55,3 +57,13 @@ def test_an_absent_file_and_a_directory_are_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.yaml"):
         with pytest.raises(InputError, match="cannot be read"):
             read_economics(path)
+
+
+def test_a_currency_is_no_assumption(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text("currency: €\n")
+    economics = read_economics(tmp_path / "shop.yaml")
+    assert economics.currency == "€"
+    assert Economics().currency == "money"
+    assert "currency" not in economics.given()
+    assert economics.counted_in(None) is economics
+    assert economics.counted_in("USD") == Economics(currency="USD")
