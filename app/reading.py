@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from ..forecasters.errors import InputError
 from .output import to_json
+from .report.words import count
 
 if TYPE_CHECKING:
     from ..forecasters.panel.sales_panel import Role, SalesPanel
@@ -106,9 +107,9 @@ def account(path: Path, panel: SalesPanel) -> Iterator[str]:
     """What was read, and what was done about it, a line each."""
     for note in panel.report.notes:
         yield f"note: {note}"
-    places, items = len(panel.locations), len(panel.items)
     yield (
-        f"{path}: {places} locations, {items} items, {len(panel.series)} series, {panel.periods} periods"
+        f"{path}: {count(len(panel.locations), 'location')}, {count(len(panel.items), 'item')},"
+        f" {len(panel.series)} series, {count(panel.periods, 'period')}"
         f" ({panel.frequency}) from {panel.dates[0]} to {panel.dates[-1]}"
     )
 

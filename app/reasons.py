@@ -14,6 +14,7 @@ TRIED = "prices beyond were never tried"
 CADENCE = "cadence"
 _FLAT = 1e-3  # share of its margin, below which one percent on an item's price is no matter
 _LONG = 99  # periods, beyond which nobody counts
+_NEARLY = 0.05  # periods of cover that nobody tells apart
 _HIGH = 2.0  # times the periods that an order must last, beyond which stock is high
 
 
@@ -120,7 +121,7 @@ def _order(known: Known) -> str:
         return f"no order: stock covers {_periods(cover)}"
     if known.room - known.order < 1:
         return "order: as much as there is room for"
-    if cover < known.lasts:
+    if cover < known.lasts - _NEARLY:
         return f"order: stock covers {cover:.1f} of the {_periods(known.lasts, 0)} that it must last"
     return f"order: fills up to {_periods(_cover(known, known.order))} of cover"
 

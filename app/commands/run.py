@@ -45,7 +45,7 @@ def tell(finished: Finished, out: Path, started: float) -> None:
     contents = finished.contents
     result = stdout()
     for line in (
-        f"\n{words.headline(contents.headline)}",
+        f"\n{words.headline(contents)}",
         *words.elasticity(contents),
         f"\n{words.verdict(contents.headline)}",
     ):

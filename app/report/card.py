@@ -35,7 +35,8 @@ def _header(card: dict[str, Any], title: str) -> str:
     period = words.period_name(card["frequency"])
     return (
         f"<header><h1>{escape(title)}</h1>\n"
-        f'<p class="subtitle">{card["locations"]} locations × {card["items"]} items,'
+        f'<p class="subtitle">{words.count(card["locations"], "location")} ×'
+        f" {words.count(card['items'], 'item')},"
         f" {card['data']['rows']:,} rows over {card['data']['periods']} {period}s,"
         f" {card['from']} to {card['to']}</p></header>\n"
         f"{verdict(card['verdict'])}"

@@ -20,7 +20,7 @@ from ...forecasters.progress import SILENT, Progress
 from ..benchmarking import Benchmark
 from ..headline import assumptions, difference, headline, other_customers
 from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory, Trust
-from .words import MINUS, period_name
+from .words import MINUS, count, period_name
 
 _PATHS = 64  # sampled futures behind a forecast's band
 _SHOWN = 60  # periods of history in a forecast's picture
@@ -51,7 +51,8 @@ def gather(
         raise TypeError(f"expected a fitted market, found one of {type(demand).__name__}")
     line, evaluation = headline(benchmark), benchmark.evaluation
     shown = _typical_series(market)
-    size = f"{len(panel.locations)} locations × {len(panel.items)} items × {panel.periods} periods"
+    sides = {"location": len(panel.locations), "item": len(panel.items), "period": panel.periods}
+    size = " × ".join(count(n, what) for what, n in sides.items())
     with torch.no_grad():
         forecasts = _forecasts(demand, panel, shown, evaluation.seed, progress)
         responses = _responses(demand, market, _items_at(market, shown[0][0]))

@@ -35,7 +35,7 @@ def _header(contents: Contents) -> str:
     return (
         f"<header><h1>{escape(contents.title)}</h1>\n"
         f'<p class="subtitle">{escape(contents.subtitle)}</p></header>\n'
-        f'<p class="headline">{escape(words.headline(contents.headline))}</p>\n'
+        f'<p class="headline">{escape(words.headline(contents))}</p>\n'
         f"<p>{escape(words.verdict(contents.headline))}</p>\n<dl>{facts}</dl>\n{thanks}"
     )
 

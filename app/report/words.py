@@ -35,6 +35,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return text.replace("-", MINUS)
 
 
+def count(n: int, what: str) -> str:
+    """How many of something: 1 item, 3 items."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
+
+
 def period_name(frequency: str) -> str:
     """What people call a period of a pandas offset."""
     return _PERIODS.get(frequency, "period")
@@ -79,13 +84,14 @@ def difference(value: Interval, base: float) -> str:
     return f"{mean}% [{lo}, {hi}] ({signed(value.mean)})"
 
 
-def headline(line: Headline) -> str:
+def headline(contents: Contents) -> str:
     """The one line that matters."""
+    line = contents.headline
     return (
         f"The best learned policy, {line.learned}, earns"
         f" {difference(line.versus_baseline, line.baseline_profit)} against the best baseline"
         f" ({line.baseline}) and {difference(line.versus_logged, line.logged_profit)} against the logged"
-        " prices; profit an episode, 95% intervals."
+        f" prices; profit an episode in {contents.currency}, 95% intervals."
     )
 
 

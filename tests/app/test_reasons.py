@@ -104,6 +104,7 @@ def test_a_price_has_the_reason_that_holds(known: Known, changes: dict[str, Any]
     ("changes", "said"),
     [
         ({}, "order: stock covers 1.0 of the 2 periods that it must last"),
+        ({"position": 39.5}, "order: fills up to 3.2 periods of cover"),
         ({"position": 50.0}, "order: fills up to 3.8 periods of cover"),
         ({"order": 0.0, "position": 120.0}, "no order: stock covers 6.0 periods"),
         ({"order": 0.0, "demand": 0.0}, "no order: stock covers more than 99 periods"),

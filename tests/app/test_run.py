@@ -73,7 +73,7 @@ def test_a_table_with_its_own_names_becomes_a_report(finished: tuple[Path, Any])
     assert ran.exit_code == 0, ran.stderr
     assert "static price, base-stock" in ran.stdout
     assert "The best learned policy" in ran.stdout
-    assert "1 locations, 3 items, 3 series, 60 periods (D)" in ran.stderr
+    assert "1 location, 3 items, 3 series, 60 periods (D)" in ran.stderr
     assert "assumed, since no economics file gives them: unmet" in ran.stderr
     assert {path.name for path in folder.iterdir()} == {*RESULTS, "market", "policies", "run.json"}
     told = read_contents(folder / "report.json")
