@@ -4,7 +4,7 @@ from setuptools import find_packages, setup
 
 ROOTS = ("forecasters", "envs", "agents", "app")
 
-packages = [f"mercato.{root}" for root in ROOTS]
+packages = ["mercato", *(f"mercato.{root}" for root in ROOTS)]
 packages += [f"mercato.{root}.{part}" for root in ROOTS for part in find_packages(root)]
 
 setup(packages=packages)

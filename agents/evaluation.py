@@ -60,6 +60,10 @@ class Evaluation:
     horizon: int
     seed: int
 
+    def __repr__(self) -> str:
+        size = f"{self.episodes} episodes of {self.horizon} periods, seed {self.seed}"
+        return f"Evaluation({len(self.names)} policies, {size})"
+
     def policies(self) -> list[dict[str, float | str]]:
         """One row a policy: profit with its 95% interval, and the mean of every other metric."""
         rows: list[dict[str, float | str]] = []
@@ -125,7 +129,10 @@ def evaluate(
     """
     names = tuple(policy.name for policy in policies)
     if len(set(names)) < len(names):
-        raise InputError(f"evaluation: expected policies of different names, found {', '.join(names)}")
+        raise InputError(
+            f"evaluation: expected policies of different names, found {', '.join(names)};"
+            " policy.named(…) gives another"
+        )
     if episodes < 1 or horizon < 1:
         raise InputError(
             f"evaluation: expected at least one episode and period, found {episodes} and {horizon}"

@@ -34,6 +34,10 @@ class LearnedPolicy:
     training: dict[str, Any]  # how it was trained, for the record
     features: tuple[str, ...] = FEATURES
 
+    def __repr__(self) -> str:
+        where, seed = self.training.get("market"), self.training.get("seed")
+        return f"LearnedPolicy({self.name!r}, trained in {where!r} with seed {seed})"
+
     @torch.no_grad()
     def decide(self, view: View) -> Decision:
         seen = observe(view)

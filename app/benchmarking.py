@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ..agents.evaluation import Evaluation, evaluate
 from ..agents.learned import LearnedPolicy
@@ -34,6 +35,26 @@ class Benchmark:
     evaluation: Evaluation
     truth: Evaluation | None = None  # the same policies in the true market
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a policy, best first, in the learned market; columns as in ``mercato benchmark --json``."""
+        return _table(self.evaluation)
+
+    @property
+    def true_table(self) -> pd.DataFrame | None:
+        """The same in the true market; None where none is known."""
+        return None if self.truth is None else _table(self.truth)
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        """Profit an episode of policy ``a`` less that of ``b``, with its 95% interval; a row a pair."""
+        return pd.DataFrame(self.payload()["pairs"])
+
+    def __repr__(self) -> str:
+        best, played = self.table.iloc[0], self.evaluation
+        size = f"{len(played.names)} policies, {played.episodes} episodes of {played.horizon} periods"
+        return f"Benchmark({size}, best {best.name!r}: profit {best['profit_mean']:,.6g} an episode)"
+
     def policy(self, name: str) -> Policy:
         """The policy of that name."""
         return next(policy for policy in (*self.learned, *self.baselines) if policy.name == name)
@@ -50,6 +71,10 @@ class Benchmark:
         references = [policy.name for policy in self.baselines]
         pairs = evaluation.pairs(references if self.learned else None)
         return {"policies": evaluation.policies(), "pairs": pairs}
+
+
+def _table(evaluation: Evaluation) -> pd.DataFrame:
+    return pd.DataFrame(evaluation.policies()).set_index("policy").sort_values("profit_mean", ascending=False)
 
 
 def compare(
@@ -122,17 +147,34 @@ def _check_same_panel(market: Market, truth: Truth, folder: Path) -> None:
         raise InputError(f"{what} {alike:.0%} of its prices alike")
 
 
-def load_policies(paths: Sequence[Path]) -> list[LearnedPolicy]:
-    """Learned policies from their files; a name that two share is told apart by the file's.
+def load_policy(source: Policy | str | Path) -> Policy:
+    """A policy from its file, or as it is.
+
+    Raises:
+        InputError: neither a policy nor a file of one.
+    """
+    if isinstance(source, str | Path):
+        return LearnedPolicy.load(source)
+    if isinstance(source, type) or not isinstance(source, Policy):
+        raise InputError(f"policy: expected a policy or the path of one, found {type(source).__name__}")
+    return source
+
+
+def load_policies(sources: Sequence[Policy | str | Path]) -> list[Policy]:
+    """Policies from their files, or as they are; a name that two share is told apart by the file's.
 
     Raises:
         InputError: a file is no policy, or two have one name.
     """
-    policies = [LearnedPolicy.load(path) for path in paths]
+    policies = [load_policy(source) for source in sources]
     names = [policy.name for policy in policies]
     return [
-        policy if names.count(policy.name) == 1 else policy.named(path.stem)
-        for path, policy in zip(paths, policies, strict=True)
+        policy.named(Path(source).stem)
+        if isinstance(policy, LearnedPolicy)
+        and isinstance(source, str | Path)
+        and names.count(policy.name) > 1
+        else policy
+        for source, policy in zip(sources, policies, strict=True)
     ]
 
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from ..forecasters.errors import InputError, UnplayableError
-from .reading import Reading
+from .reading import parse_reading
 
 app = typer.Typer(
     name="mercato",
@@ -168,7 +168,7 @@ def fit(
     """Learn a market from a sales table."""
     from .commands.fit import run
 
-    run(panel, out, economics, Reading.parse(map, freq, absent, role, holidays, drop), seed)
+    run(panel, out, economics, parse_reading(map, freq, absent, role, holidays, drop), seed)
 
 
 @verb
@@ -202,7 +202,7 @@ def backtest(
     """Forecast the panel's last periods from what precedes them and score it against simple forecasters."""
     from .commands.backtest import run
 
-    run(panel, horizon, windows, json, out, Reading.parse(map, freq, absent, role, holidays, drop), seed)
+    run(panel, horizon, windows, json, out, parse_reading(map, freq, absent, role, holidays, drop), seed)
 
 
 @verb
@@ -318,7 +318,7 @@ def run(
     """Go the whole way on your own table: fit, card, train, benchmark, decide, report."""
     from .commands.run import run
 
-    reading = Reading.parse(map, freq, absent, role, holidays, drop)
+    reading = parse_reading(map, freq, absent, role, holidays, drop)
     run(panel, out, economics, stock, currency, reading, seed, quick, workers, ray)
 
 

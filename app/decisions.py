@@ -39,6 +39,10 @@ class Decisions:
     gain_hi: float
     notes: list[str]  # what was not decided, and why
 
+    def __repr__(self) -> str:
+        gain = f"{self.gain:+,.6g} [{self.gain_lo:+,.6g}, {self.gain_hi:+,.6g}]"
+        return f"Decisions({self.rows['date'].iloc[0]}, series={len(self.rows)}, expected gain {gain})"
+
     def csv(self) -> str:
         """The rows as a file that a spreadsheet may open: a name that it would run gets an apostrophe."""
         safe = {

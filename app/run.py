@@ -32,13 +32,14 @@ from ..forecasters.errors import InputError
 from ..forecasters.model import FitSettings
 from ..forecasters.panel import SalesPanel
 from ..forecasters.progress import Progress
+from ..forecasters.reading import Reading
 from ..forecasters.seal import of_file
 from ..forecasters.training import TrainingSettings
 from .benchmarking import Benchmark, compare
 from .card.card import market_card
 from .decisions import decide
 from .output import plain, write_json, write_text
-from .reading import Reading, account
+from .reading import account
 from .report.card import render_card
 from .report.contents import Contents
 from .report.gather import Subject, gather
@@ -83,7 +84,6 @@ class Case:
     name: str
     panel: SalesPanel
     economics: Economics
-    also: Mapping[str, str] = field(default_factory=dict)  # more files of the market's folder, by name
     stock: tuple[np.ndarray, np.ndarray] | None = None  # (S, I) on hand and on order, as ``decide`` has them
     truth: Path | None = None  # folder of the truth behind the table
     acknowledgement: str = ""
@@ -127,7 +127,6 @@ def run_table(
         table.stem,
         panel,
         economics,
-        also=reading.file(panel),
         stock=None if stock is None else read_stock(stock, panel),
     )
     with begun(folder, asked, seed, settings, say) as record:
@@ -233,7 +232,7 @@ def go(
 def _market(folder: Path, case: Case, settings: FitSettings, seed: int, progress: Progress) -> Market:
     out = folder / "market"
     if not (out / "market.json").is_file():
-        fit_market(case.panel, case.economics, out, settings, seed, progress, device(), also=case.also)
+        fit_market(case.panel, case.economics, out, settings, seed, progress, device())
     return load_market(out)
 
 
@@ -259,7 +258,7 @@ def _train(
     base, home = best_base(market, baselines, seed), folder.resolve() / "policies"
     home.mkdir(exist_ok=True)
     trainings = {
-        home / f"{name}.safetensors": Training(how, seed, home / f"{name}-unfinished.safetensors", base)
+        home / f"{name}.safetensors": Training(how, seed, home / f".{name}-training.safetensors", base)
         for name, how in (("ppo", settings.ppo), ("dqn", settings.dqn))
     }
     missing = {path: training for path, training in trainings.items() if not path.is_file()}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -63,15 +63,17 @@ class Scenario(BaseModel):
     changes: list[Change] = Field(min_length=1, description="those that overlap multiply")
 
 
-def read_scenario(path: Path) -> Scenario:
-    """The scenario in a YAML file.
+def read_scenario(source: Scenario | Mapping[str, Any] | str | Path) -> Scenario:
+    """The scenario in a YAML file, or in a mapping of what such a file would hold.
 
     Raises:
         InputError: the file is absent, not YAML, or a field is unknown or out of range.
     """
+    if isinstance(source, Scenario):
+        return source
     scenario, change = (", ".join(model.model_fields) for model in (Scenario, Change))
     fields = f"a scenario has {scenario}, a change has {change}"
-    return read_settings(path, "scenario", Scenario, "with changes", fields)
+    return read_settings(source, "scenario", Scenario, "with changes", fields)
 
 
 def multiples(scenario: Scenario, market: Market, field: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""The stock file of ``decide``: what lies in each shop, and what is on its way."""
+"""The stock table of ``decide``: what lies in each shop, and what is on its way."""
 
 from __future__ import annotations
 
@@ -15,57 +15,63 @@ from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.panel.tables import load_table
 
 
-def read_stock(path: Path, market: Market | SalesPanel) -> tuple[np.ndarray, np.ndarray]:
-    """On hand and on order, units (S, I) float32; NaN on hand where the file has no row.
+def read_stock(
+    source: str | Path | pd.DataFrame, market: Market | SalesPanel
+) -> tuple[np.ndarray, np.ndarray]:
+    """On hand and on order, units (S, I) float32; NaN on hand where the table has no row.
 
     Read by the names of a market, or of the panel that it is to be fitted on.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, names what the market lacks, repeats a series, or
-            has a number that is missing or negative.
+        InputError: the table cannot be read, lacks a column, names what the market lacks, repeats a series,
+            or has a number that is missing or negative.
     """
+    if not isinstance(source, str | Path | pd.DataFrame):
+        raise InputError(f"stock: expected a path or a data frame, found {type(source).__name__}")
+    in_memory = isinstance(source, pd.DataFrame)
+    name = "stock" if in_memory else f"stock file {source}"
     try:
-        frame = load_table(path, {}).frame
+        frame = load_table(source, {}).frame
     except InputError as error:
-        raise InputError(f"stock file {error}") from None
+        raise InputError(f"stock: {error}" if in_memory else f"stock file {error}") from None
     missing = [name for name in ("location", "item", "on_hand") if name not in frame]
     if missing:
         raise InputError(
-            f"stock file {path}: expected columns location, item, on_hand and perhaps on_order, found"
+            f"{name}: expected columns location, item, on_hand and perhaps on_order, found"
             f" {', '.join(map(str, frame.columns))}"
         )
-    place = _positions(frame, "location", market.locations, path)
-    item = _positions(frame, "item", market.items, path)
+    place = _positions(frame, "location", market.locations, name)
+    item = _positions(frame, "item", market.items, name)
     repeated = pd.DataFrame({"location": place, "item": item}).duplicated().to_numpy()
     if repeated.any():
         row = int(np.argmax(repeated))
         raise InputError(
-            f"stock file {path}: expected one row a series, found {int(repeated.sum())} repeated, first:"
+            f"{name}: expected one row a series, found {int(repeated.sum())} repeated, first:"
             f" {market.locations[place[row]]}, {market.items[item[row]]}"
         )
     shape = len(market.locations), len(market.items)
     on_hand, on_order = (np.full(shape, fill, dtype=np.float32) for fill in (np.nan, 0.0))
-    on_hand[place, item] = _units(frame, "on_hand", path)
+    on_hand[place, item] = _units(frame, "on_hand", name)
     if "on_order" in frame:
-        on_order[place, item] = _units(frame, "on_order", path)
+        on_order[place, item] = _units(frame, "on_order", name)
     return on_hand, on_order
 
 
-def _positions(frame: pd.DataFrame, column: str, known: tuple[str, ...], path: Path) -> np.ndarray:
+def _positions(frame: pd.DataFrame, column: str, known: tuple[str, ...], name: str) -> np.ndarray:
     try:
         codes, names = key_codes(frame[column])
         return positions(names, known, f"{column}s of the market")[codes]
     except InputError as error:
-        raise InputError(f"stock file {path}: {error}") from None
+        raise InputError(f"{name}: {error}") from None
 
 
-def _units(frame: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+def _units(frame: pd.DataFrame, column: str, name: str) -> np.ndarray:
     values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     bad = ~((values >= 0) & (values <= LARGEST))
     if bad.any():
         row = int(np.argmax(bad))
         raise InputError(
-            f"stock file {path}: expected {column} in units, 0 to {LARGEST:g}, found"
-            f" {str(frame[column].iloc[row])!r:.40} in row {row + 2} of the file"
+            f"{name}: expected {column} in units, 0 to {LARGEST:g}, found"
+            f" {str(frame[column].iloc[row])!r:.40} in row {row + 2}, the header being row 1"
         )
     return values.astype(np.float32)

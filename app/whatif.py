@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -25,6 +26,37 @@ from .scenario import Scenario, multiples, periods
 
 _EPISODES = 16  # before each of the other customers
 METRICS = ("profit", "revenue", "units", "demand", "unmet", "ordered")
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """What a scenario changes: episodes played with and without it, before the same customers."""
+
+    told: dict[str, Any]  # as ``mercato whatif --json`` prints it
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Means an episode ``without`` and ``with`` the scenario, by metric, and ``difference``, its 95%
+        interval from ``lo`` to ``hi``."""
+        table = _differences(self.told["differences"], "metric")
+        table.insert(0, "without", pd.Series(self.told["without"]))
+        table.insert(1, "with", pd.Series(self.told["with"]))
+        return table
+
+    @property
+    def items(self) -> pd.DataFrame:
+        """Difference of profit an episode by item, its 95% interval from ``lo`` to ``hi``."""
+        return _differences(self.told["items"], "item")
+
+    def __repr__(self) -> str:
+        profit = self.table.loc["profit"]
+        change = f"{profit['difference']:+,.6g} [{profit['lo']:+,.6g}, {profit['hi']:+,.6g}]"
+        return f"WhatIf({self.told['scenario']!r}, {self.told['policy']!r}, profit {change} an episode)"
+
+
+def _differences(rows: list[dict[str, Any]], key: str) -> pd.DataFrame:
+    names = {"diff_mean": "difference", "diff_lo": "lo", "diff_hi": "hi"}
+    return pd.DataFrame(rows).set_index(key).rename(columns=names)[list(names.values())]
 
 
 def answer(

@@ -5,8 +5,9 @@ Every report prints what was given and what was assumed (``Economics.given``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -104,13 +105,15 @@ class Economics(BaseModel):
             raise InputError(f"--currency: {said}, found {currency!r:.40}") from None
 
 
-def read_economics(path: str | Path | None) -> Economics:
-    """Economics from a YAML or JSON file; the assumptions where ``path`` is None.
+def read_economics(source: Economics | Mapping[str, Any] | str | Path | None) -> Economics:
+    """Economics from a YAML or JSON file or a mapping of fields; the assumptions where ``source`` is None.
 
     Raises:
         InputError: the file is absent, unreadable, or a field is unknown or out of range.
     """
-    if path is None:
+    if source is None:
         return Economics()
+    if isinstance(source, Economics):
+        return source
     fields = f"fields are {', '.join(Economics.model_fields)}"
-    return read_settings(Path(path), "economics file", Economics, "of fields to values", fields)
+    return read_settings(source, "economics", Economics, "of fields to values", fields)

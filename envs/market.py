@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..forecasters.cut import Cut
 from ..forecasters.demand import DemandProcess
+from ..forecasters.panel.sales_panel import SalesPanel
 from .economics import Economics
 from .engine.support import LIST_AXES, PriceLists, Supported
 from .engine.tree import each
@@ -56,6 +57,13 @@ class Market:
     demand: DemandProcess
     logged_price: Tensor | None = None  # (T, S, I) prices that were charged, filled; None: no history
     first_start: int = 0  # earliest calendar index at which an episode may begin
+    panel: SalesPanel | None = None  # the table that it was fitted to; None: not a fitted market
+
+    def __repr__(self) -> str:
+        size = f"locations={len(self.locations)}, items={len(self.items)}"
+        when = f"periods={len(self.dates)}, frequency={self.frequency!r}"
+        demand = type(self.demand).__name__
+        return f"Market({self.name!r}, {size}, {when}, demand={demand}, device='{self.device}')"
 
     @property
     def locations(self) -> tuple[str, ...]:
@@ -121,6 +129,7 @@ class Market:
             terms=self.terms.select(cut),
             demand=self.demand.select(*cut.names(self.locations, self.items)),
             logged_price=None if logged is None else cut.tensor(logged, "TSI"),
+            panel=None if self.panel is None else self.panel.select(locations, items),
         )
 
     def with_demand(self, demand: DemandProcess) -> Market:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, ValidationError
 
@@ -62,12 +64,14 @@ for _tag, _pattern, _first in (
     )
 
 
-def read_settings(path: Path, what: str, model: type[Settings], holds: str, fields: str) -> Settings:
-    """The ``model`` in a YAML or JSON file.
+def read_settings(
+    source: str | Path | Mapping[str, Any], what: str, model: type[Settings], holds: str, fields: str
+) -> Settings:
+    """The ``model`` in a YAML or JSON file, or in a mapping.
 
     Args:
-        path: the file.
-        what: what to call it in an error.
+        source: the file, or what it would hold.
+        what: what to call it in an error: "economics".
         model: what it should hold.
         holds: what the mapping is of, for the error of a file that is none.
         fields: which fields there are, for the error of an unknown one.
@@ -75,14 +79,20 @@ def read_settings(path: Path, what: str, model: type[Settings], holds: str, fiel
     Raises:
         InputError: the file is absent, too large or not a mapping, or a field is unknown or out of range.
     """
-    data = _plain(path, what)
+    if isinstance(source, Mapping):
+        name, data = what, dict(source)
+    elif isinstance(source, str | Path):
+        name = f"{what} file {source}"
+        data = _plain(Path(source), name)
+    else:
+        raise InputError(f"{what}: expected a path or a mapping {holds}, found {type(source).__name__}")
     if not isinstance(data, dict):
-        raise InputError(f"{what} {path}: expected a mapping {holds}, found {_kind(data)}")
-    data = _checked(data, f"{what} {path}", "")
+        raise InputError(f"{name}: expected a mapping {holds}, found {_kind(data)}")
+    data = _checked(data, name, "")
     try:
         return model.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        raise InputError(f"{what} {path}: {_first_fault(error, model)}; {fields}") from None
+        raise InputError(f"{name}: {_first_fault(error, model)}; {fields}") from None
 
 
 def _first_fault(error: ValidationError, model: type[BaseModel]) -> str:
@@ -96,20 +106,20 @@ def _first_fault(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{where}: {said}" if where else said
 
 
-def _plain(path: Path, what: str) -> Any:
+def _plain(path: Path, name: str) -> Any:
     """Mappings, lists and scalars of a file."""
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(f"{what} {path}: expected at most 1 MiB, found {path.stat().st_size:,} bytes")
+            raise InputError(f"{name}: expected at most 1 MiB, found {path.stat().st_size:,} bytes")
         text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".json":
             return json.loads(text, object_pairs_hook=_once)
         return yaml.load(text, Loader=_PlainYaml)
     except OSError as error:
-        raise InputError(f"{what} {path}: cannot be read ({error.strerror})") from None
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from None
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         said = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
-        raise InputError(f"{what} {path}: not valid YAML or JSON ({said})") from None
+        raise InputError(f"{name}: not valid YAML or JSON ({said})") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,10 +137,14 @@ def _checked(value: Any, file: str, where: str) -> Any:
         if odd := [name for name in value if not isinstance(name, str)]:
             raise InputError(f"{file}: expected names of fields, found {_short(odd[0])}")
         return {k: _checked(part, file, f"{where}.{_cut(k)}".strip(".")) for k, part in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_checked(part, file, f"{where}.{number}") for number, part in enumerate(value)]
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | str):
         return value
+    if not isinstance(value, int | float):
+        raise InputError(f"{file}: {where}: expected text, a number or a list, found {type(value).__name__}")
     if not abs(value) <= _LARGEST:  # nor is NaN
         raise InputError(f"{file}: {where}: expected a number up to {_LARGEST:g}, found {_short(value)}")
     return int(value) if value == int(value) else value

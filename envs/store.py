@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from ..forecasters.model import DemandModel, FitSettings
 from ..forecasters.panel import read_panel, write_panel
 from ..forecasters.panel.sales_panel import CleaningReport, SalesPanel
 from ..forecasters.progress import SILENT, Progress
+from ..forecasters.reading import Reading
 from ..forecasters.seal import sealed, unsealed
 from ..forecasters.store import load_model, save_model
 from .economics import Economics
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _ABOUT, _WHAT, _FORMAT = "market.json", "a fitted market", 2
+_PANEL, _READING = "panel.parquet", "reading.json"
 _LARGEST_COST = 0.98  # unit cost as a share of reference price, beyond which it is clipped
 
 
@@ -41,12 +42,10 @@ def fit_market(
     seed: int = 0,
     progress: Progress = SILENT,
     device: torch.device | str = "cpu",
-    also: Mapping[str, str] | None = None,
 ) -> Market:
     """Fit a panel and write the market to the folder ``out``, whole or not at all.
 
-    Interrupted, the same fit goes on from the checkpoint beside ``out``. ``also`` are texts of more files of
-    the folder, by name.
+    Interrupted, the same fit goes on from the checkpoint beside ``out``.
 
     Raises:
         InputError: ``out`` holds something else, or another process writes it.
@@ -55,7 +54,7 @@ def fit_market(
     with sole_writer(out):
         checkpoint = out.parent / f".{out.name}-training.safetensors"
         model = fit_demand(panel, settings, seed, progress, device, checkpoint)
-        save_market(out, model, panel, economics, also)
+        save_market(out, model, panel, economics)
         checkpoint.unlink(missing_ok=True)
     return fitted_market(model, panel, economics, out.name)
 
@@ -75,6 +74,7 @@ def fitted_market(model: DemandModel, panel: SalesPanel, economics: Economics, n
         demand=demand,
         logged_price=demand.history.log_price.exp(),
         first_start=min(window, panel.periods // 2),
+        panel=panel,
     )
 
 
@@ -136,14 +136,8 @@ def check_replaceable(folder: Path) -> None:
         )
 
 
-def save_market(
-    folder: Path,
-    model: DemandModel,
-    panel: SalesPanel,
-    economics: Economics,
-    also: Mapping[str, str] | None = None,
-) -> None:
-    """Write the market folder whole or not at all; ``also`` are texts of more files, by name."""
+def save_market(folder: Path, model: DemandModel, panel: SalesPanel, economics: Economics) -> None:
+    """Write the market folder whole or not at all."""
     check_replaceable(folder)
     about = {
         "format": _FORMAT,
@@ -156,10 +150,9 @@ def save_market(
     }
 
     def write(new: Path) -> None:
-        write_panel(panel, new / "panel.parquet")
+        write_panel(panel, new / _PANEL)
+        panel.reading.save(new / _READING)
         save_model(model, new)
-        for name, text in (also or {}).items():
-            (new / name).write_text(text, encoding="utf-8")
         told = sealed(about, new, sorted(path.name for path in new.iterdir()))
         (new / _ABOUT).write_text(json.dumps(told, indent=1))
 
@@ -167,16 +160,21 @@ def save_market(
 
 
 def load_panel(folder: Path) -> SalesPanel:
-    """The panel of a market's folder, with the cleaning report of the table that it was read from.
+    """The panel of a market's folder, with the cleaning report of the table that it was read from, and how.
 
     Raises:
         InputError: the folder holds no fitted market.
     """
     if not (folder / _ABOUT).exists():
         raise InputError(f"{folder}: expected a fitted market (made by `mercato fit`), found none")
-    cleaning = unsealed(folder, _ABOUT, _WHAT, _FORMAT)["cleaning"]
+    return _told_panel(folder, unsealed(folder, _ABOUT, _WHAT, _FORMAT))
+
+
+def _told_panel(folder: Path, about: dict[str, Any]) -> SalesPanel:
+    """The panel of a folder whose seal is whole, with what ``about`` it tells."""
+    cleaning = about["cleaning"]
     report = CleaningReport(cleaning["rows_read"], cleaning["rows_kept"], tuple(cleaning["notes"]))
-    return replace(read_panel(folder / "panel.parquet"), report=report)
+    return replace(read_panel(folder / _PANEL), report=report, reading=Reading.load(folder / _READING))
 
 
 def load_market(path: str | Path) -> Market:
@@ -188,8 +186,8 @@ def load_market(path: str | Path) -> Market:
     folder = Path(path)
     if any((folder / name).exists() for name in (_ABOUT, "model.json")):
         about = unsealed(folder, _ABOUT, _WHAT, _FORMAT)
-        panel = read_panel(folder / "panel.parquet")
-        return fitted_market(load_model(folder), panel, Economics(**about["economics"]), folder.name)
+        panel, economics = _told_panel(folder, about), Economics(**about["economics"])
+        return fitted_market(load_model(folder), panel, economics, folder.name)
     from .structural.truth import Truth, true_market
 
     if not folder.is_dir():

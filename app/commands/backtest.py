@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...forecasters.errors import InputError
+from ...forecasters.reading import Reading
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json, write_file
-from ..reading import Reading
 from ..report.words import percent
 
 

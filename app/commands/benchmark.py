@@ -9,7 +9,6 @@ from typing import Any
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json
 from ..report.words import number, percent
-from ..runtime import open_market
 
 
 def run(
@@ -23,17 +22,13 @@ def run(
     workers: int | None,
     ray: str | None,
 ) -> None:
-    from ...agents.tuning import tune_baselines
     from ...agents.workers import employ
-    from ..benchmarking import check_horizon, compare, load_policies
+    from ..api import benchmark
 
-    shop = open_market(market)
-    learned = load_policies(policies)
-    check_horizon(shop, horizon)
+    how = {"episodes": episodes, "horizon": horizon, "seed": seed}
     with Bars(stderr()) as bars, employ(workers, ray) as crew:
-        baselines = tune_baselines(shop, seed, progress=bars)
-        benchmark = compare(shop, learned, baselines, episodes, horizon, seed, truth, bars, crew)
-    payload = benchmark.payload()
+        found = benchmark(market, *policies, truth=truth, **how, progress=bars, workers=crew)
+    payload = found.payload()
     if json:
         print(to_json(payload))
     else:

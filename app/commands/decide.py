@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ...forecasters.errors import InputError
 from ..console import stderr
 from ..output import to_json, write_text
-from ..reading import Reading
 from ..report.words import signed
-from ..runtime import open_market
 
 
 def run(
@@ -23,21 +20,12 @@ def run(
     json: bool,
     seed: int,
 ) -> None:
-    from ...agents.learned import LearnedPolicy
-    from ...envs.store import load_panel
-    from ..decisions import decide
-    from ..stock import read_stock
+    from ..api import decide, load_market
 
     console = stderr()
-    who = LearnedPolicy.load(policy)
-    shop = open_market(market)
+    shop = load_market(market)
     shop = replace(shop, economics=shop.economics.counted_in(currency))
-    if not (market / "market.json").is_file():
-        raise InputError(f"{market}: expected a market made by `mercato fit`, found a true one")
-    own = load_panel(market)
-    table = Reading.of_market(market).read(panel, otherwise=own.frequency)
-    at_hand = None if stock is None else read_stock(stock, shop)
-    decisions = decide(shop, who, own, table, at_hand, seed)
+    decisions = decide(shop, policy, panel, stock, seed)
     write_text(out, decisions.csv())
     rows = decisions.rows
     changed = int(((rows["price"] - rows["current_price"]).abs() > 0.005).sum())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ...forecasters.reading import Reading
 from ..console import Bars, stderr
-from ..reading import Reading, account
+from ..reading import account
 
 
 def run(panel: Path, out: Path, economics: Path | None, reading: Reading, seed: int) -> None:
     from ...envs.economics import read_economics
-    from ...envs.store import check_replaceable, fit_market
-    from ..runtime import device
+    from ...envs.store import check_replaceable
+    from ..api import fit
 
     console = stderr()
     shop = read_economics(economics)
@@ -20,8 +21,7 @@ def run(panel: Path, out: Path, economics: Path | None, reading: Reading, seed: 
     for line in account(panel, table):
         console.print(line)
     with Bars(console) as bars:
-        told = reading.file(table)
-        fit_market(table, shop, out, seed=seed, progress=bars, device=device(), also=told)
+        fit(table, out, shop, seed, progress=bars)
     if shop.assumed():
         console.print(shop.assumed())
     console.print(f"wrote the market {out}; `mercato card {out}` says how far to trust it")

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...forecasters.reading import Reading
 from ..console import Bars, stderr, stdout
-from ..reading import Reading
 from ..report import words
 from .benchmark import show
 

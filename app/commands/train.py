@@ -19,13 +19,13 @@ def run(
     workers: int | None,
     ray: str | None,
 ) -> None:
-    from ...agents.train import DQNSettings, PPOSettings
     from ...agents.workers import employ
+    from ..api import settings_of
     from ..training import train_into
 
     if out.suffix != ".safetensors":
         raise InputError(f"--out: expected a file ending in .safetensors, found {out}")
-    settings = {"ppo": PPOSettings, "dqn": DQNSettings}[algo](caution=caution)
+    settings = settings_of(algo, caution)
     console, shop = stderr(), open_market(market)
     files = {seed + k: out if seeds == 1 else out.with_stem(f"{out.stem}-{seed + k}") for k in range(seeds)}
     with Bars(console) as bars, employ(workers, ray) as crew:

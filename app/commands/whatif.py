@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json
 from ..report.words import number, signed
-from ..runtime import open_market
 
 
 def run(
@@ -22,19 +20,12 @@ def run(
     workers: int | None,
     ray: str | None,
 ) -> None:
-    from ...agents.learned import LearnedPolicy
     from ...agents.workers import employ
-    from ..benchmarking import check_horizon
-    from ..scenario import read_scenario
-    from ..whatif import answer, usual_policy
+    from ..api import whatif_each
 
-    asked = [read_scenario(scenario) for scenario in scenarios]
-    shop = open_market(market)
-    for one in asked:
-        check_horizon(shop, one.horizon)
-    who = usual_policy(shop) if policy is None else LearnedPolicy.load(policy)
     with Bars(stderr()) as bars, employ(workers, ray) as crew:
-        answers = list(crew.map("play the scenarios", partial(answer, shop, who, seed), asked, bars))
+        found = whatif_each(market, scenarios, policy, seed, progress=bars, workers=crew)
+    answers = [one.told for one in found]
     if json:
         print(to_json(answers[0] if len(answers) == 1 else answers))
         return

@@ -91,6 +91,11 @@ class MarketBatch:
         self.units = len(self.market.groups) * len(self.market.items)
         self._period = run(self._play)
 
+    def told(self, kind: str) -> str:
+        """One line on an environment of that kind."""
+        size = f"markets={self.n_markets}, units={self.units}, horizon={self.horizon}"
+        return f"{kind}({self.market.name!r}, {size})"
+
     def begin(self, seed: int) -> Tensor:
         """Observations (B, U, F) of the first episodes under ``seed``."""
         seed %= LARGEST_SEED

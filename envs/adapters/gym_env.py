@@ -90,6 +90,9 @@ class MarketplaceEnv(Timed, gymnasium.Env[np.ndarray, np.ndarray]):
         self._episode = Episode(self.batch.market, self.batch.horizon)
         self._begun, self._over = False, False
 
+    def __repr__(self) -> str:
+        return self.batch.told(type(self).__name__)
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:

@@ -91,6 +91,9 @@ class MarketplaceVecEnv(VecEnv):
         self._everywhere = self.batch.everywhere()
         self._nothing: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]  # infos, shared by all steps
 
+    def __repr__(self) -> str:
+        return self.batch.told(type(self).__name__)
+
     def reset_tensor(self) -> Tensor:
         """Observations (n_markets · U, F) of the next episodes, or of the first ones under a new seed."""
         if self._seeds[0] is not None:

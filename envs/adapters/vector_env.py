@@ -76,6 +76,9 @@ class MarketplaceVectorEnv(Timed, VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._over: Tensor | None = None  # (B,) copies whose episode has ended; None before the first reset
 
+    def __repr__(self) -> str:
+        return self.batch.told(type(self).__name__)
+
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:

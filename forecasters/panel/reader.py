@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
+from ..reading import Reading
 from .calendar import (
     Grid,
     check_cover,
@@ -104,8 +105,9 @@ def read_panel(
         price_groups=tuple(rows.price_groups[place] for place in locations) if rows.price_groups else (),
         coordinates=None if rows.coordinates is None else rows.coordinates[locations],
         covariates=covariates,
-        report=CleaningReport(
-            len(table.frame), int(cells.merged.sum()), tuple(dict.fromkeys(notes)), tuple(traffic)
+        report=CleaningReport(len(table.frame), int(cells.merged.sum()), tuple(dict.fromkeys(notes))),
+        reading=Reading(
+            dict(map or {}), freq, absent, dict(roles or {}), tuple(traffic), holidays, tuple(drop)
         ),
     )
 

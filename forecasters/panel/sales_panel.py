@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from ..reading import Reading
+
 Role = Literal["static", "exogenous", "decision", "past", "instrument"]
 ROLES: tuple[Role, ...] = ("static", "exogenous", "decision", "past", "instrument")
 
@@ -34,7 +36,6 @@ class CleaningReport:
     rows_read: int = 0
     rows_kept: int = 0
     notes: tuple[str, ...] = ()  # one counted line each, naming the column and first offending rows
-    traffic: tuple[float, ...] = ()  # (24,) share of a day's demand by hour, where hours out were so weighted
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,18 @@ class SalesPanel:
     coordinates: np.ndarray | None = None  # (S, 2) float32 latitude, longitude in degrees
     covariates: tuple[Covariate, ...] = ()
     report: CleaningReport = field(default_factory=CleaningReport)
+    reading: Reading = field(default_factory=Reading)  # how another table is read alike
 
     def __post_init__(self) -> None:
         if not self.categories:
             object.__setattr__(self, "categories", ("all",) * len(self.items))
         if not self.price_groups:
             object.__setattr__(self, "price_groups", self.locations)
+
+    def __repr__(self) -> str:
+        size = f"locations={len(self.locations)}, items={len(self.items)}, series={len(self.series)}"
+        when = f"periods={self.periods}, frequency={self.frequency!r}"
+        return f"SalesPanel({size}, {when}, {' to '.join(map(str, self.dates[[0, -1]]))})"
 
     @property
     def periods(self) -> int:

@@ -54,6 +54,8 @@ def load_table(
         frame, name = source, "the data frame"
         declared: dict[str, Any] = {}
     else:
+        if not isinstance(source, str | Path):
+            raise InputError(f"sales table: expected a path or a data frame, found {type(source).__name__}")
         path = _existing_file(Path(source))
         frame, declared = _READERS[_suffix(path)](path, renames)
         name = str(path)

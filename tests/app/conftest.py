@@ -13,10 +13,10 @@ from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
 from mercato.agents.residual import to_spec
 from mercato.agents.train import PPOSettings, train_ppo
-from mercato.app.reading import Reading
 from mercato.envs.economics import Economics
 from mercato.envs.store import fit_market, load_market
 from mercato.forecasters.model import FitSettings
+from mercato.forecasters.reading import Reading
 from mercato.forecasters.training import TrainingSettings
 
 MAP = {"date": "day", "item": "sku", "location": "shop", "units": "qty", "price": "unit price"}
@@ -44,10 +44,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with sales.csv, market/ and ppo.safetensors."""
     folder = tmp_path_factory.mktemp("home")
     sales().to_csv(folder / "sales.csv", index=False)
-    reading = Reading(map=MAP)
     settings = FitSettings(training=TrainingSettings(steps=8))
-    panel = reading.read(folder / "sales.csv")
-    fit_market(panel, Economics(), folder / "market", settings, also=reading.file(panel))
+    panel = Reading(map=MAP).read(folder / "sales.csv")
+    fit_market(panel, Economics(), folder / "market", settings)
     glance = Validation(times=1, episodes=1, horizon=4)
     settings_ppo = PPOSettings(steps=600, markets=4, horizon=8, validation=glance)
     train_ppo(load_market(folder / "market"), settings_ppo).save(folder / "ppo.safetensors")

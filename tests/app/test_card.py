@@ -13,10 +13,10 @@ import pytest
 from mercato.app.card.card import market_card
 from mercato.app.card.simulated import moments
 from mercato.app.card.verdict import item_responses, verdict
-from mercato.app.reading import Reading
 from mercato.app.report.card import render_card
 from mercato.app.report.words import diagnosis
 from mercato.envs.store import load_market, load_panel
+from mercato.forecasters.reading import Reading
 from tests.app.conftest import MAP, sales
 
 

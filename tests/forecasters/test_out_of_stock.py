@@ -176,7 +176,7 @@ def masked(seed: int, days: int = 400) -> tuple[pd.DataFrame, np.ndarray, np.nda
 def test_hours_count_by_the_traffic_learned_in_them() -> None:
     frame, traffic, true = masked(0)
     panel = read_panel(frame, map={"censored": "mask:hourmask"})
-    learned = np.array(panel.report.traffic)
+    learned = np.array(panel.reading.traffic)
     assert learned.sum() == pytest.approx(1)
     assert learned[~traffic.astype(bool)].max() < 0.02
     share = panel.censored.T.ravel()  # rows are by series here
@@ -190,7 +190,7 @@ def test_known_traffic_is_used_as_it_is() -> None:
     frame, _, _ = masked(1, days=40)
     morning = tuple([0.0] * 8 + [0.5, 0.5] + [0.0] * 14)
     panel = read_panel(frame, map={"censored": "mask:hourmask"}, traffic=morning)
-    assert panel.report.traffic == morning
+    assert panel.reading.traffic == morning
     mask = frame["mask"].to_numpy()
     eight, nine = mask >> 8 & 1, mask >> 9 & 1
     np.testing.assert_allclose(panel.censored.T.ravel(), (eight + nine) / 2)

@@ -1,0 +1,1 @@
+../../mercato/__init__.py

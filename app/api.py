@@ -1,0 +1,305 @@
+"""What mercato does, as functions of plain things: the Python interface, and what the command line calls.
+
+Each function takes a market or its folder, a policy or its file, a table or its file; says nothing unless a
+``progress`` is given; and gives the same result for the same seed.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from math import isfinite
+from numbers import Real
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+
+from ..agents.learned import LearnedPolicy
+from ..agents.policy import Policy
+from ..agents.train import DQNSettings, PPOSettings
+from ..agents.tuning import tune_baselines
+from ..agents.workers import HERE, Workers
+from ..envs import store
+from ..envs.economics import Economics, read_economics
+from ..envs.market import Market
+from ..forecasters.errors import InputError
+from ..forecasters.fit import fit_demand
+from ..forecasters.model import FitSettings
+from ..forecasters.names import positions
+from ..forecasters.panel import SalesPanel, read_panel
+from ..forecasters.progress import SILENT, Progress
+from . import decisions
+from .benchmarking import Benchmark, check_horizon, compare, load_policies, load_policy
+from .decisions import Decisions
+from .runtime import device, open_market
+from .scenario import Scenario, read_scenario
+from .stock import read_stock
+from .training import train_into
+from .whatif import WhatIf, answer, usual_policy
+
+LEARNERS = {"ppo": PPOSettings, "dqn": DQNSettings}
+LARGEST_SEED = 2**31 - 1
+
+AnyMarket = Market | str | Path
+AnyPanel = SalesPanel | pd.DataFrame | str | Path
+AnyPolicy = Policy | str | Path
+AnyScenario = Scenario | Mapping[str, Any] | str | Path
+
+
+def fit(
+    panel: AnyPanel,
+    out: str | Path | None = None,
+    economics: Economics | Mapping[str, Any] | str | Path | None = None,
+    seed: int = 0,
+    *,
+    settings: FitSettings | None = None,
+    progress: Progress = SILENT,
+) -> Market:
+    """Learn a market from a sales table.
+
+    Args:
+        panel: a CSV or parquet file or a data frame with the columns date, location, item, units and price;
+            or what ``read_panel`` made of one whose columns need a word. What was dropped, filled or flagged
+            is in ``market.panel.report.notes``.
+        out: folder to write the market to, for ``load_market`` and the command line; it replaces a market
+            that is there. An interrupted fit goes on where it stopped.
+        economics: costs, lead time and price rules: ``Economics``, a mapping of its fields, or a YAML or JSON
+            file. What is not given is assumed.
+        seed: the same seed gives the same market on the same machine.
+        settings: how large the demand model is and how long it trains.
+        progress: hears of every stage; ``Bars()`` draws them.
+
+    Returns:
+        The market to train in, benchmark in and decide with, on the GPU where there is one.
+
+    Raises:
+        InputError: the table, the economics or ``out`` do not fit; says what was expected and found.
+        UnplayableError: what was learned does not simulate the table.
+    """
+    seed, terms = _seed(seed), read_economics(economics)
+    if out is not None:
+        store.check_replaceable(Path(out))
+    table = panel if isinstance(panel, SalesPanel) else read_panel(panel)
+    if out is not None:
+        market = store.fit_market(table, terms, Path(out), settings, seed, progress, device())
+    else:
+        model = fit_demand(table, settings, seed, progress, device())
+        market = store.fitted_market(model, table, terms, "market")
+    return market.to(device())
+
+
+def load_market(path: str | Path) -> Market:
+    """A market from the folder that ``fit`` wrote, or a true one from its truth folder.
+
+    Raises:
+        InputError: the folder holds neither, or is damaged.
+    """
+    if not isinstance(path, str | Path):
+        raise InputError(f"market: expected a market or the path of one, found {type(path).__name__}")
+    return open_market(Path(path))
+
+
+def train(
+    market: AnyMarket,
+    algo: str = "ppo",
+    seed: int = 0,
+    caution: float = 0.0,
+    out: str | Path | None = None,
+    *,
+    settings: PPOSettings | DQNSettings | None = None,
+    progress: Progress = SILENT,
+) -> LearnedPolicy:
+    """Train a pricing and replenishment policy that corrects the best tuned baseline.
+
+    Args:
+        market: where to train.
+        algo: the learner, ``ppo`` or ``dqn``.
+        seed: the same seed gives the same policy on the same machine.
+        caution: charge the learner this many times the revenue that the model is unsure of.
+        out: ``.safetensors`` file to write the policy to, for ``LearnedPolicy.load`` and the command line.
+        settings: of the learner, in place of its own: ``PPOSettings`` or ``DQNSettings``.
+        progress: hears of every stage.
+
+    Raises:
+        InputError: no such learner, or an argument out of range.
+    """
+    how = settings_of(algo, caution, settings)
+    with TemporaryDirectory() as passing:
+        file = _policy_file(Path(passing) / "policy.safetensors" if out is None else out)
+        train_into(_market(market), how, {_seed(seed): file}, progress)
+        return LearnedPolicy.load(file)
+
+
+def settings_of(
+    algo: str, caution: float = 0.0, settings: PPOSettings | DQNSettings | None = None
+) -> PPOSettings | DQNSettings:
+    """Settings of the learner called ``algo``, or ``settings`` if they are that learner's.
+
+    Raises:
+        InputError: there is no such learner, the settings are another's, or the caution is not 0 or more.
+    """
+    try:
+        kind = list(LEARNERS)[positions([str(algo)], list(LEARNERS), "a learner")[0]]
+    except InputError as error:
+        raise InputError(f"algo: {error}") from None
+    caution = _number("caution", caution)
+    if settings is None:
+        return LEARNERS[kind](caution=caution)
+    if not isinstance(settings, LEARNERS[kind]):
+        raise InputError(
+            f"settings: expected {LEARNERS[kind].__name__} for {kind}, found {type(settings).__name__}"
+        )
+    return replace(settings, caution=caution) if caution else settings
+
+
+def benchmark(
+    market: AnyMarket,
+    *policies: AnyPolicy,
+    truth: str | Path | None = None,
+    episodes: int = 64,
+    horizon: int = 26,
+    seed: int = 0,
+    progress: Progress = SILENT,
+    workers: Workers = HERE,
+) -> Benchmark:
+    """Compare policies with the tuned rules that a shop would use today, before the same customers.
+
+    Args:
+        market: where to play.
+        policies: learned ones or their files; none compares the rules alone. Anything with a ``name`` and
+            ``decide(view)`` is a policy.
+        truth: truth folder of a reference table: the same policies meet its true customers too.
+        episodes: how many, two at least.
+        horizon: periods an episode, at most those of the history.
+        seed: of the customers, and of the tuning, which meets others.
+        progress: hears of every stage.
+        workers: who plays, ``mercato.agents.workers.employ(4)``; in this process by default.
+
+    Returns:
+        ``.table``, one row a policy, and ``.differences``, profit against profit, both with 95% intervals.
+
+    Raises:
+        InputError: a policy is none, two share a name, or an argument is out of range.
+    """
+    seed = _seed(seed)
+    episodes, horizon = _whole("episodes", episodes, 2), _whole("horizon", horizon, 1)
+    shop, learned = _market(market), load_policies(policies)
+    check_horizon(shop, horizon)
+    baselines = tune_baselines(shop, seed, progress=progress)
+    nature = None if truth is None else Path(truth)
+    return compare(shop, learned, baselines, episodes, horizon, seed, nature, progress, workers)
+
+
+def decide(
+    market: AnyMarket,
+    policy: AnyPolicy,
+    panel: AnyPanel,
+    stock: pd.DataFrame | str | Path | None = None,
+    seed: int = 0,
+) -> Decisions:
+    """What to charge and order in the period after the latest sales table.
+
+    Args:
+        market: a fitted market.
+        policy: who decides.
+        panel: the latest table, with the columns of the fitted one, which is read the same way; the latest
+            rows are enough. What the market does not know, or the table lacks, is left out and noted.
+        stock: columns location, item, on_hand and perhaps on_order, in units; assumed where not given.
+        seed: for policies that draw.
+
+    Returns:
+        ``.rows``, a data frame with one row a series; ``.csv()``, the same as text; ``.gain`` with
+        ``.gain_lo`` and ``.gain_hi``, money in that period against keeping all prices; ``.notes``.
+
+    Raises:
+        InputError: a market that was not fitted, a table that does not carry the market's on, or a stock
+            table that does not fit.
+    """
+    seed, who, shop = _seed(seed), load_policy(policy), _market(market)
+    own = shop.panel
+    if own is None:
+        raise InputError(f"market {shop.name}: expected one that was fitted to a table, found a true one")
+    latest = panel if isinstance(panel, SalesPanel) else own.reading.read(panel, otherwise=own.frequency)
+    at_hand = None if stock is None else read_stock(stock, shop)
+    return decisions.decide(shop, who, own, latest, at_hand, seed)
+
+
+def whatif(
+    market: AnyMarket,
+    scenario: AnyScenario,
+    policy: AnyPolicy | None = None,
+    seed: int = 0,
+    *,
+    progress: Progress = SILENT,
+) -> WhatIf:
+    """Play a scenario and the same episodes without it, before the same customers.
+
+    Args:
+        market: where to play.
+        scenario: changes of demand, cost and price: ``Scenario``, a mapping of its fields such as
+            ``{"changes": [{"price": 0.9, "items": ["mocha"]}]}``, or a YAML file.
+        policy: who decides; the logged prices, with stock for the demand expected at them, where None.
+        seed: of the customers.
+        progress: hears of every stage.
+
+    Returns:
+        ``.table``, means an episode and what changes, with 95% intervals; ``.items``, profit by item.
+
+    Raises:
+        InputError: the scenario has an unknown or impossible field, or names what the market lacks.
+    """
+    (found,) = whatif_each(market, [scenario], policy, seed, progress=progress)
+    return found
+
+
+def whatif_each(
+    market: AnyMarket,
+    scenarios: Sequence[AnyScenario],
+    policy: AnyPolicy | None = None,
+    seed: int = 0,
+    *,
+    progress: Progress = SILENT,
+    workers: Workers = HERE,
+) -> list[WhatIf]:
+    """``whatif`` of several scenarios, which are jobs of the ``workers``."""
+    asked, shop = [read_scenario(scenario) for scenario in scenarios], _market(market)
+    for one in asked:
+        check_horizon(shop, one.horizon)
+    who = usual_policy(shop) if policy is None else load_policy(policy)
+    work = partial(answer, shop, who, _seed(seed))
+    return [WhatIf(told) for told in workers.map("play the scenarios", work, asked, progress)]
+
+
+def _market(market: AnyMarket) -> Market:
+    return market if isinstance(market, Market) else load_market(market)
+
+
+def _policy_file(path: str | Path) -> Path:
+    if Path(path).suffix != ".safetensors":
+        raise InputError(f"out: expected a file ending in .safetensors, found {path}")
+    return Path(path)
+
+
+def _seed(seed: int) -> int:
+    return _whole("seed", seed, 0, LARGEST_SEED)
+
+
+def _whole(name: str, value: int, least: int, most: int | None = None) -> int:
+    wanted = f"a whole number of {least} or more" if most is None else f"a whole number, {least} to {most}"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(f"{name}: expected {wanted}, found {value!r:.60}") from None
+    if isinstance(value, bool) or number < least or (most is not None and number > most):
+        raise InputError(f"{name}: expected {wanted}, found {value!r:.60}")
+    return number
+
+
+def _number(name: str, value: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, Real) or not (value >= 0 and isfinite(value)):
+        raise InputError(f"{name}: expected a number of 0 or more, found {value!r:.60}")
+    return float(value)

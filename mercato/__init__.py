@@ -1,0 +1,102 @@
+"""Learn a market from a sales table, simulate it, train policies in it, and see how far to trust them.
+
+The way through, each step a function of plain things (files, data frames, or what the step before returned)::
+
+    import mercato
+
+    market = mercato.fit("sales.csv")
+    policy = mercato.train(market, "ppo")
+    print(mercato.benchmark(market, policy).table)
+    print(mercato.decide(market, policy, "sales.csv").rows)
+    print(mercato.whatif(market, {"changes": [{"price": 0.9}]}).table)
+
+Nothing heavy is loaded until a name is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .agents.learned import LearnedPolicy
+    from .agents.train import DQNSettings, PPOSettings
+    from .app.api import benchmark, decide, fit, load_market, train, whatif
+    from .app.benchmarking import Benchmark
+    from .app.console import Bars
+    from .app.decisions import Decisions
+    from .app.scenario import Scenario
+    from .app.whatif import WhatIf
+    from .envs.adapters.gym_env import MarketplaceEnv
+    from .envs.adapters.vector_env import MarketplaceVectorEnv
+    from .envs.economics import Economics, PriceRules
+    from .envs.market import Market
+    from .forecasters.errors import InputError, UnplayableError
+    from .forecasters.model import FitSettings
+    from .forecasters.panel import SalesPanel, read_panel
+
+    __version__: str
+
+__all__ = [
+    "Bars",
+    "Benchmark",
+    "DQNSettings",
+    "Decisions",
+    "Economics",
+    "FitSettings",
+    "InputError",
+    "LearnedPolicy",
+    "Market",
+    "MarketplaceEnv",
+    "MarketplaceVectorEnv",
+    "PPOSettings",
+    "PriceRules",
+    "SalesPanel",
+    "Scenario",
+    "UnplayableError",
+    "WhatIf",
+    "__version__",
+    "benchmark",
+    "decide",
+    "fit",
+    "load_market",
+    "read_panel",
+    "train",
+    "whatif",
+]
+
+_HOMES = {
+    ".agents.learned": ("LearnedPolicy",),
+    ".agents.train": ("DQNSettings", "PPOSettings"),
+    ".app.api": ("benchmark", "decide", "fit", "load_market", "train", "whatif"),
+    ".app.benchmarking": ("Benchmark",),
+    ".app.console": ("Bars",),
+    ".app.decisions": ("Decisions",),
+    ".app.scenario": ("Scenario",),
+    ".app.whatif": ("WhatIf",),
+    ".envs.adapters.gym_env": ("MarketplaceEnv",),
+    ".envs.adapters.vector_env": ("MarketplaceVectorEnv",),
+    ".envs.economics": ("Economics", "PriceRules"),
+    ".envs.market": ("Market",),
+    ".forecasters.errors": ("InputError", "UnplayableError"),
+    ".forecasters.model": ("FitSettings",),
+    ".forecasters.panel": ("SalesPanel", "read_panel"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version(__name__)
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name], __name__), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,271 @@
+"""The Python interface: plain things in, the command line's results out, one line for what is wrong."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mercato
+from mercato.app.output import plain
+from mercato.app.training import Training
+from mercato.app.whatif import usual_policy
+from mercato.envs.structural import FAMILIES, Size, true_market
+from mercato.forecasters.model import DemandModel, FitSettings
+from mercato.forecasters.store import load_model
+from mercato.forecasters.training import TrainingSettings
+from tests.app.conftest import MAP, contents, sales
+from tests.app.test_cli import MAPPED, result
+from tests.app.test_cli import mercato as command
+
+ROOT = Path(__file__).parents[2]
+SCENARIO = {"name": "fair", "horizon": 4, "episodes": 8, "changes": [{"demand": 2, "items": ["mocha"]}]}
+
+
+@dataclass
+class Asked:
+    """What was asked for instead of done."""
+
+    fits: list[tuple[mercato.SalesPanel, int]] = field(default_factory=list)  # panel, seed
+    trainings: list[Training] = field(default_factory=list)
+
+
+@pytest.fixture
+def canned(home: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Fits, trainings and tunings that are done already."""
+    asked, model = Asked(), load_model(home / "market")
+    trained = mercato.LearnedPolicy.load(home / "ppo.safetensors")
+
+    def fit_demand(panel: mercato.SalesPanel, settings: Any, seed: int, *_: object) -> DemandModel:
+        asked.fits.append((panel, seed))
+        return model
+
+    def train_one(market: mercato.Market, training: Training, progress: object) -> mercato.LearnedPolicy:
+        asked.trainings.append(training)
+        return trained
+
+    monkeypatch.setattr("mercato.envs.store.fit_demand", fit_demand)
+    monkeypatch.setattr("mercato.app.api.fit_demand", fit_demand)
+    monkeypatch.setattr("mercato.app.api.train_one", train_one)
+    monkeypatch.setattr("mercato.app.api.tune_baselines", lambda market, *_, **__: [usual_policy(market)])
+    return asked
+
+
+@pytest.fixture(scope="module")
+def market(home: Path) -> mercato.Market:
+    return mercato.load_market(home / "market")
+
+
+@pytest.fixture(scope="module")
+def policy(home: Path) -> mercato.LearnedPolicy:
+    return mercato.LearnedPolicy.load(home / "ppo.safetensors")
+
+
+def test_a_market_in_memory_is_the_one_in_its_folder(home: Path) -> None:
+    short = FitSettings(training=TrainingSettings(steps=8))
+    fitted = mercato.fit(mercato.read_panel(sales(), map=MAP), settings=short)
+    folder = mercato.load_market(home / "market")
+    assert fitted.panel is not None
+    assert folder.panel is not None
+    assert fitted.panel.reading == folder.panel.reading
+    assert fitted.panel.report == folder.panel.report
+    assert mercato.whatif(fitted, SCENARIO).told == mercato.whatif(folder, SCENARIO).told
+
+
+def test_the_command_line_asks_for_the_same_fit(home: Path, tmp_path: Path, canned: Asked) -> None:
+    asked = ["fit", home / "sales.csv", "--out", tmp_path / "shop", "--seed", 3, *MAPPED]
+    assert command(*asked).exit_code == 0
+    mercato.fit(mercato.read_panel(home / "sales.csv", map=MAP), seed=3)
+    (theirs, their_seed), (ours, our_seed) = canned.fits
+    assert their_seed == our_seed == 3
+    assert theirs.reading == ours.reading
+    np.testing.assert_array_equal(theirs.units, ours.units)
+
+
+def test_the_command_line_asks_for_the_same_training(home: Path, tmp_path: Path, canned: Asked) -> None:
+    out = tmp_path / "dqn.safetensors"
+    asked = ["train", home / "market", "--algo", "dqn", "--out", out, "--seed", 5, "--caution", 0.5]
+    assert command(*asked).exit_code == 0
+    told = contents(mercato.LearnedPolicy.load(out))
+    out.unlink()
+    mercato.train(home / "market", "dqn", seed=5, caution=0.5, out=out)
+    assert contents(mercato.LearnedPolicy.load(out)) == told
+    assert canned.trainings[0] == canned.trainings[1]
+    assert isinstance(canned.trainings[0].settings, mercato.DQNSettings)
+    assert (canned.trainings[0].settings.caution, canned.trainings[0].seed) == (0.5, 5)
+
+
+def test_a_learner_may_have_settings_of_its_own(market: mercato.Market, canned: Asked) -> None:
+    short = mercato.PPOSettings(steps=600, caution=0.2)
+    mercato.train(market, settings=short)
+    mercato.train(market, settings=short, caution=1)
+    assert [training.settings for training in canned.trainings] == [short, replace(short, caution=1.0)]
+
+
+def test_a_benchmark_is_the_command_lines(
+    home: Path, market: mercato.Market, policy: mercato.LearnedPolicy, canned: Asked
+) -> None:
+    asked = ["--episodes", 4, "--horizon", 5, "--seed", 3, "--json"]
+    told = result("benchmark", home / "market", home / "ppo.safetensors", *asked)
+    found = mercato.benchmark(market, policy, episodes=4, horizon=5, seed=3)
+    assert plain(found.payload()) == told
+    assert found.table["profit_mean"].is_monotonic_decreasing
+    assert set(found.table.index) == {row["policy"] for row in told["policies"]}
+    assert list(found.differences["diff_mean"]) == [pair["diff_mean"] for pair in told["pairs"]]
+    assert found.true_table is None
+
+
+def test_decisions_are_the_command_lines_from_files_and_from_frames(
+    home: Path, tmp_path: Path, market: mercato.Market, policy: mercato.LearnedPolicy
+) -> None:
+    stock = pd.DataFrame({"location": "corner", "item": ["espresso", "mocha"], "on_hand": [7, 40]})
+    stock.to_csv(tmp_path / "stock.csv", index=False)
+    out, table = tmp_path / "decisions.csv", home / "sales.csv"
+    given = ["--panel", table, "--stock", tmp_path / "stock.csv", "--out", out]
+    told = result("decide", home / "market", home / "ppo.safetensors", *given, "--json")
+    found = mercato.decide(market, policy, sales(), stock)
+    assert found.csv() == out.read_text()
+    assert plain(found.gain) == told["gain"]["mean"]
+    latest = mercato.read_panel(table, map=MAP)
+    again = mercato.decide(home / "market", home / "ppo.safetensors", latest, tmp_path / "stock.csv")
+    pd.testing.assert_frame_equal(again.rows, found.rows)
+
+
+def test_a_scenario_is_the_command_lines_as_a_mapping_and_as_a_file(
+    home: Path, tmp_path: Path, market: mercato.Market
+) -> None:
+    file = tmp_path / "fair.yaml"
+    file.write_text("name: fair\nhorizon: 4\nepisodes: 8\nchanges:\n- {demand: 2, items: [mocha]}\n")
+    told = result("whatif", home / "market", file, "--json", "--seed", 2)
+    found = mercato.whatif(market, SCENARIO, seed=2)
+    assert plain(found.told) == told
+    assert plain(mercato.whatif(market, mercato.Scenario(**SCENARIO), seed=2).told) == told
+    demand = found.table.loc["demand"]
+    assert demand["with"] - demand["without"] == pytest.approx(demand["difference"], rel=1e-4)
+    assert demand["lo"] <= demand["difference"] <= demand["hi"]
+    assert list(found.items.index) == ["espresso", "flat white", "mocha"]
+
+
+def test_economics_are_a_mapping_or_a_file(tmp_path: Path, canned: Asked) -> None:
+    (tmp_path / "shop.yaml").write_text("lead_time: 3\nprice_rules: {ending: 0.99}\n")
+    fields = {"lead_time": np.int64(3), "price_rules": {"ending": 0.99}}
+    panel = mercato.read_panel(sales(), map=MAP)
+    of_file = mercato.fit(panel, economics=tmp_path / "shop.yaml")
+    of_mapping = mercato.fit(panel, tmp_path / "shop", fields)
+    assert of_file.economics == of_mapping.economics == mercato.load_market(tmp_path / "shop").economics
+    assert of_file.economics.lead_time == 3
+
+
+def test_a_part_of_a_market_decides_for_itself(market: mercato.Market, policy: mercato.LearnedPolicy) -> None:
+    rows = mercato.decide(market.select(items=["espresso", "mocha"]), policy, sales()).rows
+    assert list(rows["item"]) == ["espresso", "mocha"]
+
+
+def test_a_repr_is_one_short_line(
+    market: mercato.Market, policy: mercato.LearnedPolicy, canned: Asked
+) -> None:
+    found = [
+        market,
+        market.panel,
+        policy,
+        mercato.benchmark(market, episodes=2, horizon=2),
+        mercato.decide(market, policy, sales()),
+        mercato.whatif(market, SCENARIO),
+        mercato.MarketplaceEnv(market),
+        mercato.MarketplaceVectorEnv(2, market),
+    ]
+    for one in found:
+        text = repr(one)
+        assert text.startswith(f"{type(one).__name__}(")
+        assert text.endswith(")")
+        assert len(text) < 160
+        assert "\n" not in text
+    assert "locations=1, items=3" in repr(market)
+    assert "2023-01-02 to 2023-05-01" in repr(market.panel)
+    assert "'PPO'" in repr(policy)
+
+
+def wrong(name: str) -> Any:
+    """A call that must be refused."""
+
+    def call(market: mercato.Market, policy: mercato.LearnedPolicy) -> Any:
+        return {
+            "panel": lambda: mercato.fit([1, 2]),  # type: ignore[arg-type]
+            "columns": lambda: mercato.fit(sales()),
+            "economics": lambda: mercato.fit(sales(), economics=7),  # type: ignore[arg-type]
+            "field": lambda: mercato.fit(sales(), economics={"lead_tim": 2}),
+            "value": lambda: mercato.fit(sales(), economics={"lead_time": [object()]}),
+            "market": lambda: mercato.train(7),  # type: ignore[arg-type]
+            "algo": lambda: mercato.train(market, "poo"),
+            "settings": lambda: mercato.train(market, "dqn", settings=mercato.PPOSettings()),
+            "caution": lambda: mercato.train(market, caution=float("inf")),
+            "out": lambda: mercato.train(market, out="policy.zip"),
+            "seed": lambda: mercato.train(market, seed=-1),
+            "episodes": lambda: mercato.benchmark(market, policy, episodes=1),
+            "horizon": lambda: mercato.benchmark(market, policy, horizon=2.5),  # type: ignore[arg-type]
+            "policy": lambda: mercato.benchmark(market, market),  # type: ignore[arg-type]
+            "twice": lambda: mercato.benchmark(market, policy, policy, episodes=2, horizon=2),
+            "stock": lambda: mercato.decide(market, policy, sales(), 3),  # type: ignore[arg-type]
+            "stock rows": lambda: mercato.decide(market, policy, sales(), pd.DataFrame({"item": ["mocha"]})),
+            "true": lambda: mercato.decide(
+                true_market(FAMILIES["log-linear"].make(0, Size(2, 2, 12))[1]), policy, sales()
+            ),
+            "scenario": lambda: mercato.whatif(market, 7),  # type: ignore[arg-type]
+            "item": lambda: mercato.whatif(market, {"changes": [{"price": 0.9, "items": ["moca"]}]}),
+        }[name]()
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("panel", "sales table: expected a path or a data frame, found list"),
+        ("columns", "expected the columns date, location, item, units, price"),
+        ("economics", "economics: expected a path or a mapping of fields to values, found int"),
+        ("field", "economics: lead_tim: no such field (did you mean lead_time?)"),
+        ("value", "economics: lead_time.0: expected text, a number or a list, found object"),
+        ("market", "market: expected a market or the path of one, found int"),
+        ("algo", "algo: expected a learner (ppo, dqn), found 'poo'; did you mean 'ppo'?"),
+        ("settings", "settings: expected DQNSettings for dqn, found PPOSettings"),
+        ("caution", "caution: expected a number of 0 or more, found inf"),
+        ("out", "out: expected a file ending in .safetensors, found policy.zip"),
+        ("seed", "seed: expected a whole number, 0 to 2147483647, found -1"),
+        ("episodes", "episodes: expected a whole number of 2 or more, found 1"),
+        ("horizon", "horizon: expected a whole number of 1 or more, found 2.5"),
+        ("policy", "policy: expected a policy or the path of one, found Market"),
+        ("twice", "policy.named(…) gives another"),
+        ("stock", "stock: expected a path or a data frame, found int"),
+        ("stock rows", "stock: expected columns location, item, on_hand and perhaps on_order, found item"),
+        ("true", "market truth: expected one that was fitted to a table, found a true one"),
+        ("scenario", "scenario: expected a path or a mapping with changes, found int"),
+        ("item", "did you mean 'mocha'?"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    market: mercato.Market, policy: mercato.LearnedPolicy, canned: Asked, name: str, said: str
+) -> None:
+    with pytest.raises(mercato.InputError) as caught:
+        wrong(name)(market, policy)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_documented_python_runs_as_written(
+    page: str, tmp_path: Path, canned: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    names = {"date": "day", "location": "shop", "price": "unit price"}
+    table = sales().rename(columns={theirs: ours for ours, theirs in names.items()})
+    table.to_csv("sales.csv", index=False)
+    space: dict[str, Any] = {}
+    for block in blocks:
+        exec(compile(block, page, "exec"), space)
+    assert Path("runs/shop/market.json").is_file()
