@@ -3,7 +3,8 @@
 Panels of every family of true markets, 20 locations × 10 items × 150 weeks: prices follow demand, and shelves
 run empty. A panel is fitted once, and once more without its last half year; all figures are measured from
 these fits. The seeds reported are used for nothing else; development used seeds from 101 on. About half an
-hour on two quiet cores with ``--workers 2`` and ``OMP_NUM_THREADS=1``; a run that was cut off goes on.
+hour on two quiet cores with ``--workers 2`` and ``OMP_NUM_THREADS=1``, and minutes a panel more where
+pypricing is installed; a run that was cut off goes on. ``--peers`` measures the peers alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,9 +25,10 @@ from mercato.forecasters.progress import Progress
 from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
 
 from .price.changes import price_changes
-from .price.elasticities import Row, own_and_cross, peers, without_shifter
+from .price.elasticities import Row, own_and_cross, without_shifter
 from .price.joint import joint_moves
-from .price.market import study
+from .price.market import draw, study
+from .price.peers import peers
 from .price.sales import held_out, rolling, stock_out_bias
 from .price.sustained import sustained
 from .record import resumed, write_result
@@ -34,6 +38,7 @@ SEEDS = {name: tuple(range(9001, 9001 + PANELS.get(name, 1))) for name in FAMILI
 SIZE = Size(locations=20, items=10, weeks=150)
 QUICK_SIZE, QUICK_SEED = Size(locations=8, items=6, weeks=104), 101
 QUICK_FAMILIES = ("log-linear", "nested-logit", "attraction", "zone-season")
+PEER_FAMILIES = ("log-linear", "attraction", "zone-season")  # where peers are measured alone
 HIDDEN = "hidden-shock"  # the family that is estimated once more without its cost shifter
 REAL = "orange-juice"
 
@@ -74,43 +79,79 @@ def one_panel(task: tuple[str, int], size: Size = SIZE, quick: bool = False) -> 
     return {"seed": seed, **row, "seconds_fit": market.seconds}
 
 
+def peers_alone(task: tuple[str, int]) -> Row:
+    """What the peers say of a panel, ``(family, seed)``; no market is learned."""
+    family, seed = task
+    return {"seed": seed, **peers(draw(family, seed, SIZE))}
+
+
+@dataclass(frozen=True)
+class Run:
+    """Panels and what is measured of them."""
+
+    name: str
+    measure: Callable[[tuple[str, int]], Row]
+    seeds: dict[str, tuple[int, ...]]  # by family, of those that are played unless others are named
+    size: Size = SIZE
+    headline: tuple[str, ...] = ("item_mae", "change_error", "sustained_total", "pit_distance")
+    kept: bool = True
+
+
+FULL = Run("price_response", one_panel, SEEDS)
+QUICK = Run(
+    "price_response-quick",
+    partial(one_panel, size=QUICK_SIZE, quick=True),
+    dict.fromkeys(QUICK_FAMILIES, (QUICK_SEED,)),
+    QUICK_SIZE,
+    kept=False,
+)
+PEERS = Run(
+    "price_response-peers",
+    peers_alone,
+    dict.fromkeys(PEER_FAMILIES, (9001,)),
+    headline=tuple(f"item_mae_{name}" for name in ("ridge_dml", "lightgbm_dml", "pypricing")),
+)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
-    parser.add_argument("--family", nargs="+", choices=FAMILIES, help="[default: all; a few with --quick]")
+    parser.add_argument(
+        "--family", nargs="+", choices=FAMILIES, help="[default: all; a few with --quick or --peers]"
+    )
     parser.add_argument(
         "--seeds", nargs="+", type=int, help="in place of those reported; not kept as a result"
     )
-    parser.add_argument(
-        "--quick", action="store_true", help="small panels of a few families, no peers; not kept"
-    )
+    which = parser.add_mutually_exclusive_group()
+    for flag, run, what in (
+        ("--quick", QUICK, "small panels of a few families, no peers; not kept"),
+        ("--peers", PEERS, "the peers alone, a panel each of a few families; no market is learned"),
+    ):
+        which.add_argument(flag, action="store_const", dest="run", const=run, default=FULL, help=what)
     parser.add_argument("--workers", type=int, help="panels at once")
     parser.add_argument("--ray", metavar="ADDRESS", help="on the Ray cluster there")
     arguments = parser.parse_args()
-    families = arguments.family or list(QUICK_FAMILIES if arguments.quick else FAMILIES)
-    usual = dict.fromkeys(FAMILIES, (QUICK_SEED,)) if arguments.quick else SEEDS
-    tasks = [(name, seed) for name in families for seed in arguments.seeds or usual[name]]
+    run = arguments.run
+    families = arguments.family or list(run.seeds)
+    ordinary = next(iter(run.seeds.values()))[:1]
+    tasks = [(name, seed) for name in families for seed in arguments.seeds or run.seeds.get(name, ordinary)]
     panels: dict[str, list[Row]] = {name: [] for name in families}
     with employ(arguments.workers, arguments.ray) as crew:
-        measured = partial(crew.map, "measure the panels", partial(_measured, arguments.quick))
-        name = "price_response-quick" if arguments.quick else "price_response"
-        for (family, seed), row in resumed(name, tasks, measured):
+        measured = partial(crew.map, "measure the panels", partial(_measured, run))
+        for (family, seed), row in resumed(run.name, tasks, measured):
             panels[family].append(row)
-            print(
-                f"{family}, seed {seed}: item MAE {row['item_mae']:.3f}, ±15% {row['change_error']:.3f},"
-                f" held {row['sustained_total']:.3f}, PIT {row['pit_distance']:.3f}",
-                file=sys.stderr,
-            )
-    result: dict[str, Any] = {"size": vars(QUICK_SIZE if arguments.quick else SIZE), "panels": panels}
-    if not arguments.quick:
+            told = ", ".join(f"{name} {row[name]:.3f}" for name in run.headline if row[name] is not None)
+            print(f"{family}, seed {seed}: {told}", file=sys.stderr)
+    result: dict[str, Any] = {"size": vars(run.size), "panels": panels}
+    if run is FULL:
         result[REAL] = real()
-    if not arguments.seeds and not arguments.quick and set(families) == set(FAMILIES):
-        print(f"wrote {write_result('price_response', result)}", file=sys.stderr)
+    if run.kept and not arguments.seeds and set(families) == set(run.seeds):
+        print(f"wrote {write_result(run.name, result)}", file=sys.stderr)
     print(json.dumps(result) if arguments.json else "\n\n".join(tables(result)))
 
 
-def _measured(quick: bool, task: tuple[str, int], _: Progress) -> Row:
-    return one_panel(task, QUICK_SIZE if quick else SIZE, quick)
+def _measured(run: Run, task: tuple[str, int], _: Progress) -> Row:
+    return run.measure(task)
 
 
 def real() -> list[Row] | str:

@@ -53,15 +53,18 @@ def lightgbm_dml(panel: SalesPanel, seed: int = 0) -> OwnElasticity:
     Raises:
         ImportError: LightGBM is not installed.
     """
-    _, demand = _after_rounds(panel, ridge)
-    return _one_round(panel, build_history(panel), demand, _Trees(seed))[0]
+    return _one_round(panel, build_history(panel), imputed_demand(panel), _Trees(seed))[0]
+
+
+def imputed_demand(panel: SalesPanel) -> np.ndarray:
+    """(T, S, I) log demand above the series' level, stock-outs imputed by ridge; NaN where unknown."""
+    return _after_rounds(panel, ridge)[1]
 
 
 def expected_log_demand(panel: SalesPanel) -> np.ndarray:
     """(T, S, I) log demand expected at the row's own price and promotion, out of fold, by ridge."""
     history = build_history(panel)
-    _, demand = _after_rounds(panel, ridge)
-    _, fitted = _one_round(panel, history, demand, ridge)
+    _, fitted = _one_round(panel, history, imputed_demand(panel), ridge)
     return fitted + mean_known(log_sales(history))
 
 

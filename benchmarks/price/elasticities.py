@@ -29,7 +29,6 @@ from mercato.forecasters.history import build_history
 from mercato.forecasters.panel import SalesPanel, read_panel
 from mercato.forecasters.response import WEAKEST, Context
 
-from ..peers.dml import OwnElasticity, lightgbm_dml, ridge_dml
 from ..peers.naive import naive_by_item
 from .market import Studied
 
@@ -107,16 +106,6 @@ def own_and_cross(market: Studied) -> Row:
     }
 
 
-def peers(market: Studied) -> Row:
-    """Double machine learning off the shelf, by item; empty for LightGBM where it is not installed."""
-    true = true_own(market.truth).nanmean(0)
-    row = _peer("ridge_dml", ridge_dml(market.panel), true)
-    try:
-        return row | _peer("lightgbm_dml", lightgbm_dml(market.panel), true)
-    except ImportError:
-        return row | _peer("lightgbm_dml", None, true)
-
-
 def without_shifter(family: str, seed: int, size: Size) -> Row:
     """The same panel, its cost shifter declared to be no shifter."""
     frame, truth = FAMILIES[family].make(seed, size)
@@ -126,16 +115,6 @@ def without_shifter(family: str, seed: int, size: Size) -> Row:
         "no_shifter_item_mae": _mae(found.own.mean(0), true_own(truth).nanmean(0)),
         "no_shifter_cannot_tell": int(found.with_instrument is None),  # the card then says so
         "no_shifter_alarm": int(found.confounded),
-    }
-
-
-def _peer(name: str, found: OwnElasticity | None, true: Tensor) -> Row:
-    if found is None:
-        return {f"item_mae_{name}": None, f"items_covered_90_{name}": None}
-    item = true.double().numpy()
-    return {
-        f"item_mae_{name}": float(np.abs(found.own - item).mean()),
-        f"items_covered_90_{name}": float(((found.lo <= item) & (item <= found.hi)).mean()),
     }
 
 

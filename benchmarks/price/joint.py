@@ -8,7 +8,9 @@ among all that the history supports. Nobody promotes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,28 +25,41 @@ from mercato.forecasters.demand import DemandProcess
 from mercato.forecasters.noise import NoiseKey
 
 from .elasticities import Row
-from .market import Studied
+from .market import Drawn, Studied
 
 _WEEKS = 52
 _MULTIPLES = (0.85, 1.15)
 _ITERATIONS, _STARTS = 60, 9
 
+Units = Callable[[Tensor], Tensor]
+"""Prices (S, I) → expected units (…, I)."""
+
 
 def joint_moves(market: Studied) -> Row:
     """Largest relative errors of units, and the profit of the best list."""
-    periods = market.learned.periods
-    weeks = torch.arange(max(1, periods - _WEEKS), periods)
+    weeks = _last_year(market)
     zero = torch.zeros_like(weeks)
     learned = market.unpromoted, market.unpromoted.reset(weeks, NoiseKey(0, zero, zero, zero))
     true = market.truth.demand, market.truth.demand.rows(weeks)
+    return joint_errors(market, partial(_expected, *learned)) | _lists(market, learned, true)
+
+
+def joint_errors(market: Drawn, told: Units) -> Row:
+    """Largest relative errors of what ``told`` says of units."""
+    truth = market.truth.demand
+    true = partial(_expected, truth, truth.rows(_last_year(market)))
     category = true_market(market.truth).by_category.index
     whole = torch.ones_like(category, dtype=torch.bool)
     turn = torch.arange(len(category)) % 2 == 0
 
     def error(multiple: Tensor, of: Tensor) -> float:
         """Of the change of the units of some items (I,) bool at multiples (I,) of reference prices."""
-        told = [_change(*one, market.reference, multiple, of) for one in (learned, true)]
-        return told[0] / told[1] - 1
+
+        def change(units: Units) -> float:
+            moved, usual = (units(market.reference * m)[..., of].sum() for m in (multiple, torch.ones(())))
+            return float(moved / usual)
+
+        return change(told) / change(true) - 1
 
     def moved(multiple: float, which: Tensor) -> Tensor:
         return torch.where(which, multiple, 1.0)
@@ -59,13 +74,12 @@ def joint_moves(market: Studied) -> Row:
         "joint_category": max(map(abs, of_category)),
         "joint_shop": max(map(abs, of_shop)),
         "joint_half": max(map(abs, of_half)),
-        **_lists(market, learned, true),
     }
 
 
-def _change(demand: DemandProcess, state: Any, reference: Tensor, multiple: Tensor, of: Tensor) -> float:
-    units = [_expected(demand, state, reference * by)[..., of].sum() for by in (multiple, torch.ones(()))]
-    return float(units[0] / units[1])
+def _last_year(market: Drawn) -> Tensor:
+    periods = market.panel.periods
+    return torch.arange(max(1, periods - _WEEKS), periods)
 
 
 def _expected(demand: DemandProcess, state: Any, price: Tensor) -> Tensor:

@@ -16,11 +16,22 @@ from mercato.forecasters.panel import SalesPanel, read_panel
 
 
 @dataclass(frozen=True)
-class Studied:
-    """What every figure of a panel is measured from."""
+class Drawn:
+    """A panel and the market that it tells of."""
 
     panel: SalesPanel
     truth: Truth
+
+    @cached_property
+    def reference(self) -> Tensor:
+        """(S, I) reference prices of the true market: medians of the logged ones."""
+        return true_market(self.truth).terms.reference_price
+
+
+@dataclass(frozen=True)
+class Studied(Drawn):
+    """What every figure of a panel is measured from."""
+
     model: DemandModel  # one fit of the whole panel
     seconds: float  # that it took
 
@@ -34,16 +45,16 @@ class Studied:
         """The same, no promotion following a discount: nobody plans promotions in the true market in play."""
         return LearnedDemand(self.model, self.learned.history, self.model.response.without_promotions())
 
-    @cached_property
-    def reference(self) -> Tensor:
-        """(S, I) reference prices of the true market: medians of the logged ones."""
-        return true_market(self.truth).terms.reference_price
+
+def draw(family: str, seed: int, size: Size) -> Drawn:
+    """A panel of ``family``."""
+    frame, truth = FAMILIES[family].make(seed, size)
+    return Drawn(read_panel(frame, roles=ROLES), truth)
 
 
 def study(family: str, seed: int, size: Size) -> Studied:
     """Draw a panel of ``family`` and learn its market."""
-    frame, truth = FAMILIES[family].make(seed, size)
-    panel = read_panel(frame, roles=ROLES)
+    drawn = draw(family, seed, size)
     began = time.perf_counter()
-    model = fit_demand(panel)
-    return Studied(panel, truth, model, time.perf_counter() - began)
+    model = fit_demand(drawn.panel)
+    return Studied(drawn.panel, drawn.truth, model, time.perf_counter() - began)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchmarks.price.changes import price_changes
 from benchmarks.price.elasticities import stated_own, true_own
+from benchmarks.price.joint import joint_errors
 from benchmarks.price.sustained import as_last_week_left_it, sustained, unknowable
 from benchmarks.price_response import one_panel, tables
 from mercato.envs.structural import FAMILIES, Size, Truth, true_market
@@ -46,6 +47,22 @@ def test_changes_are_off_by_what_the_elasticity_is(truth: Truth, more: float) ->
     assert row["change_error"] == pytest.approx(abs(more), abs=1e-3)
     assert row["change_error_down"] == pytest.approx(more, abs=1e-3)
     assert row["change_error_up"] == pytest.approx(more, abs=1e-3)
+
+
+def test_joint_moves_are_off_by_what_is_said_of_them(truth: Truth) -> None:
+    """The truth is without error; whoever says that nothing changes is off by what does."""
+    panel = SimpleNamespace(periods=len(truth.history.price))
+    market = SimpleNamespace(truth=truth, panel=panel, reference=true_market(truth).terms.reference_price)
+    weeks = torch.arange(panel.periods - 52, panel.periods)
+    state = truth.demand.rows(weeks)
+
+    def true(price: Tensor) -> Tensor:
+        return truth.demand.expected(state, price.expand(len(weeks), -1, -1))
+
+    assert set(joint_errors(market, true).values()) == {0.0}
+    row = joint_errors(market, lambda price: torch.ones_like(price))
+    dearest = true(market.reference * 1.15).sum() / true(market.reference).sum()
+    assert row["joint_shop"] == pytest.approx(float(1 / dearest - 1), rel=1e-4)
 
 
 def test_an_optimum_on_the_wrong_side_is_seen(truth: Truth) -> None:
