@@ -39,7 +39,7 @@ class Bayesian:
     models: tuple[Any, ...]  # a ``pypricing.LogLogDemandModel`` a category
     usual_price: np.ndarray  # (S, I) log
     usual_units: np.ndarray  # (I,) a week in all locations
-    rhat: float  # largest of all parameters and models
+    rhat: float  # largest of the models and the parameters that the package sums up
     divergences: int
 
     def units(self, price: np.ndarray) -> np.ndarray:
