@@ -1,14 +1,16 @@
 """Learn a market from a sales table, simulate it, train policies in it, and see how far to trust them.
 
-The way through, each step a function of plain things (files, data frames, or what the step before returned)::
+The way through, each step a function of plain things (files, data frames, or what the step before returned):
 
-    import mercato
+```python
+import mercato
 
-    market = mercato.fit("sales.csv")
-    policy = mercato.train(market, "ppo")
-    print(mercato.benchmark(market, policy).table)
-    print(mercato.decide(market, policy, "sales.csv").rows)
-    print(mercato.whatif(market, {"changes": [{"price": 0.9}]}).table)
+market = mercato.fit("sales.csv")
+policy = mercato.train(market, "ppo")
+print(mercato.benchmark(market, policy).table)
+print(mercato.decide(market, policy, "sales.csv").rows)
+print(mercato.whatif(market, {"changes": [{"price": 0.9}]}).table)
+```
 
 Nothing heavy is loaded until a name is used.
 """
