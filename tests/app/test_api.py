@@ -51,7 +51,7 @@ def canned(home: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
 
     monkeypatch.setattr("mercato.envs.store.fit_demand", fit_demand)
     monkeypatch.setattr("mercato.app.api.fit_demand", fit_demand)
-    monkeypatch.setattr("mercato.app.api.train_one", train_one)
+    monkeypatch.setattr("mercato.app.training.train", train_one)
     monkeypatch.setattr("mercato.app.api.tune_baselines", lambda market, *_, **__: [usual_policy(market)])
     return asked
 
