@@ -21,16 +21,11 @@ from .luck import CommonLuck
 from .memory import room_for
 from .mixed import BLOCK
 from .model import DemandModel, FitSettings
-from .network import (
-    DemandNetwork,
-    adjusted_history,
-    history_effect,
-    history_tokens,
-    log_level,
-)
+from .network import DemandNetwork, history_tokens
 from .nuisance import ROUNDS, Known, Residuals, fit_nuisances
 from .panel.sales_panel import SalesPanel
 from .past import past_features
+from .priced import adjusted_history, history_effect, log_level
 from .progress import SILENT, Progress
 from .response import PriceResponse
 from .settling import settle

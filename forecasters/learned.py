@@ -21,11 +21,12 @@ from .history import History, build_history
 from .local_calendar import COLUMNS, with_local_year
 from .memory import room_for
 from .model import DemandModel
-from .network import adjusted_history, demand_token, history_context
+from .network import demand_token
 from .noise import NoiseKey, series_ids, stable_id
 from .nuisance import impute_demand
 from .panel.sales_panel import SalesPanel
 from .past import Past, scan
+from .priced import adjusted_history, history_context
 from .response import WEAKEST, Context, PriceResponse
 from .trunk import RingCache
 from .trunk.transformer import gather_cache

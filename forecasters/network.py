@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from .cut import Cut
 from .history import History
 from .past import past_features
-from .response import Context, PriceResponse
 from .trunk import Transformer, TrunkSettings
 
 _ID_WIDTH = 6
@@ -65,15 +64,6 @@ class DemandNetwork(nn.Module):
         return self.head(self.trunk(full, distance, keep, listed))
 
 
-def log_level(history: History, effect: Tensor | float = 0.0) -> Tensor:
-    """(S, I) mean log sales of each series less ``effect`` (T, S, I); the item's mean where it never sold."""
-    weight = history.known.float()
-    logs = ((history.demand + 0.5 * history.grain).log() - effect) * weight
-    total, count = logs.sum(0), weight.sum(0)
-    by_item = total.sum(0) / count.sum(0).clamp(min=1)
-    return torch.where(count > 0, total / count.clamp(min=1), by_item)
-
-
 def demand_token(adjusted: Tensor, known: Tensor, past: Tensor, static: Tensor) -> Tensor:
     """Token of one or more periods (…, S, I, F).
 
@@ -89,29 +79,6 @@ def demand_token(adjusted: Tensor, known: Tensor, past: Tensor, static: Tensor) 
     seen = known.float()
     columns = torch.stack([(adjusted * seen).clamp(-6, 6), seen], dim=-1)
     return torch.cat([columns, past.clamp(-6, 6), static.expand(*columns.shape[:-1], -1)], dim=-1)
-
-
-def history_context(history: History, response: PriceResponse) -> Context:
-    """What the answer to prices depended on at the periods 0 … T: fields (T + 1, S, I, …)."""
-    wave = history.ahead[: history.periods + 1, ..., :2]
-    listed = None if history.assortment is None else history.listed[: history.periods + 1]
-    memory = [torch.zeros_like(wave[0])]
-    for t in range(history.periods):
-        now = Context(wave[t], listed=None if listed is None else listed[t])
-        effect = response.own_effect(history.log_price[t], history.promo[t], now)
-        memory.append(response.remember(memory[-1], effect))
-    return Context(wave, torch.stack(memory), listed=listed)
-
-
-def history_effect(history: History, response: PriceResponse) -> Tensor:
-    """(T, S, I) effect on log demand of the prices and promotions that were charged, past ones included."""
-    context = history_context(history, response)
-    return response.effect(history.log_price, history.promo, context.until(history.periods))
-
-
-def adjusted_history(history: History, level: Tensor, effect: Tensor) -> Tensor:
-    """(T, S, I) log demand above its level, with the ``effect`` (T, S, I) of prices taken out."""
-    return (history.demand + 0.5 * history.grain).log() - level - effect
 
 
 def history_tokens(history: History, adjusted: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ from torch import Tensor
 from .cross_fit import predict
 from .history import History
 from .local_calendar import local_calendar, local_news
-from .network import history_context, history_effect, log_level
 from .past import past_features
+from .priced import history_context, history_effect, log_level
 from .progress import SILENT, Stage
 from .response import PriceResponse, mean_listed
 from .stock_outs import unseen

@@ -15,8 +15,8 @@ from mercato.forecasters.base import chain_news, known_ahead
 from mercato.forecasters.fit import fit_demand
 from mercato.forecasters.history import History, build_history
 from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.network import adjusted_history, log_level
 from mercato.forecasters.panel import SalesPanel, read_panel
+from mercato.forecasters.priced import adjusted_history, log_level
 
 WEEKS = 130
 

@@ -9,9 +9,9 @@ import torch
 from scipy import stats
 
 from mercato.forecasters.history import build_history
-from mercato.forecasters.network import log_level
 from mercato.forecasters.nuisance import Known, _beyond, fit_nuisances
 from mercato.forecasters.panel import read_panel
+from mercato.forecasters.priced import log_level
 
 
 @pytest.mark.parametrize("surprise", [-3.0, 0.0, 2.0, 4.9, 5.5, 5.99])
