@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from ..envs.adapters.sb3_vec_env import MarketplaceVecEnv
 from ..envs.engine.rewards import typical_revenue
 from ..envs.market import Market
-from ..forecasters.checkpoint import Checkpoint, named, taken
 from ..forecasters.progress import Progress, Stage
+from ..forecasters.tensors import Checkpoint, named, taken
 from .evaluation import play
 from .learned import LearnedPolicy
 from .network import Standardise

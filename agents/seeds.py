@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..forecasters.noise import stable_id
+from ..forecasters.tensors import stable_id
 
 
 def seed_for(purpose: str, seed: int) -> int:

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from ..envs.engine.actions import ActionMap
 from ..envs.engine.rewards import CategoryProfit, Cautious
 from ..envs.market import Market
-from ..forecasters.checkpoint import Checkpoint
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.seal import of_values
+from ..forecasters.tensors import Checkpoint
 from .customers import LearnerVecEnv
 from .learned import LearnedPolicy, linear_layers
 from .learner import (

@@ -18,8 +18,8 @@ from ..envs.market import Market
 from ..envs.processes import ObservedDemand
 from ..envs.structural import Truth, true_market
 from ..forecasters.errors import InputError
-from ..forecasters.learned import LearnedDemand
 from ..forecasters.progress import SILENT, Progress
+from ..forecasters.simulation import LearnedDemand
 
 _SAME_PRICE = 1e-3  # relative; a table's prices are rounded
 _LEAST_ALIKE = 0.5  # of the prices: a table may lack rows, whose prices are filled

@@ -19,11 +19,11 @@ from ..envs.engine.types import Decision, State
 from ..envs.market import Market
 from ..envs.simulator import Simulator
 from ..forecasters.errors import InputError
-from ..forecasters.learned import LearnedDemand
-from ..forecasters.noise import NoiseKey
 from ..forecasters.panel.calendar import declared_grid
 from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
+from ..forecasters.simulation import LearnedDemand
+from ..forecasters.tensors import NoiseKey
 from .reasons import SAME, TRIED, Known, why
 
 _RUN = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula

@@ -30,11 +30,11 @@ from ..envs.market import Market
 from ..envs.store import fit_market, load_market
 from ..forecasters.errors import InputError
 from ..forecasters.model import FitSettings
+from ..forecasters.network import TrainingSettings
 from ..forecasters.panel import SalesPanel
 from ..forecasters.progress import Progress
 from ..forecasters.reading import Reading
 from ..forecasters.seal import of_file
-from ..forecasters.training import TrainingSettings
 from .benchmarking import Benchmark, compare
 from .card.card import market_card
 from .decisions import decide

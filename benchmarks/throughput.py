@@ -23,7 +23,7 @@ import torch
 
 from mercato.envs.market import Market
 from mercato.envs.store import load_market
-from mercato.forecasters.learned import LearnedDemand
+from mercato.forecasters.simulation.learned import LearnedDemand
 
 from .record import write_result
 from .speed.engine import engine_alone, with_transformer

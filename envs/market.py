@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..forecasters.cut import Cut
-from ..forecasters.demand import DemandProcess
 from ..forecasters.panel.sales_panel import SalesPanel
+from ..forecasters.simulation import DemandProcess
+from ..forecasters.tensors import Cut
 from .economics import Economics
 from .engine.support import LIST_AXES, PriceLists, Supported
 from .engine.tree import each

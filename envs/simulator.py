@@ -7,10 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ..forecasters.demand import Period
 from ..forecasters.errors import InputError
-from ..forecasters.memory import room_for
-from ..forecasters.noise import NoiseKey
+from ..forecasters.simulation import Period
+from ..forecasters.tensors import NoiseKey, room_for
 from .engine import tree
 from .engine.doubt import Halt
 from .engine.finite import refuse_decision, refuse_demand, refuse_outcome

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..forecasters.cut import numbered
 from ..forecasters.errors import InputError
 from ..forecasters.fit import fit_demand, periods_a_year
-from ..forecasters.learned import LearnedDemand
 from ..forecasters.model import DemandModel, FitSettings
 from ..forecasters.panel import read_panel, write_panel
 from ..forecasters.panel.sales_panel import CleaningReport, SalesPanel
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.reading import Reading
 from ..forecasters.seal import sealed, unsealed
+from ..forecasters.simulation import LearnedDemand
 from ..forecasters.store import load_model, save_model
+from ..forecasters.tensors import numbered
 from .economics import Economics
 from .engine.support import SUPPORT, PriceLists
 from .folders import replace_folder, sole_writer

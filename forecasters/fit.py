@@ -8,29 +8,27 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .base import Base, chain_news, fit_base, known_ahead
-from .checkpoint import Checkpoint
-from .cut import numbered
-from .distributions import row_log_likelihood
-from .elasticity import Elasticities, estimate
 from .errors import InputError
-from .free_run import anchored
-from .history import History, build_history
-from .local_calendar import local_calendar, local_year, with_local_year
-from .luck import CommonLuck
-from .memory import room_for
-from .mixed import BLOCK
+from .features import History, build_history, local_calendar, local_year, past_features, with_local_year
+from .identification import ROUNDS, Elasticities, Known, Residuals, estimate, fit_nuisances
 from .model import DemandModel, FitSettings
-from .network import DemandNetwork, history_tokens
-from .nuisance import ROUNDS, Known, Residuals, fit_nuisances
+from .network import (
+    Base,
+    DemandNetwork,
+    SubMarket,
+    chain_news,
+    fit_base,
+    history_tokens,
+    known_ahead,
+    stabilised,
+    train_network,
+)
 from .panel.sales_panel import SalesPanel
-from .past import past_features
-from .priced import adjusted_history, history_effect, log_level
 from .progress import SILENT, Progress
-from .response import PriceResponse
-from .settling import settle
-from .stability import stabilised
-from .training import SubMarket, train_network
+from .response import PriceResponse, adjusted_history, history_effect, log_level
+from .simulation import anchored, settle
+from .statistics import BLOCK, CommonLuck, row_log_likelihood
+from .tensors import Checkpoint, numbered, room_for
 
 _SETTLE, _SETTLED = 3, 0.03  # most rounds of correction; the mean move of elasticities that ends them
 _AT_MOST = 0.9  # of its own elasticity that an item's price loses by moving everywhere

@@ -8,14 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .base import Base
-from .cut import Cut
-from .elasticity import Elasticities
-from .luck import CommonLuck
-from .network import DemandNetwork
+from .identification import Elasticities
+from .network import Base, DemandNetwork, TrainingSettings, TrunkSettings
 from .response import PriceResponse
-from .training import TrainingSettings
-from .trunk import TrunkSettings
+from .statistics import CommonLuck
+from .tensors import Cut
 
 
 @dataclass(frozen=True)

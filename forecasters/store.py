@@ -11,16 +11,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .base import Base
-from .choice import Choice
-from .elasticity import Elasticities
 from .errors import InputError
-from .luck import CommonLuck
+from .identification import Elasticities
 from .model import DemandModel, FitSettings
-from .network import DemandNetwork
-from .response import PriceResponse
-from .training import TrainingSettings
-from .trunk import TrunkSettings
+from .network import Base, DemandNetwork, TrainingSettings, TrunkSettings
+from .response import Choice, PriceResponse
+from .statistics import CommonLuck
 
 _FORMAT = 7
 _PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are no tensors

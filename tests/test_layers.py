@@ -52,5 +52,38 @@ def test_libraries_stay_in_their_layer(path: Path) -> None:
         assert "matplotlib" not in libraries or place == "envs/adapters/picture.py"
 
 
+ROOMS = (  # of forecasters, each of which may look at those before it
+    "tensors",
+    "panel",
+    "sources",
+    "statistics",
+    "features",
+    "response",
+    "identification",
+    "network",
+    "simulation",
+    "evaluation",
+)
+FORECASTERS = [path for path in MODULES if path.relative_to(ROOT).parts[0] == "forecasters"]
+
+
+@pytest.mark.parametrize("path", FORECASTERS, ids=name)
+def test_the_rooms_of_forecasters_are_entered_one_way(path: Path) -> None:
+    inside = path.relative_to(ROOT).parts[1]
+    if inside not in ROOMS:
+        return
+    for target in imported(path):
+        if target[0] == "forecasters" and target[1:2] and target[1] in ROOMS:
+            assert ROOMS.index(target[1]) <= ROOMS.index(inside), f"{name(path)} looks up at {target[1]}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name)
+def test_a_room_of_forecasters_is_entered_by_its_door(path: Path) -> None:
+    parts = path.relative_to(ROOT).parts
+    for target in imported(path):
+        if target[0] == "forecasters" and len(target) > 2 and target[1] in set(ROOMS) - {"panel", "sources"}:
+            assert parts[:2] == target[:2], f"{name(path)}: import it from forecasters.{target[1]}"
+
+
 def test_the_layers_are_all_there() -> None:
     assert {path.relative_to(ROOT).parts[0] for path in MODULES} == set(LAYERS)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ...envs.engine.view import View
-from ...forecasters.cut import Cut
 from ...forecasters.errors import InputError
+from ...forecasters.tensors import Cut
 from ..policy import common, within
 
 

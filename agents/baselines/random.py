@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...envs.engine.types import Decision
 from ...envs.engine.view import View
-from ...forecasters.noise import NoiseKey, series_ids, stable_id
+from ...forecasters.tensors import NoiseKey, series_ids, stable_id
 from ..policy import price_range
 from .orders import order_up_to
 

@@ -14,7 +14,7 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from ...forecasters.checkpoint import moments, named, put_back, taken
+from ...forecasters.tensors import moments, named, put_back, taken
 from .env import as_tensor_env
 from .episodes import Episodes
 

@@ -15,8 +15,8 @@ from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...forecasters.checkpoint import named, taken
 from ...forecasters.errors import InputError
+from ...forecasters.tensors import named, taken
 from .base import OnDevice, descend, fuse
 from .env import as_tensor_env
 from .quick import quicken

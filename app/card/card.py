@@ -9,12 +9,12 @@ import numpy as np
 from torch import Tensor
 
 from ...envs.market import Market
-from ...forecasters.elasticity import Elasticities
 from ...forecasters.errors import InputError
-from ...forecasters.learned import LearnedDemand
+from ...forecasters.identification import Elasticities
 from ...forecasters.panel.sales_panel import SalesPanel
 from ...forecasters.progress import SILENT, Progress
 from ...forecasters.response import WEAKEST
+from ...forecasters.simulation import LearnedDemand
 from ..output import plain
 from .held_out import held_out
 from .simulated import against_history

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ...forecasters.backtest import Backtest, run_backtest
-from ...forecasters.calibration import calibration
 from ...forecasters.errors import InputError
-from ...forecasters.learned import LearnedDemand
+from ...forecasters.evaluation import Backtest, calibration, run_backtest
 from ...forecasters.panel.sales_panel import SalesPanel
 from ...forecasters.progress import SILENT, Progress
+from ...forecasters.simulation import LearnedDemand
 
 _HORIZON, _WINDOWS = 8, 3  # periods of a window, and windows: at most, and within a fifth of the panel
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...forecasters.learned import LearnedDemand
 from ...forecasters.panel.sales_panel import SalesPanel
-from ...forecasters.paths import sample_paths
 from ...forecasters.progress import SILENT, Progress
+from ...forecasters.simulation import LearnedDemand, sample_paths
 
 _LENGTH = 26  # periods that a simulated market goes its own way, at most
 _PATHS = (4, 16)  # sampled histories: at least, at most

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from ...envs.market import Market
-from ...forecasters.learned import LearnedDemand
-from ...forecasters.noise import NoiseKey
+from ...forecasters.simulation import LearnedDemand
+from ...forecasters.tensors import NoiseKey
 
 _MEMBERS, _SEED = 64, 0  # drawn for an interval
 _MULTIPLES = (0.9, 1.1)

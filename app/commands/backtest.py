@@ -14,7 +14,7 @@ from ..report.words import percent
 def run(
     panel: Path, horizon: int, windows: int, json: bool, out: Path | None, reading: Reading, seed: int
 ) -> None:
-    from ...forecasters.backtest import run_backtest
+    from ...forecasters.evaluation import run_backtest
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise InputError(f"--out: expected a file ending in .csv or .parquet, found {out}")

@@ -12,11 +12,10 @@ import torch
 from ...agents.evaluation import Evaluation, trajectory
 from ...agents.workers import HERE, Workers
 from ...envs.market import Market
-from ...forecasters.learned import LearnedDemand
-from ...forecasters.noise import NoiseKey
 from ...forecasters.panel.sales_panel import SalesPanel
-from ...forecasters.paths import sample_paths
 from ...forecasters.progress import SILENT, Progress
+from ...forecasters.simulation import LearnedDemand, sample_paths
+from ...forecasters.tensors import NoiseKey
 from ..benchmarking import Benchmark
 from ..headline import assumptions, difference, headline, other_customers
 from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory, Trust

@@ -20,8 +20,8 @@ from mercato.envs.engine.observation import FEATURES
 from mercato.envs.store import fit_market, load_market
 from mercato.envs.structural import FAMILIES, ROLES, Size
 from mercato.forecasters.model import FitSettings
+from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.panel import read_panel
-from mercato.forecasters.training import TrainingSettings
 
 from .verdict import Verdict, tried
 

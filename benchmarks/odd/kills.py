@@ -35,10 +35,10 @@ from mercato.envs.economics import Economics
 from mercato.envs.store import fit_market, load_market
 from mercato.envs.structural import FAMILIES, ROLES, Size, write_reference
 from mercato.forecasters.model import FitSettings
+from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.panel import read_panel
 from mercato.forecasters.progress import SILENT
 from mercato.forecasters.seal import of_file, of_values
-from mercato.forecasters.training import TrainingSettings
 
 from .damage import make
 

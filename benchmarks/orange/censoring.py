@@ -12,12 +12,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from mercato.forecasters.features.history import build_history
 from mercato.forecasters.fit import fit_demand
-from mercato.forecasters.history import build_history
-from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.nuisance import impute_demand
+from mercato.forecasters.identification.nuisance import impute_demand
 from mercato.forecasters.panel import SalesPanel
 from mercato.forecasters.progress import SILENT, Progress
+from mercato.forecasters.simulation.learned import LearnedDemand
 
 from ..peers.dml import expected_log_demand
 

@@ -20,13 +20,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from mercato.forecasters.evaluation.metrics import DECILES, scores
+from mercato.forecasters.features.history import History, build_history
 from mercato.forecasters.fit import fit_demand
-from mercato.forecasters.history import History, build_history
-from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.metrics import DECILES, scores
 from mercato.forecasters.model import DemandModel
 from mercato.forecasters.panel import SalesPanel
 from mercato.forecasters.progress import SILENT, Progress
+from mercato.forecasters.simulation.learned import LearnedDemand
 
 from ..peers.dml import ridge
 from ..peers.features import known_before, log_price, log_sales, mean_known, series_names

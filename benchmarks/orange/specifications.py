@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mercato.forecasters.features.history import build_history
 from mercato.forecasters.fit import identify
-from mercato.forecasters.history import build_history
 from mercato.forecasters.panel import SalesPanel
 
 from ..peers.dml import least_squares, ridge_dml

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mercato.forecasters.history import History, build_history
+from mercato.forecasters.features.history import History, build_history
 from mercato.forecasters.panel import SalesPanel
 
 from .dml import OwnElasticity, imputed_demand

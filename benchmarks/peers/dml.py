@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from mercato.forecasters.history import History, build_history
+from mercato.forecasters.features.history import History, build_history
 from mercato.forecasters.panel import SalesPanel
 
 from .features import known_before, log_price, log_sales, mean_known, series_names

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mercato.forecasters.history import History
+from mercato.forecasters.features.history import History
 
 
 def lagged(values: np.ndarray, by: int) -> np.ndarray:

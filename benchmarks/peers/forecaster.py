@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from mercato.forecasters.history import History
-from mercato.forecasters.metrics import DECILES
+from mercato.forecasters.evaluation.metrics import DECILES
+from mercato.forecasters.features.history import History
 
 from .features import known_before, log_price, log_sales, mean_known, series_names, smoothed
 from .trees import grow

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from mercato.forecasters.features.history import History, build_history
 from mercato.forecasters.fit import learn_around
-from mercato.forecasters.history import History, build_history
+from mercato.forecasters.identification.nuisance import impute_demand
 from mercato.forecasters.model import DemandModel
-from mercato.forecasters.nuisance import impute_demand
 from mercato.forecasters.panel import SalesPanel
-from mercato.forecasters.response import WEAKEST
+from mercato.forecasters.response.price_response import WEAKEST
 
 from .dml import least_squares
 from .features import log_price, log_sales, mean_known

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from mercato.envs.structural import demand_change
-from mercato.forecasters.demand import DemandProcess
-from mercato.forecasters.learned import LearnedDemand, LearnedState
-from mercato.forecasters.noise import NoiseKey
+from mercato.forecasters.simulation.demand import DemandProcess
+from mercato.forecasters.simulation.learned import LearnedDemand, LearnedState
+from mercato.forecasters.tensors.noise import NoiseKey
 
 from .elasticities import Row
 from .market import Studied

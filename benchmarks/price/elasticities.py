@@ -24,10 +24,10 @@ from mercato.envs.structural import (
     own_elasticities,
     shrunk,
 )
+from mercato.forecasters.features.history import build_history
 from mercato.forecasters.fit import identify
-from mercato.forecasters.history import build_history
 from mercato.forecasters.panel import SalesPanel, read_panel
-from mercato.forecasters.response import WEAKEST, Context
+from mercato.forecasters.response.price_response import WEAKEST, Context
 
 from ..peers.naive import naive_by_item
 from .market import Studied

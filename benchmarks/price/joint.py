@@ -21,8 +21,8 @@ from mercato.envs.economics import Economics
 from mercato.envs.market import Market
 from mercato.envs.store import learned_terms
 from mercato.envs.structural import true_market
-from mercato.forecasters.demand import DemandProcess
-from mercato.forecasters.noise import NoiseKey
+from mercato.forecasters.simulation.demand import DemandProcess
+from mercato.forecasters.tensors.noise import NoiseKey
 
 from .elasticities import Row
 from .market import Drawn, Studied

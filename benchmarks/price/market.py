@@ -10,9 +10,9 @@ from torch import Tensor
 
 from mercato.envs.structural import FAMILIES, ROLES, Size, Truth, true_market
 from mercato.forecasters.fit import fit_demand
-from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.model import DemandModel
 from mercato.forecasters.panel import SalesPanel, read_panel
+from mercato.forecasters.simulation.learned import LearnedDemand
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from mercato.envs.structural import Truth
-from mercato.forecasters.calibration import Calibration, calibration
-from mercato.forecasters.distributions import nb_mixture_cdf
+from mercato.forecasters.evaluation.calibration import Calibration, calibration
+from mercato.forecasters.features.history import History
 from mercato.forecasters.fit import fit_demand
-from mercato.forecasters.history import History
-from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.noise import NoiseKey
 from mercato.forecasters.panel import SalesPanel
+from mercato.forecasters.simulation.learned import LearnedDemand
+from mercato.forecasters.statistics.distributions import nb_mixture_cdf
+from mercato.forecasters.tensors.noise import NoiseKey
 
 from ..orange.censoring import expected_demand
 from .elasticities import Row

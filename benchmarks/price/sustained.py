@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from mercato.envs.structural import Truth
-from mercato.forecasters.demand import DemandProcess, Period
-from mercato.forecasters.noise import NoiseKey
+from mercato.forecasters.simulation.demand import DemandProcess, Period
+from mercato.forecasters.tensors.noise import NoiseKey
 
 from .elasticities import Row
 from .market import Studied

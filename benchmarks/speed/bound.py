@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from mercato.envs.market import Market
-from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.trunk import TrunkSettings
-from mercato.forecasters.trunk.transformer import KEYS
+from mercato.forecasters.network.trunk import TrunkSettings
+from mercato.forecasters.network.trunk.transformer import KEYS
+from mercato.forecasters.simulation.learned import LearnedDemand
 
 from .timing import Case
 

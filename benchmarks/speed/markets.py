@@ -18,19 +18,19 @@ from mercato.envs.processes.iid import Counts
 from mercato.envs.store import fit_market, fitted_market
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
-from mercato.forecasters.base import Base
-from mercato.forecasters.choice import Choice
-from mercato.forecasters.elasticity import Elasticities
-from mercato.forecasters.history import History, build_history
-from mercato.forecasters.local_calendar import COLUMNS
-from mercato.forecasters.luck import CommonLuck
+from mercato.forecasters.features.history import History, build_history
+from mercato.forecasters.features.local_calendar import COLUMNS
+from mercato.forecasters.identification.elasticity import Elasticities
+from mercato.forecasters.identification.substitution import chosen
 from mercato.forecasters.model import DemandModel, FitSettings
-from mercato.forecasters.network import DemandNetwork, history_tokens
+from mercato.forecasters.network.base import Base
+from mercato.forecasters.network.demand_network import DemandNetwork, history_tokens
+from mercato.forecasters.network.trunk import TrunkSettings
 from mercato.forecasters.panel import SalesPanel, read_panel
-from mercato.forecasters.response import PriceResponse
+from mercato.forecasters.response.choice import Choice
+from mercato.forecasters.response.price_response import PriceResponse
 from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
-from mercato.forecasters.substitution import chosen
-from mercato.forecasters.trunk import TrunkSettings
+from mercato.forecasters.statistics.luck import CommonLuck
 
 SMALL = TrunkSettings(width=32, blocks=2, window=32)
 """The small Transformer that figures are stated for."""

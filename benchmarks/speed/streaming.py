@@ -12,8 +12,8 @@ from mercato.envs.engine.running import as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
 from mercato.envs.sub_markets import sub_markets
-from mercato.forecasters.cut import Cut
-from mercato.forecasters.learned import LearnedDemand
+from mercato.forecasters.simulation.learned import LearnedDemand
+from mercato.forecasters.tensors.cut import Cut
 
 from .engine import Row
 from .markets import closed_form

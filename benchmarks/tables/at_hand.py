@@ -11,8 +11,8 @@ import pandas as pd
 
 from mercato.envs.structural import FAMILIES, ROLES, Size
 from mercato.forecasters.fit import fit_demand
-from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.panel import Role, SalesPanel, read_panel
+from mercato.forecasters.simulation.learned import LearnedDemand
 from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
 from mercato.forecasters.sources import ta_feng as ta_feng_source
 

@@ -13,8 +13,8 @@ from mercato.agents.train import PPOSettings, train_ppo
 from mercato.envs.economics import Economics
 from mercato.envs.store import fit_market, load_market
 from mercato.forecasters.model import FitSettings
+from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.panel import read_panel
-from mercato.forecasters.training import TrainingSettings
 
 BRIEF = FitSettings(training=TrainingSettings(steps=15))
 

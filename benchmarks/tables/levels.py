@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mercato.forecasters.demand import Period
-from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.noise import NoiseKey
+from mercato.forecasters.simulation.demand import Period
+from mercato.forecasters.simulation.learned import LearnedDemand
+from mercato.forecasters.tensors.noise import NoiseKey
 
 from .piece import Figure, Found
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from ...forecasters.demand import Outlook
+from ...forecasters.simulation import Outlook
 from ..market import Market
 from .types import State
 

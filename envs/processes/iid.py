@@ -16,11 +16,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ...forecasters.cut import Cut
-from ...forecasters.demand import Outlook, Period
-from ...forecasters.distributions import nb_sample, poisson_quantile
 from ...forecasters.errors import InputError
-from ...forecasters.noise import NoiseKey, series_ids
+from ...forecasters.simulation import Outlook, Period
+from ...forecasters.statistics import nb_sample, poisson_quantile
+from ...forecasters.tensors import Cut, NoiseKey, series_ids
 
 _LEAST = 1e-6  # mean below which a spread is not followed
 

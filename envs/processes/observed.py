@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...forecasters.demand import DemandProcess, Outlook, Period
-from ...forecasters.distributions import nb_mean_above
 from ...forecasters.errors import InputError
-from ...forecasters.learned import LearnedDemand
-from ...forecasters.noise import NoiseKey
+from ...forecasters.simulation import DemandProcess, LearnedDemand, Outlook, Period
+from ...forecasters.statistics import nb_mean_above
+from ...forecasters.tensors import NoiseKey
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class ObservedDemand:
 
     The observer is told prices, sales and whether the shelf ran empty, never how much more was wanted: where
     stock ran out it fills in the mean of what it held possible beyond the sales, by the rule for rows of a
-    table whose share of the period is not known (``forecasters.stock_outs``). A learned observer
+    table whose share of the period is not known (``forecasters.statistics.stock_outs``). A learned observer
     follows what happened with its mean elasticities: those drawn for an episode are of its own customers, who
     are not these. How unsure it is of them it still says.
 

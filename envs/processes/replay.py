@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...forecasters.cut import Cut
-from ...forecasters.demand import Outlook, Period
 from ...forecasters.errors import InputError
-from ...forecasters.noise import NoiseKey
+from ...forecasters.simulation import Outlook, Period
+from ...forecasters.tensors import Cut, NoiseKey
 
 
 @dataclass(frozen=True)

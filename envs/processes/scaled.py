@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...forecasters.cut import Cut
-from ...forecasters.demand import DemandProcess, Outlook, Period
-from ...forecasters.noise import NoiseKey, series_ids
+from ...forecasters.simulation import DemandProcess, Outlook, Period
+from ...forecasters.tensors import Cut, NoiseKey, series_ids
 
 ROUNDING_STREAM = 10
 

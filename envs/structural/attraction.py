@@ -24,9 +24,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ...forecasters.cut import positions
-from ...forecasters.demand import Period
-from ...forecasters.noise import NoiseKey
+from ...forecasters.simulation import Period
+from ...forecasters.tensors import NoiseKey, positions
 from .family import StructuralDemand
 from .nested_logit import log_shares, steepness
 from .shocks import Customers, Names, Shocks, waves

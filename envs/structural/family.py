@@ -11,9 +11,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ...forecasters.demand import Outlook, Period
-from ...forecasters.distributions import nb_sample
-from ...forecasters.noise import NoiseKey, series_ids
+from ...forecasters.simulation import Outlook, Period
+from ...forecasters.statistics import nb_sample
+from ...forecasters.tensors import NoiseKey, series_ids
 from .records import map_tensors, move
 from .shop import Shop
 

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...forecasters.distributions import nb_log_prob, nb_log_survival
-from ...forecasters.stock_outs import StockOuts
+from ...forecasters.statistics import StockOuts, nb_log_prob, nb_log_survival
 from .family import StructuralDemand
 from .response import with_own_price
 from .retailer import History

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...forecasters.demand import DemandProcess
+from ...forecasters.simulation import DemandProcess
 
 _STEP = 0.02  # of log price, small enough for demand and large enough for single precision
 

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...forecasters.demand import Period
-from ...forecasters.noise import NoiseKey
+from ...forecasters.simulation import Period
+from ...forecasters.tensors import NoiseKey
 from .family import StructuralDemand
 from .records import concatenate
 from .shelves import Keeping, Shelf

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from ...forecasters.noise import NoiseKey, series_ids, stable_id
+from ...forecasters.tensors import NoiseKey, series_ids, stable_id
 
 _DAYS_A_YEAR = 365.25
 _SERIES, _LOCATION, _CHAIN = 2, 3, 4  # streams of noise

@@ -20,8 +20,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ...forecasters.demand import Period
-from ...forecasters.noise import NoiseKey
+from ...forecasters.simulation import Period
+from ...forecasters.tensors import NoiseKey
 from .log_linear import LogLinear, LogLinearDemand
 from .records import shallow
 from .shocks import Customers

@@ -15,9 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ...forecasters.cut import numbered, positions
 from ...forecasters.errors import InputError
 from ...forecasters.seal import sealed, unsealed
+from ...forecasters.tensors import numbered, positions
 from ..economics import Economics
 from ..engine.support import SUPPORT, PriceLists
 from ..folders import replace_folder

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..errors import InputError
-from ..memory import room_for
+from ..tensors import room_for
 from .calendar import Grid
 from .columns import Rows
 

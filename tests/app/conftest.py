@@ -16,8 +16,8 @@ from mercato.agents.train import PPOSettings, train_ppo
 from mercato.envs.economics import Economics
 from mercato.envs.store import fit_market, load_market
 from mercato.forecasters.model import FitSettings
+from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.reading import Reading
-from mercato.forecasters.training import TrainingSettings
 
 MAP = {"date": "day", "item": "sku", "location": "shop", "units": "qty", "price": "unit price"}
 

@@ -17,8 +17,8 @@ from mercato.app.training import Training
 from mercato.app.whatif import usual_policy
 from mercato.envs.structural import FAMILIES, Size, true_market
 from mercato.forecasters.model import DemandModel, FitSettings
+from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.store import load_model
-from mercato.forecasters.training import TrainingSettings
 from tests.app.conftest import MAP, contents, sales
 from tests.app.test_cli import MAPPED, result
 from tests.app.test_cli import mercato as command

@@ -21,9 +21,9 @@ from mercato.app.run import Finished, RunSettings
 from mercato.envs.structural import Size, write_reference
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.model import FitSettings
+from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.progress import SILENT
 from mercato.forecasters.sources import SourceUnavailable
-from mercato.forecasters.training import TrainingSettings
 from tests.app.conftest import contents
 
 GLANCE = Validation(times=1, episodes=1, horizon=4)

@@ -20,7 +20,7 @@ from mercato.app.report.contents import read_contents
 from mercato.app.run import RunSettings
 from mercato.envs.store import load_market
 from mercato.forecasters.model import FitSettings
-from mercato.forecasters.training import TrainingSettings
+from mercato.forecasters.network.training import TrainingSettings
 from tests.app.conftest import MAP, contents, sales
 
 GLANCE = Validation(times=1, episodes=1, horizon=3)

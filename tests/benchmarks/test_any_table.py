@@ -25,10 +25,10 @@ from benchmarks.tables.running import mercato, run
 from benchmarks.tables.sizes import exponent
 from benchmarks.tables.store import Store
 from mercato.forecasters.fit import fit_demand
-from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.model import FitSettings
+from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.panel import read_panel
-from mercato.forecasters.training import TrainingSettings
+from mercato.forecasters.simulation.learned import LearnedDemand
 
 PLAN = Plan(quick=True, shared=Path("/nowhere"))
 

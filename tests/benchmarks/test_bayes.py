@@ -16,7 +16,7 @@ from benchmarks.price import peers as beside
 from benchmarks.price.elasticities import true_own
 from benchmarks.price.market import Drawn, draw
 from mercato.envs.structural import Size
-from mercato.forecasters.history import History, build_history
+from mercato.forecasters.features.history import History, build_history
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from benchmarks.orange.policy_shift import (
 from benchmarks.peers.unidentified import naive_response
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
-from mercato.forecasters.history import build_history
+from mercato.forecasters.features.history import build_history
 from mercato.forecasters.panel import SalesPanel, read_panel
 
 

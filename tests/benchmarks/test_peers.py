@@ -15,7 +15,7 @@ from benchmarks.peers.naive import naive_by_item
 from benchmarks.peers.trees import grow
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
-from mercato.forecasters.history import History, build_history
+from mercato.forecasters.features.history import History, build_history
 from mercato.forecasters.panel import SalesPanel, read_panel
 
 

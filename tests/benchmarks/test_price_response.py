@@ -15,9 +15,9 @@ from benchmarks.price.joint import joint_errors
 from benchmarks.price.sustained import as_last_week_left_it, sustained, unknowable
 from benchmarks.price_response import one_panel, tables
 from mercato.envs.structural import FAMILIES, Size, Truth, true_market
-from mercato.forecasters.choice import Choice
-from mercato.forecasters.noise import NoiseKey
-from mercato.forecasters.response import Context, PriceResponse
+from mercato.forecasters.response.choice import Choice
+from mercato.forecasters.response.price_response import Context, PriceResponse
+from mercato.forecasters.tensors.noise import NoiseKey
 
 SIZE = Size(locations=4, items=3, weeks=110)
 

@@ -27,7 +27,7 @@ from benchmarks.speed.timing import Case, Effort, rates
 from mercato.envs.engine.running import as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
-from mercato.forecasters.trunk.transformer import KEYS
+from mercato.forecasters.network.trunk.transformer import KEYS
 
 ALONE = ["engine", "transformer", "peers", "growth by markets", "growth by series", "streaming"]
 

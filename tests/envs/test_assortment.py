@@ -10,8 +10,8 @@ from untrained import untrained_market
 from mercato.envs.engine.types import Decision
 from mercato.envs.market import Market
 from mercato.envs.simulator import Simulator
-from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.noise import NoiseKey
+from mercato.forecasters.simulation.learned import LearnedDemand
+from mercato.forecasters.tensors.noise import NoiseKey
 
 PLACES, GOODS, WEEKS = 3, 4, 40
 

@@ -23,8 +23,8 @@ from mercato.envs.store import fit_market, load_market, load_panel
 from mercato.envs.structural import FAMILIES, ROLES, Size
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.model import FitSettings
+from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.panel import read_panel
-from mercato.forecasters.training import TrainingSettings
 
 FILES = ("market.json", "model.json", "model.safetensors", "panel.parquet")
 

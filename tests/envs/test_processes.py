@@ -21,9 +21,9 @@ from mercato.envs.processes import (
     Poisson,
     Replay,
 )
-from mercato.forecasters.demand import DemandProcess, Period
 from mercato.forecasters.errors import InputError
-from mercato.forecasters.noise import NoiseKey
+from mercato.forecasters.simulation.demand import DemandProcess, Period
+from mercato.forecasters.tensors.noise import NoiseKey
 
 BY_INVERSE = (Poisson(), Geometric(), DiscreteWeibull(0.6), DiscreteWeibull(2.5))
 

@@ -16,7 +16,7 @@ from mercato.envs.engine.running import Compiled, as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
 from mercato.forecasters.errors import InputError
-from mercato.forecasters.trunk.transformer import KEYS
+from mercato.forecasters.network.trunk.transformer import KEYS
 
 MARKETS: dict[str, Callable[[], Market]] = {
     "closed form": lambda: make_market(2, 2, counts=Geometric(), elasticity=-2 * torch.eye(2)),

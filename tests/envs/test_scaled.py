@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from mercato.envs.processes import Independent, Poisson
 from mercato.envs.processes.scaled import ScaledDemand
-from mercato.forecasters.demand import Period
-from mercato.forecasters.noise import NoiseKey
+from mercato.forecasters.simulation.demand import Period
+from mercato.forecasters.tensors.noise import NoiseKey
 
 BASE = torch.tensor([[4.0, 9.0], [0.5, 30.0]])
 REFERENCE = torch.full((2, 2), 2.0)

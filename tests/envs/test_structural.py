@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from mercato.envs.economics import Economics
 from mercato.envs.structural import Size, Truth, make_reference, true_market
-from mercato.forecasters.demand import DemandProcess, Period
 from mercato.forecasters.errors import InputError
-from mercato.forecasters.noise import NoiseKey
+from mercato.forecasters.simulation.demand import DemandProcess, Period
+from mercato.forecasters.tensors.noise import NoiseKey
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ from mercato.envs.structural import (
     true_market,
 )
 from mercato.envs.structural.oracle import Estimate
-from mercato.forecasters.demand import DemandProcess, Period
-from mercato.forecasters.noise import NoiseKey
 from mercato.forecasters.panel import read_panel
+from mercato.forecasters.simulation.demand import DemandProcess, Period
+from mercato.forecasters.tensors.noise import NoiseKey
 
 SMALL = Size(locations=3, items=6, weeks=30)
 LARGE = Size(locations=20, items=10, weeks=150)

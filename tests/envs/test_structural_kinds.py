@@ -9,8 +9,8 @@ import torch
 
 from mercato.envs.structural import FAMILIES, Size, Truth, own_elasticities, true_market
 from mercato.envs.structural.nested_logit import from_shares, log_shares
-from mercato.forecasters.demand import Period
-from mercato.forecasters.noise import NoiseKey
+from mercato.forecasters.simulation.demand import Period
+from mercato.forecasters.tensors.noise import NoiseKey
 
 LARGE = Size(locations=20, items=10, weeks=150)
 

@@ -16,9 +16,9 @@ from mercato.envs.processes import Geometric, ObservedDemand, Replay
 from mercato.envs.processes.scaled import ScaledDemand
 from mercato.envs.simulator import Simulator
 from mercato.envs.sub_markets import sub_markets
-from mercato.forecasters import memory
 from mercato.forecasters.errors import InputError
-from mercato.forecasters.trunk import TrunkSettings
+from mercato.forecasters.network.trunk import TrunkSettings
+from mercato.forecasters.tensors import machine_memory
 
 PLACES, GOODS = ("location 1", "location 3"), ("item 2", "item 3")
 
@@ -103,7 +103,7 @@ def test_start_dates_may_differ_in_one_batch() -> None:
 
 def test_a_batch_that_cannot_fit_says_how_many_markets_would(monkeypatch: pytest.MonkeyPatch) -> None:
     market = independent()
-    monkeypatch.setattr(memory, "available", lambda device: 2**20)
+    monkeypatch.setattr(machine_memory, "available", lambda device: 2**20)
     with pytest.raises(InputError, match=r"markets of 12 series .* at most [\d,]+ fit") as refused:
         Simulator(market, 10_000, 10, seed=0)
     most = int(re.findall(r"at most ([\d,]+) fit", str(refused.value))[0].replace(",", ""))
@@ -114,13 +114,13 @@ def test_a_batch_that_cannot_fit_says_how_many_markets_would(monkeypatch: pytest
 
 def test_a_history_that_cannot_fit_is_refused_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     market = untrained_market(trunk=TrunkSettings(width=64))
-    monkeypatch.setattr(memory, "available", lambda device: 2**16)
+    monkeypatch.setattr(machine_memory, "available", lambda device: 2**16)
     with pytest.raises(InputError, match="series of a learned market"):
         Simulator(market, 1, 10, seed=0).reset()
 
 
 def test_the_machine_says_what_is_free() -> None:
-    free = memory.available(torch.device("cpu"))
+    free = machine_memory.available(torch.device("cpu"))
     assert free is None or 2**20 < free < 2**50
 
 

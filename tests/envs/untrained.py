@@ -11,19 +11,19 @@ from small_markets import make_market
 
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market
-from mercato.forecasters.base import Base
-from mercato.forecasters.choice import Choice
-from mercato.forecasters.elasticity import Elasticities
-from mercato.forecasters.history import AHEAD, History
-from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.local_calendar import COLUMNS, with_local_year
-from mercato.forecasters.luck import CommonLuck
+from mercato.forecasters.features.history import AHEAD, History
+from mercato.forecasters.features.local_calendar import COLUMNS, with_local_year
+from mercato.forecasters.features.past import Past
+from mercato.forecasters.identification.elasticity import Elasticities
+from mercato.forecasters.identification.substitution import chosen
 from mercato.forecasters.model import DemandModel, FitSettings
-from mercato.forecasters.network import DemandNetwork, demand_token
-from mercato.forecasters.past import Past
-from mercato.forecasters.response import PriceResponse
-from mercato.forecasters.substitution import chosen
-from mercato.forecasters.trunk import TrunkSettings
+from mercato.forecasters.network.base import Base
+from mercato.forecasters.network.demand_network import DemandNetwork, demand_token
+from mercato.forecasters.network.trunk import TrunkSettings
+from mercato.forecasters.response.choice import Choice
+from mercato.forecasters.response.price_response import PriceResponse
+from mercato.forecasters.simulation.learned import LearnedDemand
+from mercato.forecasters.statistics.luck import CommonLuck
 
 _MEMBERS = 2
 _SHARED = (

@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from mercato.forecasters import mixed
-from mercato.forecasters.mixed import BLOCK, Group, Rows
+from mercato.forecasters.statistics import BLOCK, Group, Rows, mixed
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.envs.structural.truth import Truth
 from mercato.forecasters.fit import fit_demand
-from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.model import DemandModel, FitSettings
+from mercato.forecasters.network.training import TrainingSettings
+from mercato.forecasters.network.trunk import TrunkSettings
 from mercato.forecasters.panel import SalesPanel, read_panel
-from mercato.forecasters.training import TrainingSettings
-from mercato.forecasters.trunk import TrunkSettings
+from mercato.forecasters.simulation.learned import LearnedDemand
 
 QUICK = FitSettings(TrunkSettings(width=16, window=8), TrainingSettings(steps=30, check_every=10))
 

@@ -11,12 +11,12 @@ from small_model import QUICK, Fitted
 
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
-from mercato.forecasters.base import chain_news, known_ahead
+from mercato.forecasters.features.history import History, build_history
 from mercato.forecasters.fit import fit_demand
-from mercato.forecasters.history import History, build_history
-from mercato.forecasters.learned import LearnedDemand
+from mercato.forecasters.network.base import chain_news, known_ahead
 from mercato.forecasters.panel import SalesPanel, read_panel
-from mercato.forecasters.priced import adjusted_history, log_level
+from mercato.forecasters.response.priced import adjusted_history, log_level
+from mercato.forecasters.simulation.learned import LearnedDemand
 
 WEEKS = 130
 

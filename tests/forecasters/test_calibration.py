@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from scipy.stats import kstest, poisson
 from torch import Tensor
 
-from mercato.forecasters.calibration import (
+from mercato.forecasters.evaluation.calibration import (
     calibration,
     coverage,
     distance_from_uniform,
     randomised_pit,
 )
-from mercato.forecasters.stock_outs import StockOuts
+from mercato.forecasters.statistics.stock_outs import StockOuts
 
 PERIODS, PLACES, ITEMS = 40, 10, 5
 

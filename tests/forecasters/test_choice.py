@@ -9,8 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from mercato.forecasters.choice import MOST, Choice, Way
-from mercato.forecasters.cut import Cut
+from mercato.forecasters.response.choice import MOST, Choice, Way
+from mercato.forecasters.tensors.cut import Cut
 
 PLACES, CATEGORIES = 3, torch.tensor([0, 0, 0, 1, 1])
 GOODS = len(CATEGORIES)

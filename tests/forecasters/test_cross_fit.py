@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mercato.forecasters.cross_fit import BLOCK, FOLDS, predict
+from mercato.forecasters.statistics.cross_fit import FOLDS, predict
+from mercato.forecasters.statistics.mixed import BLOCK
 
 PERIODS, PLACES = 60, 4
 

@@ -11,12 +11,12 @@ import torch
 from small_model import QUICK, Fitted
 
 from mercato.envs.processes import ObservedDemand
-from mercato.forecasters.backtest import run_backtest
-from mercato.forecasters.demand import DemandProcess, Period
 from mercato.forecasters.errors import InputError
-from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.noise import NoiseKey
+from mercato.forecasters.evaluation.backtest import run_backtest
+from mercato.forecasters.simulation.demand import DemandProcess, Period
+from mercato.forecasters.simulation.learned import LearnedDemand
 from mercato.forecasters.store import _FORMAT, load_model, save_model
+from mercato.forecasters.tensors.noise import NoiseKey
 
 
 def key(markets: int, period: int = 0, seed: int = 3) -> NoiseKey:

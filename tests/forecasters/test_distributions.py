@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from mercato.forecasters.distributions import (
+from mercato.forecasters.statistics.distributions import (
     nb_log_cdf,
     nb_log_prob,
     nb_log_survival,

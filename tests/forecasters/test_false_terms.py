@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mercato.envs.structural import FAMILIES, ROLES, Size
-from mercato.forecasters.elasticity import Elasticities
+from mercato.forecasters.features.history import build_history
 from mercato.forecasters.fit import identify
-from mercato.forecasters.history import build_history
+from mercato.forecasters.identification.elasticity import Elasticities
 from mercato.forecasters.panel import read_panel
-from mercato.forecasters.terms import SEASONAL, Pooled, clear
+from mercato.forecasters.statistics.terms import SEASONAL, Pooled, clear
 
 PANELS = 40
 

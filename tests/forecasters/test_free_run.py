@@ -12,9 +12,9 @@ from mercato.envs.economics import Economics
 from mercato.envs.store import fit_market
 from mercato.forecasters import fit
 from mercato.forecasters.errors import UnplayableError
-from mercato.forecasters.free_run import REPORTED, anchored, free_run
-from mercato.forecasters.learned import LearnedDemand
 from mercato.forecasters.model import DemandModel
+from mercato.forecasters.simulation.free_run import REPORTED, anchored, free_run
+from mercato.forecasters.simulation.learned import LearnedDemand
 
 
 def with_place(model: DemandModel, item: int, by: float) -> DemandModel:

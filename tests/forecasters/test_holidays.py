@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mercato.forecasters.errors import InputError
-from mercato.forecasters.history import build_history, calendar
+from mercato.forecasters.features.history import build_history, calendar
 from mercato.forecasters.panel import read_panel, write_panel
 from mercato.forecasters.panel.holidays import NAME, holiday_days
 

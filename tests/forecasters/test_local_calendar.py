@@ -6,8 +6,13 @@ import numpy as np
 import torch
 
 from mercato.envs.structural import FAMILIES, ROLES, Size
-from mercato.forecasters.history import AHEAD, build_history
-from mercato.forecasters.local_calendar import local_calendar, local_news, local_year, with_local_year
+from mercato.forecasters.features.history import AHEAD, build_history
+from mercato.forecasters.features.local_calendar import (
+    local_calendar,
+    local_news,
+    local_year,
+    with_local_year,
+)
 from mercato.forecasters.panel import read_panel
 
 WEEKS, PLACES, GOODS, YEAR = 156, 6, 5, 52

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from mercato.forecasters.luck import CommonLuck, common_luck
-from mercato.forecasters.noise import NoiseKey, series_ids, stable_id
+from mercato.forecasters.statistics.luck import CommonLuck, common_luck
+from mercato.forecasters.tensors.noise import NoiseKey, series_ids, stable_id
 
 LOCATIONS, ITEMS = tuple(f"l{k}" for k in range(12)), tuple(f"i{k}" for k in range(6))
 DRAWS = 4000

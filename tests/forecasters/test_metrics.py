@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mercato.forecasters.metrics import scores
+from mercato.forecasters.evaluation.metrics import scores
 
 
 def test_scores_by_hand() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from dense_mixed import fit_dense
 
-from mercato.forecasters.mixed import Group, Rows, fit_mixed
+from mercato.forecasters.statistics.mixed import Group, Rows, fit_mixed
 
 ROWS, PERIODS, PLACES = 4000, 100, 12
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 from scipy import stats
 
-from mercato.forecasters.history import build_history
-from mercato.forecasters.nuisance import Known, _beyond, fit_nuisances
+from mercato.forecasters.features.history import build_history
+from mercato.forecasters.identification.nuisance import Known, _beyond, fit_nuisances
 from mercato.forecasters.panel import read_panel
-from mercato.forecasters.priced import log_level
+from mercato.forecasters.response.priced import log_level
 
 
 @pytest.mark.parametrize("surprise", [-3.0, 0.0, 2.0, 4.9, 5.5, 5.99])

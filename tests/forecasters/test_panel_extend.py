@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mercato.forecasters.errors import InputError
-from mercato.forecasters.history import build_history
+from mercato.forecasters.features.history import build_history
 from mercato.forecasters.panel import SalesPanel, extended, read_panel
 
 WEEKS = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mercato.forecasters.past import Past, past_features
+from mercato.forecasters.features.past import Past, past_features
 
 
 def test_features_know_nothing_of_the_period_they_speak_of() -> None:

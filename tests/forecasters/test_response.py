@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as some
 
-from mercato.forecasters.choice import Choice
-from mercato.forecasters.response import MEMORY, Context, PriceResponse, extra, remembered
+from mercato.forecasters.response.choice import Choice
+from mercato.forecasters.response.price_response import MEMORY, Context, PriceResponse, extra, remembered
 
 PLACES, GOODS = 3, 2
 

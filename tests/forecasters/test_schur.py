@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from mercato.forecasters.schur import Family, Layout, Parts, System
+from mercato.forecasters.statistics.schur import Family, Layout, Parts, System
 
 
 def rows(places: int, periods: int, spell: int) -> tuple[Tensor, list[Family]]:

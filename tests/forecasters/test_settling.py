@@ -7,11 +7,11 @@ import pandas as pd
 import torch
 from small_model import QUICK, Fitted
 
-from mercato.forecasters.distributions import grain, nb_sample
 from mercato.forecasters.fit import fit_demand
-from mercato.forecasters.learned import LearnedDemand
-from mercato.forecasters.noise import NoiseKey
 from mercato.forecasters.panel import read_panel
+from mercato.forecasters.simulation.learned import LearnedDemand
+from mercato.forecasters.statistics.distributions import grain, nb_sample
+from mercato.forecasters.tensors.noise import NoiseKey
 
 
 def test_expected_units_agree_with_what_customers_wanted(fitted: Fitted) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from mercato.forecasters.base import Base
-from mercato.forecasters.past import PARTS, Past
-from mercato.forecasters.stability import LARGEST, persistence_by_item, persistence_of_all, stabilised
+from mercato.forecasters.features.past import PARTS, Past
+from mercato.forecasters.network.base import Base
+from mercato.forecasters.network.stability import LARGEST, persistence_by_item, persistence_of_all, stabilised
 
 F = PARTS["around"].stop
 

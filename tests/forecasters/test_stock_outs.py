@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mercato.forecasters.distributions import nb_log_prob
-from mercato.forecasters.stock_outs import SHORTEST, StockOuts, expected_demand, unseen
+from mercato.forecasters.statistics.distributions import nb_log_prob
+from mercato.forecasters.statistics.stock_outs import SHORTEST, StockOuts, expected_demand, unseen
 
 
 def test_a_share_out_of_stock_leaves_the_rest_to_be_seen() -> None:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from mercato.forecasters.distributions import nb_mean_above, nb_sample
-from mercato.forecasters.stock_outs import StockOuts
-from mercato.forecasters.tails import mean_beyond, product_limit, wanted
+from mercato.forecasters.statistics.distributions import nb_mean_above, nb_sample
+from mercato.forecasters.statistics.stock_outs import StockOuts
+from mercato.forecasters.statistics.tails import mean_beyond, product_limit, wanted
 
 SHAPE, MEAN, LOG_R = (400, 10, 2), 80.0, 2.3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from mercato.forecasters.terms import Estimates, clear, pool, prior, shrink
+from mercato.forecasters.statistics.terms import Estimates, clear, pool, prior, shrink
 
 ITEMS, BLOCKS = 10, 25
 

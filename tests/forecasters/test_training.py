@@ -14,13 +14,13 @@ import torch
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.forecasters.errors import InputError
+from mercato.forecasters.features.history import build_history
 from mercato.forecasters.fit import fit_demand, fit_trunk, identify
-from mercato.forecasters.history import build_history
 from mercato.forecasters.model import FitSettings
+from mercato.forecasters.network.training import TrainingSettings
+from mercato.forecasters.network.trunk import TrunkSettings
 from mercato.forecasters.panel import read_panel
 from mercato.forecasters.progress import Silent
-from mercato.forecasters.training import TrainingSettings
-from mercato.forecasters.trunk import TrunkSettings
 
 SHORT = FitSettings(
     TrunkSettings(width=8, window=8), TrainingSettings(steps=4, check_every=2, periods=12), validation=10
@@ -123,6 +123,6 @@ def test_a_panel_that_memory_cannot_hold_is_refused_before_anything_is_allocated
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     table, _ = make_reference(seed=11, size=Size(locations=2, items=2, weeks=60))
-    monkeypatch.setattr("mercato.forecasters.memory.available", lambda device: 300_000)
+    monkeypatch.setattr("mercato.forecasters.tensors.machine_memory.available", lambda device: 300_000)
     with pytest.raises(InputError, match=r"4 series over 60 periods need about .* at most 2 fit"):
         fit_demand(read_panel(table, roles=ROLES), SHORT)

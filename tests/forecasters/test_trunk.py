@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mercato.envs.engine.tree import where
-from mercato.forecasters.trunk import Transformer, TrunkSettings
-from mercato.forecasters.trunk.transformer import KEYS, _Attention, gather_cache
+from mercato.forecasters.network.trunk import Transformer, TrunkSettings
+from mercato.forecasters.network.trunk.transformer import KEYS, _Attention, gather_cache
 
 MANY = [KEYS + 1, 2 * KEYS, 2 * KEYS + 7]  # more than are read one by one
 FEW_AND_MANY = [(4, 3), (MANY[0], 3), (2, MANY[2])]
@@ -170,7 +170,7 @@ def test_a_large_panel_is_read_in_parts_as_in_one(monkeypatch: pytest.MonkeyPatc
     keep: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[], []]
     with torch.no_grad():
         whole = trunk(tokens, None, keep[0], listed)
-        monkeypatch.setattr("mercato.forecasters.trunk.transformer._AT_ONCE", 900)
+        monkeypatch.setattr("mercato.forecasters.network.trunk.transformer._AT_ONCE", 900)
         parts = trunk(tokens, None, keep[1], listed)
     torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0)
     for one, other in zip(*keep, strict=True):

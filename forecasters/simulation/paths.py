@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ..features import History
+from ..progress import SILENT, Progress
+from ..tensors import NoiseKey
 from .demand import Period
-from .history import History
 from .learned import LearnedDemand
-from .noise import NoiseKey
-from .progress import SILENT, Progress
 
 _SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
 

@@ -11,25 +11,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .base import chain_news
-from .choice import Way
-from .cut import Cut
+from ..errors import InputError
+from ..features import COLUMNS, History, Past, build_history, scan, with_local_year
+from ..identification import impute_demand
+from ..model import DemandModel
+from ..network import RingCache, chain_news, demand_token, gather_cache
+from ..panel.sales_panel import SalesPanel
+from ..response import WEAKEST, Context, PriceResponse, Way, adjusted_history, history_context
+from ..statistics import gamma_table, nb_mixture_cdf, nb_sample
+from ..tensors import Cut, NoiseKey, room_for, series_ids, stable_id
 from .demand import Outlook, Period
-from .distributions import gamma_table, nb_mixture_cdf, nb_sample
-from .errors import InputError
-from .history import History, build_history
-from .local_calendar import COLUMNS, with_local_year
-from .memory import room_for
-from .model import DemandModel
-from .network import demand_token
-from .noise import NoiseKey, series_ids, stable_id
-from .nuisance import impute_demand
-from .panel.sales_panel import SalesPanel
-from .past import Past, scan
-from .priced import adjusted_history, history_context
-from .response import WEAKEST, Context, PriceResponse
-from .trunk import RingCache
-from .trunk.transformer import gather_cache
 
 _HELD = 200  # numbers a series and period at once while a history is read
 _BELOW = (

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .history import History
-from .mixed import Fit, Group, Rows, fit_mixed, left_out
+from ..features import History
+from ..progress import Stage
+from ..statistics import Estimates, Fit, Group, Rows, fit_mixed, left_out
+from ..tensors import side_by_side
 from .nuisance import carried
-from .progress import Stage
-from .side_by_side import side_by_side
-from .terms import Estimates
 
 _PRIOR_MEAN, _PRIOR_SD = (
     -2.0,

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from .noise import NoiseKey
+from ..tensors import NoiseKey
 
 
 @dataclass(frozen=True)

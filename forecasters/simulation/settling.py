@@ -13,15 +13,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .base import Base
-from .distributions import nb_mixture_cdf, row_log_likelihood
-from .history import History
+from ..features import History
+from ..model import DemandModel
+from ..network import Base
+from ..response import mean_listed
+from ..statistics import CommonLuck, common_luck, gamma_share, nb_mixture_cdf, row_log_likelihood, wanted
+from ..tensors import side_by_side
 from .learned import LearnedDemand
-from .luck import CommonLuck, common_luck, gamma_share
-from .model import DemandModel
-from .response import mean_listed
-from .side_by_side import side_by_side
-from .tails import wanted
 
 _PASSES = 4  # a moved promotion moves the past of demand that the next forecasts read
 _SETTLED = 1e-3  # a move of log means that ends them

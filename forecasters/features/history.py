@@ -12,12 +12,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from .cut import Cut
-from .distributions import grain
-from .panel.calendar import declared_grid
-from .panel.holidays import holiday_days
-from .panel.sales_panel import Covariate, SalesPanel
-from .stock_outs import StockOuts
+from ..panel.calendar import declared_grid
+from ..panel.holidays import holiday_days
+from ..panel.sales_panel import Covariate, SalesPanel
+from ..statistics import StockOuts, grain
+from ..tensors import Cut
 
 HARMONICS = 3  # of the year; forecasts use the first, a table having few years to learn more from
 AHEAD = 60  # periods beyond the panel for which the calendar is laid out

@@ -19,11 +19,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from .choice import BY_FORM, MOST, Choice
-from .history import History
+from ..features import History
+from ..response import BY_FORM, MOST, WEAKEST, Choice
+from ..statistics import Estimates, pool, shrink
 from .nuisance import Residuals
-from .response import WEAKEST
-from .terms import Estimates, pool, shrink
 
 _STEPS = 60  # most iterations of the search
 _ROWS = 200_000  # that the laws are found from: locations beyond are left out

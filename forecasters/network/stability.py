@@ -15,8 +15,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ..features import KEPT, LAGS, PARTS, SHRINK
 from .base import Base
-from .past import KEPT, LAGS, PARTS, SHRINK
 
 LARGEST = 0.985  # eigenvalue: half of a rise is gone after 46 periods
 _HALVINGS = 12  # of the interval in which a scale is looked for

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from .errors import InputError
+from ..errors import InputError
 
 _LEFT = 0.05  # share of what is free that is left to others
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .history import History
-from .response import Context, PriceResponse
+from ..features import History
+from .price_response import Context, PriceResponse
 
 
 def log_level(history: History, effect: Tensor | float = 0.0) -> Tensor:

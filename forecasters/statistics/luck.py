@@ -12,8 +12,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from .cut import Cut
-from .noise import NoiseKey
+from ..tensors import Cut, NoiseKey
 
 _MOST = 0.95  # share of the luck that series may have in common
 

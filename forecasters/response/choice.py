@@ -28,7 +28,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from .cut import Cut
+from ..tensors import Cut
 
 MOST = 0.95  # diversion is kept below this: some customers always come, or go, with the prices
 SEGMENTS = 2

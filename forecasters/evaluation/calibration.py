@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .history import History
+from ..features import History
 
 LEVELS = (0.5, 0.8, 0.95)  # central intervals whose coverage is measured
 _BINS = 10

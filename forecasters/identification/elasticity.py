@@ -23,24 +23,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .choice import MOST, Choice
-from .cut import Cut
-from .history import History
-from .item_regressions import (
-    Regressions,
-    average,
-    coefficient,
-    fit_items,
-    rivals_of,
-    same_category,
-    told,
-)
-from .mixed import BLOCK, Fit
+from ..features import History
+from ..progress import SILENT, Stage
+from ..response import MEMORY, MOST, WEAKEST, Choice, extra, remembered
+from ..statistics import BLOCK, MISLED, OPEN, SEASONAL, TERMS, Fit, clear, pool, prior, shrink
+from ..tensors import Cut
+from .item_regressions import Regressions, average, coefficient, fit_items, rivals_of, same_category, told
 from .nuisance import Residuals
-from .progress import SILENT, Stage
-from .response import MEMORY, WEAKEST, extra, remembered
 from .substitution import Moves, Substitution, chosen, find_laws, linearised, pooled_diversion
-from .terms import MISLED, OPEN, SEASONAL, TERMS, clear, pool, prior, shrink
 
 _NINETY = 1.645
 _ALIKE = 10.0  # locations' worth of belief that they differ as much in one item as in another

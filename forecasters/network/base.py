@@ -16,13 +16,10 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from .cut import Cut
-from .history import History
-from .mixed import Effects, Fit, Group, Rows, effects, fit_mixed
-from .past import PARTS, past_features
-from .progress import SILENT, Stage
-from .side_by_side import side_by_side
-from .terms import Estimates, clear, pool
+from ..features import PARTS, History, past_features
+from ..progress import SILENT, Stage
+from ..statistics import Effects, Estimates, Fit, Group, Rows, clear, effects, fit_mixed, pool
+from ..tensors import Cut, side_by_side
 
 _STILL = 0.25  # log units: a mean that moved by less in the table may move by more in play
 _WARM = 13  # first periods, whose running means have seen too little to learn from

@@ -7,9 +7,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from .cut import Cut
-from .history import History
-from .past import past_features
+from ..features import History, past_features
+from ..tensors import Cut
 from .trunk import Transformer, TrunkSettings
 
 _ID_WIDTH = 6

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..tensors import Cut
 from .choice import Choice, Way
-from .cut import Cut
 
 WEAKEST = -0.05  # own elasticity is kept below this: demand never rises with price
 MEMORY = (0.5, 0.85)  # weight of the past in the recent and in the lasting memory of effects, a period

@@ -14,7 +14,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .cross_fit import BLOCK, FOLDS
+from ..statistics import BLOCK, FOLDS
 from .history import HARMONICS, History
 
 COLUMNS = 2  # of either

@@ -15,15 +15,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from .errors import InputError
-from .fit import fit_demand, periods_a_year
-from .history import build_history
-from .learned import LearnedDemand
+from ..errors import InputError
+from ..features import build_history
+from ..fit import fit_demand, periods_a_year
+from ..model import FitSettings
+from ..panel.sales_panel import SalesPanel
+from ..progress import SILENT, Progress
+from ..simulation import LearnedDemand, sample_paths
 from .metrics import DECILES, scores
-from .model import FitSettings
-from .panel.sales_panel import SalesPanel
-from .paths import sample_paths
-from .progress import SILENT, Progress
 
 SAMPLES = 100  # simulated futures a window
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .checkpoint import Checkpoint, moments, named, put_back, taken
-from .history import History
-from .network import DemandNetwork
-from .progress import Stage
+from ..features import History
+from ..progress import Stage
+from ..tensors import Checkpoint, moments, named, put_back, taken
+from .demand_network import DemandNetwork
 
 
 @dataclass(frozen=True)

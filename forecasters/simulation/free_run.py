@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .errors import UnplayableError
-from .history import History
+from ..errors import UnplayableError
+from ..features import History
+from ..model import DemandModel
+from ..network import gain
+from ..progress import SILENT, Progress, Stage
+from ..statistics import wanted
 from .learned import LearnedDemand
-from .model import DemandModel
 from .paths import sample_paths
-from .progress import SILENT, Progress, Stage
-from .stability import gain
-from .tails import wanted
 
 LEVEL = 0.05  # of an item's or location's units: a level that is off by more is moved
 REPORTED = 0.25  # one that is still off by more is named

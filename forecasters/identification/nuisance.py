@@ -13,14 +13,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from .cross_fit import predict
-from .history import History
-from .local_calendar import local_calendar, local_news
-from .past import past_features
-from .priced import history_context, history_effect, log_level
-from .progress import SILENT, Stage
-from .response import PriceResponse, mean_listed
-from .stock_outs import unseen
+from ..features import History, local_calendar, local_news, past_features
+from ..progress import SILENT, Stage
+from ..response import PriceResponse, history_context, history_effect, log_level, mean_listed
+from ..statistics import predict, unseen
 
 ROUNDS = 4  # price adjustment and stock-out imputation need each other's result
 _SAME = 1e-4  # log prices closer than this are the same price

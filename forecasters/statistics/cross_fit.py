@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .side_by_side import side_by_side
+from ..tensors import side_by_side
+from .mixed import BLOCK
 
 FOLDS = 5
-BLOCK = 6  # consecutive periods that share a fold
 _RIDGE = (
     3.0,
     30.0,

@@ -1,0 +1,26 @@
+"""Base demand around a given price response: regressions on the past, and the Transformer on top."""
+
+from .base import Base, chain_news, fit_base, known_ahead
+from .demand_network import DemandNetwork, demand_token, history_tokens
+from .stability import gain, stabilised
+from .training import SubMarket, TrainingSettings, train_network
+from .trunk import RingCache, TrunkSettings
+from .trunk.transformer import gather_cache
+
+__all__ = [
+    "Base",
+    "DemandNetwork",
+    "RingCache",
+    "SubMarket",
+    "TrainingSettings",
+    "TrunkSettings",
+    "chain_news",
+    "demand_token",
+    "fit_base",
+    "gain",
+    "gather_cache",
+    "history_tokens",
+    "known_ahead",
+    "stabilised",
+    "train_network",
+]

@@ -1,0 +1,56 @@
+"""Estimation that knows nothing of shops: count distributions, mixed regressions, cross-fitting, terms."""
+
+from .cross_fit import FOLDS, predict
+from .distributions import (
+    gamma_table,
+    grain,
+    nb_log_prob,
+    nb_log_survival,
+    nb_mean_above,
+    nb_mixture_cdf,
+    nb_sample,
+    poisson_quantile,
+    row_log_likelihood,
+)
+from .luck import CommonLuck, common_luck, gamma_share
+from .mixed import BLOCK, Effects, Fit, Group, Rows, effects, fit_mixed, left_out
+from .stock_outs import StockOuts, unseen
+from .tails import wanted
+from .terms import MISLED, OPEN, SEASONAL, TERMS, Estimates, clear, pool, prior, shrink
+
+__all__ = [
+    "BLOCK",
+    "FOLDS",
+    "MISLED",
+    "OPEN",
+    "SEASONAL",
+    "TERMS",
+    "CommonLuck",
+    "Effects",
+    "Estimates",
+    "Fit",
+    "Group",
+    "Rows",
+    "StockOuts",
+    "clear",
+    "common_luck",
+    "effects",
+    "fit_mixed",
+    "gamma_share",
+    "gamma_table",
+    "grain",
+    "left_out",
+    "nb_log_prob",
+    "nb_log_survival",
+    "nb_mean_above",
+    "nb_mixture_cdf",
+    "nb_sample",
+    "poisson_quantile",
+    "pool",
+    "predict",
+    "prior",
+    "row_log_likelihood",
+    "shrink",
+    "unseen",
+    "wanted",
+]
