@@ -1,6 +1,6 @@
 """A learner's markets all meet the same customers, so that what differs between them is what they did.
 
-Paid the excess over the other markets' mean, a unit's reward loses the luck that all markets share: common
+Paid the excess over the other markets' mean, a unit's reward loses the noise that all markets share: common
 random numbers as a control variate. The others' mean does not depend on the unit's own action, so the best
 policy is the same.
 """

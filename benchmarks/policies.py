@@ -9,7 +9,7 @@ A shop's market is learned from a panel whose truth is known. The same PPO is tr
 
 All are then played before the true customers, seeing what the shop sees through the fitted model; the naive
 one also through its own, which is what a shop that fitted it would have; the knowing one as it was trained.
-Baselines are tuned in the fitted market. Intervals are of the luck of the episodes, by pairs; luck of panel
+Baselines are tuned in the fitted market. Intervals are of the noise of the episodes, by pairs; noise of panel
 and training shows between seeds. The seeds reported are used for nothing else; development used those from
 100 on.
 """
@@ -114,7 +114,7 @@ def profits(
 def figures(learned: Profits, rules: Profits, seed: int) -> dict[str, Any]:
     """Shares of the profit of the PPO trained in the true market, and the lead over the baselines.
 
-    Figures that hang on the luck of the episodes are [mean, lower, upper] with 95% intervals.
+    Figures that hang on the noise of the episodes are [mean, lower, upper] with 95% intervals.
     """
     best = max(rules, key=lambda name: rules[name].mean())
     leads = {name: bootstrap(learned[FITTED] - profit, seed) for name, profit in rules.items()}

@@ -101,7 +101,7 @@ class Simulator:
             pipeline: (L, S, I) or (B, L, S, I) units on order, slot k due in k + 1 periods; empty where None.
             backorders: (S, I) or (B, S, I) units owed; none where None.
             last_price: (S, I) or (B, S, I); the logged price of the period before, else the reference price.
-            episodes: (B,) int64 whose luck it is; the first ones where None.
+            episodes: (B,) int64 whose noise it is; the first ones where None.
         """
         market, economics = self.market, self.market.economics
         episode = self._first_episode if episodes is None else episodes
@@ -168,7 +168,7 @@ class Simulator:
         return after, outcome
 
     def key(self, state: State) -> NoiseKey:
-        """Whose luck the coming period is."""
+        """Whose noise the coming period has."""
         return NoiseKey(state.seed, state.slot, state.episode, state.age)
 
     def done(self, state: State) -> Tensor:

@@ -27,7 +27,7 @@ from .panel.sales_panel import SalesPanel
 from .progress import SILENT, Progress
 from .response import PriceResponse, adjusted_history, history_effect, log_level
 from .simulation import anchored, settle
-from .statistics import BLOCK, CommonLuck, row_log_likelihood
+from .statistics import BLOCK, CommonShocks, row_log_likelihood
 from .tensors import Checkpoint, numbered, room_for
 
 _SETTLE, _SETTLED = 3, 0.03  # most rounds of correction; the mean move of elasticities that ends them
@@ -139,7 +139,7 @@ def learn_around(
         year,
         base,
         informed,
-        CommonLuck.none(len(panel.items)),
+        CommonShocks.none(len(panel.items)),
         settings,
         found,
         overfit,
@@ -216,13 +216,13 @@ def fit_trunk(
     held = min(settings.validation, periods // 5)
     valid = torch.arange(periods, device=device) >= periods - held
     members = settings.members
-    luck = _resampling(periods, members, seed).to(device)
+    resampling = _resampling(periods, members, seed).to(device)
     reads = (history, adjusted, level + effect)
     with progress.stage("what past demand tells", 3 * goods) as stage:
         ahead, found = known_ahead(*reads, ~valid, stage)
-        base, found = fit_base(*reads, ahead, ~valid, luck, found, stage)
+        base, found = fit_base(*reads, ahead, ~valid, resampling, found, stage)
         news = torch.cat([ahead, chain_news(history, response.pivot)], dim=-1)
-        informed, _ = fit_base(*reads, news, ~valid, luck, found, stage)
+        informed, _ = fit_base(*reads, news, ~valid, resampling, found, stage)
     base = stabilised(base)
     before = past_features(adjusted, history.known, history.assortment)[:-1]
     known = base.told(before, ahead)
@@ -238,7 +238,7 @@ def fit_trunk(
 
         weight = part(history.known).unsqueeze(-1) & rows[index].view(-1, 1, 1, 1)
         if network.training:
-            weight = weight * luck[index].view(-1, 1, 1, members)
+            weight = weight * resampling[index].view(-1, 1, 1, members)
         told = part(known) + out[:-1].unflatten(-1, (members, 2))
         log_mean, log_r = part(offset) + told[..., 0], told[..., 1]
         log_mean = log_mean + part(seen.exposure).log().unsqueeze(-1)

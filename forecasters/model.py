@@ -11,7 +11,7 @@ from torch import Tensor
 from .identification import Elasticities
 from .network import Base, DemandNetwork, TrainingSettings, TrunkSettings
 from .response import PriceResponse
-from .statistics import CommonLuck
+from .statistics import CommonShocks
 from .tensors import Cut
 
 
@@ -38,7 +38,7 @@ class DemandModel:
     year: Tensor  # (Y, S, 2) calendar of each location beyond the chain's (``local_year``)
     base: Base
     informed: Base  # the same, told beside the calendar what the chain's logged prices say of a week
-    luck: CommonLuck
+    common_shocks: CommonShocks
     settings: FitSettings
     elasticities: Elasticities
     overfit: float  # the truth-free over-training check of the nuisances
@@ -58,7 +58,7 @@ class DemandModel:
             year=cut.tensor(self.year, "_S_"),
             base=self.base.select(cut),
             informed=self.informed.select(cut),
-            luck=self.luck.select(cut),
+            common_shocks=self.common_shocks.select(cut),
             elasticities=self.elasticities.select(cut),
         )
 
@@ -73,5 +73,5 @@ class DemandModel:
             year=self.year.to(device),
             base=self.base.to(device),
             informed=self.informed.to(device),
-            luck=self.luck.to(device),
+            common_shocks=self.common_shocks.to(device),
         )

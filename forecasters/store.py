@@ -16,9 +16,9 @@ from .identification import Elasticities
 from .model import DemandModel, FitSettings
 from .network import Base, DemandNetwork, TrainingSettings, TrunkSettings
 from .response import Choice, PriceResponse
-from .statistics import CommonLuck
+from .statistics import CommonShocks
 
-_FORMAT = 7
+_FORMAT = 8
 _PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are no tensors
 
 
@@ -31,7 +31,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
         ("elasticities", model.elasticities),
         ("base", model.base),
         ("informed", model.informed),
-        ("luck", model.luck),
+        ("common_shocks", model.common_shocks),
     ):
         for field in fields(part):
             value = getattr(part, field.name)
@@ -91,7 +91,7 @@ def load_model(folder: Path) -> DemandModel:
         tensors["year"],
         Base(**_part(tensors, "base")),
         Base(**_part(tensors, "informed")),
-        CommonLuck(**_part(tensors, "luck")),
+        CommonShocks(**_part(tensors, "common_shocks")),
         settings,
         Elasticities(**found),
         about["overfit"],

@@ -28,8 +28,8 @@ class RandomPolicy:
         market, state = view.market, view.state
         key = NoiseKey(self.seed, state.slot, state.episode, state.age)
         low, high = price_range(market)
-        luck = key.uniform(_unit_ids(view), _PRICE_STREAM)
-        price = market.by_group.spread(low + luck * (high - low), -2)
+        draw = key.uniform(_unit_ids(view), _PRICE_STREAM)
+        price = market.by_group.spread(low + draw * (high - low), -2)
         series = series_ids(market.locations, market.items).to(market.device)
         level = self.max_cover * key.uniform(series, _COVER_STREAM) * view.outlook.mean
         return Decision(price=price, order=order_up_to(level, view))

@@ -41,12 +41,12 @@ def make(folder: Path) -> None:
 
 def try_market(seed: int, folder: Path) -> tuple[str, Verdict]:
     """What was done to a market's folder, and what became of it."""
-    luck = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     harmed = folder / "harmed"
     shutil.rmtree(harmed, ignore_errors=True)
     shutil.copytree(folder / "market", harmed)
-    path = harmed / str(luck.choice(_FILES))
-    what = _harm(path, luck, _without_a_key if path.suffix == ".json" else None)
+    path = harmed / str(rng.choice(_FILES))
+    what = _harm(path, rng, _without_a_key if path.suffix == ".json" else None)
     same = path.is_file() and _same_json(path, folder / "market" / path.name)
     return f"{path.name}: {what}", tried(
         lambda: load_market(harmed), lambda _: "" if same else "taken as whole"
@@ -55,21 +55,21 @@ def try_market(seed: int, folder: Path) -> tuple[str, Verdict]:
 
 def try_policy(seed: int, folder: Path) -> tuple[str, Verdict]:
     """What was done to a policy's file, and what became of it."""
-    luck = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     harmed = folder / "harmed.safetensors"
     if harmed.is_dir():
         harmed.rmdir()
     shutil.copy(folder / "policy.safetensors", harmed)
-    what = _harm(harmed, luck, None)
+    what = _harm(harmed, rng, None)
     return what, tried(lambda: LearnedPolicy.load(harmed), lambda _: "taken as whole")
 
 
 def _harm(
-    path: Path, luck: np.random.Generator, change: Callable[[Path, np.random.Generator], str] | None
+    path: Path, rng: np.random.Generator, change: Callable[[Path, np.random.Generator], str] | None
 ) -> str:
-    kind = int(luck.integers(5 if change is None else 6))
+    kind = int(rng.integers(5 if change is None else 6))
     content = path.read_bytes()
-    at = int(luck.integers(len(content)))
+    at = int(rng.integers(len(content)))
     if kind == 0:
         path.unlink()
         return "absent"
@@ -77,7 +77,7 @@ def _harm(
         path.write_bytes(content[:at])
         return f"cut at {at}"
     if kind == 2:
-        path.write_bytes(bytes(luck.integers(0, 256, at + 1, dtype=np.uint8)))
+        path.write_bytes(bytes(rng.integers(0, 256, at + 1, dtype=np.uint8)))
         return "other bytes"
     if kind == 3:
         path.unlink()
@@ -85,20 +85,20 @@ def _harm(
         return "a folder"
     if kind == 4 or change is None:
         more = bytearray(content)
-        more[at] ^= int(luck.integers(1, 256))
+        more[at] ^= int(rng.integers(1, 256))
         path.write_bytes(bytes(more))
         return f"byte {at}"
-    return change(path, luck)
+    return change(path, rng)
 
 
-def _without_a_key(path: Path, luck: np.random.Generator) -> str:
+def _without_a_key(path: Path, rng: np.random.Generator) -> str:
     about = json.loads(path.read_text())
-    key = str(luck.choice(list(about)))
+    key = str(rng.choice(list(about)))
     odd = ({}, [], None, -1, 1e300, "x", [[1]], True)
-    if luck.random() < 0.5:
+    if rng.random() < 0.5:
         del about[key]
     else:
-        about[key] = odd[int(luck.integers(len(odd)))]
+        about[key] = odd[int(rng.integers(len(odd)))]
     path.write_text(json.dumps(about))
     return f"key {key}"
 

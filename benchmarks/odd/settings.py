@@ -34,19 +34,19 @@ _TEXTS = (
 )
 
 
-def _value(luck: np.random.Generator, depth: int = 0) -> Any:
-    kind = int(luck.integers(12))
+def _value(rng: np.random.Generator, depth: int = 0) -> Any:
+    kind = int(rng.integers(12))
     if kind > 6:
         return (1, 2, 0.5, 0.01, 0.9)[kind - 7]
     if kind == 0 and depth < 3:
-        return [_value(luck, depth + 1) for _ in range(int(luck.integers(4)))]
+        return [_value(rng, depth + 1) for _ in range(int(rng.integers(4)))]
     if kind == 1 and depth < 3:
-        return {str(luck.choice(_names())): _value(luck, depth + 1) for _ in range(int(luck.integers(3)))}
+        return {str(rng.choice(_names())): _value(rng, depth + 1) for _ in range(int(rng.integers(3)))}
     odd = (
         *(0, 1, 2, -1, 0.5, 1e-9, 1e308, 10**30, math.inf, math.nan, True, False, None),
         *("", "lost", "NO", "1:30", "007", "x" * 5000, "\u2028", "2024-01-01", "1e3", "[1]"),
     )
-    return odd[int(luck.integers(len(odd)))]
+    return odd[int(rng.integers(len(odd)))]
 
 
 def _names() -> list[str]:
@@ -65,17 +65,17 @@ def _names() -> list[str]:
 
 def try_settings(seed: int, folder: Path) -> tuple[str, Verdict]:
     """What was written, and what became of it."""
-    luck = np.random.default_rng(seed)
-    is_json, is_scenario = bool(luck.random() < 0.4), bool(luck.random() < 0.4)
+    rng = np.random.default_rng(seed)
+    is_json, is_scenario = bool(rng.random() < 0.4), bool(rng.random() < 0.4)
     path = folder / f"settings{'.json' if is_json else '.yaml'}"
-    if luck.random() < 0.2:
-        text = str(luck.choice(np.array(_TEXTS, dtype=object)))
+    if rng.random() < 0.2:
+        text = str(rng.choice(np.array(_TEXTS, dtype=object)))
     else:
         content: dict[str, Any] = {
-            str(luck.choice(_names())): _value(luck) for _ in range(int(luck.integers(1, 4)))
+            str(rng.choice(_names())): _value(rng) for _ in range(int(rng.integers(1, 4)))
         }
         if is_scenario:
-            content["changes"] = [{"demand": _value(luck), "items": ["tea"]}]
+            content["changes"] = [{"demand": _value(rng), "items": ["tea"]}]
         text = json.dumps(content) if is_json else yaml.safe_dump(content, allow_unicode=True)
     path.write_text(text, encoding="utf-8")
     read = read_scenario if is_scenario else read_economics

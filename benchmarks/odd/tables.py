@@ -65,20 +65,20 @@ class Odd:
     what: list[str] = field(default_factory=list)
 
 
-def good(luck: np.random.Generator) -> pd.DataFrame:
+def good(rng: np.random.Generator) -> pd.DataFrame:
     """Two shops, three items, thirty weeks."""
     dates = pd.date_range("2023-01-02", periods=_WEEKS, freq="W-MON").strftime("%Y-%m-%d")
     rows = []
     for shop in ("north", "south"):
         for item, usual in (("tea", 3.0), ("milk", 1.0), ("jam", 2.5)):
-            price = usual * luck.choice([1.0, 0.9, 0.75], _WEEKS)
+            price = usual * rng.choice([1.0, 0.9, 0.75], _WEEKS)
             rows.append(
                 pd.DataFrame(
                     {
                         "date": dates,
                         "location": shop,
                         "item": item,
-                        "units": luck.poisson(20 * (price / usual) ** -2),
+                        "units": rng.poisson(20 * (price / usual) ** -2),
                         "price": price.round(2),
                         "cost": round(usual * 0.6, 2),
                         "promo": (price < usual).astype(int),
@@ -89,66 +89,66 @@ def good(luck: np.random.Generator) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True).astype(object)
 
 
-def _cell(odd: Odd, luck: np.random.Generator) -> None:
-    column = str(luck.choice(_COLUMNS))
+def _cell(odd: Odd, rng: np.random.Generator) -> None:
+    column = str(rng.choice(_COLUMNS))
     values = {"date": _ODD_DATES, "location": _ODD_NAMES, "item": _ODD_NAMES, "category": _ODD_NAMES}
-    value = luck.choice(np.array(values.get(column, _ODD_NUMBERS), dtype=object))
+    value = rng.choice(np.array(values.get(column, _ODD_NUMBERS), dtype=object))
     if column in odd.frame and len(odd.frame):
-        many = luck.random() < 0.3
-        rows = slice(None) if many else int(luck.integers(len(odd.frame)))
+        many = rng.random() < 0.3
+        rows = slice(None) if many else int(rng.integers(len(odd.frame)))
         odd.frame.iloc[rows, odd.frame.columns.get_loc(column)] = value
         odd.what.append(f"{column}={value[:20]!r}{' everywhere' if many else ''}")
 
 
-def _column(odd: Odd, luck: np.random.Generator) -> None:
-    column = str(luck.choice(odd.frame.columns)) if len(odd.frame.columns) else "none"
-    kind = int(luck.integers(5))
+def _column(odd: Odd, rng: np.random.Generator) -> None:
+    column = str(rng.choice(odd.frame.columns)) if len(odd.frame.columns) else "none"
+    kind = int(rng.integers(5))
     if kind == 0:
         odd.frame = odd.frame.drop(columns=column, errors="ignore")
     elif kind == 1:
         odd.frame = odd.frame.rename(
-            columns={column: str(luck.choice(["qty", "Units", "", "units", "unit s", "x" * 5000]))}
+            columns={column: str(rng.choice(["qty", "Units", "", "units", "unit s", "x" * 5000]))}
         )
     elif kind == 2 and column in odd.frame and odd.frame.columns.is_unique:
         odd.frame.insert(0, column, odd.frame[column], allow_duplicates=True)
     elif kind == 3:
         name = str(
-            luck.choice(
+            rng.choice(
                 ["is_promo", "censored", "stock_on_hand", "lat", "revenue", "note", "competitor_price"]
             )
         )
-        odd.frame[name] = luck.choice(np.array([0, 1, 2.5, "yes", None, -3], dtype=object), len(odd.frame))
+        odd.frame[name] = rng.choice(np.array([0, 1, 2.5, "yes", None, -3], dtype=object), len(odd.frame))
     else:
         odd.frame = (
-            odd.frame[list(luck.permutation(odd.frame.columns))] if odd.frame.columns.is_unique else odd.frame
+            odd.frame[list(rng.permutation(odd.frame.columns))] if odd.frame.columns.is_unique else odd.frame
         )
     odd.what.append(f"column {column} kind {kind}")
 
 
-def _rows(odd: Odd, luck: np.random.Generator) -> None:
-    kind, count = int(luck.integers(6)), len(odd.frame)
+def _rows(odd: Odd, rng: np.random.Generator) -> None:
+    kind, count = int(rng.integers(6)), len(odd.frame)
     if kind == 0:
-        odd.frame = odd.frame.sample(frac=1, random_state=int(luck.integers(2**31)))
+        odd.frame = odd.frame.sample(frac=1, random_state=int(rng.integers(2**31)))
     elif kind == 1 and count:
-        odd.frame = pd.concat([odd.frame, odd.frame.iloc[: int(luck.integers(1, 5))]])
+        odd.frame = pd.concat([odd.frame, odd.frame.iloc[: int(rng.integers(1, 5))]])
     elif kind == 2:
-        odd.frame = odd.frame.iloc[: int(luck.integers(0, 8))]
+        odd.frame = odd.frame.iloc[: int(rng.integers(0, 8))]
     elif kind == 3:
-        odd.frame = odd.frame[luck.random(count) < luck.choice([0.05, 0.5])]
+        odd.frame = odd.frame[rng.random(count) < rng.choice([0.05, 0.5])]
     elif kind == 4 and "units" in odd.frame and odd.frame.columns.is_unique and count:
-        odd.frame.iloc[int(luck.integers(count)), odd.frame.columns.get_loc("units")] = int(
-            luck.choice([5000, 10**6])
+        odd.frame.iloc[int(rng.integers(count)), odd.frame.columns.get_loc("units")] = int(
+            rng.choice([5000, 10**6])
         )
     elif "price" in odd.frame and odd.frame.columns.is_unique:
         late = np.arange(count) % _WEEKS > _WEEKS // 2
         numbers = pd.to_numeric(odd.frame["price"], errors="coerce")
-        odd.frame["price"] = numbers.where(~late, numbers * luck.choice([7.5, 100, 0.01])).astype(object)
+        odd.frame["price"] = numbers.where(~late, numbers * rng.choice([7.5, 100, 0.01])).astype(object)
     odd.what.append(f"rows kind {kind}")
 
 
-def _file(odd: Odd, luck: np.random.Generator) -> None:
-    kind = int(luck.integers(7))
-    cut = float(luck.random())
+def _file(odd: Odd, rng: np.random.Generator) -> None:
+    kind = int(rng.integers(7))
+    cut = float(rng.random())
     changes: dict[int, Callable[[bytes], bytes]] = {
         0: lambda content: b"\xef\xbb\xbf" + content,
         1: lambda content: content.decode("utf-8", "replace").encode("utf-16"),
@@ -159,17 +159,17 @@ def _file(odd: Odd, luck: np.random.Generator) -> None:
     }
     if kind in changes:
         odd.change = changes[kind]
-        odd.name = "sales.csv.gz" if kind == 5 and luck.random() < 0.5 else odd.name
+        odd.name = "sales.csv.gz" if kind == 5 and rng.random() < 0.5 else odd.name
     else:
-        odd.separator = str(luck.choice([";", "\t", "|"]))
+        odd.separator = str(rng.choice([";", "\t", "|"]))
     odd.what.append(f"file kind {kind}")
 
 
-def _options(odd: Odd, luck: np.random.Generator) -> None:
+def _options(odd: Odd, rng: np.random.Generator) -> None:
     def one(*values: Any) -> Any:
-        return values[int(luck.integers(len(values)))]
+        return values[int(rng.integers(len(values)))]
 
-    kind = int(luck.integers(5))
+    kind = int(rng.integers(5))
     odd.options |= (
         {"freq": one("D", "W", "2W", "MS", "Q", "0W", "", "W-MON", "99999W", "3D")},
         {"absent": one("zero", "zero", "maybe")},
@@ -182,11 +182,11 @@ def _options(odd: Odd, luck: np.random.Generator) -> None:
 
 def draw(seed: int) -> Odd:
     """An odd table: one to three things done to a good one."""
-    luck = np.random.default_rng(seed)
-    odd = Odd(good(luck))
+    rng = np.random.default_rng(seed)
+    odd = Odd(good(rng))
     doings = (_cell, _cell, _column, _rows, _file, _options)
-    for number in luck.choice(len(doings), int(luck.integers(1, 4))):
-        doings[number](odd, luck)
+    for number in rng.choice(len(doings), int(rng.integers(1, 4))):
+        doings[number](odd, rng)
     return odd
 
 

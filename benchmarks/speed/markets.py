@@ -30,7 +30,7 @@ from mercato.forecasters.panel import SalesPanel, read_panel
 from mercato.forecasters.response.choice import Choice
 from mercato.forecasters.response.price_response import PriceResponse
 from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
-from mercato.forecasters.statistics.luck import CommonLuck
+from mercato.forecasters.statistics.common_shocks import CommonShocks
 
 SMALL = TrunkSettings(width=32, blocks=2, window=32)
 """The small Transformer that figures are stated for."""
@@ -40,9 +40,9 @@ WEEKS = 40  # of the history that a market with random weights continues
 def closed_form(counts: Counts, places: int, goods: int) -> Market:
     """A shop whose demand is independent of everything but its own and its neighbours' prices."""
     shape, weeks = (places, goods), 104
-    luck = torch.Generator().manual_seed(0)
-    base = 2 + 28 * torch.rand(shape, generator=luck)
-    reference = 1 + 4 * torch.rand(shape, generator=luck)
+    rng = torch.Generator().manual_seed(0)
+    base = 2 + 28 * torch.rand(shape, generator=rng)
+    reference = 1 + 4 * torch.rand(shape, generator=rng)
     elasticity = torch.full((goods, goods), 0.5 / goods).fill_diagonal_(-2.5)
     demand = Independent(counts, base, reference_price=reference, elasticity=elasticity, periods=weeks)
     return Market(
@@ -100,10 +100,10 @@ def _random_model(panel: SalesPanel, settings: FitSettings) -> DemandModel:
         place=torch.zeros(members, places, goods),
         log_r=torch.full((members, goods), 1.0),
     )
-    luck = CommonLuck(torch.tensor(0.1), torch.tensor(0.1), torch.full((goods,), 0.1))
+    rng = CommonShocks(torch.tensor(0.1), torch.tensor(0.1), torch.full((goods,), 0.1))
     reach, found = torch.tensor([[-9.0], [9.0]]).expand(2, goods), _found(response)
     names, year = (panel.locations, panel.items), torch.zeros(history.year, places, COLUMNS)
-    learned = (network, response, level, reach, year, base, base, luck)
+    learned = (network, response, level, reach, year, base, base, rng)
     return DemandModel(*names, *learned, settings, found, 0.0, 0.0)
 
 

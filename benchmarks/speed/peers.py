@@ -79,8 +79,8 @@ def decisionrl() -> list[Case]:
     for kind, items in kinds.items():
         env = kind()
         cases.append(Case(kind.__name__, Single(env, drawn(env.action_space)), items))
-    luck = np.random.default_rng(0)
-    actions = [luck.uniform(-1, 1, (_ABREAST, 2)).astype(np.float32) for _ in range(_DRAWN)]
+    rng = np.random.default_rng(0)
+    actions = [rng.uniform(-1, 1, (_ABREAST, 2)).astype(np.float32) for _ in range(_DRAWN)]
     abreast = Abreast(SyncVectorEnv([JointPricingInventory] * _ABREAST), actions)
     return [*cases, Case(f"JointPricingInventory × {_ABREAST}", abreast, _ABREAST)]
 

@@ -18,11 +18,11 @@ _DIFFERENT = 4  # decisions that take turns
 
 def decisions(market: Market, markets: int, seed: int = 0) -> list[Decision]:
     """Different ones for the same market; what a policy needs to find them is not part of the engine."""
-    luck = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     terms = market.terms
 
     def share() -> torch.Tensor:
-        return torch.rand((markets, *market.shape), generator=luck).to(market.device)
+        return torch.rand((markets, *market.shape), generator=rng).to(market.device)
 
     def one() -> Decision:
         price = terms.price_low * (terms.price_high / terms.price_low) ** share()
@@ -61,7 +61,7 @@ class Game:
 def environment(market: Market, markets: int, name: str, threads: int) -> Case:
     """What a learner meets: action map, step, reward, observation, restarts; no numpy, no learner."""
     env = MarketplaceVecEnv(market, markets, HORIZON)
-    luck = torch.Generator().manual_seed(0)
-    actions = (2 * torch.rand((env.num_envs, 2), generator=luck) - 1).to(market.device)
+    rng = torch.Generator().manual_seed(0)
+    actions = (2 * torch.rand((env.num_envs, 2), generator=rng) - 1).to(market.device)
     count = markets * market.shape[0] * market.shape[1]
     return Case(name, lambda: env.step_tensor(actions), count, env.reset_tensor, threads)

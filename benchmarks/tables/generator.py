@@ -24,7 +24,7 @@ _CROSS = 0.25  # of an item's own elasticity is what it gains from its category'
 _DISPERSION = 0.15  # variance of demand is μ + φ μ²
 
 StockOuts = Callable[[np.random.Generator, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""(luck, demand, mean demand), both (T, S, I) → sales and share of the period out of stock, too."""
+"""(noise, demand, mean demand), both (T, S, I) → sales and share of the period out of stock, too."""
 
 
 @dataclass(frozen=True)
@@ -88,32 +88,32 @@ class Drawn:
 
 def draw(shape: Shape, seed: int = 0, stock_outs: StockOuts | None = None) -> Drawn:
     """Draw a panel; where no ``stock_outs`` are given, ``shelves`` run empty."""
-    luck = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     full = (shape.periods, shape.locations, shape.items)
-    own = luck.uniform(-3.2, -1.2, shape.items)
-    usual = luck.lognormal(1.2, 0.5, shape.items)
-    level = luck.normal(1.4, 0.5, shape.items) + luck.normal(0, 0.4, shape.locations)[:, None]
-    expected = level + _calendar(shape, luck)[:, None, :] + _shocks(shape, luck)[..., None]
-    promo = luck.random(full, dtype=np.float32) < _PROMOTED
-    shift = _FOLLOWS * (expected - expected.mean(0)) + 0.08 * _held(luck, full)
+    own = rng.uniform(-3.2, -1.2, shape.items)
+    usual = rng.lognormal(1.2, 0.5, shape.items)
+    level = rng.normal(1.4, 0.5, shape.items) + rng.normal(0, 0.4, shape.locations)[:, None]
+    expected = level + _calendar(shape, rng)[:, None, :] + _shocks(shape, rng)[..., None]
+    promo = rng.random(full, dtype=np.float32) < _PROMOTED
+    shift = _FOLLOWS * (expected - expected.mean(0)) + 0.08 * _held(rng, full)
     shift -= _CUT * promo
     category = np.arange(shape.items) // _CATEGORY
     log_mean = expected + own * shift + _LIFT * promo - _CROSS * own * _others(shift, category)
     mean = np.exp(log_mean)
-    demand = luck.poisson(mean * luck.gamma(1 / _DISPERSION, _DISPERSION, full))
-    sales, censored = (stock_outs or shelves)(luck, demand, mean)
+    demand = rng.poisson(mean * rng.gamma(1 / _DISPERSION, _DISPERSION, full))
+    sales, censored = (stock_outs or shelves)(rng, demand, mean)
     return Drawn(shape, mean, demand, sales, censored, usual * np.exp(shift), promo.astype(np.int8), own)
 
 
-def shelves(luck: np.random.Generator, demand: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def shelves(rng: np.random.Generator, demand: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """A shelf holds what is expected and a third more, with error; a stock-out is told by its share.
 
     The last of k units goes when the k-th of n customers comes: a beta(k, n − k + 1) share into the period.
     """
-    stock = np.ceil(1.35 * mean * luck.lognormal(0, 0.3, mean.shape) + 1)
+    stock = np.ceil(1.35 * mean * rng.lognormal(0, 0.3, mean.shape) + 1)
     out = demand > stock
     share = np.zeros(mean.shape)
-    share[out] = 1 - luck.beta(stock[out], demand[out] - stock[out] + 1)
+    share[out] = 1 - rng.beta(stock[out], demand[out] - stock[out] + 1)
     return np.minimum(demand, stock), share
 
 
@@ -126,38 +126,38 @@ def closures(often: float, whole: float) -> StockOuts:
     """
 
     def close(
-        luck: np.random.Generator, demand: np.ndarray, mean: np.ndarray
+        rng: np.random.Generator, demand: np.ndarray, mean: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        share = np.where(luck.random(mean.shape) < often, luck.random(mean.shape), 0).round(4)
-        share[luck.random(mean.shape) < whole] = 1
-        return luck.binomial(demand, 1 - share), share
+        share = np.where(rng.random(mean.shape) < often, rng.random(mean.shape), 0).round(4)
+        share[rng.random(mean.shape) < whole] = 1
+        return rng.binomial(demand, 1 - share), share
 
     return close
 
 
-def _calendar(shape: Shape, luck: np.random.Generator) -> np.ndarray:
+def _calendar(shape: Shape, rng: np.random.Generator) -> np.ndarray:
     """(T, I) season of each item, and day of the week for days."""
     days = np.arange(shape.periods) * (7 if shape.frequency == "W" else 1)
-    turn = luck.uniform(0, 2 * np.pi, shape.items)
+    turn = rng.uniform(0, 2 * np.pi, shape.items)
     season = 0.2 * np.sin(2 * np.pi * days[:, None] / 365.25 + turn)
     if shape.frequency == "W":
         return season
-    return season + luck.normal(0, 0.15, 7)[days % 7][:, None]
+    return season + rng.normal(0, 0.15, 7)[days % 7][:, None]
 
 
-def _shocks(shape: Shape, luck: np.random.Generator) -> np.ndarray:
+def _shocks(shape: Shape, rng: np.random.Generator) -> np.ndarray:
     """(T, S) shocks that last, of each location and in part of all."""
-    fresh = luck.normal(0, _SHOCK * np.sqrt(1 - _LASTS**2), (shape.periods, shape.locations + 1))
-    fresh[0] = luck.normal(0, _SHOCK, shape.locations + 1)
+    fresh = rng.normal(0, _SHOCK * np.sqrt(1 - _LASTS**2), (shape.periods, shape.locations + 1))
+    fresh[0] = rng.normal(0, _SHOCK, shape.locations + 1)
     for t in range(1, shape.periods):
         fresh[t] += _LASTS * fresh[t - 1]
     return np.sqrt(0.5) * (fresh[:, 1:] + fresh[:, :1])
 
 
-def _held(luck: np.random.Generator, full: tuple[int, int, int]) -> np.ndarray:
+def _held(rng: np.random.Generator, full: tuple[int, int, int]) -> np.ndarray:
     """(T, S, I) moves of a price by chance, each kept for four periods."""
     periods, *rest = full
-    return np.repeat(luck.standard_normal((-(-periods // 4), *rest)), 4, axis=0)[:periods]
+    return np.repeat(rng.standard_normal((-(-periods // 4), *rest)), 4, axis=0)[:periods]
 
 
 def _others(shift: np.ndarray, category: np.ndarray) -> np.ndarray:

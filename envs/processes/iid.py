@@ -1,6 +1,6 @@
 """Independent demand: every period the same distribution, its mean moved by prices at constant elasticities.
 
-Whatever the family, a higher mean never gives less for the same luck. Most come from one uniform each by the
+Whatever the family, a higher mean never gives less for the same noise. Most come from one uniform each by the
 inverse of the distribution function.
 """
 
@@ -28,7 +28,7 @@ class Counts(Protocol):
     """A family of count distributions with one parameter, the mean."""
 
     def sample(self, mean: Tensor, key: NoiseKey, ids: Tensor) -> Tensor:
-        """Counts (B, *ids.shape) around ``mean``, which broadcasts; ``ids`` say whose luck it is."""
+        """Counts (B, *ids.shape) around ``mean``, which broadcasts; ``ids`` say whose noise it is."""
         ...
 
     def spread(self, mean: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ class DiscreteWeibull(ByInverse):
 
 @dataclass(frozen=True)
 class NegativeBinomial:
-    """Variance m + m²/r, r the dispersion: a Gamma–Poisson mixture, from two numbers of luck a count."""
+    """Variance m + m²/r, r the dispersion: a Gamma–Poisson mixture, from two random numbers a count."""
 
     dispersion: float
 

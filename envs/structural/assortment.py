@@ -37,10 +37,10 @@ def with_assortment(market: D, periods: int, seed: int) -> D:
     launched, ended, rest = np.split(others, [many, 2 * many])
     begin[:, launched] = rng.uniform(*_LAUNCHES, many) + rng.uniform(0, _SEASON, (places, many))
     end[:, ended] = rng.uniform(*_ENDS, many) - rng.uniform(0, _SEASON, (places, many))
-    luck = rng.random((places, len(rest)))
-    late, early = rng.uniform(*_LAUNCHES, luck.shape), rng.uniform(*_ENDS, luck.shape)
-    begin[:, rest] = np.where(luck < _ALONE, late, 0)
-    end[:, rest] = np.where(luck > 1 - _ALONE, early, 0)
+    draw = rng.random((places, len(rest)))
+    late, early = rng.uniform(*_LAUNCHES, draw.shape), rng.uniform(*_ENDS, draw.shape)
+    begin[:, rest] = np.where(draw < _ALONE, late, 0)
+    end[:, rest] = np.where(draw > 1 - _ALONE, early, 0)
     now = np.arange(periods)[:, None, None] / periods
     listed = ranges & (now >= begin) & ((now < end) | (end == 0))
     return replace(market, shop=replace(market.shop, listed=torch.as_tensor(listed)))  # type: ignore[type-var]

@@ -66,7 +66,7 @@ class StructuralDemand(ABC):
         return self.own().expand(len(state.week), -1, -1)
 
     def calm(self, state: Any) -> Any:
-        """The same week without any shock: what one expects who does not know the week's luck."""
+        """The same week without any shock: what one expects who does not know the week's shock."""
         none = {name: torch.zeros_like(getattr(state, name)) for name in ("series", "location", "chain")}
         return replace(state, **none)
 

@@ -71,7 +71,7 @@ class History:
 
 @dataclass(frozen=True)
 class _Plan:
-    """The retailer's luck and plans for all weeks, drawn before any customer comes: arrays (T, S, I)."""
+    """The retailer's shocks and plans for all weeks, drawn before any customer comes: arrays (T, S, I)."""
 
     promo: Tensor
     log_shifter: Tensor
@@ -228,7 +228,7 @@ def write_history(
 
 
 def history_key(seed: int, week: int) -> NoiseKey:
-    """The luck of one past week."""
+    """The noise of one past week."""
     return NoiseKey(
         seed, torch.zeros(1, dtype=torch.int64), torch.tensor([HISTORY_EPISODE]), torch.tensor([week])
     )

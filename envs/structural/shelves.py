@@ -53,9 +53,9 @@ class Fresh:
     missing: float  # share of those that never come
 
     def sell(self, left: Tensor, level: Tensor, wanted: Tensor, rng: np.random.Generator) -> Sold:
-        luck, moment = rng.random((2, *level.shape))
-        comes = np.where(luck < self.late, moment, 0.0)
-        comes = np.where(luck >= 1 - self.missing, 1.0, comes)
+        draw, moment = rng.random((2, *level.shape))
+        comes = np.where(draw < self.late, moment, 0.0)
+        comes = np.where(draw >= 1 - self.missing, 1.0, comes)
         before = rng.binomial(wanted.long().numpy(), comes)  # came for nothing
         stock = torch.where(torch.as_tensor(comes < 1), level, 0.0)
         after = wanted - _tensor(before)

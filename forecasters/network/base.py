@@ -98,7 +98,7 @@ def fit_base(
     offset: Tensor,
     ahead: Tensor,
     rows: Tensor,
-    luck: Tensor,
+    resampling: Tensor,
     start: Sequence[Effects],
     stage: Stage = SILENT,
 ) -> tuple[Base, list[Effects]]:
@@ -110,7 +110,7 @@ def fit_base(
         offset: (T, S, I) level plus effect of prices.
         ahead: (T, S, I, C) what is known of a period before it comes.
         rows: (T,) bool, periods to learn from.
-        luck: (T, M) weight of each period for each member.
+        resampling: (T, M) weight of each period for each member.
         start: of each item, a fit of the first of the columns, near which these are looked for.
         stage: advances I times.
 
@@ -121,7 +121,7 @@ def fit_base(
 
     def one(number: int) -> tuple[list[Tensor], Effects]:
         item, near, found = table.item(number), start[number], []
-        for weight in luck.T:
+        for weight in resampling.T:
             weighted = replace(item.rows, weight=weight[item.rows.period].double())
             near = effects(weighted, item.groups, near)
             found.append(item.weights(near))

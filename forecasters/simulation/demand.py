@@ -69,7 +69,7 @@ class DemandProcess(Protocol):
     def disagreement(self, state: Any, price: Tensor) -> Tensor:
         """How unsure ``expected`` is: standard deviation (B, S, I) of log mean demand at ``price`` (B, S, I).
 
-        Over what the data cannot tell apart, such as the members of an ensemble; not the luck of customers,
+        Over what the data cannot tell apart, such as the members of an ensemble; not the noise of customers,
         which ``spread`` holds. 0 where the process is the truth.
         """
         ...
@@ -87,7 +87,7 @@ class DemandProcess(Protocol):
     ) -> DemandProcess:
         """The sub-market of some locations and items, in the process' own order; all of them where None.
 
-        Its series keep their customers' luck; what is left out stays at its reference prices.
+        Its series keep their customers' noise; what is left out stays at its reference prices.
 
         Raises:
             KeyError: a name is not there.

@@ -91,7 +91,7 @@ def anchored(model: DemandModel, history: History, seed: int, progress: Progress
         )  # (I,) of a level to its intercept, at last
         level, by = torch.zeros_like(answer), torch.zeros_like(answer)
         for attempt in range(_PASSES):
-            found = free_run(demand, seed)  # with the same luck, so that only the move tells two runs apart
+            found = free_run(demand, seed)  # with the same noise, so that only the move tells two runs apart
             stage.advance()
             met = (level - found.item) / torch.where(by == 0, 1.0, by)
             answer = torch.where(by.abs() > _MOVED, met.clamp(*_ANSWERS), answer)

@@ -26,7 +26,7 @@ _HELD = 200  # numbers a series and period at once while a history is read
 _BELOW = (
     3.0  # log units that an expected demand may lie below the least that was counted, which is half a unit
 )
-_LUCK, _POISSON = 0, 2  # streams of noise: the luck that series share takes 0 and 1
+_SHOCKS, _POISSON = 0, 2  # streams of noise: common shocks take 0 and 1
 _MEMBER, _ELASTICITY, _FORM = 5, 6, 7  # which market an episode is played in
 
 
@@ -101,7 +101,7 @@ class LearnedDemand:
         return cls(model, history.to(model.level.device), response)
 
     def with_bases(self, model: DemandModel) -> LearnedDemand:
-        """The same history before a model that differs in nothing but its regressions and its luck.
+        """The same history before a model that differs in nothing but its regressions and its common shocks.
 
         What the network read is kept, which is most of the work.
         """
@@ -250,7 +250,7 @@ class LearnedDemand:
             price.log(), promo, self._context(state, state.own, state.way)
         )
         grain = self.history.grain
-        normal = self.model.luck.normal(key, self._ids, self._place_ids, self._item_ids, _LUCK)
+        normal = self.model.common_shocks.normal(key, self._ids, self._place_ids, self._item_ids, _SHOCKS)
         count = nb_sample(normal, key.uniform(self._ids, _POISSON), log_mean - grain.log(), log_r)
         return self._sold(count * grain, state)
 
@@ -356,7 +356,7 @@ class LearnedDemand:
     def select(
         self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
     ) -> LearnedDemand:
-        """The customers of a sub-market, with the luck they have in the whole one.
+        """The customers of a sub-market, with the noise they have in the whole one.
 
         The Transformer attends to the series that are there; means over locations or items are over those.
         """

@@ -29,9 +29,9 @@ def sample_paths(
 
     Each path goes its own way: nothing of ``history`` is seen from ``begin`` on but prices and promotions.
     ``demand`` is conditioned on what precedes ``begin`` at least. Beyond its end the history's prices begin
-    again, while the calendar goes on. ``mirrored`` paths come in pairs, the luck
+    again, while the calendar goes on. ``mirrored`` paths come in pairs, the noise
     of the second that of the first turned around (antithetic variates: Hammersley and Morton 1956,
-    doi:10.1017/S0305004100031455): what is lucky for a whole chain cancels in their mean.
+    doi:10.1017/S0305004100031455): what is good for a whole chain cancels in their mean.
     """
     device = history.units.device
     batches = torch.arange(count, device=device).split(max(1, _SERIES_AT_ONCE // history.units[0].numel()))

@@ -1,4 +1,4 @@
-"""What is settled once a model is trained: mean sales, their spread, and the luck that series share.
+"""What is settled once a model is trained: mean sales, their spread, and common shocks.
 
 A count regression weighs weeks by how sure it is of them, so that a table whose busy weeks scatter more than
 its quiet ones ends with a mean that is off. Here each item's level, and what a promotion adds where the whole
@@ -17,7 +17,14 @@ from ..features import History
 from ..model import DemandModel
 from ..network import Base
 from ..response import mean_listed
-from ..statistics import CommonLuck, common_luck, gamma_share, nb_mixture_cdf, row_log_likelihood, wanted
+from ..statistics import (
+    CommonShocks,
+    estimate_common_shocks,
+    gamma_share,
+    nb_mixture_cdf,
+    row_log_likelihood,
+    wanted,
+)
 from ..tensors import side_by_side
 from .learned import LearnedDemand
 
@@ -28,11 +35,11 @@ _STEPS = 20
 _PROMO_SD = 0.25  # prior of the correction of a promotion's lift
 _WARM = 4  # one over this share of the history only fills the memory
 _BLOCK = 4  # periods whose errors go together
-_LOCATIONS = 100  # that are asked for the luck they share; variances need no more
+_LOCATIONS = 100  # that are asked for the shocks they share; variances need no more
 
 
 def settle(model: DemandModel, history: History) -> DemandModel:
-    """The model with its means corrected on ``history`` and its common luck estimated there."""
+    """The model with its means corrected on ``history`` and its common shocks estimated there."""
     begin = max(1, history.periods // _WARM)
     known = history.known[begin:]
     demand = LearnedDemand(model, history)
@@ -55,11 +62,13 @@ def settle(model: DemandModel, history: History) -> DemandModel:
     told = demand.forecast(begin, history.periods)
     informed = _with_spread(model.informed, history, known, *told)
     log_r = log_r + (base.log_r - model.base.log_r).T
-    luck = _luck(history, begin, known, log_mean, log_r)
-    return replace(model, base=base, informed=informed, luck=luck)
+    common_shocks = _common_shocks(history, begin, known, log_mean, log_r)
+    return replace(model, base=base, informed=informed, common_shocks=common_shocks)
 
 
-def _luck(history: History, begin: int, known: Tensor, log_mean: Tensor, log_r: Tensor) -> CommonLuck:
+def _common_shocks(
+    history: History, begin: int, known: Tensor, log_mean: Tensor, log_r: Tensor
+) -> CommonShocks:
     """What one-step surprises have in common; of very many locations, some spread over them are asked."""
     some = torch.linspace(0, known.shape[1] - 1, min(known.shape[1], _LOCATIONS)).round().long()
     log_mean, log_r, known, units, whole = (
@@ -69,7 +78,7 @@ def _luck(history: History, begin: int, known: Tensor, log_mean: Tensor, log_r: 
     at, below = (nb_mixture_cdf(count, log_mean, log_r, grain) for count in (units, units - grain))
     score = torch.special.ndtri(((at + below) / 2).double().clamp(1e-4, 1 - 1e-4)).float()
     seen = known & whole
-    return common_luck(score, seen, gamma_share(log_mean, log_r, seen, grain))
+    return estimate_common_shocks(score, seen, gamma_share(log_mean, log_r, seen, grain))
 
 
 def _with_means(informed: Base, moves: Tensor) -> Base:

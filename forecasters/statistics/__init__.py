@@ -1,5 +1,6 @@
 """Estimation that knows nothing of shops: count distributions, mixed regressions, cross-fitting, terms."""
 
+from .common_shocks import CommonShocks, estimate_common_shocks, gamma_share
 from .cross_fit import FOLDS, predict
 from .distributions import (
     gamma_table,
@@ -12,7 +13,6 @@ from .distributions import (
     poisson_quantile,
     row_log_likelihood,
 )
-from .luck import CommonLuck, common_luck, gamma_share
 from .mixed import BLOCK, Effects, Fit, Group, Rows, effects, fit_mixed, left_out
 from .stock_outs import StockOuts, unseen
 from .tails import wanted
@@ -25,7 +25,7 @@ __all__ = [
     "OPEN",
     "SEASONAL",
     "TERMS",
-    "CommonLuck",
+    "CommonShocks",
     "Effects",
     "Estimates",
     "Fit",
@@ -33,8 +33,8 @@ __all__ = [
     "Rows",
     "StockOuts",
     "clear",
-    "common_luck",
     "effects",
+    "estimate_common_shocks",
     "fit_mixed",
     "gamma_share",
     "gamma_table",

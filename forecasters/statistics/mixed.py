@@ -188,17 +188,17 @@ def effects(rows: Rows, groups: Mapping[str, Group], start: Effects | None = Non
     return _effects(design, found, spreads)
 
 
-def left_out(rows: Rows, groups: Mapping[str, Group], fit: Fit, luck: Sequence[str]) -> Tensor:
+def left_out(rows: Rows, groups: Mapping[str, Group], fit: Fit, random: Sequence[str]) -> Tensor:
     """(N,) log likelihood of each row by what the other blocks of periods say, to first order.
 
-    The levels of the factors named in ``luck`` are not known beforehand: their spread counts as dispersion.
+    The levels of the factors named in ``random`` are not known beforehand: their spread counts as dispersion.
     """
     dense = [group.columns for group in groups.values() if group.factor is None]
     others = fit.beta - fit.influence[rows.period // BLOCK]
     log_mean = rows.offset + (torch.cat(dense, dim=1) * others).sum(1)
     variance = (-fit.log_r).exp()
     for name, group in groups.items():
-        if name in luck:
+        if name in random:
             variance = variance + fit.spreads[name] ** 2
         elif group.factor is not None and group.size:
             level = fit.levels[name][group.factor]
@@ -308,8 +308,8 @@ def _effects(design: _Design, found: _Solution, spreads: Mapping[str, float]) ->
 def _with_errors(design: _Design, effects: Effects, found: _Solution, spreads: Mapping[str, float]) -> Fit:
     """The sandwich clustered by block of periods; the model's own variances where these are larger.
 
-    Random effects are luck, too: their priors count in the middle of the sandwich, but for those of the
-    largest factor, whose luck the blocks' scores already hold.
+    Random effects are noise, too: their priors count in the middle of the sandwich, but for those of the
+    largest factor, whose noise the blocks' scores already hold.
     """
     layout, system, wide = design.layout, found.system, design.layout.dense.shape[1]
     block = design.rows.period // BLOCK

@@ -11,13 +11,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from .common_shocks import gamma_share
 from .distributions import nb_mixture_cdf
-from .luck import gamma_share
 from .stock_outs import StockOuts, expected_demand
 
 _TAIL = 0.99  # quantile of the fitted distribution beyond which a tail is looked at
 _HEAVY = 2.0  # times what should lie there, over all items, from which on it counts as heavier
-_LUCK = 0.5  # share of the market's luck in an item's variance; below, counts are too small to have a ratio
+_SHOCKS = 0.5  # share of common shocks in an item's variance; below, counts are too small to have a ratio
 
 
 def wanted(
@@ -41,7 +41,7 @@ def wanted(
     bound = stock_outs.bound & (stock_outs.exposure == 1) & known
     out = ~stock_outs.whole
     share = gamma_share(log_mean, log_r, known, grain)
-    items = [i for i in range(len(share)) if share[i] > _LUCK and bool(bound[:, :, i].any())]
+    items = [i for i in range(len(share)) if share[i] > _SHOCKS and bool(bound[:, :, i].any())]
 
     def beyond(i: int) -> float:
         seen = known[:, :, i]

@@ -51,13 +51,13 @@ def series_ids(locations: Sequence[str], items: Sequence[str]) -> Tensor:
 
 @dataclass(frozen=True)
 class NoiseKey:
-    """Whose luck it is. Streams separate the numbers drawn for one series in one period."""
+    """Whose noise it is. Streams separate the numbers drawn for one series in one period."""
 
     seed: int | Tensor  # as a tensor (B,) it may differ from market to market
     slot: Tensor  # (B,) int64 market slot
     episode: Tensor  # (B,) int64 episode number in that slot; in evaluation a global one with slot 0
     period: Tensor  # (B,) int64 period within the episode
-    mirrored: Tensor | None = None  # (B,) bool: markets whose luck is that of the same key turned around
+    mirrored: Tensor | None = None  # (B,) bool: markets whose noise is that of the same key turned around
 
     def uniform(self, ids: Tensor, stream: int) -> Tensor:
         """Uniforms in the open interval (0, 1) for each market and ``ids`` (any shape): (B, *ids.shape)."""

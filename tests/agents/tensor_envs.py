@@ -32,10 +32,10 @@ class Guess(VecEnv):
         super().__init__(slots, spaces.Box(-1.0, 2.0, (NUMBERS + 1,), np.float32), action_space)
         self.length = 3 + torch.arange(slots) % 4
         self.terminates = torch.arange(slots) % 2 == 0
-        self.luck = torch.Generator()
+        self.rng = torch.Generator()
 
     def reset_tensor(self) -> Tensor:
-        self.luck.manual_seed(self._seeds[0] or 0)
+        self.rng.manual_seed(self._seeds[0] or 0)
         self.age = torch.zeros(self.num_envs)
         return self._draw()
 
@@ -52,7 +52,7 @@ class Guess(VecEnv):
         return self._draw(), reward, Ended(done, done & self.terminates, last)
 
     def _draw(self) -> Tensor:
-        self.number = torch.randint(NUMBERS, (self.num_envs,), generator=self.luck)
+        self.number = torch.randint(NUMBERS, (self.num_envs,), generator=self.rng)
         return torch.cat([torch.eye(NUMBERS)[self.number], self.age.unsqueeze(1) / 4], 1)
 
     def reset(self) -> np.ndarray:

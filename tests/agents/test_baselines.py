@@ -141,7 +141,7 @@ def test_orders_lift_the_position_to_the_level():
     assert torch.equal(FixedCover(0.5).order(view, price), torch.zeros(2, 1, 1))
 
 
-def test_random_luck_belongs_to_the_episode():
+def test_random_noise_belongs_to_the_episode():
     market = shop([[-3.0]], locations=2)
     simulator = Simulator(market, 3, 10, seed=0, evaluation=True)
     some = simulator.view(simulator.reset(torch.tensor([5, 6, 7])))

@@ -43,11 +43,11 @@ def test_samples_are_the_stock_ones(n_steps, played):
     shape = (10 * slots, env.observation_space, env.action_space)
     ours = ReplayTensors(*shape, "cpu", slots, n_steps=n_steps, gamma=0.8)
     stock = NStepReplayBuffer(*shape, "cpu", slots, n_steps=n_steps, gamma=0.8)
-    other, luck = naming(6), torch.Generator().manual_seed(0)
+    other, rng = naming(6), torch.Generator().manual_seed(0)
     seen = env.reset_tensor()
     other.reset()
     for _ in range(played):
-        actions = torch.randint(NUMBERS, (slots,), generator=luck)
+        actions = torch.randint(NUMBERS, (slots,), generator=rng)
         new, reward, ended = env.step_tensor(actions)
         ours.add(seen, new, actions, reward, ended)
         _, _, done, infos = other.step(actions.numpy())

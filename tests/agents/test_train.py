@@ -215,7 +215,7 @@ def test_one_market_alone_can_train():
     assert policy.training["settings"]["markets"] == 1
 
 
-def test_an_excess_loses_the_luck_that_markets_share():
+def test_an_excess_loses_the_noise_that_markets_share():
     """Markets under one policy meet the same customers, so that nobody earns more than another."""
     env = LearnerVecEnv(shop([[-3.0]], locations=3), 4, 6, 0, lambda market: Residual.of(SHORT, 0.2, 0.2))
     env.reset_tensor()

@@ -31,17 +31,17 @@ from mercato.envs.simulator import Simulator
 from mercato.envs.structural import Size
 
 
-def test_a_share_of_the_same_luck_has_no_interval() -> None:
+def test_a_share_of_the_same_noise_has_no_interval() -> None:
     whole = np.random.default_rng(0).lognormal(size=40)
     assert share(0.9 * whole, whole, seed=1) == pytest.approx((0.9, 0.9, 0.9))
 
 
 def test_a_share_s_interval_holds_the_truth_as_often_as_it_says() -> None:
-    luck = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     covered = []
     for seed in range(150):
-        whole = 100 + 20 * luck.normal(size=64)
-        part = 0.5 * whole + 30 + 5 * luck.normal(size=64)  # 80 to 100 in the mean
+        whole = 100 + 20 * rng.normal(size=64)
+        part = 0.5 * whole + 30 + 5 * rng.normal(size=64)  # 80 to 100 in the mean
         _, low, high = share(part, whole, seed)
         covered.append(low <= 0.8 <= high)
     assert 0.88 <= np.mean(covered) <= 0.99

@@ -94,7 +94,7 @@ def test_last_week_is_known_and_the_coming_one_is_not() -> None:
     assert state.chain.std() > 0.03
 
 
-def test_a_history_of_bad_luck_is_taken_for_ordinary(truth: Truth) -> None:
+def test_a_history_of_bad_noise_is_taken_for_ordinary(truth: Truth) -> None:
     """After shocks that were low by 0.1 throughout, forecasts return to 0.1 too little in the long run."""
     demand = truth.demand
     low = {name: torch.full_like(getattr(demand.realised, name), -0.1) for name in ("chain", "location")}

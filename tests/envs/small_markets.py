@@ -47,11 +47,11 @@ def make_market(
 
 def random_state(market: Market, n_markets: int, seed: int, largest: int = 30) -> State:
     """Any state at all: whole units on hand, on order and, where unmet demand waits, owed."""
-    luck = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     shape = (n_markets, *market.shape)
 
     def units(*sizes: int) -> Tensor:
-        return torch.randint(0, largest, sizes, generator=luck).float()
+        return torch.randint(0, largest, sizes, generator=rng).float()
 
     owed = units(*shape) if market.economics.unmet == "backorder" else torch.zeros(shape)
     clock = torch.zeros(n_markets, dtype=torch.int64)
@@ -59,9 +59,9 @@ def random_state(market: Market, n_markets: int, seed: int, largest: int = 30) -
         on_hand=units(*shape),
         pipeline=units(n_markets, market.economics.lead_time, *market.shape),
         backorders=owed,
-        last_price=market.terms.reference_price * (0.5 + torch.rand(shape, generator=luck)),
+        last_price=market.terms.reference_price * (0.5 + torch.rand(shape, generator=rng)),
         last_sales=units(*shape),
-        since_change=torch.randint(1, 9, shape, generator=luck),
+        since_change=torch.randint(1, 9, shape, generator=rng),
         halted=torch.zeros(n_markets, dtype=torch.bool),
         start=clock,
         age=clock,

@@ -127,9 +127,9 @@ def test_caution_charges_what_the_wrapped_reward_would_lose_by_as_much_revenue(
     """r' = r - Σ R̄ (κ₁ d + κ₂ o) / Σ R̄ over the series that the reward pools, here computed by hand."""
     mean = torch.tensor([[10.0, 20.0, 30.0], [5.0, 1.0, 9.0]])
     market = make_market(2, 3, groups=("g", "g"), categories=("x", "y", "x"), mean=mean)
-    luck = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     outcome = one_step(market, torch.full((4, 2, 3), 2.0))[1]
-    d, o = (torch.rand((4, 2, 3), generator=luck) for _ in range(2))
+    d, o = (torch.rand((4, 2, 3), generator=rng) for _ in range(2))
     outcome = replace(outcome, disagreement=d, off_support=o)
     charged = reward(outcome, market) - Cautious(reward, k1, k2)(outcome, market)
     pools = [[0, 2], [1], [0, 2]] if isinstance(reward, CategoryProfit) else [[0], [1], [2]]

@@ -52,9 +52,9 @@ def test_accrued_profit_adds_up_to_the_cash_of_an_episode(unmet: str) -> None:
     market = make_market(economics=economics)
     simulator = Simulator(market, 4, horizon=12, seed=3)
     state, cash, accrued = simulator.reset(), torch.zeros(4), torch.zeros(4)
-    luck = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     for _ in range(12):
-        order = torch.randint(0, 22, state.on_hand.shape, generator=luck).float()
+        order = torch.randint(0, 22, state.on_hand.shape, generator=rng).float()
         state, outcome = simulator.step(state, Decision(state.last_price, order))
         cash += outcome.profit.sum((1, 2))
         accrued += accrued_profit(outcome, market).sum((1, 2))

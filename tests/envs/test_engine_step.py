@@ -48,8 +48,8 @@ def test_units_are_conserved(seed: int, lead_time: int, unmet: str, waste_rate: 
     market = make_market(economics=Economics(lead_time=lead_time, unmet=unmet, waste_rate=waste_rate))
     state = random_state(market, 5, seed)
     for period in range(4):
-        luck = torch.Generator().manual_seed(seed + period)
-        order, demand = torch.randint(0, 40, (2, 5, *market.shape), generator=luck).float()
+        rng = torch.Generator().manual_seed(seed + period)
+        order, demand = torch.randint(0, 40, (2, 5, *market.shape), generator=rng).float()
         after, out = step(state, Decision(state.last_price, order), demand, market)
         before_units = state.on_hand + state.pipeline.sum(1) + out.ordered
         gone = out.sales + out.served + out.wasted

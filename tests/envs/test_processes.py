@@ -75,7 +75,9 @@ def test_counts_follow_their_law(counts, law, mean: float) -> None:
     uniform=st.floats(2**-24, 1 - 2**-24, width=32),
     means=st.tuples(st.floats(0, 500, width=32), st.floats(0, 500, width=32)),
 )
-def test_a_higher_mean_never_gives_less_for_the_same_luck(uniform: float, means: tuple[float, float]) -> None:
+def test_a_higher_mean_never_gives_less_for_the_same_noise(
+    uniform: float, means: tuple[float, float]
+) -> None:
     low, high = sorted(means)
     for counts in BY_INVERSE:
         quantiles = counts.quantile(torch.tensor([uniform, uniform]), torch.tensor([low, high]))

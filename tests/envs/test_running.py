@@ -26,10 +26,10 @@ MARKETS: dict[str, Callable[[], Market]] = {
 
 
 def rewards(env: MarketplaceVecEnv, periods: int) -> torch.Tensor:
-    luck = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     out = []
     for _ in range(periods):
-        actions = torch.rand(env.num_envs, 2, generator=luck) * 2 - 1
+        actions = torch.rand(env.num_envs, 2, generator=rng) * 2 - 1
         out.append(torch.cat([part.flatten() for part in env.step_tensor(actions)[:2]]))
     return torch.stack(out)
 

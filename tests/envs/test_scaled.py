@@ -1,4 +1,4 @@
-"""Scaled customers: the mean is the multiple, luck stays monotone, a scale of one changes nothing."""
+"""Scaled customers: the mean is the multiple, noise stays monotone, a scale of one changes nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def customers() -> Independent:
     )
 
 
-def luck(markets: int, seed: int = 1) -> NoiseKey:
+def rng(markets: int, seed: int = 1) -> NoiseKey:
     rows = torch.arange(markets)
     return NoiseKey(seed, torch.zeros_like(rows), rows, torch.zeros_like(rows))
 
@@ -32,7 +32,7 @@ def price(markets: int) -> torch.Tensor:
 
 def test_the_mean_is_the_multiple() -> None:
     scale = torch.tensor([[1.3, 0.7], [2.5, 1.0]])
-    scaled, key = ScaledDemand(customers(), scale), luck(20_000)
+    scaled, key = ScaledDemand(customers(), scale), rng(20_000)
     state = scaled.reset(torch.zeros(20_000, dtype=torch.int64), key)
     torch.testing.assert_close(scaled.expected(state, price(1)), (BASE * scale).unsqueeze(0))
     torch.testing.assert_close(scaled.outlook(state).mean[0], BASE * scale)
@@ -43,15 +43,15 @@ def test_the_mean_is_the_multiple() -> None:
 
 
 def test_a_scale_of_one_changes_nothing() -> None:
-    process, key = customers(), luck(500)
+    process, key = customers(), rng(500)
     state = process.reset(torch.zeros(500, dtype=torch.int64), key)
     same = ScaledDemand(process, torch.ones(2, 2))
     assert torch.equal(same.sample(state, price(500), key), process.sample(state, price(500), key))
 
 
 @given(st.floats(0.1, 5.0), st.floats(1.0, 2.0), st.integers(0, 1000))
-def test_more_scale_never_gives_fewer_for_the_same_luck(scale: float, more: float, seed: int) -> None:
-    process, key = customers(), luck(8, seed)
+def test_more_scale_never_gives_fewer_for_the_same_noise(scale: float, more: float, seed: int) -> None:
+    process, key = customers(), rng(8, seed)
     state = process.reset(torch.zeros(8, dtype=torch.int64), key)
     low, high = (ScaledDemand(process, torch.full((2, 2), s)) for s in (scale, scale * more))
     assert (high.sample(state, price(8), key) >= low.sample(state, price(8), key)).all()
@@ -64,7 +64,7 @@ def test_the_process_remembers_its_own_customers() -> None:
             return state
 
     witness = Witness(Poisson(), BASE)
-    scaled, key = ScaledDemand(witness, torch.full((2, 2), 2.0)), luck(1)
+    scaled, key = ScaledDemand(witness, torch.full((2, 2), 2.0)), rng(1)
     state = scaled.reset(torch.zeros(1, dtype=torch.int64), key)
     wanted = scaled.sample(state, price(1), key)
     scaled.advance(state, Period(price(1), wanted, wanted / 4), key)
@@ -81,7 +81,7 @@ def test_what_is_not_sold_is_remembered_as_it_would_have_been_wanted() -> None:
             return super().advance(state, period, key)
 
     process = Remembering(Poisson(), BASE, reference_price=REFERENCE, elasticity=-2 * torch.eye(2))
-    scaled, key = ScaledDemand(process, torch.tensor([[0.0, 2.0], [1.0, 1.0]])), luck(3)
+    scaled, key = ScaledDemand(process, torch.tensor([[0.0, 2.0], [1.0, 1.0]])), rng(3)
     state = scaled.reset(torch.zeros(3, dtype=torch.int64), key)
     units = scaled.sample(state, price(3), key)
     assert float(units[:, 0, 0].sum()) == 0
@@ -95,7 +95,7 @@ def test_what_is_weighed_stays_weighed() -> None:
         def sample(self, state, price, key):
             return super().sample(state, price, key) * 0.1
 
-    process, key = Weighed(Poisson(), BASE, reference_price=REFERENCE, elasticity=-2 * torch.eye(2)), luck(50)
+    process, key = Weighed(Poisson(), BASE, reference_price=REFERENCE, elasticity=-2 * torch.eye(2)), rng(50)
     state = process.reset(torch.zeros(50, dtype=torch.int64), key)
     own = process.sample(state, price(50), key)
     assert torch.equal(ScaledDemand(process, torch.ones(2, 2)).sample(state, price(50), key), own)

@@ -127,7 +127,7 @@ def test_a_lower_price_never_sells_less(truth, factor, cheaper, seed):
 
 
 def test_shocks_go_on_from_the_history(truth):
-    """In the mean over fresh luck, next week's shock is ρ times the one that the history ended with."""
+    """In the mean over fresh noise, next week's shock is ρ times the one that the history ended with."""
     demand, p = truth.demand, truth.demand.parameters
     markets = 4000
     last = demand.reset(torch.full((markets,), 40), key_of(markets))

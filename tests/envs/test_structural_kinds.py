@@ -20,7 +20,7 @@ def truth_of(name: str, seed: int = 103, size: Size = LARGE) -> Truth:
     return FAMILIES[name].make(seed, size)[1]
 
 
-def luck(period: int) -> NoiseKey:
+def rng(period: int) -> NoiseKey:
     zero = torch.zeros(1, dtype=torch.int64)
     return NoiseKey(5, zero, zero, zero + period)
 
@@ -113,7 +113,7 @@ def test_a_deal_is_paid_back_by_a_third():
             price = usual * (-0.2 * promo).exp()
             without = demand.log_mean(demand.calm(state), usual)
             units.append((demand.log_mean(state, price, promo) - without).exp()[0, :, 4])
-            after = demand.advance(state, Period(price, price, price), luck(week), promo)
+            after = demand.advance(state, Period(price, price, price), rng(week), promo)
             state = replace(demand.calm(after), pantry=after.pantry)
             promo = torch.zeros_like(promo)
         return torch.stack(units)
@@ -131,7 +131,7 @@ def test_a_low_price_that_stays_sells_less_than_its_week_says():
     state = demand.rows(torch.tensor([20]))
     at_once = demand.log_mean(state, price)
     for week in range(6):
-        state = demand.advance(state, Period(price, price, price), luck(week))
+        state = demand.advance(state, Period(price, price, price), rng(week))
     kept = demand.log_mean(replace(state, pantry=torch.zeros_like(state.pantry)), price)
     lost = kept - demand.log_mean(state, price)
     assert (lost > 0.05).all()

@@ -20,9 +20,9 @@ CATEGORIES = torch.tensor([0, 0, 0, 1])
 
 def shop(together: float, seed: int = 0, groups: tuple[str, ...] | None = None) -> Market:
     """Prices that move by 0.2 in logs around their reference, items of a category in step by ``together``."""
-    luck = np.random.default_rng(seed)
-    common = luck.normal(size=(WEEKS, PLACES, 1))
-    own = luck.normal(size=(WEEKS, PLACES, GOODS))
+    rng = np.random.default_rng(seed)
+    common = rng.normal(size=(WEEKS, PLACES, 1))
+    own = rng.normal(size=(WEEKS, PLACES, GOODS))
     shift = torch.from_numpy(0.2 * (together * common + (1 - together**2) ** 0.5 * own)).float()
     market = make_market(PLACES, GOODS, categories=("a", "a", "a", "b"), groups=groups)
     units = market.terms.typical_demand
@@ -79,8 +79,8 @@ def test_the_nearest_list_is_supported_and_a_supported_one_is_its_own(
 
 @pytest.mark.parametrize("together", [0.0, 0.9])
 def test_most_of_the_history_is_supported(together: float) -> None:
-    luck = np.random.default_rng(1)
-    common, own = luck.normal(size=(500, PLACES, 1)), luck.normal(size=(500, PLACES, GOODS))
+    rng = np.random.default_rng(1)
+    common, own = rng.normal(size=(500, PLACES, 1)), rng.normal(size=(500, PLACES, GOODS))
     shift = torch.from_numpy(0.2 * (together * common + (1 - together**2) ** 0.5 * own)).float()
     market = shop(together)
     off = market.supported.distance(market.terms.reference_price * shift.exp())[..., :3] > 1e-3
@@ -103,8 +103,8 @@ def test_a_price_that_never_moved_supports_no_other() -> None:
 
 
 def test_what_is_not_sold_somewhere_says_nothing_of_a_list() -> None:
-    luck = np.random.default_rng(0)
-    shift = torch.from_numpy(0.1 * luck.normal(size=(WEEKS, PLACES, GOODS))).float()
+    rng = np.random.default_rng(0)
+    shift = torch.from_numpy(0.1 * rng.normal(size=(WEEKS, PLACES, GOODS))).float()
     known = torch.ones_like(shift, dtype=torch.bool)
     known[:, 0, 1] = False
     market = make_market(PLACES, GOODS, categories=("a", "a", "a", "b"))

@@ -23,7 +23,7 @@ from mercato.forecasters.network.trunk import TrunkSettings
 from mercato.forecasters.response.choice import Choice
 from mercato.forecasters.response.price_response import PriceResponse
 from mercato.forecasters.simulation.learned import LearnedDemand
-from mercato.forecasters.statistics.luck import CommonLuck
+from mercato.forecasters.statistics.common_shocks import CommonShocks
 
 _MEMBERS = 2
 _SHARED = (
@@ -67,15 +67,15 @@ def untrained_market(
     seed: int = 0,
 ) -> Market:
     """Prices at 2, demand around ``mean``; the numbers come from NumPy, whose streams do not change."""
-    luck = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
 
     def normal(*shape: int, scale: float = 1.0) -> torch.Tensor:
-        return torch.from_numpy(luck.normal(0, scale, shape)).float()
+        return torch.from_numpy(rng.normal(0, scale, shape)).float()
 
     shape = (weeks, places, goods)
     year = torch.arange(weeks + AHEAD) * (2 * math.pi / 52)
     wave = torch.stack([year.sin(), year.cos()], -1).view(-1, 1, 1, 2).expand(-1, places, goods, 2)
-    units = torch.from_numpy(luck.poisson(mean, shape)).float()
+    units = torch.from_numpy(rng.poisson(mean, shape)).float()
     history = History(
         units=units,
         demand=units,
@@ -135,7 +135,7 @@ def untrained_market(
         year=year,
         base=base,
         informed=base,
-        luck=CommonLuck(torch.tensor(0.1), torch.tensor(0.1), none + 0.1),
+        rng=CommonShocks(torch.tensor(0.1), torch.tensor(0.1), none + 0.1),
         settings=FitSettings(trunk, members=_MEMBERS),
         elasticities=Elasticities(
             **{name: getattr(response, name) for name in _SHARED},

@@ -37,12 +37,12 @@ def ahead_of(history: History) -> torch.Tensor:
     return known_ahead(history, adjusted, level.expand_as(adjusted), every)[0]
 
 
-def test_the_time_of_year_is_read_where_items_show_a_season_and_not_where_weeks_are_all_luck() -> None:
+def test_the_time_of_year_is_read_where_items_show_a_season_and_not_where_weeks_are_all_noise() -> None:
     rng = np.random.default_rng(0)
-    luck = 3 + rng.normal(0, 0.2, (WEEKS, 1, 4)) + np.zeros((WEEKS, 3, 4))
-    price = np.zeros_like(luck)
+    rng = 3 + rng.normal(0, 0.2, (WEEKS, 1, 4)) + np.zeros((WEEKS, 3, 4))
+    price = np.zeros_like(rng)
     year = np.sin(2 * np.pi * np.arange(WEEKS) / 52.18).reshape(-1, 1, 1)
-    shown, none = (build_history(sold(mean, price, 1)) for mean in (luck + 0.4 * year, luck))
+    shown, none = (build_history(sold(mean, price, 1)) for mean in (rng + 0.4 * year, rng))
     assert float(ahead_of(shown)[..., :2].abs().max()) > 0.9
     assert float(ahead_of(none)[..., :2].abs().max()) == 0
 

@@ -14,12 +14,12 @@ PAIRS = [(s, i) for s in ("north", "south") for i in ("milk", "tea", "jam")]
 
 
 def table(seed: int = 0) -> pd.DataFrame:
-    luck = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     dates = pd.date_range("2023-01-02", periods=WEEKS, freq="W-MON")
     parts = []
     for location, item in PAIRS:
-        price = 2.0 * luck.choice([1.0, 0.8], WEEKS, p=[0.8, 0.2])
-        units = luck.poisson(20 * (price / 2) ** -2)
+        price = 2.0 * rng.choice([1.0, 0.8], WEEKS, p=[0.8, 0.2])
+        units = rng.poisson(20 * (price / 2) ** -2)
         parts.append(
             pd.DataFrame({"date": dates, "location": location, "item": item, "units": units, "price": price})
         )

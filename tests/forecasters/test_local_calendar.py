@@ -21,12 +21,12 @@ WHEN = torch.arange(WEEKS) % YEAR / YEAR
 
 def table(seed: int, holiday: float, wave: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Noise, in half of the places with a wave and one holiday week a year; (T, S, I) and what is true."""
-    luck = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     week = np.arange(WEEKS)
     own = wave * np.sin(2 * np.pi * week / YEAR) + holiday * (week % YEAR == 20)
     true = np.zeros((WEEKS, PLACES))
     true[:, ::2] = own[:, None]
-    noise = 0.2 * luck.normal(size=(WEEKS, PLACES, GOODS))
+    noise = 0.2 * rng.normal(size=(WEEKS, PLACES, GOODS))
     return torch.from_numpy(true[..., None] + noise).float(), torch.from_numpy(true)
 
 

@@ -146,16 +146,16 @@ def test_a_missing_column_is_named_without_its_unit() -> None:
 
 def masked(seed: int, days: int = 400) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Sales of 20 series in the hours that a shelf was not empty, the masks' open hours, the true traffic."""
-    luck = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     traffic = np.zeros(24)
-    traffic[7:22] = luck.dirichlet(np.full(15, 2.0))
+    traffic[7:22] = rng.dirichlet(np.full(15, 2.0))
     rows = []
-    for series, level in enumerate(luck.lognormal(2.5, 0.5, 20)):
-        start, length = luck.integers(0, 24, days), luck.integers(0, 14, days)
+    for series, level in enumerate(rng.lognormal(2.5, 0.5, 20)):
+        start, length = rng.integers(0, 24, days), rng.integers(0, 14, days)
         hours = np.arange(24)
         out = (hours >= start[:, None]) & (hours < (start + length)[:, None])
-        out[luck.random(days) < 0.4] = False
-        units = luck.poisson(level * (~out @ traffic))
+        out[rng.random(days) < 0.4] = False
+        units = rng.poisson(level * (~out @ traffic))
         rows.append(
             pd.DataFrame(
                 {

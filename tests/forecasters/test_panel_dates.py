@@ -93,7 +93,7 @@ def test_daily_rows_and_then_weekly_ones_are_told_apart(turned: bool) -> None:
 
 def test_a_table_of_sales_alone_is_one_rhythm() -> None:
     """Rows are missing where nothing was sold, more of them in one season than in another."""
-    luck = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     dates = pd.date_range("2024-01-01", periods=365)
-    sold = luck.random(365) < np.where(np.arange(365) < 180, 0.9, 0.4)
+    sold = rng.random(365) < np.where(np.arange(365) < 180, 0.9, 0.4)
     assert read_panel(table(dates[sold])).frequency == "D"

@@ -10,17 +10,17 @@ ITEMS, BLOCKS = 10, 25
 
 
 def estimates(mean: float, spread: float, error: float, together: float = 0.0, seed: int = 0) -> Estimates:
-    """Items around ``mean``, known with ``error``, of which ``together`` is one luck for all."""
+    """Items around ``mean``, known with ``error``, of which ``together`` is one noise for all."""
     generator = torch.Generator().manual_seed(seed)
     single = torch.randn(ITEMS, generator=generator)
     truth = mean + spread * torch.randn(ITEMS, generator=generator)
     common = torch.randn((), generator=generator)
-    luck = together**0.5 * common + (1 - together) ** 0.5 * single
+    rng = together**0.5 * common + (1 - together) ** 0.5 * single
     blocks = torch.randn(BLOCKS, 1, generator=generator)
     influence = together**0.5 * blocks + (1 - together) ** 0.5 * torch.randn(
         BLOCKS, ITEMS, generator=generator
     )
-    return Estimates(truth + error * luck, torch.full((ITEMS,), error), influence)
+    return Estimates(truth + error * rng, torch.full((ITEMS,), error), influence)
 
 
 def test_nothing_is_kept_where_there_is_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Luck that series share: a week is good or bad for an item everywhere, a location, or the whole chain.
+"""Common shocks: a week is good or bad for an item everywhere, a location, or the whole chain.
 
 One-step forecasts leave each series its own distribution; how their surprises go together is a Gaussian
 copula with one factor for the chain, one for each location and one for each item (variance components by
@@ -14,21 +14,21 @@ from torch import Tensor
 
 from ..tensors import Cut, NoiseKey
 
-_MOST = 0.95  # share of the luck that series may have in common
+_MOST = 0.95  # share of the variance that series may have in common
 
 
 @dataclass(frozen=True)
-class CommonLuck:
-    """Shares of the variance of the normal score of a series' luck."""
+class CommonShocks:
+    """Shares of the variance of the normal score of a series' demand."""
 
     chain: Tensor  # ()
     location: Tensor  # ()
     item: Tensor  # (I,)
 
     @staticmethod
-    def none(goods: int) -> CommonLuck:
+    def none(goods: int) -> CommonShocks:
         """Every series for itself."""
-        return CommonLuck(torch.zeros(()), torch.zeros(()), torch.zeros(goods))
+        return CommonShocks(torch.zeros(()), torch.zeros(()), torch.zeros(goods))
 
     def normal(self, key: NoiseKey, series: Tensor, locations: Tensor, items: Tensor, stream: int) -> Tensor:
         """(B, S, I) standard normals of series (S, I), that share what locations (S,) and items (I,) do."""
@@ -38,12 +38,12 @@ class CommonLuck:
         item = self.item.sqrt() * key.normal(items, stream + 1)
         return single + chain.unsqueeze(-1) + location.unsqueeze(-1) + item.unsqueeze(-2)
 
-    def select(self, cut: Cut) -> CommonLuck:
+    def select(self, cut: Cut) -> CommonShocks:
         """What a sub-market's series share."""
         return cut.record(self, {"item": "I"})
 
-    def to(self, device: torch.device | str) -> CommonLuck:
-        return CommonLuck(*(getattr(self, f.name).to(device) for f in fields(self)))
+    def to(self, device: torch.device | str) -> CommonShocks:
+        return CommonShocks(*(getattr(self, f.name).to(device) for f in fields(self)))
 
 
 def gamma_share(log_mean: Tensor, log_r: Tensor, rows: Tensor, grain: Tensor) -> Tensor:
@@ -55,13 +55,13 @@ def gamma_share(log_mean: Tensor, log_r: Tensor, rows: Tensor, grain: Tensor) ->
     return (gamma / (gamma + poisson) * rows).sum((0, 1)) / rows.sum((0, 1)).clamp(min=1)
 
 
-def common_luck(score: Tensor, rows: Tensor, share: Tensor) -> CommonLuck:
+def estimate_common_shocks(score: Tensor, rows: Tensor, share: Tensor) -> CommonShocks:
     """Variance components from covariances of pairs of series in the same period.
 
     Args:
         score: (T, S, I) normal scores of one-step surprises.
         rows: (T, S, I) bool, those that count.
-        share: (I,) part of the scores' variance that is the luck in question, the rest being counts' own.
+        share: (I,) part of the scores' variance that is the shock in question, the rest being counts' own.
     """
     z = score * rows
     n = rows.float()
@@ -81,4 +81,4 @@ def common_luck(score: Tensor, rows: Tensor, share: Tensor) -> CommonLuck:
     location = (place / place_n.clamp(min=1) / typical - chain).clamp(min=0)
     location = torch.minimum(location, _MOST - chain)
     by_item = (item / item_n.clamp(min=1) / share.clamp(min=0.05) - chain).clamp(min=0)
-    return CommonLuck(chain, location, torch.minimum(by_item, _MOST - chain - location))
+    return CommonShocks(chain, location, torch.minimum(by_item, _MOST - chain - location))
