@@ -139,7 +139,7 @@ class Simulator:
 
     @torch.no_grad()
     def step(self, state: State, decision: Decision) -> tuple[State, Outcome]:
-        """Play one period of every market: rules, demand, the order of events, doubts, the books.
+        """Play one period of every market: rules, demand, the order of events, doubts, the accounts.
 
         Raises:
             InputError: a price or an order that is no number or too large; says of which series. Not on a GPU
@@ -162,7 +162,7 @@ class Simulator:
             halted=state.halted | self.halt(outcome, market),
             demand=market.demand.advance(state.demand, period, key),
         )
-        outcome = replace(outcome, profit=self._booked(state, after, outcome))
+        outcome = replace(outcome, profit=self._accounted(state, after, outcome))
         if at_once:
             refuse_outcome(outcome, state, market)
         return after, outcome
@@ -175,7 +175,7 @@ class Simulator:
         """(B,) bool: the episode has reached its horizon, or was halted before."""
         return state.halted | (state.age >= self.horizon)
 
-    def _booked(self, before: State, after: State, outcome: Outcome) -> Tensor:
+    def _accounted(self, before: State, after: State, outcome: Outcome) -> Tensor:
         opening = stock_value(before.on_hand, before.pipeline, before.backorders, self.market.terms)
         first = (before.age == 0).view(-1, 1, 1)
         last = (self.done(after) & ~self.done(before)).view(-1, 1, 1)

@@ -2,7 +2,7 @@
 
 Rewards use the accrued profit: a unit's cost is paid when it is sold, owed or wasted, not when it is ordered.
 Summed over an episode this equals the cash profit with opening stock charged and closing stock credited at
-unit cost, but period by period it credits the decision that earned it and needs no booking at truncation,
+unit cost, but period by period it credits the decision that earned it and needs no entry at truncation,
 where learners bootstrap (a potential-based shaping; Ng, Harada and Russell 1999, theorem 1).
 """
 

@@ -47,7 +47,7 @@ class Outcome:
     backordered: Tensor  # units newly owed
     served: Tensor  # units handed over for backorders of earlier periods
     wasted: Tensor  # units thrown away after sales
-    revenue: Tensor  # price x (sales + backordered): a backorder's revenue is booked at demand
+    revenue: Tensor  # price x (sales + backordered): a backorder's revenue counts at demand
     purchase: Tensor  # unit cost x ordered
     ordering: Tensor  # fixed cost of placing an order
     holding: Tensor  # on ending stock
@@ -55,6 +55,6 @@ class Outcome:
     price_change: Tensor  # cost of changing the price
     waste: Tensor  # cost of throwing away
     profit: Tensor  # revenue less all costs
-    ending_value: Tensor  # inventory position after this period at unit cost (booked at the episode's end)
+    ending_value: Tensor  # inventory position after this period at unit cost (counted at the episode's end)
     disagreement: Tensor  # standard deviation of log mean demand at this price: how unsure the model is
     off_support: Tensor  # log distance of the price from the supported range, 0 inside

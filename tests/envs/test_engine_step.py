@@ -1,4 +1,4 @@
-"""The order of events, its books, and that no unit appears or vanishes."""
+"""The order of events, its accounts, and that no unit appears or vanishes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator: whose noise it is, when episodes begin and end, and how they are booked."""
+"""The simulator: whose noise it is, when episodes begin and end, and how they are accounted for."""
 
 from __future__ import annotations
 
