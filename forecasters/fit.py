@@ -1,4 +1,4 @@
-"""Fitting: identify the price response, learn base demand and a trunk around it, settle the means."""
+"""Fitting: identify the price response, learn base demand and a trunk around it, calibrate the means."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .network import (
 from .panel.sales_panel import SalesPanel
 from .progress import SILENT, Progress
 from .response import PriceResponse, adjusted_history, history_effect, log_level
-from .simulation import anchored, settle
+from .simulation import anchored, calibrated
 from .statistics import BLOCK, CommonShocks, row_log_likelihood
 from .tensors import Checkpoint, numbered, room_for
 
@@ -145,7 +145,7 @@ def learn_around(
         overfit,
         loss,
     )
-    return anchored(settle(model.to("cpu"), history), history, seed, progress)
+    return anchored(calibrated(model.to("cpu"), history), history, seed, progress)
 
 
 def identify(

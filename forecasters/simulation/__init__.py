@@ -1,10 +1,10 @@
-"""The fitted model as customers: sampled under any prices, its means settled, played before it is trusted."""
+"""The fitted model as customers: sampled under any prices, its means calibrated, played before it is trusted."""
 
 from .demand import DemandProcess, Outlook, Period
 from .free_run import anchored
 from .learned import LearnedDemand
+from .mean_calibration import calibrated
 from .paths import sample_paths
-from .settling import settle
 
 __all__ = [
     "DemandProcess",
@@ -12,6 +12,6 @@ __all__ = [
     "Outlook",
     "Period",
     "anchored",
+    "calibrated",
     "sample_paths",
-    "settle",
 ]

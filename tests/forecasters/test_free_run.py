@@ -54,8 +54,8 @@ def test_a_level_that_cannot_be_mended_is_refused_and_nothing_is_replaced(
     panel = fitted.panel.select(items=fitted.panel.items[:2])
     fit_market(panel, Economics(), out, QUICK)
     kept = {path.name: path.read_bytes() for path in out.iterdir()}
-    settle = fit.settle
-    monkeypatch.setattr(fit, "settle", lambda *a: with_place(settle(*a), 0, 8.0))
+    calibrated = fit.calibrated
+    monkeypatch.setattr(fit, "calibrated", lambda *a: with_place(calibrated(*a), 0, 8.0))
     with pytest.raises(UnplayableError, match=r"item-01 \S+ × of what history says, by item"):
         fit_market(panel, Economics(), out, QUICK)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == kept

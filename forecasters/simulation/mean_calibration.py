@@ -1,4 +1,4 @@
-"""What is settled once a model is trained: mean sales, their spread, and common shocks.
+"""What is calibrated once a model is trained: mean sales, their spread, and common shocks.
 
 A count regression weighs weeks by how sure it is of them, so that a table whose busy weeks scatter more than
 its quiet ones ends with a mean that is off. Here each item's level, and what a promotion adds where the whole
@@ -38,7 +38,7 @@ _BLOCK = 4  # periods whose errors go together
 _LOCATIONS = 100  # that are asked for the shocks they share; variances need no more
 
 
-def settle(model: DemandModel, history: History) -> DemandModel:
+def calibrated(model: DemandModel, history: History) -> DemandModel:
     """The model with its means corrected on ``history`` and its common shocks estimated there."""
     begin = max(1, history.periods // _WARM)
     known = history.known[begin:]
@@ -91,7 +91,7 @@ def _with_means(informed: Base, moves: Tensor) -> Base:
 
 
 def _with_spread(base: Base, history: History, known: Tensor, log_mean: Tensor, log_r: Tensor) -> Base:
-    """Each item's dispersion moved to where its sales are likeliest around the settled means."""
+    """Each item's dispersion moved to where its sales are likeliest around the calibrated means."""
     begin = history.periods - len(known)
     seen, grain = history.stock_outs.since(begin), history.grain
     log_mean = log_mean.exp().mean(-1).log() + seen.exposure.log() - grain.log()

@@ -1,4 +1,4 @@
-"""What is settled after training: units agree in sum, weighed sales are simulated as they are."""
+"""What is calibrated after training: units agree in sum, weighed sales are simulated as they are."""
 
 from __future__ import annotations
 
