@@ -1,4 +1,4 @@
-"""The fitted model as customers: sampled under any prices, its means calibrated, played before it is trusted."""
+"""The fitted model as customers: sampled under any prices, means calibrated, played before it is trusted."""
 
 from .demand import DemandProcess, Outlook, Period
 from .free_run import anchored

@@ -20,7 +20,7 @@ from ..features import History
 from ..model import DemandModel
 from ..network import gain
 from ..progress import SILENT, Progress, Stage
-from ..statistics import wanted
+from ..statistics import uncensored
 from .learned import LearnedDemand
 from .paths import sample_paths
 
@@ -68,7 +68,7 @@ def free_run(demand: LearnedDemand, seed: int) -> FreeRun:
         return FreeRun(none, none, nowhere, nowhere, none, (begin + period, place, item))
     log_mean, log_r = demand.one_step(begin, history.periods)
     seen = history.stock_outs.since(begin)
-    units = wanted(history.units[begin:], seen, history.known[begin:], log_mean, log_r, history.grain)
+    units = uncensored(history.units[begin:], seen, history.known[begin:], log_mean, log_r, history.grain)
     units = units[row - begin]
     item, item_error = _log_ratio((paths * known).sum((1, 2)), (units * known).sum((0, 1)))
     usual = paths * (known * (-item).exp())

@@ -23,7 +23,7 @@ from ..statistics import (
     gamma_share,
     nb_mixture_cdf,
     row_log_likelihood,
-    wanted,
+    uncensored,
 )
 from ..tensors import side_by_side
 from .learned import LearnedDemand
@@ -106,7 +106,7 @@ def _moves(history: History, known: Tensor, log_mean: Tensor, log_r: Tensor) -> 
     begin = history.periods - len(known)
     mean = log_mean.exp().mean(-1)
     seen, promo = history.stock_outs.since(begin), history.promo[begin:]
-    units = wanted(history.units[begin:], seen, known, log_mean, log_r, history.grain)
+    units = uncensored(history.units[begin:], seen, known, log_mean, log_r, history.grain)
     listed = None if history.assortment is None else history.listed[begin : history.periods].unsqueeze(-1)
     promo = mean_listed(promo, listed, 1).expand_as(promo)
     parts = (units, mean, promo, known)

@@ -14,8 +14,8 @@ from .distributions import (
     row_log_likelihood,
 )
 from .mixed import BLOCK, Effects, Fit, Group, Rows, effects, fit_mixed, left_out
+from .product_limit import uncensored
 from .stock_outs import StockOuts, unseen
-from .tails import wanted
 from .terms import MISLED, OPEN, SEASONAL, TERMS, Estimates, clear, pool, prior, shrink
 
 __all__ = [
@@ -51,6 +51,6 @@ __all__ = [
     "prior",
     "row_log_likelihood",
     "shrink",
+    "uncensored",
     "unseen",
-    "wanted",
 ]

@@ -20,7 +20,7 @@ _HEAVY = 2.0  # times what should lie there, over all items, from which on it co
 _SHOCKS = 0.5  # share of common shocks in an item's variance; below, counts are too small to have a ratio
 
 
-def wanted(
+def uncensored(
     units: Tensor, stock_outs: StockOuts, known: Tensor, log_mean: Tensor, log_r: Tensor, grain: Tensor
 ) -> Tensor:
     """(T, S, I) units wanted: sales, and what is expected of those who met an empty shelf.

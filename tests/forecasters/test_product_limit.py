@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mercato.forecasters.statistics.distributions import nb_mean_above, nb_sample
+from mercato.forecasters.statistics.product_limit import mean_beyond, product_limit, uncensored
 from mercato.forecasters.statistics.stock_outs import StockOuts
-from mercato.forecasters.statistics.tails import mean_beyond, product_limit, wanted
 
 SHAPE, MEAN, LOG_R = (400, 10, 2), 80.0, 2.3
 
@@ -44,7 +44,7 @@ def behind_shelves(demand: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     mean = torch.full((*SHAPE, 1), MEAN).log()
     log_r = torch.full((*SHAPE, 1), LOG_R)
     sales, known = torch.minimum(demand, shelf), torch.ones(SHAPE, dtype=torch.bool)
-    return sales, out, wanted(sales, StockOuts.of(out), known, mean, log_r, torch.ones(SHAPE[-1]))
+    return sales, out, uncensored(sales, StockOuts.of(out), known, mean, log_r, torch.ones(SHAPE[-1]))
 
 
 def test_a_tail_heavier_than_the_count_distributions_is_seen_between_the_shelves() -> None:
