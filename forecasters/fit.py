@@ -172,7 +172,7 @@ def identify(
     for number in range(2, 2 + _SETTLE):
         known = Known.of(response, history)
         moved = (known.slopes - residuals.slopes)[..., 0].abs().mean()
-        if float(moved + (known.memory - residuals.memory).abs().mean()) < _SETTLED:
+        if float(moved + (known.carryover - residuals.carryover).abs().mean()) < _SETTLED:
             break
         residuals, found = once(number, known, found)
         response = price_response(pivot, found, rule)

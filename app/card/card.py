@@ -114,8 +114,8 @@ def _terms(found: Elasticities) -> list[str]:
         "curve": found.curve,
         "chain": found.chain,
         "season": found.sway,
-        "stockpiling": found.memory[..., 0],
-        "reference price": found.memory[..., 1],
+        "stockpiling": found.carryover[..., 0],
+        "reference price": found.carryover[..., 1],
     }
     return [name for name, values in parts.items() if bool((values != 0).any())]
 

@@ -18,7 +18,7 @@ from .dml import least_squares
 from .features import log_price, log_sales, mean_known
 
 # what a naive response has not
-_BEYOND = ("own_error", "curve", "chain", "joint", "sway", "memory")
+_BEYOND = ("own_error", "curve", "chain", "joint", "sway", "carryover")
 
 
 def naive_model(model: DemandModel, panel: SalesPanel, seed: int) -> DemandModel:

@@ -100,8 +100,8 @@ def own_and_cross(market: Studied) -> Row:
         "curve": float(found.curve.mean()),
         "chain": float(found.chain.mean()),
         "sway": float(found.sway.square().sum(-1).sqrt().mean()),
-        "memory_recent": float(found.memory[:, 0].mean()),
-        "memory_lasting": float(found.memory[:, 1].mean()),
+        "memory_recent": float(found.carryover[:, 0].mean()),
+        "memory_lasting": float(found.carryover[:, 1].mean()),
         "overfit_ratio": market.model.overfit,
     }
 

@@ -122,7 +122,7 @@ def _steady_response(history: History) -> PriceResponse:
         chain=torch.full((goods,), 0.1),
         joint=torch.full((goods, promos), 0.05),
         sway=torch.full((goods, 2), 0.05),
-        memory=torch.full((goods, 2), -0.05),
+        carryover=torch.full((goods, 2), -0.05),
         promo=torch.full((goods, promos), 0.3),
         promo_level=torch.full((goods, promos), -2.0),
         promo_slope=torch.full((goods, promos), -5.0),
@@ -153,7 +153,7 @@ def _found(response: PriceResponse) -> Elasticities:
     """The same as estimates, which a simulation does not ask for."""
     shared = ("own", "own_lo", "own_hi", "own_error", "choice", "promo", "curve", "chain", "joint", "sway")
     return Elasticities(
-        **{name: getattr(response, name) for name in (*shared, "memory")},
+        **{name: getattr(response, name) for name in (*shared, "carryover")},
         price_spread=torch.full_like(response.curve, 0.1),
         with_instrument=None,
         without_instrument=None,

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from ..features import History
 from ..progress import SILENT, Stage
-from ..response import MEMORY, MOST, WEAKEST, Choice, extra, remembered
+from ..response import CARRYOVER, MOST, WEAKEST, Choice, carried_over, extra
 from ..statistics import BLOCK, MISLED, OPEN, SEASONAL, TERMS, Fit, clear, pool, prior, shrink
 from ..tensors import Cut
 from .item_regressions import Regressions, average, coefficient, fit_items, rivals_of, same_category, told
@@ -45,7 +45,7 @@ _AXES = {
     **dict.fromkeys(("own", "own_lo", "own_hi"), "SI"),
     **dict.fromkeys(("own_error", "curve", "chain", "price_spread"), "I"),
     **dict.fromkeys(("with_instrument", "without_instrument"), "I"),
-    **dict.fromkeys(("promo", "joint", "sway", "memory"), "IK"),
+    **dict.fromkeys(("promo", "joint", "sway", "carryover"), "IK"),
 }
 
 
@@ -63,7 +63,7 @@ class Elasticities:
     chain: Tensor  # (I,) more of a price moved at all locations at once
     joint: Tensor  # (I, K) more of a promotion run at all locations at once
     sway: Tensor  # (I, 2) share by which own elasticity grows with sine and cosine of the year
-    memory: Tensor  # (I, 2) effect on log demand of the recent and lasting memory of own price effects
+    carryover: Tensor  # (I, 2) effect on log demand of the recent and lasting carryover of own price effects
     price_spread: Tensor  # (I,) standard deviation of residual log price: what there is to learn from
     with_instrument: Tensor | None  # (I,) estimate by the control function, where a shifter is declared
     without_instrument: Tensor | None  # (I,) estimate without it
@@ -167,7 +167,7 @@ def estimate(
     plain = _collected(run, second, curve, chosen(forms, (odds, 1 - odds)))
     if residuals.instrument.shape[-1] == 0:
         return plain
-    lasting = bool((plain.memory != 0).any())  # then a shifter that lasts shows what a lasting price does
+    lasting = bool((plain.carryover != 0).any())  # then a shifter that lasts shows what a lasting price does
     if not lasting:
         level = residuals.free_log_mean
         residuals = replace(residuals, price=residuals.free_price, news=residuals.instrument)
@@ -240,10 +240,12 @@ def _columns(history: History, residuals: Residuals, near: Substitution, slopes:
 
 
 def _memories(history: History, residuals: Residuals, slopes: Tensor) -> tuple[Tensor, Tensor]:
-    """(T, S, I) recent and lasting memory of own effects, beyond what was expected."""
+    """(T, S, I) recent and lasting carryover of own effects, beyond what was expected."""
     effect = residuals.price * slopes[..., 0] + (residuals.promo * slopes[..., 1:]).sum(-1)
     whole = residuals.shift * slopes[..., 0] + (history.promo * slopes[..., 1:]).sum(-1)
-    return remembered(extra(whole) - extra(whole - effect), MEMORY[0]), remembered(effect, MEMORY[1])
+    return carried_over(extra(whole) - extra(whole - effect), CARRYOVER[0]), carried_over(
+        effect, CARRYOVER[1]
+    )
 
 
 def _alone(promo: Tensor, rows: Tensor) -> bool:
@@ -263,7 +265,7 @@ def _remembered_already(history: History, residuals: Residuals, before: Elastici
     if before is None:
         return torch.zeros_like(residuals.price)
     recent, lasting = _memories(history, residuals, residuals.slopes)
-    return recent * before.memory[:, 0] + lasting * before.memory[:, 1]
+    return recent * before.carryover[:, 0] + lasting * before.carryover[:, 1]
 
 
 def _control(price: Tensor, shifter: Tensor, rows: Tensor, category: Tensor) -> Tensor:
@@ -301,7 +303,7 @@ def _collected(run: Regressions, fits: Sequence[Fit], curve: Tensor, choice: Cho
         if run.promo.shape[-1]
         else run.promo.new_zeros(len(fits), 0),
         sway=torch.stack([term("sine"), term("cosine")], dim=-1) / usual.float().unsqueeze(-1),
-        memory=torch.stack([term("recent"), term("lasting")], dim=-1),
+        carryover=torch.stack([term("recent"), term("lasting")], dim=-1),
         price_spread=torch.stack(spread).float(),
         with_instrument=None,
         without_instrument=None,

@@ -40,7 +40,7 @@ class Residuals:
     instrument: Tensor  # (T, S, I, Z) residual of the log cost shifter given the past of demand alone
     news: Tensor  # (T, S, I, Z) the same given the past of prices and of the shifter, too
     slopes: Tensor  # ((S,) I, 1 + K) effects of price and promotions that past demand was freed of
-    memory: Tensor  # (T, S, I) effect of remembered prices that it was freed of
+    carryover: Tensor  # (T, S, I) carryover of earlier prices that it was freed of
     rows: Tensor  # (T, S, I) bool: observed rows with a past
     decided: Tensor  # (T, S, I) bool: those among them in which a price was decided
     demand: Tensor  # (T, S, I) units wanted: the sales, or their expected value where stock ran out
@@ -129,7 +129,7 @@ class Known:
     carries that price, and with it the cost shifter."""
 
     slopes: Tensor  # (S, I, 1 + K) effects of price and promotions
-    memory: Tensor  # (T, S, I) effect on log demand of what is remembered of earlier prices
+    carryover: Tensor  # (T, S, I) effect on log demand of earlier prices
     lost: Tensor  # (T, S, I) effect on log demand of what other categories cost
 
     @staticmethod
@@ -137,9 +137,9 @@ class Known:
         """What a price response says of the prices of a history."""
         promo = response.promo.expand(len(response.own), -1, -1)
         slopes = torch.cat([response.own.unsqueeze(-1), promo], dim=-1)
-        memory = history_context(history, response).memory
-        assert memory is not None
-        return Known(slopes, (memory[:-1] * response.memory).sum(-1), _lost(history, response))
+        carryover = history_context(history, response).carryover
+        assert carryover is not None
+        return Known(slopes, (carryover[:-1] * response.carryover).sum(-1), _lost(history, response))
 
 
 def _lost(history: History, response: PriceResponse) -> Tensor:
@@ -180,14 +180,14 @@ def fit_nuisances(
     rows[0] = False
     decided = _decided(shift, rows)
     made = _decision_features(history, shift)
-    demand, memory = observed, torch.zeros_like(observed)
+    demand, carryover = observed, torch.zeros_like(observed)
     lost = torch.zeros_like(observed)
     exact = rows & history.stock_outs.whole
     slopes = torch.full((history.units.shape[2], 1), _FIRST_GUESS, device=level.device)
     if before is not None:
-        slopes, memory, lost = before.slopes, before.memory, before.lost
+        slopes, carryover, lost = before.slopes, before.carryover, before.lost
     for _ in range(ROUNDS):
-        adjusted = demand - memory - _priced(decisions, slopes)
+        adjusted = demand - carryover - _priced(decisions, slopes)
         freed = adjusted - lost
         calendar = local_calendar(freed, rows, history.time_of_year, history.year).unsqueeze(2)
         usual = calendar.sum(-1)  # its traces would hide from the past what a price-setter saw there
@@ -198,10 +198,10 @@ def fit_nuisances(
         known, inside = predict(torch.cat([made, wanted], dim=-1), decisions, decided)
         known = carried(known, decided.unsqueeze(-1).expand_as(known))  # a price that stays decides nothing
         residual = (decisions - known) * there  # what is not sold has no price that surprises
-        mean = expected[..., 0] + _priced(known, slopes) + memory
+        mean = expected[..., 0] + _priced(known, slopes) + carryover
         if before is None:
             slopes = _regress(demand - mean, residual[..., : 1 + promos], rows)
-        fitted = expected[..., 0] + _priced(decisions, slopes) + memory
+        fitted = expected[..., 0] + _priced(decisions, slopes) + carryover
         spread = ((observed - fitted).square() * exact).sum((0, 1)) / exact.sum((0, 1)).clamp(min=1)
         demand = _impute(history, observed, fitted, level, spread.sqrt().clamp(min=0.05))
         stage.advance()
@@ -213,7 +213,7 @@ def fit_nuisances(
     return Residuals(
         log_mean=level + mean,
         log_mean_without_news=level + mean + without_news[..., 0] - expected[..., 0],
-        free_log_mean=level + expected[..., 0] + _priced(free_known, slopes) + memory,
+        free_log_mean=level + expected[..., 0] + _priced(free_known, slopes) + carryover,
         shift=shift,
         price=residual[..., 0],
         promo=residual[..., 1 : 1 + promos],
@@ -222,7 +222,7 @@ def fit_nuisances(
         free_price=(shift - expected[..., 1]) * there[..., 0],
         instrument=(shifter - expected[..., 2:]) * there,
         slopes=slopes,
-        memory=memory,
+        carryover=carryover,
         rows=rows,
         decided=decided,
         demand=torch.where(

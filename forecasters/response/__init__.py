@@ -1,12 +1,12 @@
 """What prices do to demand: elasticities, division over items, and a history freed of it."""
 
 from .choice import BY_FORM, MOST, Choice, Way
-from .price_response import MEMORY, WEAKEST, Context, PriceResponse, extra, mean_listed, remembered
+from .price_response import CARRYOVER, WEAKEST, Context, PriceResponse, carried_over, extra, mean_listed
 from .priced import adjusted_history, history_context, history_effect, log_level
 
 __all__ = [
     "BY_FORM",
-    "MEMORY",
+    "CARRYOVER",
     "MOST",
     "WEAKEST",
     "Choice",
@@ -14,10 +14,10 @@ __all__ = [
     "PriceResponse",
     "Way",
     "adjusted_history",
+    "carried_over",
     "extra",
     "history_context",
     "history_effect",
     "log_level",
     "mean_listed",
-    "remembered",
 ]

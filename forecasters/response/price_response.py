@@ -12,7 +12,7 @@ from ..tensors import Cut
 from .choice import Choice, Way
 
 WEAKEST = -0.05  # own elasticity is kept below this: demand never rises with price
-MEMORY = (0.5, 0.85)  # weight of the past in the recent and in the lasting memory of effects, a period
+CARRYOVER = (0.5, 0.85)  # weight of the past in the recent and in the lasting carryover of effects, a period
 _NINETY = 1.645
 _NEVER = -30.0  # log odds of a promotion
 
@@ -22,17 +22,17 @@ class Context:
     """What the answer to a price depends on beside the prices of the period; None where it is not known."""
 
     wave: Tensor | None = None  # (…, S, I, 2) sine and cosine of the time of year
-    memory: Tensor | None = None  # (…, S, I, 2) recent and lasting memory of own effects
+    carryover: Tensor | None = None  # (…, S, I, 2) recent and lasting carryover of own effects
     own: Tensor | None = None  # (…, S, I) own elasticities that take the place of the mean ones
     listed: Tensor | None = None  # (…, S, I) bool what is sold where; all where None
     way: Way = Way()  # how customers divide themselves over items
 
     def until(self, end: int) -> Context:
         """That of the first ``end`` periods, the first axis."""
-        wave, memory, own, listed = (
-            None if x is None else x[:end] for x in (self.wave, self.memory, self.own, self.listed)
+        wave, carryover, own, listed = (
+            None if x is None else x[:end] for x in (self.wave, self.carryover, self.own, self.listed)
         )
-        return Context(wave, memory, own, listed, self.way)
+        return Context(wave, carryover, own, listed, self.way)
 
 
 NOWHERE = Context()
@@ -40,18 +40,18 @@ AXES = {
     **dict.fromkeys(("pivot", "own", "own_lo", "own_hi"), "SI"),
     **dict.fromkeys(("own_error", "curve", "chain"), "I"),
     **dict.fromkeys(("joint", "promo", "promo_level", "promo_slope"), "IK"),
-    **dict.fromkeys(("sway", "memory"), "IM"),
+    **dict.fromkeys(("sway", "carryover"), "IM"),
 }
 
 
 @dataclass(frozen=True)
 class PriceResponse:
-    """log demand = base + divided(own effect + chain) + memory; shift = log p − log reference price.
+    """log demand = base + divided(own effect + chain) + carryover; shift = log p − log reference price.
 
     - own effect: ε·(exp(c·shift) − 1)/c + promotion, with ε swinging by the season;
     - chain and joint: more of the locations' mean shift and mean promotion;
     - divided: what an item wins, others lose (``choice``);
-    - memory: of the extra that was bought recently (stockpiling, in units), and of
+    - carryover: of the extra that was bought recently (stockpiling, in units), and of
       past own effects in the long run (a reference price).
 
     Promotions are decision-linked: an agent's own price carries the promotion that such a discount carried in
@@ -68,7 +68,7 @@ class PriceResponse:
     chain: Tensor  # (I,) more of a price that moves at all locations at once
     joint: Tensor  # (I, K) more of a promotion that runs at all locations at once
     sway: Tensor  # (I, 2) share by which ε grows with sine and cosine of the year
-    memory: Tensor  # (I, 2) effect of the two memories
+    carryover: Tensor  # (I, 2) effect of the two carryovers
     promo: Tensor  # (I, K) lift of log demand by a full promotion
     promo_level: Tensor  # (I, K) a
     promo_slope: Tensor  # (I, K) b
@@ -105,8 +105,8 @@ class PriceResponse:
         alone = self.own_effect(log_price, promo, context)
         utility, own, shift = self._utility(alone, log_price, promo, context)
         total = self.choice.log_change(utility, own, shift, context.way)
-        if context.memory is not None:
-            total = total + (context.memory * self.memory).sum(-1)
+        if context.carryover is not None:
+            total = total + (context.carryover * self.carryover).sum(-1)
         return total, alone
 
     def doubt(self, log_price: Tensor, context: Context = NOWHERE) -> Tensor:
@@ -169,9 +169,9 @@ class PriceResponse:
         slope = lift * chance * (1 - chance) * self.promo_slope / (1 + chance * lift)
         return own + slope.sum(-1)
 
-    def remember(self, memory: Tensor, own_effect: Tensor) -> Tensor:
+    def carry_over(self, carryover: Tensor, own_effect: Tensor) -> Tensor:
         """The memories (…, S, I, 2) after a period of ``own_effect`` (…, S, I)."""
-        news = zip(MEMORY, memory.unbind(-1), (extra(own_effect), own_effect), strict=True)
+        news = zip(CARRYOVER, carryover.unbind(-1), (extra(own_effect), own_effect), strict=True)
         return torch.stack([rate * past + (1 - rate) * now for rate, past, now in news], dim=-1)
 
     def spread(self) -> tuple[Tensor, Tensor]:
@@ -205,7 +205,7 @@ def extra(own_effect: Tensor) -> Tensor:
     return torch.expm1(own_effect.clamp(max=3))
 
 
-def remembered(news: Tensor, rate: float) -> Tensor:
+def carried_over(news: Tensor, rate: float) -> Tensor:
     """(T, …) exponentially weighted mean of the news of earlier periods, 0 before the first."""
     total, out = torch.zeros_like(news[0]), []
     for now in news:

@@ -22,12 +22,12 @@ def history_context(history: History, response: PriceResponse) -> Context:
     """What the answer to prices depended on at the periods 0 … T: fields (T + 1, S, I, …)."""
     wave = history.ahead[: history.periods + 1, ..., :2]
     listed = None if history.assortment is None else history.listed[: history.periods + 1]
-    memory = [torch.zeros_like(wave[0])]
+    carryover = [torch.zeros_like(wave[0])]
     for t in range(history.periods):
         now = Context(wave[t], listed=None if listed is None else listed[t])
         effect = response.own_effect(history.log_price[t], history.promo[t], now)
-        memory.append(response.remember(memory[-1], effect))
-    return Context(wave, torch.stack(memory), listed=listed)
+        carryover.append(response.carry_over(carryover[-1], effect))
+    return Context(wave, torch.stack(carryover), listed=listed)
 
 
 def history_effect(history: History, response: PriceResponse) -> Tensor:

@@ -41,7 +41,7 @@ class LearnedState:
     log_base: Tensor  # (B, S, I, M) log mean demand before price and promotion, by ensemble member
     log_r: Tensor  # (B, S, I, M) log dispersion
     past: Past  # of price-adjusted demand, (B, S, I)
-    memory: Tensor  # (B, S, I, 2) of past own price effects
+    carryover: Tensor  # (B, S, I, 2) of past own price effects
     date: Tensor  # (B,) int64 calendar index of the coming period
     member: Tensor  # (B,) int64 the ensemble member that the episode's customers follow
     own: Tensor  # (B, S, I) their own elasticities
@@ -55,7 +55,7 @@ class _Reading:
     past: Past  # rows 0 … T
     features: Tensor  # (T + 1, S, I, F) of the past
     effect: Tensor  # (T, S, I) of the prices and promotions that were charged
-    effects: Tensor  # (T + 1, S, I, 2) memory of past own price effects at the periods 0 … T
+    effects: Tensor  # (T + 1, S, I, 2) carryover of past own price effects at the periods 0 … T
 
 
 class LearnedDemand:
@@ -123,8 +123,8 @@ class LearnedDemand:
             adjusted = adjusted_history(history, self._level, effect)
             past = scan(adjusted, history.known)
             summary = Past(*(torch.stack([getattr(p, f.name) for p in past]) for f in fields(Past)))
-        assert context.memory is not None
-        return _Reading(summary, summary.features(context.listed), effect, context.memory)
+        assert context.carryover is not None
+        return _Reading(summary, summary.features(context.listed), effect, context.carryover)
 
     @cached_property
     def _out(self) -> Tensor:
@@ -136,7 +136,7 @@ class LearnedDemand:
         """Keys and values (S, I, H, T, D/H) of each layer, from which every reset is a gather."""
         settings, device = self.model.settings.trunk, self._ids.device
         each = 4 * self.periods * settings.width * (2 * settings.blocks + 1)
-        room_for(self._ids.numel(), each, "series of a market's memory", device)
+        room_for(self._ids.numel(), each, "series of a market's cache", device)
         layers: list[tuple[Tensor, Tensor]] = []
         self.__dict__["_out"] = self._forward(layers)
         return [(k[0], v[0]) for k, v in layers]
@@ -206,7 +206,7 @@ class LearnedDemand:
         return self.history.ahead[self._known(date)][..., :2]
 
     def _context(self, state: LearnedState, own: Tensor | None = None, way: Way = Way()) -> Context:
-        return Context(self._wave(state.date), state.memory, own, self._listed(state.date), way)
+        return Context(self._wave(state.date), state.carryover, own, self._listed(state.date), way)
 
     def _listed(self, date: Tensor) -> Tensor | None:
         """(B, S, I) bool what is sold where at calendar indices (B,); None where everything always is."""
@@ -262,7 +262,7 @@ class LearnedDemand:
         effect, alone = self.response.effects(log_price, promo, context)
         adjusted = (period.demand + 0.5 * self.history.grain).log() - self._level - effect
         adjusted = torch.clamp(adjusted, *self.model.reach)
-        memory = self.response.remember(state.memory, alone)
+        carryover = self.response.carry_over(state.carryover, alone)
         listed = context.listed
         seen = torch.ones_like(adjusted, dtype=torch.bool) if listed is None else listed
         past = state.past.after(adjusted, seen)
@@ -278,7 +278,7 @@ class LearnedDemand:
             log_base=told[..., 0].contiguous(),
             log_r=told[..., 1].contiguous(),
             past=past,
-            memory=memory,
+            carryover=carryover,
             date=state.date + 1,
         )
 

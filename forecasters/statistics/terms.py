@@ -9,7 +9,7 @@ Each candidate adds one coefficient an item to the second stage (``elasticity``)
 - *attribute k*: locations differ in how much they mind prices, by an attribute such as income;
 - *recent*, *lasting*: past effects of price and promotion are paid back (stockpiling: Hendel and Nevo 2006,
   doi:10.1111/j.1468-0262.2006.00721.x) or remembered (reference price: Winer 1986, doi:10.1086/209064),
-  with a short and a long memory.
+  with a short and a long carryover.
 
 A candidate is kept where the items together show it (DerSimonian and Laird 1986,
 doi:10.1016/0197-2456(86)90046-2); the items' coefficients are then shrunk to their common mean.

@@ -37,7 +37,7 @@ _SHARED = (
     "chain",
     "joint",
     "sway",
-    "memory",
+    "carryover",
 )
 
 
@@ -104,7 +104,7 @@ def untrained_market(
         chain=none,
         joint=torch.zeros(goods, 0),
         sway=torch.zeros(goods, 2),
-        memory=normal(goods, 2, scale=0.05),
+        carryover=normal(goods, 2, scale=0.05),
         promo=torch.zeros(goods, 0),
         promo_level=torch.zeros(goods, 0),
         promo_slope=torch.zeros(goods, 0),

@@ -16,7 +16,7 @@ PANELS = 40
 
 def found_beyond(found: Elasticities) -> list[str]:
     """Names of the terms that were kept."""
-    terms = {name: getattr(found, name) for name in ("curve", "chain", "joint", "sway", "memory")}
+    terms = {name: getattr(found, name) for name in ("curve", "chain", "joint", "sway", "carryover")}
     return [name for name, value in terms.items() if bool((value != 0).any())]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from mercato.forecasters.response.choice import Choice
-from mercato.forecasters.response.price_response import MEMORY, Context, PriceResponse, extra, remembered
+from mercato.forecasters.response.price_response import CARRYOVER, Context, PriceResponse, carried_over, extra
 
 PLACES, GOODS = 3, 2
 
@@ -29,7 +29,7 @@ def response(**changes: torch.Tensor) -> PriceResponse:
         chain=torch.zeros(GOODS),
         joint=torch.zeros(GOODS, 1),
         sway=torch.zeros(GOODS, 2),
-        memory=torch.zeros(GOODS, 2),
+        carryover=torch.zeros(GOODS, 2),
         promo=torch.zeros(GOODS, 1),
         promo_level=torch.full((GOODS, 1), -20.0),
         promo_slope=torch.zeros(GOODS, 1),
@@ -82,17 +82,17 @@ def test_the_season_moves_the_elasticity_but_not_past_zero() -> None:
 
 
 def test_what_is_bought_ahead_is_paid_back_and_forgotten() -> None:
-    stocked = response(memory=torch.tensor([[-0.4, 0.0]] * GOODS))
-    memory = torch.zeros(PLACES, GOODS, 2)
+    stocked = response(carryover=torch.tensor([[-0.4, 0.0]] * GOODS))
+    carryover = torch.zeros(PLACES, GOODS, 2)
     deal = stocked.own_effect(torch.full((PLACES, GOODS), -0.3))
     dips = []
     for effect in (deal, *[torch.zeros_like(deal)] * 20):
-        memory = stocked.remember(memory, effect)
+        carryover = stocked.carry_over(carryover, effect)
         usual = torch.zeros(PLACES, GOODS)
-        dips.append(float(stocked.effect(usual, context=Context(memory=memory))[0, 0]))
+        dips.append(float(stocked.effect(usual, context=Context(carryover=carryover))[0, 0]))
     bought = float(extra(deal)[0, 0])
     assert bought == pytest.approx(float(torch.tensor(0.6).expm1()))
-    assert dips[0] == pytest.approx(-0.4 * (1 - MEMORY[0]) * bought)
+    assert dips[0] == pytest.approx(-0.4 * (1 - CARRYOVER[0]) * bought)
     assert sum(dips) == pytest.approx(-0.4 * bought, rel=1e-3)  # all of it, spread over the weeks after
     assert abs(dips[-1]) < 1e-5
 
@@ -100,7 +100,7 @@ def test_what_is_bought_ahead_is_paid_back_and_forgotten() -> None:
 def test_the_scan_of_memories_is_the_recursion() -> None:
     news = torch.randn(7, PLACES, GOODS, generator=torch.Generator().manual_seed(0))
     total = torch.zeros(PLACES, GOODS)
-    for now, before in zip(news, remembered(news, 0.85), strict=True):
+    for now, before in zip(news, carried_over(news, 0.85), strict=True):
         torch.testing.assert_close(before, total)
         total = 0.85 * total + 0.15 * now
 
