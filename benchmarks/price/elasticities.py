@@ -48,7 +48,7 @@ def stated_own(market: Studied) -> tuple[Tensor, Tensor, Tensor]:
     """(S, I) the model's own elasticities at the prices charged and the ends of their intervals."""
     history, response = market.learned.history, market.model.response
     until = history.periods
-    context = Context(wave=history.ahead[:until, ..., :2], listed=history.listed[:until])
+    context = Context(harmonic=history.ahead[:until, ..., :2], listed=history.listed[:until])
     alone, listed = replace(response, chain=torch.zeros_like(response.chain)), history.listed[:until]
 
     def charged(which: Literal["lo", "mean", "hi"]) -> Tensor:

@@ -28,7 +28,7 @@ from ...forecasters.simulation import Period
 from ...forecasters.tensors import NoiseKey, positions
 from .family import StructuralDemand
 from .nested_logit import log_shares, steepness
-from .shocks import Customers, Names, Shocks, waves
+from .shocks import Customers, Names, Shocks, harmonics
 from .shop import Shop
 
 _ROUNDS = 200  # of the contraction that finds the values; it halves the error each time, about
@@ -66,7 +66,7 @@ class AttractionDemand(StructuralDemand):
 
     def log_mean(self, state: Customers, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
         p, goods = self.parameters, self.goods
-        season = waves(state.week, self.shop.days) @ p.season.T
+        season = harmonics(state.week, self.shop.days) @ p.season.T
         usual = p.value + (season.unsqueeze(1) + state.series).unsqueeze(1)  # (B, K, S, J)
         dearer = (self.heard(state, price) / self.shop.reference_price).log().unsqueeze(1)
         shown = p.lift[goods] * promo
@@ -86,7 +86,7 @@ class AttractionDemand(StructuralDemand):
 
     def own_of(self, state: Customers) -> Tensor:
         p = self.parameters
-        season = waves(state.week, self.shop.days) @ p.season.T
+        season = harmonics(state.week, self.shop.days) @ p.season.T
         return own(p, p.value + (season.unsqueeze(1) + state.series).unsqueeze(1))[..., self.goods]
 
     def own(self) -> Tensor:

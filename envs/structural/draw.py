@@ -228,7 +228,7 @@ def _draw_cross(scene: _Scene, rng: np.random.Generator) -> np.ndarray:
 
 
 def _draw_season(categories: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(I, 4) weights of the yearly and half-yearly waves; a category's items peak weeks apart."""
+    """(I, 4) weights of the yearly and half-yearly harmonics; a category's items peak weeks apart."""
     items = len(categories)
     peak = rng.uniform(0, 2 * np.pi, categories.max() + 1)[categories] + rng.normal(0, 0.3, items)
     year, half = rng.uniform(0.3, 0.5, items), rng.uniform(0.05, 0.12, items)
@@ -238,7 +238,7 @@ def _draw_season(categories: np.ndarray, rng: np.random.Generator) -> np.ndarray
 
 
 def _heights(season: np.ndarray, categories: np.ndarray) -> np.ndarray:
-    """(I, 4) weights of a wave from −1 to 1 that is highest when the category's year is."""
+    """(I, 4) weights of a harmonic from −1 to 1 that is highest when the category's year is."""
     kin = categories[:, None] == categories
     year = kin @ season[:, :2]
     return np.pad(year / np.linalg.norm(year, axis=1, keepdims=True), ((0, 0), (0, 2)))

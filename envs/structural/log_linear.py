@@ -7,7 +7,8 @@ For location s, item i and week t, with p̄ the reference price:
 
     demand ~ negative binomial with mean μ and variance μ + φ_i·μ²
 
-Season and swing are waves of the year, known ahead; swing is 0 in most markets. The three shocks are AR(1).
+Season and swing are harmonics of the year, known ahead; swing is 0 in most markets. The three shocks are
+AR(1).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import Tensor
 from ...forecasters.simulation import Period
 from ...forecasters.tensors import NoiseKey, positions
 from .family import StructuralDemand
-from .shocks import Customers, Names, Shocks, waves
+from .shocks import Customers, Names, Shocks, harmonics
 from .shop import Shop
 
 
@@ -35,7 +36,7 @@ class LogLinear:
     own: Tensor  # (S, I) own elasticity, < 0, mean of the year
     cross: Tensor  # (S, I, I) ∂log demand(second axis) / ∂log price(third axis), 0 on the diagonal
     season: Tensor  # (I, 4) weights of sin and cos of the year, then of its half
-    swing: Tensor  # (I, 4) weights of the same waves in own elasticity, as a share of its mean
+    swing: Tensor  # (I, 4) weights of the same harmonics in own elasticity, as a share of its mean
     lift: Tensor  # (I,) what a promotion adds to log demand beside its price
     dispersion: Tensor  # (I,) φ: variance of demand is μ + φ·μ²
     shocks: Shocks
@@ -68,14 +69,14 @@ class LogLinearDemand(StructuralDemand):
     def log_mean(self, state: Customers, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
         p = self.parameters
         shift = (self.heard(state, price) / self.shop.reference_price).log()
-        season = waves(state.week, self.shop.days) @ p.season.T
+        season = harmonics(state.week, self.shop.days) @ p.season.T
         shock = state.series + state.location.unsqueeze(-1) + state.chain.view(-1, 1, 1)
         cross = torch.einsum("sij,bsj->bsi", p.cross, shift)
         return p.level + season.unsqueeze(1) + shock + p.lift * promo + self.own_of(state) * shift + cross
 
     def own_of(self, state: Customers) -> Tensor:
         p = self.parameters
-        return p.own * (1 + waves(state.week, self.shop.days) @ p.swing.T).unsqueeze(1)
+        return p.own * (1 + harmonics(state.week, self.shop.days) @ p.swing.T).unsqueeze(1)
 
     def advance(
         self, state: Customers, period: Period, key: NoiseKey, promo: Tensor | float = 0.0

@@ -30,7 +30,7 @@ from torch import Tensor
 from ...forecasters.simulation import Period
 from ...forecasters.tensors import NoiseKey, positions
 from .family import StructuralDemand
-from .shocks import Customers, Names, Shocks, waves
+from .shocks import Customers, Names, Shocks, harmonics
 from .shop import Shop
 
 
@@ -66,7 +66,7 @@ class NestedLogitDemand(StructuralDemand):
     def _utility(self, state: Customers, dearer: Tensor | float = 0.0, promo: Tensor | float = 0.0) -> Tensor:
         """(B, S, J) utilities where ``dearer`` = p/p̄ − 1 and ``promo`` are (B, S, I) or 0."""
         p = self.parameters
-        usual = p.value + (waves(state.week, self.shop.days) @ p.season.T).unsqueeze(1) + state.series
+        usual = p.value + (harmonics(state.week, self.shop.days) @ p.season.T).unsqueeze(1) + state.series
         moved = p.lift[self.goods] * promo - p.slope[:, self.goods] * dearer
         return usual.index_add(-1, self.goods, moved + torch.zeros_like(usual[..., self.goods]))
 

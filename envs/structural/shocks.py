@@ -83,7 +83,7 @@ class Shocks:
         )
 
 
-def waves(period: Tensor, days: int) -> Tensor:
+def harmonics(period: Tensor, days: int) -> Tensor:
     """(B, 4) sin and cos of the year and of its half at calendar index ``period`` (B,), each of ``days``."""
     angle = 2 * torch.pi / (_DAYS_A_YEAR / days) * period
     return torch.stack([angle.sin(), angle.cos(), (2 * angle).sin(), (2 * angle).cos()], dim=-1)

@@ -4,7 +4,7 @@ What ``log_linear`` has, and for all items of a location of zone z,
 
     … + zone_z(t) + Σ_h lift_{z,h}·[holiday h of the zone is in the week]
 
-a wave of the year with the zone's phase, and a few days of the year around which everybody shops.
+an annual harmonic with the zone's phase, and a few days of the year around which everybody shops.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from torch import Tensor
 
 from .log_linear import LogLinear, LogLinearDemand
 from .records import shallow
-from .shocks import Customers, waves
+from .shocks import Customers, harmonics
 
 _YEAR = 365.25
 _HEIGHT, _HOLIDAYS, _LIFT = (
     (0.3, 0.45),
     4,
     (0.3, 0.6),
-)  # amplitude of a zone's wave; holidays and what they add
+)  # amplitude of a zone's harmonic; holidays and what they add
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ZonedDemand(LogLinearDemand):
     def log_mean(self, state: Customers, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
         p, days = self.parameters, self.shop.days
         until = (p.holiday - (state.week * days % _YEAR).view(-1, 1, 1)) % _YEAR  # (B, S, H) days
-        local = waves(state.week, days) @ p.zone.T + (p.cheer * (until < days)).sum(-1)
+        local = harmonics(state.week, days) @ p.zone.T + (p.cheer * (until < days)).sum(-1)
         return super().log_mean(state, price, promo) + local.unsqueeze(-1)
 
 
@@ -63,9 +63,11 @@ def in_zones(market: LogLinearDemand, zone: np.ndarray, seed: int) -> ZonedDeman
     rng = np.random.default_rng([seed, 4])
     zones = zone.max() + 1
     peak, height = rng.uniform(0, 2 * np.pi, zones), rng.uniform(*_HEIGHT, zones)
-    wave = np.stack([height * np.sin(peak), height * np.cos(peak), *np.zeros((2, zones))], axis=1)
+    harmonic = np.stack([height * np.sin(peak), height * np.cos(peak), *np.zeros((2, zones))], axis=1)
     holiday, cheer = rng.uniform(0, _YEAR, (zones, _HOLIDAYS)), rng.uniform(*_LIFT, (zones, _HOLIDAYS))
-    drawn = (torch.as_tensor(x[zone], dtype=torch.float32) for x in (wave - wave.mean(0), holiday, cheer))
+    drawn = (
+        torch.as_tensor(x[zone], dtype=torch.float32) for x in (harmonic - harmonic.mean(0), holiday, cheer)
+    )
     local, day, lift = drawn
     parameters = Zoned(**shallow(market.parameters), zone=local, holiday=day, cheer=lift)
     return ZonedDemand(market.shop, parameters, market.realised)

@@ -69,7 +69,7 @@ class History:
 
     @property
     def whole_year(self) -> bool:
-        """Whether every time of the year was seen: what was not, a wave would only make up."""
+        """Whether every time of the year was seen: what was not, a harmonic would only make up."""
         return self.periods >= self.year
 
     def calendar_index(self, date: Tensor) -> Tensor:
@@ -106,11 +106,11 @@ def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.
     full = declared_grid(frequency, dates).starts(np.arange(len(dates) + ahead))
     stamps = pd.DatetimeIndex(full)
     year = (stamps.day_of_year.to_numpy() - 1) / 365.25
-    waves = [f(2 * np.pi * k * year) for k in range(1, HARMONICS + 1) for f in (np.sin, np.cos)]
+    harmonics = [f(2 * np.pi * k * year) for k in range(1, HARMONICS + 1) for f in (np.sin, np.cos)]
     if _step(dates) <= np.timedelta64(1, "D"):
         week = stamps.day_of_week.to_numpy() / 7
-        waves += [f(2 * np.pi * k * week) for k in range(1, 4) for f in (np.sin, np.cos)]
-    return full, np.stack(waves, axis=-1).astype(np.float32)
+        harmonics += [f(2 * np.pi * k * week) for k in range(1, 4) for f in (np.sin, np.cos)]
+    return full, np.stack(harmonics, axis=-1).astype(np.float32)
 
 
 def _filled(values: np.ndarray) -> np.ndarray:
@@ -181,8 +181,8 @@ def build_history(panel: SalesPanel, fitted: int | None = None) -> History:
         top = np.nanmax(values[:fitted]) if np.isfinite(values[:fitted]).any() else 1.0
         promos.append(dense(np.nan_to_num(values / (top if top > 0 else 1.0)).clip(0, 1)))
     shifters = [dense(np.nan_to_num(_filled(np.log(np.maximum(v, 1e-6))))) for v in by_role["instrument"][:1]]
-    dates, waves = calendar(panel.dates, panel.frequency)
-    whole = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in waves.T]
+    dates, harmonics = calendar(panel.dates, panel.frequency)
+    whole = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in harmonics.T]
     year, fine, week = whole[:2], whole[2 : 2 * HARMONICS], whole[2 * HARMONICS :]
     ahead = year + week
     ahead += [dense(_laid_out(c, dates, fitted)) for c in panel.covariates if c.role == "exogenous"]

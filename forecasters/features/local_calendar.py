@@ -1,10 +1,10 @@
 """What goes on at a place, beyond what is usual there: a calendar of its own, and news.
 
 A price-setter who knows that a place has its season, its fair or its holidays moves prices with demand, and
-whose regressions do not know it takes one for the effect of the other. What comes back every year, a wave and
-single weeks, the other years show; the rest shows in what other categories sell, there and at places like it
-(common correlated effects: Pesaran 2006, doi:10.1111/j.1468-0262.2006.00692.x). Items of one category say
-nothing here: an item's own price moves them.
+whose regressions do not know it takes one for the effect of the other. What comes back every year, harmonics
+and single weeks, the other years show; the rest shows in what other categories sell, there and at places
+like it (common correlated effects: Pesaran 2006, doi:10.1111/j.1468-0262.2006.00692.x). Items of one
+category say nothing here: an item's own price moves them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NOISE = 0.01  # least variance of a series' log demand
 
 
 def local_calendar(demand: Tensor, rows: Tensor, when: Tensor, year: int) -> Tensor:
-    """(T, S, 2) a location's annual wave beyond the chain's, and its single weeks; out of fold.
+    """(T, S, 2) a location's annual harmonic beyond the chain's, and its single weeks; out of fold.
 
     Args:
         demand: (T, S, I) log demand freed of what prices did.
@@ -40,7 +40,7 @@ def local_calendar(demand: Tensor, rows: Tensor, when: Tensor, year: int) -> Ten
     for k in range(FOLDS):
         here, rest = fold == k, fold != k
         near = _overlap(when[here], when[rest], year)
-        out[here, :, 0] = (x[here, 1:] @ _wave(apart[rest], seen[rest], x[rest])).to(demand)
+        out[here, :, 0] = (x[here, 1:] @ _harmonic(apart[rest], seen[rest], x[rest])).to(demand)
         out[here, :, 1] = _single(sudden[rest], seen[rest], near).to(demand)
     return out
 
@@ -49,9 +49,9 @@ def local_year(demand: Tensor, rows: Tensor, when: Tensor, year: int) -> Tensor:
     """(Y, S, 2) the same of the Y times of a year, by all that was seen; arguments as ``local_calendar``."""
     apart, sudden, seen = _beyond_chain(demand, rows)
     at = torch.arange(year, device=demand.device) / year
-    wave = _harmonics(at)[:, 1:] @ _wave(apart, seen, _harmonics(when))
+    harmonic = _harmonics(at)[:, 1:] @ _harmonic(apart, seen, _harmonics(when))
     single = _single(sudden, seen, _overlap(at, when, year))
-    return torch.stack([wave, single], dim=-1).to(demand)
+    return torch.stack([harmonic, single], dim=-1).to(demand)
 
 
 def with_local_year(history: History, year: Tensor, known: Tensor | None = None) -> History:
@@ -106,8 +106,8 @@ def _beyond_usual(demand: Tensor, there: Tensor) -> Tensor:
 def _harmonics(when: Tensor) -> Tensor:
     """(N, 1 + C) float64: 1 and the harmonics of times (N,) of the year."""
     angle = 2 * torch.pi * when.double()
-    waves = [f(k * angle) for k in range(1, HARMONICS + 1) for f in (torch.sin, torch.cos)]
-    return torch.stack([torch.ones_like(angle), *waves], dim=-1)
+    harmonics = [f(k * angle) for k in range(1, HARMONICS + 1) for f in (torch.sin, torch.cos)]
+    return torch.stack([torch.ones_like(angle), *harmonics], dim=-1)
 
 
 def _overlap(one: Tensor, other: Tensor, year: int) -> Tensor:
@@ -134,7 +134,7 @@ def _alike(x: Tensor) -> Tensor:
     return (x.T @ x).clamp(min=0).square()
 
 
-def _wave(apart: Tensor, seen: Tensor, x: Tensor) -> Tensor:
+def _harmonic(apart: Tensor, seen: Tensor, x: Tensor) -> Tensor:
     """(C, S) weights of the harmonics x (T, 1 + C), the first column of which is 1."""
     gram = torch.einsum("tc,ts,td->scd", x, seen.to(x), x)
     prior = x.new_full((x.shape[1],), _DRAWN)

@@ -223,8 +223,8 @@ def _odds(forms: Sequence[Regressions], fits: Sequence[Sequence[Fit]]) -> float:
 def _columns(history: History, residuals: Residuals, near: Substitution, slopes: Tensor) -> dict[str, Tensor]:
     """Column (T, S, I) of every candidate; slopes (…, I, 1 + K) of price and promotions for the memories."""
     price, weight = near.price, residuals.rows.float()
-    wave = history.ahead[: len(price), ..., :2]  # the calendar begins with sine and cosine of the year
-    columns = (near.curve, _everywhere(price, weight), price * wave[..., 0], price * wave[..., 1])
+    harmonic = history.ahead[: len(price), ..., :2]  # the calendar begins with sine and cosine of the year
+    columns = (near.curve, _everywhere(price, weight), price * harmonic[..., 0], price * harmonic[..., 1])
     joint = {
         f"joint {k}": _everywhere(promo, weight)
         for k, promo in enumerate(near.promo.unbind(-1))

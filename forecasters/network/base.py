@@ -57,9 +57,9 @@ def known_ahead(
 ) -> tuple[Tensor, list[Effects]]:
     """(T, S, I, C) calendar and exogenous covariates; the time of year only where items together show it.
 
-    A table of two years has seen each season twice: a wave that is not clear of the weeks' shocks is one of
-    them, and of no use in another year. Arguments as in ``fit_base``, for which the fits of all items, which
-    come back, too, are a start.
+    A table of two years has seen each season twice: a harmonic that is not clear of the weeks' shocks is one
+    of them, and of no use in another year. Arguments as in ``fit_base``, for which the fits of all items,
+    which come back, too, are a start.
     """
     ahead = history.ahead[: history.periods]
     table = _Table.of(history, adjusted, offset, ahead, rows)

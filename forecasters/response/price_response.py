@@ -21,7 +21,7 @@ _NEVER = -30.0  # log odds of a promotion
 class Context:
     """What the answer to a price depends on beside the prices of the period; None where it is not known."""
 
-    wave: Tensor | None = None  # (…, S, I, 2) sine and cosine of the time of year
+    harmonic: Tensor | None = None  # (…, S, I, 2) sine and cosine of the time of year
     carryover: Tensor | None = None  # (…, S, I, 2) recent and lasting carryover of own effects
     own: Tensor | None = None  # (…, S, I) own elasticities that take the place of the mean ones
     listed: Tensor | None = None  # (…, S, I) bool what is sold where; all where None
@@ -29,10 +29,10 @@ class Context:
 
     def until(self, end: int) -> Context:
         """That of the first ``end`` periods, the first axis."""
-        wave, carryover, own, listed = (
-            None if x is None else x[:end] for x in (self.wave, self.carryover, self.own, self.listed)
+        harmonic, carryover, own, listed = (
+            None if x is None else x[:end] for x in (self.harmonic, self.carryover, self.own, self.listed)
         )
-        return Context(wave, carryover, own, listed, self.way)
+        return Context(harmonic, carryover, own, listed, self.way)
 
 
 NOWHERE = Context()
@@ -155,9 +155,9 @@ class PriceResponse:
     def elasticity(self, context: Context = NOWHERE) -> Tensor:
         """(…, S, I) own elasticity at the reference price in a context, promotions apart."""
         own = self.own if context.own is None else context.own
-        if context.wave is None:
+        if context.harmonic is None:
             return own
-        return (own * (1 + (context.wave * self.sway).sum(-1).clamp(-0.9, 0.9))).clamp(max=WEAKEST)
+        return (own * (1 + (context.harmonic * self.sway).sum(-1).clamp(-0.9, 0.9))).clamp(max=WEAKEST)
 
     def local_elasticity(self, context: Context = NOWHERE) -> Tensor:
         """(…, S, I) own elasticity at the reference price with the promotion that follows the discount."""

@@ -20,14 +20,14 @@ def log_level(history: History, effect: Tensor | float = 0.0) -> Tensor:
 
 def history_context(history: History, response: PriceResponse) -> Context:
     """What the answer to prices depended on at the periods 0 … T: fields (T + 1, S, I, …)."""
-    wave = history.ahead[: history.periods + 1, ..., :2]
+    harmonic = history.ahead[: history.periods + 1, ..., :2]
     listed = None if history.assortment is None else history.listed[: history.periods + 1]
-    carryover = [torch.zeros_like(wave[0])]
+    carryover = [torch.zeros_like(harmonic[0])]
     for t in range(history.periods):
-        now = Context(wave[t], listed=None if listed is None else listed[t])
+        now = Context(harmonic[t], listed=None if listed is None else listed[t])
         effect = response.own_effect(history.log_price[t], history.promo[t], now)
         carryover.append(response.carry_over(carryover[-1], effect))
-    return Context(wave, torch.stack(carryover), listed=listed)
+    return Context(harmonic, torch.stack(carryover), listed=listed)
 
 
 def history_effect(history: History, response: PriceResponse) -> Tensor:

@@ -201,12 +201,12 @@ class LearnedDemand:
         log_mean = torch.clamp(told[..., 0], low - _BELOW, high) + self._level.unsqueeze(-1)
         return torch.stack([log_mean, told[..., 1]], dim=-1)
 
-    def _wave(self, date: Tensor) -> Tensor:
+    def _harmonic(self, date: Tensor) -> Tensor:
         """(B, S, I, 2) sine and cosine of the year at calendar indices (B,)."""
         return self.history.ahead[self._known(date)][..., :2]
 
     def _context(self, state: LearnedState, own: Tensor | None = None, way: Way = Way()) -> Context:
-        return Context(self._wave(state.date), state.carryover, own, self._listed(state.date), way)
+        return Context(self._harmonic(state.date), state.carryover, own, self._listed(state.date), way)
 
     def _listed(self, date: Tensor) -> Tensor | None:
         """(B, S, I) bool what is sold where at calendar indices (B,); None where everything always is."""

@@ -127,10 +127,10 @@ def test_stated_elasticities_are_slopes_at_the_prices_charged() -> None:
         }
     )
     log_price = response.pivot + torch.randn(periods, places, goods) / 5
-    wave = torch.randn(periods + 5, places, goods, 2).clamp(-1, 1)
+    harmonic = torch.randn(periods + 5, places, goods, 2).clamp(-1, 1)
     history = SimpleNamespace(
         log_price=log_price,
-        ahead=wave,
+        ahead=harmonic,
         periods=periods,
         promo=torch.zeros(*log_price.shape, 0),
         listed=torch.ones(periods + 5, places, goods, dtype=torch.bool),
@@ -140,7 +140,7 @@ def test_stated_elasticities_are_slopes_at_the_prices_charged() -> None:
     )
 
     def effect(at: Tensor) -> Tensor:
-        return response.own_effect(at.double(), context=Context(wave=wave[:periods]))
+        return response.own_effect(at.double(), context=Context(harmonic=harmonic[:periods]))
 
     slope = ((effect(log_price + 1e-3) - effect(log_price - 1e-3)) / 2e-3).mean(0).float()
     stated, lo, hi = stated_own(market)

@@ -57,9 +57,9 @@ def test_mean_is_the_equation(truth):
     state = demand.reset(torch.tensor([17]), key_of(1))
     s, i = 2, 3
     angle = 2 * np.pi * 17 * 7 / 365.25
-    waves = np.array([np.sin(angle), np.cos(angle), np.sin(2 * angle), np.cos(2 * angle)])
+    harmonics = np.array([np.sin(angle), np.cos(angle), np.sin(2 * angle), np.cos(2 * angle)])
     shift = (price[0, s] / demand.shop.reference_price[s]).log().numpy()
-    expected = float(p.level[s, i]) + waves @ p.season[i].numpy()
+    expected = float(p.level[s, i]) + harmonics @ p.season[i].numpy()
     expected += float(state.series[0, s, i] + state.location[0, s] + state.chain[0])
     expected += float(p.own[s, i]) * shift[i] + p.cross[s, i].numpy() @ shift
     assert demand.log_mean(state, price)[0, s, i].item() == pytest.approx(expected, abs=1e-5)

@@ -74,7 +74,7 @@ def untrained_market(
 
     shape = (weeks, places, goods)
     year = torch.arange(weeks + AHEAD) * (2 * math.pi / 52)
-    wave = torch.stack([year.sin(), year.cos()], -1).view(-1, 1, 1, 2).expand(-1, places, goods, 2)
+    harmonic = torch.stack([year.sin(), year.cos()], -1).view(-1, 1, 1, 2).expand(-1, places, goods, 2)
     units = torch.from_numpy(rng.poisson(mean, shape)).float()
     history = History(
         units=units,
@@ -85,7 +85,7 @@ def untrained_market(
         log_price=math.log(2) + normal(*shape, scale=0.1),
         promo=torch.zeros(*shape, 0),
         instrument=torch.zeros(*shape, 0),
-        ahead=wave,
+        ahead=harmonic,
         fine=torch.zeros(*shape, 4),
         static=normal(places, goods, 1),
         distance=torch.from_numpy(np.abs(np.subtract.outer(np.arange(places), np.arange(places)))).float(),

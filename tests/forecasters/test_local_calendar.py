@@ -19,11 +19,11 @@ WEEKS, PLACES, GOODS, YEAR = 156, 6, 5, 52
 WHEN = torch.arange(WEEKS) % YEAR / YEAR
 
 
-def table(seed: int, holiday: float, wave: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Noise, in half of the places with a wave and one holiday week a year; (T, S, I) and what is true."""
+def table(seed: int, holiday: float, harmonic: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noise, in half of the places with a season and one holiday week a year; (T, S, I) and what is true."""
     rng = np.random.default_rng(seed)
     week = np.arange(WEEKS)
-    own = wave * np.sin(2 * np.pi * week / YEAR) + holiday * (week % YEAR == 20)
+    own = harmonic * np.sin(2 * np.pi * week / YEAR) + holiday * (week % YEAR == 20)
     true = np.zeros((WEEKS, PLACES))
     true[:, ::2] = own[:, None]
     noise = 0.2 * rng.normal(size=(WEEKS, PLACES, GOODS))
@@ -39,7 +39,7 @@ def told(values: torch.Tensor) -> torch.Tensor:
 
 
 def test_a_holiday_and_a_season_of_some_places_are_found_in_years_that_were_not_looked_at() -> None:
-    values, true = table(0, holiday=1.0, wave=0.5)
+    values, true = table(0, holiday=1.0, harmonic=0.5)
     found = told(values)
     apart = true - true.mean(1, keepdim=True)
     assert np.corrcoef(found.flatten(), apart.flatten())[0, 1] > 0.9
@@ -48,12 +48,12 @@ def test_a_holiday_and_a_season_of_some_places_are_found_in_years_that_were_not_
 
 
 def test_a_chain_with_one_calendar_is_told_next_to_nothing() -> None:
-    values, _ = table(1, holiday=0.0, wave=0.0)
+    values, _ = table(1, holiday=0.0, harmonic=0.0)
     assert told(values).std() < 0.06  # of which the noise of a place is 0.09
 
 
 def test_the_year_of_a_place_goes_on_in_the_years_to_come() -> None:
-    values, true = table(5, holiday=1.0, wave=0.5)
+    values, true = table(5, holiday=1.0, harmonic=0.5)
     year = local_year(values, torch.ones(values.shape, dtype=torch.bool), WHEN, YEAR)
     assert year.shape == (YEAR, PLACES, 2)
     apart = (true - true.mean(1, keepdim=True))[:YEAR]
@@ -71,7 +71,7 @@ def test_the_year_of_a_place_goes_on_in_the_years_to_come() -> None:
 
 
 def test_what_was_not_seen_takes_no_part() -> None:
-    values, _ = table(2, holiday=1.0, wave=0.5)
+    values, _ = table(2, holiday=1.0, harmonic=0.5)
     rows = torch.ones(values.shape, dtype=torch.bool)
     rows[:, 1, 2:] = False
     spoilt = torch.where(rows, values, torch.nan)
@@ -82,7 +82,7 @@ def test_what_was_not_seen_takes_no_part() -> None:
 
 
 def test_what_other_categories_sell_tells_of_a_fair_that_never_comes_back() -> None:
-    values, _ = table(3, holiday=0.0, wave=0.0)
+    values, _ = table(3, holiday=0.0, harmonic=0.0)
     fair = torch.zeros(WEEKS, PLACES)
     fair[30, :3] = fair[77, :3] = 1.0
     categories = torch.tensor([0, 0, 1, 1, 2])
@@ -95,7 +95,7 @@ def test_what_other_categories_sell_tells_of_a_fair_that_never_comes_back() -> N
 
 
 def test_an_item_of_the_same_category_tells_nothing() -> None:
-    values, _ = table(4, holiday=1.0, wave=0.5)
+    values, _ = table(4, holiday=1.0, harmonic=0.5)
     categories = torch.tensor([0, 0, 1, 1, 2])
     rows = torch.ones(values.shape, dtype=torch.bool)
     cheap = values.clone()

@@ -72,10 +72,10 @@ def test_an_agent_feels_the_chain_where_it_decides() -> None:
 
 
 def test_the_season_moves_the_elasticity_but_not_past_zero() -> None:
-    wave = torch.zeros(PLACES, GOODS, 2)
-    wave[..., 0] = 1.0
+    harmonic = torch.zeros(PLACES, GOODS, 2)
+    harmonic[..., 0] = 1.0
     swaying = response(sway=torch.tensor([[0.25, 0.0], [-5.0, 0.0]]))
-    own = swaying.elasticity(Context(wave=wave))
+    own = swaying.elasticity(Context(harmonic=harmonic))
     assert own[0, 0] == pytest.approx(-2.5)
     assert bool((own < 0).all())
     torch.testing.assert_close(swaying.elasticity(), swaying.own)
