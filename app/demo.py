@@ -12,7 +12,7 @@ from ..forecasters.panel import read_panel
 from ..forecasters.progress import Progress
 from ..forecasters.sources import SOURCES, SourceUnavailable, write_source
 from .output import write_json
-from .run import Case, Finished, RunSettings, Say, begun, go
+from .run import RECORD, Case, Finished, RunSettings, Say, begun, go
 
 REFERENCE = "reference"
 _CURRENCY = {"orange-juice": "$", "ta-feng": "NT$"}
@@ -32,9 +32,9 @@ def run_demo(
     Raises:
         InputError: the folder holds something that is not a run.
     """
-    with begun(folder, {"data": name}, seed, settings, say) as record:
-        case = _case(_data(folder, record, seed, say), folder / "panel.parquet")
-        return go(folder, record, case, seed, settings, progress, workers)
+    with begun(folder, {"data": name}, seed, settings, say) as (work, record):
+        case = _case(_data(work, record, seed, say), work / "panel.parquet")
+        return go(work, case, seed, settings, progress, workers)
 
 
 def _data(folder: Path, record: dict[str, Any], seed: int, say: Say) -> str:
@@ -52,7 +52,7 @@ def _data(folder: Path, record: dict[str, Any], seed: int, say: Say) -> str:
     if name == REFERENCE:
         write_reference(out, seed)
     record["data"] = name
-    write_json(folder / "run.json", record)
+    write_json(folder / RECORD, record)
     return str(name)
 
 

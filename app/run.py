@@ -1,7 +1,8 @@
 """The whole path from a sales table to a report, in one folder: fit, card, train, benchmark, decide, report.
 
 The fit, the card and each policy leave a file or a folder. A run that was interrupted goes on from them and
-plays the rest again, to the same result; one that was finished, or asked for something else, starts afresh.
+plays the rest again, to the same result; one that was asked for something else starts afresh. All of it is
+done beside the run's folder, which is replaced when the run has ended: until then an old one is whole.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from ..agents.train import DQNSettings, PPOSettings, best_base
 from ..agents.tuning import tune_baselines
 from ..agents.workers import HERE, Workers
 from ..envs.economics import Economics
-from ..envs.folders import sole_writer
+from ..envs.folders import sole_writer, take_place
 from ..envs.market import Market
 from ..envs.store import fit_market, load_market
 from ..forecasters.errors import InputError
@@ -49,7 +50,7 @@ from .stock import read_stock
 from .training import Training, train
 
 Say = Callable[[str], None]  # hears what a person should know
-CARD = "card.html"
+CARD, RECORD = "card.html", "run.json"
 
 
 @dataclass(frozen=True)
@@ -129,87 +130,58 @@ def run_table(
         economics,
         stock=None if stock is None else read_stock(stock, panel),
     )
-    with begun(folder, asked, seed, settings, say) as record:
-        return go(folder, record, case, seed, settings, progress, workers)
+    with begun(folder, asked, seed, settings, say) as (work, _):
+        return go(work, case, seed, settings, progress, workers)
 
 
 @contextmanager
 def begun(
     folder: Path, asked: Mapping[str, Any], seed: int, settings: RunSettings, say: Say
-) -> Iterator[dict[str, Any]]:
-    """The run's record, that of an interrupted run of the same or a new one in a cleared folder.
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The folder to work in, which takes the place of ``folder`` at the end, and the run's record.
 
-    Nobody else runs in the folder meanwhile.
+    They are those of an interrupted run of the same, or new ones. Nobody else runs there meanwhile.
 
     Raises:
         InputError: the folder holds something that is not a run, or somebody else is at it.
     """
-    path = folder / "run.json"
-    if folder.is_file() or (folder.is_dir() and not path.is_file() and any(folder.glob("[!.]*"))):
+    there = folder.resolve()
+    if there.is_file() or (there.is_dir() and not (there / RECORD).is_file() and any(there.glob("[!.]*"))):
         raise InputError(f"{folder}: expected a new folder or that of a run, found something else there")
     told = {**asked, "seed": seed, "settings": asdict(settings), "version": version("mercato")}
-    with sole_writer(folder.resolve()):
-        yield _record(folder, path, plain(told), say)
+    work = there.with_name(f".{there.name}-unfinished")
+    with sole_writer(there):
+        record = _record(work, plain(told))
+        if record["begun"]:
+            say(f"going on with the run of {folder} that was interrupted")
+        yield work, record
+        take_place(work, there)
 
 
-def _record(folder: Path, path: Path, asked: dict[str, Any], say: Say) -> dict[str, Any]:
-    if path.is_file():
-        record = _read(path)
-        if record.get("asked") == asked and not record.get("finished"):
-            say(f"going on with the run that was interrupted in {folder}")
-            return record
-        write_json(path, {**record, "finished": True})  # half cleared, it must not be gone on with
-        _clear(folder)
-    record = {"asked": asked, "finished": False}
-    write_json(path, record)
-    return record
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _record(work: Path, asked: dict[str, Any]) -> dict[str, Any]:
+    """What an interrupted run of the same has written, or that of a new run in an empty folder."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict):
-        raise InputError(f"{path}: expected the record of a run, found it damaged; choose another folder")
+        known = json.loads((work / RECORD).read_text(encoding="utf-8"))
+        if known["asked"] == asked:
+            return {**known, "begun": True}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        pass
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir()
+    record = {"asked": asked, "begun": False}
+    write_json(work / RECORD, record)
     return record
-
-
-_LEAVES = (
-    "panel.truth",
-    "panel.parquet",
-    "panel.parquet.terms.txt",
-    "market",
-    ".market-training.safetensors",
-    "card.json",
-    CARD,
-    "policies",
-    "benchmark.json",
-    "decisions.csv",
-    "report.json",
-    "report.html",
-)
-
-
-def _clear(folder: Path) -> None:
-    for leaf in _LEAVES:
-        old = folder / leaf
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)
 
 
 def go(
     folder: Path,
-    record: dict[str, Any],
     case: Case,
     seed: int,
     settings: RunSettings,
     progress: Progress,
     workers: Workers,
 ) -> Finished:
-    """Every stage that the folder does not hold yet, and the end of the record."""
+    """Every stage that the folder does not hold yet."""
     market = _market(folder, case, settings.fit, seed, progress).to(device())
     card = _card(folder, market, case.panel, seed, progress)
     baselines = tune_baselines(market, seed, progress=progress)
@@ -225,7 +197,6 @@ def go(
     write_text(folder / "decisions.csv", decide(market, best, case.panel, None, case.stock, seed).csv())
     write_text(folder / "report.json", contents.model_dump_json(indent=1))
     write_text(folder / "report.html", render(contents))
-    write_json(folder / "run.json", {**record, "finished": True})
     return Finished(benchmark, contents)
 
 

@@ -83,12 +83,18 @@ def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:
     try:
         write(new)
         os.chmod(new, 0o755)
-        if folder.exists():
-            _exchange(new, folder)
-        else:
-            new.rename(folder)
+        take_place(new, folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def take_place(new: Path, folder: Path) -> None:
+    """Let ``new``, a folder beside it, take the place of ``folder`` at once; what was there is removed."""
+    if folder.exists():
+        _exchange(new, folder)
+        shutil.rmtree(new, ignore_errors=True)
+    else:
+        new.rename(folder)
 
 
 def _exchange(new: Path, old: Path) -> None:

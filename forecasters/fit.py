@@ -145,7 +145,7 @@ def learn_around(
         overfit,
         loss,
     )
-    return anchored(calibrated(model.to("cpu"), history), history, seed, progress)
+    return anchored(calibrated(model.to("cpu"), history, progress), history, seed, progress)
 
 
 def identify(
@@ -162,9 +162,11 @@ def identify(
 
     def once(number: int, known: Known | None, before: Elasticities | None) -> tuple[Residuals, Elasticities]:
         which = f"pass {number} of at most {1 + _SETTLE}"
-        with progress.stage(f"what prices followed, {which}", ROUNDS) as stage:
+        with progress.stage(f"learn how prices were set, {which}", ROUNDS) as stage:
             residuals = fit_nuisances(history, level, pivot, categories, stage, known)
-        with progress.stage(f"elasticities, {which}", runs * len(panel.items)) as stage:
+        with progress.stage(
+            f"learn how customers answer to prices, {which}", runs * len(panel.items)
+        ) as stage:
             return residuals, estimate(history, residuals, categories, stage, before)
 
     residuals, found = once(1, None, None)
@@ -218,7 +220,7 @@ def fit_trunk(
     members = settings.members
     resampling = _resampling(periods, members, seed).to(device)
     reads = (history, adjusted, level + effect)
-    with progress.stage("what past demand tells", 3 * goods) as stage:
+    with progress.stage("learn what past demand tells of the next", 3 * goods) as stage:
         ahead, found = known_ahead(*reads, ~valid, stage)
         base, found = fit_base(*reads, ahead, ~valid, resampling, found, stage)
         news = torch.cat([ahead, chain_news(history, response.pivot)], dim=-1)
@@ -246,7 +248,7 @@ def fit_trunk(
         value = -row_log_likelihood(units, bound, log_mean, log_r)
         return (value * weight).sum() / weight.expand_as(value).sum().clamp(min=1)
 
-    with progress.stage("the market's demand", settings.training.steps) as stage:
+    with progress.stage("train the demand network", settings.training.steps) as stage:
         kept = None if checkpoint is None else Checkpoint.of(checkpoint, tokens, settings, seed)
         best = train_network(
             network, tokens, history, loss, ~valid, valid, settings.training, seed, stage, kept

@@ -30,6 +30,7 @@ from mercato.agents.policy import Pair
 from mercato.agents.train import DQNSettings, PPOSettings
 from mercato.app import demo
 from mercato.app.commands import benchmark
+from mercato.app.run import RunSettings
 from mercato.app.training import train_into
 from mercato.envs.economics import Economics
 from mercato.envs.store import fit_market, load_market
@@ -53,7 +54,7 @@ _DQN = DQNSettings(
     steps=400, markets=2, horizon=8, warm_up=80, batch=64, margins=(0.0,), hidden=(8,), validation=_OFTEN
 )
 _FIT = FitSettings(training=TrainingSettings(steps=24, check_every=4))
-_RUN = demo.DemoSettings(fit=_FIT, ppo=_PPO, dqn=_DQN, episodes=4, horizon=5, shift_episodes=2)
+_RUN = RunSettings(fit=_FIT, ppo=_PPO, dqn=_DQN, episodes=4, horizon=5, shift_episodes=2)
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,14 @@ def _benchmark(home: Path, folder: Path, seed: int) -> None:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """Fingerprints of all files but hidden ones; of policies, whose headers have no order, what they hold."""
+    """Fingerprints of all files but hidden ones, and cards, which tell how long they took.
+
+    Of policies, whose headers have no order, what they hold.
+    """
     return {
         str(path.relative_to(folder)): _policy(path) if "polic" in str(path) else of_file(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and not path.name.startswith((".", "card."))
     }
 
 
@@ -111,7 +115,7 @@ def _printed(home: Path, folder: Path) -> str:
 VERBS = {
     "fit": Verb(_fit, _made, replaces=True),
     "train": Verb(_train, _made, replaces=True),
-    "run": Verb(_run, _made, replaces=False),
+    "run": Verb(_run, _made, replaces=True),
     "benchmark": Verb(_benchmark, _printed, replaces=False),
 }
 

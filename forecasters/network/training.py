@@ -163,7 +163,7 @@ def train_network(
         stage.advance()
         if has_validation and ((step + 1) % settings.check_every == 0 or step + 1 == settings.steps):
             score = validated()
-            stage.note(f"validation {score:.4f}")
+            stage.note(f"validation: negative log likelihood a row {score:.4f}, lower is better")
             better = score < state.best
             if better:
                 state.best, state.best_state = score, copy.deepcopy(network.state_dict())

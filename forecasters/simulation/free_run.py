@@ -84,7 +84,7 @@ def anchored(model: DemandModel, history: History, seed: int, progress: Progress
     Raises:
         UnplayableError: a level stays off, or something that is no number is sold; says of which series.
     """
-    with progress.stage("play the history at its own prices", _PASSES) as stage:
+    with progress.stage("check the market: play the history at its own prices", _PASSES) as stage:
         demand = LearnedDemand(model, history)
         answer = 1 / (
             1 - gain(model.base).mean(0).clamp(0, 0.95)

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..features import History
 from ..model import DemandModel
 from ..network import Base
+from ..progress import SILENT, Progress, Stage
 from ..response import mean_listed
 from ..statistics import (
     CommonShocks,
@@ -38,13 +39,19 @@ _BLOCK = 4  # periods whose errors go together
 _LOCATIONS = 100  # that are asked for the shocks they share; variances need no more
 
 
-def calibrated(model: DemandModel, history: History) -> DemandModel:
+def calibrated(model: DemandModel, history: History, progress: Progress = SILENT) -> DemandModel:
     """The model with its means corrected on ``history`` and its common shocks estimated there."""
+    with progress.stage("calibrate mean demand", _PASSES + 1) as stage:
+        return _calibrated(model, history, stage)
+
+
+def _calibrated(model: DemandModel, history: History, stage: Stage) -> DemandModel:
     begin = max(1, history.periods // _WARM)
     known = history.known[begin:]
     demand = LearnedDemand(model, history)
     for _ in range(_PASSES):
         moves = _moves(history, known, *demand.one_step(begin, history.periods))
+        stage.advance()
         model = replace(model, base=replace(model.base, place=model.base.place + moves[:, 0]))
         if bool((moves[:, 1:].abs() > _FELT).any()):
             joint = model.response.joint + moves[:, 1:]

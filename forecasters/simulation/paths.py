@@ -36,7 +36,7 @@ def sample_paths(
     device = history.units.device
     batches = torch.arange(count, device=device).split(max(1, _SERIES_AT_ONCE // history.units[0].numel()))
     out = []
-    with progress.stage("sample the last periods", total=length * len(batches)) as stage:
+    with progress.stage("simulate the last periods", total=length * len(batches)) as stage:
         for path in batches:
             zero = torch.zeros_like(path)
             episode, turned = (path // 2, path % 2 == 1) if mirrored else (path, None)

@@ -139,14 +139,12 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: py
         during.setattr(training, "train_dqn", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "run")
-    kept = [
-        tmp_path / "run" / "market" / "model.safetensors",
-        tmp_path / "run" / "policies" / "ppo.safetensors",
-    ]
-    written = [path.stat().st_mtime_ns for path in kept]
-    _, said = run(tmp_path / "run")
-    assert "going on with the run that was interrupted" in said[0]
-    assert [path.stat().st_mtime_ns for path in kept] == written
+    kept = ("market/model.safetensors", "policies/ppo.safetensors")
+    work, out = tmp_path / ".run-unfinished", tmp_path / "run"
+    written = [(work / name).stat().st_mtime_ns for name in kept]
+    _, said = run(out)
+    assert "that was interrupted" in said[0]
+    assert [(out / name).stat().st_mtime_ns for name in kept] == written
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ class Interrupting(Silent):
 
     @contextmanager
     def stage(self, name: str, total: int) -> Iterator[Silent]:
-        yield self if name == "the market's demand" else Silent()
+        yield self if name == "train the demand network" else Silent()
 
     def advance(self, n: int = 1) -> None:
         self.done += n
