@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ..forecasters.panel.sales_panel import Role, SalesPanel
 
 
+IGNORED = "left out"  # in notes of what a table holds and a market does not use
+
+
 def parse_reading(
     map: Sequence[str],
     freq: str | None,
@@ -46,9 +49,9 @@ def parse_reading(
 
 
 def account(path: Path, panel: SalesPanel) -> Iterator[str]:
-    """What was read, and what was done about it, a line each."""
-    for note in panel.report.notes:
-        yield f"note: {note}"
+    """What was read, and what was done about it, a line each; what plays no part comes first."""
+    for note in sorted(panel.report.notes, key=lambda note: IGNORED not in note):
+        yield f"{'ignored' if IGNORED in note else 'note'}: {note}"
     yield (
         f"{path}: {count(len(panel.locations), 'location')}, {count(len(panel.items), 'item')},"
         f" {len(panel.series)} series, {count(panel.periods, 'period')}"
