@@ -11,7 +11,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -63,6 +63,7 @@ class RunSettings:
     episodes: int = 32
     horizon: int = 26  # at most half the history
     shift_episodes: int = 12  # for each thing that is changed to see what hangs on it
+    card: bool = True  # which takes about as long as the fit
 
 
 def rehearsal() -> RunSettings:
@@ -183,7 +184,7 @@ def go(
 ) -> Finished:
     """Every stage that the folder does not hold yet."""
     market = _market(folder, case, settings.fit, seed, progress).to(device())
-    card = _card(folder, market, case.panel, seed, progress)
+    card = _card(folder, market, case.panel, seed, progress) if settings.card else None
     baselines = tune_baselines(market, seed, progress=progress)
     learned = _train(folder, market, baselines, settings, seed, progress, workers)
     horizon = min(settings.horizon, max(1, case.panel.periods // 2))
@@ -191,7 +192,9 @@ def go(
         market, learned, baselines, settings.episodes, horizon, seed, case.truth, progress, workers
     )
     write_json(folder / "benchmark.json", benchmark.payload())
-    subject = Subject(case.name, case.panel, case.acknowledgement, card["verdict"], CARD)
+    subject = Subject(case.name, case.panel, case.acknowledgement)
+    if card is not None:
+        subject = replace(subject, verdict=card["verdict"], card=CARD)
     contents = gather(subject, benchmark, settings.shift_episodes, progress, workers)
     best = benchmark.policy(contents.headline.learned)
     write_text(folder / "decisions.csv", decide(market, best, case.panel, None, case.stock, seed).csv())

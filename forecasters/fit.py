@@ -227,7 +227,7 @@ def fit_trunk(
         informed, _ = fit_base(*reads, news, ~valid, resampling, found, stage)
     base = stabilised(base)
     before = past_features(adjusted, history.known, history.assortment)[:-1]
-    known = base.told(before, ahead)
+    known = base.predict(before, ahead)
     offset = (level + effect - history.grain.log()).unsqueeze(-1)
     network = DemandNetwork(tokens.shape[-1], 2 * members, places, goods, settings.trunk).to(device)
     counts, seen = history.units / history.grain, history.stock_outs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from ..console import Bars, stderr
@@ -15,7 +16,7 @@ def run(out: Path, data: str, seed: int, quick: bool, workers: int | None, ray: 
     from ..run import RunSettings, rehearsal
 
     console, started = stderr(), time.monotonic()
-    settings = rehearsal() if quick else RunSettings()
+    settings = replace(rehearsal() if quick else RunSettings(), card=False)
     with Bars(console) as bars, employ(workers, ray) as crew:
         finished = run_demo(out, data, seed, settings, bars, console.print, crew)
     tell(finished, out, started)

@@ -52,6 +52,6 @@ def tell(finished: Finished, out: Path, started: float) -> None:
         result.print(line, soft_wrap=True)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     stderr().print(
-        f"\n{minutes} min {seconds} s; wrote the market, its card, the policies, benchmark.json,"
-        f" decisions.csv and report.html to {out}"
+        f"\n{minutes} min {seconds} s; wrote the market, the policies, benchmark.json, decisions.csv and"
+        f" report.html to {out}"
     )

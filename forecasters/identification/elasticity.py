@@ -28,7 +28,15 @@ from ..progress import SILENT, Stage
 from ..response import CARRYOVER, MOST, WEAKEST, Choice, carried_over, extra
 from ..statistics import BLOCK, MISLED, OPEN, SEASONAL, TERMS, Fit, clear, pool, prior, shrink
 from ..tensors import Cut
-from .item_regressions import Regressions, average, coefficient, fit_items, rivals_of, same_category, told
+from .item_regressions import (
+    Regressions,
+    average,
+    coefficient,
+    fit_items,
+    predicted,
+    rivals_of,
+    same_category,
+)
 from .nuisance import Residuals
 from .substitution import Moves, Substitution, chosen, find_laws, linearised, pooled_diversion
 
@@ -213,7 +221,7 @@ def _odds(forms: Sequence[Regressions], fits: Sequence[Sequence[Fit]]) -> float:
         felt = crowd.abs() > crowd.square().mean().sqrt()
         if not bool(felt.any()):
             continue
-        said = [told(form, item, of_form[item]) for form, of_form in zip(forms, fits, strict=True)]
+        said = [predicted(form, item, of_form[item]) for form, of_form in zip(forms, fits, strict=True)]
         gain.index_add_(0, keep.nonzero()[felt, 0] // BLOCK, (said[0] - said[1])[felt])
     error = (len(gain) * gain.var()).sqrt() if len(gain) > 1 else gain.new_ones(())
     chance = float(torch.special.ndtr(gain.sum() / error.clamp(min=1e-9)))

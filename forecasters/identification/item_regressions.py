@@ -136,7 +136,7 @@ def _regression(
     return Rows(units, bound, offset + open_for.log(), period, periods=len(keep)), groups
 
 
-def told(run: Regressions, item: int, fit: Fit) -> Tensor:
+def predicted(run: Regressions, item: int, fit: Fit) -> Tensor:
     """(N,) log likelihood of an item's rows by what other blocks say."""
     rows, groups = _regression(run, item, by_category(run.price, run.category), None)
     return left_out(rows, groups, fit, ("shocks", "spells"))

@@ -34,7 +34,7 @@ class Base:
     place: Tensor  # (M, S, I)
     log_r: Tensor  # (M, I) log dispersion
 
-    def told(self, features: Tensor, ahead: Tensor) -> Tensor:
+    def predict(self, features: Tensor, ahead: Tensor) -> Tensor:
         """(…, S, I, M, 2) log mean demand above the level, and log dispersion.
 
         From features (…, S, I, F) of the past and (…, S, I, C) of what is known ahead of the period.

@@ -196,7 +196,7 @@ class LearnedDemand:
     def _told(self, out: Tensor, features: Tensor, date: Tensor) -> Tensor:
         """(…, S, I, M, 2) log mean before price and log dispersion: level, base and the network's word."""
         ahead = self.history.ahead[self._known(date)]
-        told = self.model.base.told(features, ahead) + out.unflatten(-1, (-1, 2))
+        told = self.model.base.predict(features, ahead) + out.unflatten(-1, (-1, 2))
         low, high = self.model.reach.unsqueeze(-1)
         log_mean = torch.clamp(told[..., 0], low - _BELOW, high) + self._level.unsqueeze(-1)
         return torch.stack([log_mean, told[..., 1]], dim=-1)
@@ -301,7 +301,7 @@ class LearnedDemand:
         log_mean, log_r = self.one_step(begin, end)
         past, ahead = self._reading.features[begin:end], self.history.ahead[begin:end]
         news = torch.cat([ahead, chain_news(self.history, self.response.pivot)[begin:end]], dim=-1)
-        more = self.model.informed.told(past, news) - self.model.base.told(past, ahead)
+        more = self.model.informed.predict(past, news) - self.model.base.predict(past, ahead)
         return log_mean + more[..., 0], log_r + more[..., 1]
 
     def with_elasticity(self, which: Literal["lo", "mean", "hi"]) -> LearnedDemand:
