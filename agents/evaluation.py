@@ -165,7 +165,7 @@ def _of_part(
     batches = torch.arange(episodes).split(_batch(market))
     jobs = [(policy, batch) for policy in policies for batch in batches]
     work = partial(_played, market, horizon, seed)
-    played = list(workers.map("play the same customers", work, jobs, progress))
+    played = list(workers.map("simulate every policy with the same customers", work, jobs, progress))
     rows = [played[p * len(batches) : (p + 1) * len(batches)] for p in range(len(policies))]
     return {
         name: np.stack([np.concatenate([batch[name] for batch in row]) for row in rows]) for name in played[0]

@@ -149,7 +149,9 @@ class KeepBest(BaseCallback):
         """Keep a policy that can be read off now if it earns more than any before."""
         profit, policy = max(((self.worth(one), one) for one in self.candidates()), key=itemgetter(0))
         gain = (profit - self.start) / max(abs(self.start), 1e-9)
-        self.stage.note(f"{self.num_timesteps:,} unit-periods: {gain:+.2%} on the start in validation")
+        self.stage.note(
+            f"{self.num_timesteps:,} unit-periods: {gain:+.2%} over the starting policy in validation"
+        )
         if profit > self.most:
             self.most, self.best = profit, policy
 

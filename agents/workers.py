@@ -162,7 +162,7 @@ def _opened(outcome: bytes) -> Any:
 
 
 def _lost(times: int) -> ChildProcessError:
-    return ChildProcessError(f"a job lost its worker {times} times: killed, perhaps for want of memory")
+    return ChildProcessError(f"a job lost its worker {times} times: killed, perhaps because memory ran out")
 
 
 class _Processes(_Elsewhere):

@@ -271,7 +271,7 @@ def whatif_each(
         check_horizon(shop, one.horizon)
     who = usual_policy(shop) if policy is None else load_policy(policy)
     work = partial(answer, shop, who, _seed(seed))
-    return [WhatIf(told) for told in workers.map("play the scenarios", work, asked, progress)]
+    return [WhatIf(told) for told in workers.map("simulate the scenarios", work, asked, progress)]
 
 
 def _market(market: AnyMarket) -> Market:

@@ -21,7 +21,7 @@ from .reading import parse_reading
 
 app = typer.Typer(
     name="mercato",
-    help="Learn a market from sales, train pricing and stock policies in it, see how far to trust them.",
+    help="Learn a market from sales, train pricing and ordering policies in it, see how far to trust them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -63,31 +63,44 @@ MarketFolder = Annotated[Path, typer.Argument(help="Folder that `mercato fit` wr
 PolicyFile = Annotated[Path, typer.Argument(help="File that `mercato train` wrote.", metavar="POLICY")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same result.")]
-Map = Annotated[list[str], typer.Option("--map", help="Column names, ours=yours: units=qty. Repeatable.")]
-Freq = Annotated[str | None, typer.Option(help="Aggregate to this period: D, W, MS …")]
-Absent = Annotated[str, typer.Option(help="What a missing row of a listed item means: zero or unknown.")]
+Map = Annotated[
+    list[str],
+    typer.Option("--map", help="Column of your table for one of ours, ours=yours: units=qty. Repeatable."),
+]
+Freq = Annotated[
+    str | None, typer.Option(help="Add rows up to this period: D (day), W (week), MS (month), 2W …")
+]
+Absent = Annotated[
+    str, typer.Option(help="What a missing row between an item's first and last means: zero or unknown.")
+]
 Roles = Annotated[
     list[str],
     typer.Option(
         "--role",
-        help="Role of a numeric column (static, exogenous, decision, past, instrument): deal=decision.",
+        help="Role of a numeric column, deal=decision: static, exogenous, decision, past or instrument.",
     ),
 ]
 Holidays = Annotated[
     str | None,
-    typer.Option(help="Public holidays of this country, or part of one, as a column: DE, US-NY."),
+    typer.Option(help="Add the public holidays of a country, or a part of one, as a column: DE, US-NY."),
 ]
 Drop = Annotated[list[str], typer.Option(help="Column of the table to leave out. Repeatable.")]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Jobs at once, in processes of their own; the result is the same. [default: 1]"),
+    typer.Option(
+        min=1, help="Jobs to run in parallel, each in its own process; the result is the same. [default: 1]"
+    ),
 ]
-Ray = Annotated[str | None, typer.Option("--ray", help="Do the jobs on the Ray cluster at this address.")]
-StockFile = Annotated[Path | None, typer.Option(help="CSV: location, item, on_hand[, on_order].")]
+Ray = Annotated[str | None, typer.Option("--ray", help="Run the jobs on the Ray cluster at this address.")]
+StockFile = Annotated[
+    Path | None, typer.Option(help="Current stock, CSV: location, item, on_hand[, on_order].")
+]
 Currency = Annotated[
-    str | None, typer.Option(help="What money is counted in: €, USD. [default: what the economics file says]")
+    str | None, typer.Option(help="Currency, such as € or USD. [default: that of the economics file]")
 ]
-Quick = Annotated[bool, typer.Option("--quick", help="A rehearsal with little training.")]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Check in a minute or two that everything works; trains very little.")
+]
 EconomicsFile = Annotated[Path | None, typer.Option(help="Costs, lead time and price rules, YAML or JSON.")]
 
 
@@ -115,7 +128,7 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
             if isinstance(error, (OSError, UnplayableError)):
                 _fail(str(error), 1)
             _fail(
-                f"a fault of mercato's, not of yours: {type(error).__name__}: {error}; please report it"
+                f"a bug in mercato, not in your input: {type(error).__name__}: {error}; please report it"
                 " with the command and what --verbose shows",
                 1,
             )
@@ -133,7 +146,7 @@ def _version(wanted: bool) -> None:
 def options(
     verbose: Annotated[bool, typer.Option("--verbose", help="Show where an error came from.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     if verbose:
@@ -146,7 +159,7 @@ def data(
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
     seed: Seed = 0,
 ) -> None:
-    """Fetch a public sales table, or make one whose truth is known."""
+    """Fetch a public sales table, or make a synthetic one whose true demand is known."""
     from .commands.data import run
 
     run(name.value, out, seed)
@@ -175,10 +188,10 @@ def fit(
 def card(
     market: MarketFolder,
     json: Json = False,
-    out: Annotated[Path | None, typer.Option(help="Write the card as a page (.html) too.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write the card as a page (.html).")] = None,
     seed: Seed = 0,
 ) -> None:
-    """Say how far to trust a fitted market: elasticities, price support, simulated against real sales."""
+    """Show how far to trust a market: elasticities, prices that were tried, simulated against real sales."""
     from .commands.card import run
 
     run(market, json, out, seed)
@@ -187,10 +200,12 @@ def card(
 @verb
 def backtest(
     panel: PanelFile,
-    horizon: Annotated[int, typer.Option(min=1, help="Periods forecast in each window, H.")],
-    windows: Annotated[int, typer.Option(min=1, help="Windows at the end of the panel, K.")],
+    horizon: Annotated[int, typer.Option(min=1, help="Periods to forecast in each window, H.")],
+    windows: Annotated[int, typer.Option(min=1, help="Number of windows at the end of the table, K.")],
     json: Json = False,
-    out: Annotated[Path | None, typer.Option(help="Write the quantile forecasts, CSV or parquet.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the quantile forecasts, CSV or parquet.")
+    ] = None,
     map: Map = [],  # noqa: B006
     freq: Freq = None,
     absent: Absent = "unknown",
@@ -199,7 +214,7 @@ def backtest(
     drop: Drop = [],  # noqa: B006
     seed: Seed = 0,
 ) -> None:
-    """Forecast the panel's last periods from what precedes them and score it against simple forecasters."""
+    """Forecast the last periods of a table from those before, and compare with simple forecasters."""
     from .commands.backtest import run
 
     run(panel, horizon, windows, json, out, parse_reading(map, freq, absent, role, holidays, drop), seed)
@@ -208,13 +223,15 @@ def backtest(
 @verb
 def train(
     market: MarketFolder,
-    algo: Annotated[Algorithm, typer.Option(help="Learner.")],
+    algo: Annotated[Algorithm, typer.Option(help="Learning algorithm.")],
     out: Annotated[Path, typer.Option(help="Policy file to write (.safetensors).")],
     caution: Annotated[
-        float, typer.Option(min=0, help="Charge this many times the revenue that the model is unsure of.")
+        float, typer.Option(min=0, help="Penalise this multiple of the revenue that the model is unsure of.")
     ] = 0.0,
     seed: Seed = 0,
-    seeds: Annotated[int, typer.Option(min=1, help="Trainings, from --seed on; a file each.")] = 1,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of trainings, with seeds from --seed on; one file each.")
+    ] = 1,
     workers: Workers = None,
     ray: Ray = None,
 ) -> None:
@@ -227,16 +244,20 @@ def train(
 @verb
 def benchmark(
     market: MarketFolder,
-    policies: Annotated[list[Path] | None, typer.Argument(metavar="[POLICY]…", help="Learned ones.")] = None,
-    truth: Annotated[Path | None, typer.Option(help="Truth folder: compare in the true market too.")] = None,
-    episodes: Annotated[int, typer.Option(min=2, help="Episodes, the same customers for every policy.")] = 64,
-    horizon: Annotated[int, typer.Option(min=1, help="Periods an episode.")] = 26,
+    policies: Annotated[
+        list[Path] | None, typer.Argument(metavar="[POLICY]…", help="Policies that `mercato train` wrote.")
+    ] = None,
+    truth: Annotated[Path | None, typer.Option(help="Truth folder: also compare in the true market.")] = None,
+    episodes: Annotated[
+        int, typer.Option(min=2, help="Simulated episodes, with the same customers for every policy.")
+    ] = 64,
+    horizon: Annotated[int, typer.Option(min=1, help="Periods per episode.")] = 26,
     json: Json = False,
     seed: Seed = 0,
     workers: Workers = None,
     ray: Ray = None,
 ) -> None:
-    """Compare policies with the rules a shop would use today, before the same customers."""
+    """Compare policies with the rules a shop would use today, with the same simulated customers."""
     from .commands.benchmark import run
 
     run(market, policies or [], truth, episodes, horizon, json, seed, workers, ray)
@@ -245,14 +266,17 @@ def benchmark(
 @verb
 def whatif(
     market: MarketFolder,
-    scenarios: Annotated[list[Path], typer.Argument(help="Changes, YAML.", metavar="SCENARIO.yaml…")],
-    policy: Annotated[Path | None, typer.Option(help="Who decides; by default the logged prices.")] = None,
+    scenarios: Annotated[list[Path], typer.Argument(help="Scenario files, YAML.", metavar="SCENARIO.yaml…")],
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="Policy that decides. [default: the prices of the table, base-stock orders]"),
+    ] = None,
     json: Json = False,
     seed: Seed = 0,
     workers: Workers = None,
     ray: Ray = None,
 ) -> None:
-    """Play a scenario and the same episodes without it, and say what it changes."""
+    """Simulate the same episodes with and without a scenario, and show what it changes."""
     from .commands.whatif import run
 
     run(market, scenarios, policy, json, seed, workers, ray)
@@ -262,14 +286,14 @@ def whatif(
 def decide(
     market: MarketFolder,
     policy: PolicyFile,
-    panel: Annotated[Path, typer.Option(help="Latest sales table, same columns as the fitted one.")],
-    out: Annotated[Path, typer.Option(help="CSV to write, one row a series.")],
+    panel: Annotated[Path, typer.Option(help="Latest sales table, with the columns of the fitted one.")],
+    out: Annotated[Path, typer.Option(help="CSV to write, one row per location and item.")],
     stock: StockFile = None,
     currency: Currency = None,
     json: Json = False,
     seed: Seed = 0,
 ) -> None:
-    """Say what to charge and order in the coming period."""
+    """Decide prices and orders for the coming period."""
     from .commands.decide import run
 
     run(market, policy, panel, stock, out, currency, json, seed)
@@ -280,18 +304,20 @@ def report(
     folder: Annotated[
         Path, typer.Argument(help="Folder of a run; or, with policies, a market.", metavar="RUN|MARKET")
     ],
-    policies: Annotated[list[Path] | None, typer.Argument(metavar="[POLICY]…", help="Learned ones.")] = None,
+    policies: Annotated[
+        list[Path] | None, typer.Argument(metavar="[POLICY]…", help="Policies that `mercato train` wrote.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Page to write. [default: RUN/report.html]")] = None,
-    episodes: Annotated[int | None, typer.Option(min=2, help="As `benchmark` has it. [default: 64]")] = None,
-    horizon: Annotated[int | None, typer.Option(min=1, help="As `benchmark` has it. [default: 26]")] = None,
+    episodes: Annotated[int | None, typer.Option(min=2, help="As for `benchmark`. [default: 64]")] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, help="As for `benchmark`. [default: 26]")] = None,
     currency: Currency = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**31 - 1, help="As `benchmark` has it. [default: 0]")
+        int | None, typer.Option(min=0, max=2**31 - 1, help="As for `benchmark`. [default: 0]")
     ] = None,
     workers: Workers = None,
     ray: Ray = None,
 ) -> None:
-    """Write a run's page again, or the page of a market with policies, which are benchmarked for it."""
+    """Write the report page of a run again, or benchmark policies in a market and write theirs."""
     from .commands.report import run
 
     run(folder, policies or [], out, episodes, horizon, currency, seed, workers, ray)
@@ -315,7 +341,7 @@ def run(
     workers: Workers = None,
     ray: Ray = None,
 ) -> None:
-    """Go the whole way on your own table: fit, card, train, benchmark, decide, report."""
+    """Do all steps on your own table: fit, card, train, benchmark, decide, report."""
     from .commands.run import run
 
     reading = parse_reading(map, freq, absent, role, holidays, drop)
@@ -331,7 +357,7 @@ def demo(
     workers: Workers = None,
     ray: Ray = None,
 ) -> None:
-    """Go the whole way on a public table."""
+    """Do all steps on a public table."""
     from .commands.demo import run
 
     run(out, data.value, seed, quick, workers, ray)

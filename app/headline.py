@@ -67,7 +67,7 @@ def other_customers(
         return []
     fitted = Shift(change="as fitted", versus_baseline=line.versus_baseline, versus_logged=line.versus_logged)
     work = partial(_shift, benchmark, line, episodes, True)
-    return [fitted, *workers.map("change the customers", work, jobs, progress)]
+    return [fitted, *workers.map("test other customers", work, jobs, progress)]
 
 
 def assumptions(
@@ -87,7 +87,7 @@ def assumptions(
     }
     jobs = [job for markets in changed.values() for job in markets]
     work = partial(_shift, benchmark, line, episodes, False)
-    shifts = iter(list(workers.map("change the assumptions", work, jobs, progress)))
+    shifts = iter(list(workers.map("test other assumptions", work, jobs, progress)))
     of = {name: [next(shifts) for _ in markets] for name, markets in changed.items()}
     return [
         Assumption(name=name, meaning=meaning, value=value, given=given[name], shifts=of[name])
@@ -162,7 +162,7 @@ def _otherwise(market: Market, name: str) -> Iterator[tuple[str, Market]]:
 
 _MOSTLY = 0.5  # share of prices at a bound beyond which the range decides rather than the policy
 _TRAITS = (
-    ("price_mean", "price, multiple of reference", ".3f"),
+    ("price_mean", "mean price, multiple of the reference price", ".3f"),
     ("fill_rate", "demand met", ".1%"),
     ("ending_stock", "periods of stock at the end", ".2f"),
 )
@@ -174,18 +174,18 @@ def _reasons(evaluation: Evaluation, learned: str, not_beaten: Sequence[str]) ->
     bound = _mean(evaluation, learned, "price_at_bound")
     if bound > _MOSTLY:
         said.append(
-            f"{bound:.0%} of its prices lie at an end of the supported range: the model would go further, but"
-            " nobody knows what customers do there; the range decides more than the policy."
+            f"{bound:.0%} of its prices are at a limit of the supported range: the model would go further,"
+            " but the data do not show how customers respond there. The range decides more than the policy."
         )
     for rule in not_beaten:
         gap = difference(evaluation, learned, rule)
-        kind = "earns less" if gap.hi < 0 else "cannot be told apart"
+        kind = "it earns less" if gap.hi < 0 else "the difference is not significant"
         parts = [
             f"{words} {_mean(evaluation, learned, metric):{form}} against"
             f" {_mean(evaluation, rule, metric):{form}}"
             for metric, words, form in _TRAITS
         ]
-        said.append(f"Against {rule} it {kind} on {evaluation.episodes} episodes ({'; '.join(parts)}).")
+        said.append(f"Compared with {rule} {kind} on {evaluation.episodes} episodes ({'; '.join(parts)}).")
     return said
 
 

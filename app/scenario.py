@@ -30,13 +30,14 @@ class Change(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    demand: float = Field(1.0, ge=0, le=100, description="multiple of what customers want; 0: not sold there")
+    demand: float = Field(1.0, ge=0, le=100, description="multiple of demand; 0: not sold there")
     cost: float = Field(1.0, gt=0, le=100, description="multiple of the unit cost")
     price: float = Field(1.0, gt=0, le=100, description="multiple of the price that the policy sets")
-    items: list[Name] | None = Field(None, description="names of items; all where left out")
-    locations: list[Name] | None = Field(None, description="names of locations; all where left out")
+    items: list[Name] | None = Field(None, description="names of items; all if left out")
+    locations: list[Name] | None = Field(None, description="names of locations; all if left out")
     window: tuple[int, int] | None = Field(
-        None, description="first and last period of the episode, counted from 1; all of it where left out"
+        None,
+        description="first and last period of the episode, counted from 1; the whole episode if left out",
     )
 
     @model_validator(mode="after")
@@ -55,12 +56,12 @@ class Scenario(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field("scenario", description="what to call it")
-    horizon: int = Field(26, ge=1, le=1000, description="periods of an episode")
+    name: str = Field("scenario", description="name of the scenario")
+    horizon: int = Field(26, ge=1, le=1000, description="periods per episode")
     episodes: int = Field(
-        64, ge=2, le=10_000, description="episodes, each played with and without the changes"
+        64, ge=2, le=10_000, description="episodes, each simulated with and without the changes"
     )
-    changes: list[Change] = Field(min_length=1, description="those that overlap multiply")
+    changes: list[Change] = Field(min_length=1, description="changes; overlapping ones multiply")
 
 
 def read_scenario(source: Scenario | Mapping[str, Any] | str | Path) -> Scenario:

@@ -69,7 +69,7 @@ def answer(
     others = other_markets(market)
     few = min(scenario.episodes, _EPISODES)
     work = sum(_batches(market, episodes) for episodes in (scenario.episodes, *[few] * (len(others) + 1)))
-    with progress.stage("play with and without the scenario", total=work) as stage:
+    with progress.stage("simulate with and without the scenario", total=work) as stage:
         without, changed = _both(market, policy, seed, scenario, scenario.episodes, stage)
         customers = {
             name: _profit(_both(shop, policy, seed, scenario, few, stage), seed)

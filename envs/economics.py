@@ -22,12 +22,16 @@ class PriceRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    ending: float | None = Field(None, gt=0, lt=1, description="price ladder, 0.99: every price ends in .99")
-    largest_change: float | None = Field(None, gt=0, le=100, description="largest change a period, 0.1 = 10%")
+    ending: float | None = Field(None, gt=0, lt=1, description="ending of every price, 0.99: .99")
+    largest_change: float | None = Field(
+        None, gt=0, le=100, description="largest change per period, 0.1 = 10%"
+    )
     cadence: int = Field(
         1, ge=1, le=1000, description="periods that a price must stay before it may change again"
     )
-    minimum_margin: float | None = Field(None, ge=-10, lt=1, description="least (price - unit cost) / price")
+    minimum_margin: float | None = Field(
+        None, ge=-10, lt=1, description="smallest (price - unit cost) / price"
+    )
     floor: float | None = Field(
         None, gt=0, le=1000, description="lowest price, multiple of the reference price"
     )
@@ -50,7 +54,7 @@ class Economics(BaseModel):
     lead_time: int = Field(1, ge=0, le=52, description="periods from order to arrival, L")
     unmet: Literal["lost", "backorder"] = Field("lost", description="what happens to demand beyond the stock")
     holding_rate: float = Field(
-        0.005, ge=0, le=10, description="cost of holding a unit a period, share of unit cost, h/c"
+        0.005, ge=0, le=10, description="cost of holding a unit for a period, share of unit cost, h/c"
     )
     shortage_rate: float = Field(
         0.1, ge=0, le=1000, description="cost of a unit short, share of reference price, p"
@@ -58,7 +62,7 @@ class Economics(BaseModel):
     fixed_order_cost: float = Field(0.0, ge=0, le=1e9, description="cost of placing an order for a series, K")
     price_change_cost: float = Field(0.0, ge=0, le=1e9, description="cost of changing a series' price")
     unit_cost_share: float = Field(
-        0.7, gt=0, le=100, description="unit cost, share of reference price, where not in the panel"
+        0.7, gt=0, le=100, description="unit cost, share of reference price, if the sales table has none"
     )
     initial_cover: float = Field(
         2.0, ge=0, le=1000, description="stock at the start, in periods of expected demand"
@@ -71,7 +75,7 @@ class Economics(BaseModel):
         0.0, ge=0, le=100, description="cost of throwing a unit away, share of unit cost"
     )
     price_rules: PriceRules = Field(default_factory=PriceRules)
-    currency: str = Field("money", description="what money is counted in, as text: € or USD")
+    currency: str = Field("money", description="currency, as text: € or USD")
 
     @field_validator("currency")
     @classmethod

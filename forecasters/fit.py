@@ -165,7 +165,7 @@ def identify(
         with progress.stage(f"learn how prices were set, {which}", ROUNDS) as stage:
             residuals = fit_nuisances(history, level, pivot, categories, stage, known)
         with progress.stage(
-            f"learn how customers answer to prices, {which}", runs * len(panel.items)
+            f"learn how customers respond to prices, {which}", runs * len(panel.items)
         ) as stage:
             return residuals, estimate(history, residuals, categories, stage, before)
 
@@ -220,7 +220,7 @@ def fit_trunk(
     members = settings.members
     resampling = _resampling(periods, members, seed).to(device)
     reads = (history, adjusted, level + effect)
-    with progress.stage("learn what past demand tells of the next", 3 * goods) as stage:
+    with progress.stage("learn how demand follows past demand", 3 * goods) as stage:
         ahead, found = known_ahead(*reads, ~valid, stage)
         base, found = fit_base(*reads, ahead, ~valid, resampling, found, stage)
         news = torch.cat([ahead, chain_news(history, response.pivot)], dim=-1)

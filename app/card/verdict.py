@@ -36,9 +36,11 @@ def verdict(card: dict[str, Any]) -> dict[str, str]:
     """``trust``, ``distrust`` and ``help``: what to use the market for, what not, what would help most."""
     items = list(item_responses(card))
     return {
-        "trust": _line(_trust(card, items), "nothing yet: see below what data would help"),
+        "trust": _line(_trust(card, items), "nothing yet: the last line says what data would help"),
         "distrust": _line(_distrust(card, items), "nothing in particular"),
-        "help": _line(list(_help(card, items))[:3], "more of the same: every interval narrows with it"),
+        "help": _line(
+            list(_help(card, items))[:3], "more data of the same kind: every interval narrows with it"
+        ),
     }
 
 
@@ -77,14 +79,17 @@ def _trust(card: dict[str, Any], items: list[ItemResponse]) -> Iterator[str]:
         yield f"price lists like those of the past in {_names(sure)} ({within})"
     told, spread = card["backtest"], _coverage(card)
     if told is not None and _level_holds(told) and _beats_naive(told):
-        yield f"how much sells up to {_ahead(card)} ahead ({_held_out(told)})"
+        yield f"sales up to {_ahead(card)} ahead ({_held_out(told)})"
     if spread is not None and not _miscalibrated(card):
         yield (
-            f"chances of outcomes one {period_name(card['frequency'])} ahead"
-            f" (80% intervals held {percent(spread, 0)})"
+            f"forecast intervals one {period_name(card['frequency'])} ahead"
+            f" (80% intervals contained {percent(spread, 0)})"
         )
     if told is not None and _level_holds(told) and not any(_unlike(card)):
-        yield f"simulated runs of {_stretch(card)} at familiar prices (level and swings like the real ones)"
+        yield (
+            f"simulated runs of {_stretch(card)} at prices like those of the past"
+            " (level and variation like real sales)"
+        )
 
 
 def _lists(card: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -103,15 +108,15 @@ def _distrust(card: dict[str, Any], items: list[ItemResponse]) -> Iterator[str]:
     different = ", ".join(_unlike(card))
     if different:
         yield f"simulated runs of {_stretch(card)} ({different})"
-    yield "prices nobody has tried"
+    yield "prices that were never tried"
 
 
 def _doubtful_response(card: dict[str, Any], items: list[ItemResponse]) -> Iterator[str]:
     if _memorised(card):
-        yield "any elasticity: the first stage of the fit has learned past prices by heart"
+        yield "any elasticity: the first stage of the fit overfits past prices"
     for state, why in (
-        ("unmoved", "the price never moved, an assumed value speaks"),
-        ("near zero", "not to be told from no response at all"),
+        ("unmoved", "the price never changed, so the value is an assumption"),
+        ("near zero", "cannot be distinguished from no response"),
         ("vague", "known to ±{half:.2f} or worse"),
     ):
         such = [item for item in items if item.state == state]
@@ -120,18 +125,18 @@ def _doubtful_response(card: dict[str, Any], items: list[ItemResponse]) -> Itera
             yield f"the price response of {_names(item.item for item in such)} ({reason})"
     _, unsure = _lists(card)
     if unsure:
-        yield f"prices of {_names(unsure)} moved together (single prices at most)"
+        yield f"changing all prices of {_names(unsure)} together (change single prices only)"
     if card["identification"]["instrument"] is None:
         yield (
-            "elasticities, if something unseen moved price and demand together:"
-            " without a cost shifter nobody can tell"
+            "elasticities, if something that is not in the table moved price and demand together:"
+            " without a cost shifter this cannot be checked"
         )
 
 
 def _doubtful_forecasts(card: dict[str, Any]) -> Iterator[str]:
     told, spread = card["backtest"], _coverage(card)
     if told is None:
-        yield "any forecast: the table is too short to hold periods out"
+        yield "any forecast: the table is too short to hold out periods"
         return
     if not _level_holds(told):
         yield f"the level of sales ({_held_out(told)})"
@@ -139,31 +144,31 @@ def _doubtful_forecasts(card: dict[str, Any]) -> Iterator[str]:
         yield "forecasts (a simple forecaster did better on the held-out periods)"
     held = told["models"]["mercato"]["coverage80"]
     if held is not None and held < 0.8 - COVERS:
-        yield f"how sure forecasts up to {_ahead(card)} ahead look (80% intervals held {percent(held, 0)})"
+        yield f"forecast intervals up to {_ahead(card)} ahead (80% intervals contained {percent(held, 0)})"
     if spread is not None and _miscalibrated(card):
         yield (
-            f"chances of outcomes one {period_name(card['frequency'])} ahead"
-            f" ({_how_off(card['calibration'])}; distance from calibrated"
+            f"forecast intervals one {period_name(card['frequency'])} ahead"
+            f" ({_how_off(card['calibration'])}; distance from calibration"
             f" {card['calibration']['distance']:.2f})"
         )
 
 
 def _help(card: dict[str, Any], items: list[ItemResponse]) -> Iterator[str]:
     if card["identification"]["instrument"] is None:
-        yield "a cost column declared as a shifter (--role COLUMN=instrument)"
+        yield "a cost column declared as a cost shifter (--role COLUMN=instrument)"
     order = {"unmoved": 0, "near zero": 1, "vague": 2}
     unclear = sorted(
         (item for item in items if item.state != "known"), key=lambda item: (order[item.state], -item.half)
     )
     if unclear:
-        yield f"small deliberate price moves on {_names(item.item for item in unclear)}"
+        yield f"small deliberate price changes on {_names(item.item for item in unclear)}"
     if not card["data"]["stocked_out"]:
         yield (
-            "a record of stock-outs (stock_on_hand or censored): the table shows none, so sales pass for"
-            " demand"
+            "a record of stock-outs (stock_on_hand or censored): the table shows none, so sales are"
+            " taken as demand"
         )
     if card["data"]["years"] < _YEARS:
-        yield f"more history: {card['data']['years']:.1f} years show no season twice"
+        yield f"more history: no season is seen twice in {card['data']['years']:.1f} years"
 
 
 def _ahead(card: dict[str, Any]) -> str:
@@ -209,9 +214,9 @@ def _how_off(told: dict[str, Any]) -> str:
     shares = told["histogram"]
     middle = sum((number + 0.5) / len(shares) * share for number, share in enumerate(shares))
     if abs(middle - 0.5) > DISTANCE / 2:
-        return f"forecasts lie too {'high' if middle < 0.5 else 'low'}"
+        return f"forecasts are too {'high' if middle < 0.5 else 'low'}"
     outside = shares[0] + shares[-1]
-    return f"forecasts are too {'narrow' if outside > 2 / len(shares) else 'wide'}"
+    return f"intervals are too {'narrow' if outside > 2 / len(shares) else 'wide'}"
 
 
 def _unlike(card: dict[str, Any]) -> Iterator[str]:
@@ -222,7 +227,7 @@ def _unlike(card: dict[str, Any]) -> Iterator[str]:
     if abs(level) > _LIKE:
         yield f"level {off(level)}"
     elif abs(worst) > _DRIFTS:
-        yield f"level of one stretch {off(worst)}"
+        yield f"level of one segment {off(worst)}"
     if abs(variance) > _VARIES:
         yield f"variance over time {off(variance)}"
     for name, words, most in (

@@ -45,7 +45,7 @@ def show(payload: dict[str, Any]) -> None:
         print_table(console, f"In the true market ({scale})", _COLUMNS, rows)
 
 
-_COLUMNS = ("policy", "profit an episode", "95% interval", "fill rate", "stock-outs", "price", "at a bound")
+_COLUMNS = ("policy", "profit per episode", "95% interval", "fill rate", "stock-outs", "price", "at a bound")
 
 
 def _rows(policies: Sequence[dict[str, Any]]) -> Iterator[tuple[str, ...]]:

@@ -53,7 +53,7 @@ def show(card: dict[str, Any]) -> None:
         (item, two(mean), f"{two(lo)} … {two(hi)}")
         for item, mean, lo, hi, _ in own_by_item(card["elasticity"]["own"])
     ]
-    print_table(console, "Own elasticity, middle location", ("item", "mean", "90% interval"), rows)
+    print_table(console, "Own elasticity, median location", ("item", "mean", "90% interval"), rows)
     for line in (*diagnosis(card["identification"]), overfit(card["fit"]["overfit"])):
         console.print(line)
     _show_held_out(console, card)
@@ -71,13 +71,13 @@ def show(card: dict[str, Any]) -> None:
     title = f"Simulated against real sales, {told['from']} to {told['to']}"
     print_table(console, title, ("measure", "real", "simulated", "80% of simulations"), moments)
     if card["cleaning"]["notes"]:
-        console.print(f"\n{len(card['cleaning']['notes'])} cleaning notes: --out CARD.html has them")
+        console.print(f"\n{len(card['cleaning']['notes'])} cleaning notes: `--out CARD.html` lists them")
 
 
 def _show_held_out(console: Console, card: dict[str, Any]) -> None:
     told, spread = card["backtest"], card["calibration"]
     if told is None:
-        console.print("The table is too short to hold periods out.")
+        console.print("The table is too short to hold out periods.")
         return
     rows = [
         (name, number(score["wql"]), percent(score["wape"]), percent(score["coverage80"]))
@@ -89,5 +89,5 @@ def _show_held_out(console: Console, card: dict[str, Any]) -> None:
     held = ", ".join(f"{percent(row['share'])} in {percent(row['level'], 0)}" for row in spread["coverage"])
     console.print(
         f"One {period} ahead, outcomes within the central intervals: {held};"
-        f" distance from calibrated {number(spread['distance'])}"
+        f" distance from calibration {number(spread['distance'])}"
     )

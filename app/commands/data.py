@@ -17,8 +17,8 @@ def run(name: str, out: Path, seed: int) -> None:
         if name in SOURCES:
             write_source(name, out)
             console.print(SOURCES[name].text)
-            console.print(f"wrote {out}; terms and acknowledgement beside it")
+            console.print(f"wrote {out}; terms and acknowledgement are beside it")
             return
         family = FAMILIES["log-linear" if name == "reference" else name]
         family.write(out, seed)
-    console.print(f"wrote {out}: {family.about}; its truth lies in {truth_folder(out)}")
+    console.print(f"wrote {out}: {family.about}; its truth is in {truth_folder(out)}")

@@ -47,12 +47,12 @@ def run(
         )
     console.print(
         f"{rows['date'].iloc[0]}: {changed} of {len(rows)} prices change, {int(rows['order'].sum())} units"
-        f" ordered; expected gain against keeping all prices {signed(decisions.gain)}"
-        f" [{signed(decisions.gain_lo)}, {signed(decisions.gain_hi)}] {shop.economics.currency} with"
-        " customers that the data leave possible",
+        f" ordered; expected gain over keeping all prices {signed(decisions.gain)}"
+        f" [{signed(decisions.gain_lo)}, {signed(decisions.gain_hi)}] {shop.economics.currency}, range over"
+        " customers consistent with the data",
     )
     if stock is None:
-        console.print("stock is assumed: give --stock for orders that fit what is there")
+        console.print("stock is assumed: give --stock for orders that fit your stock")
     for note in decisions.notes:
         console.print(note)
     console.print(f"wrote {out}")

@@ -37,7 +37,7 @@ def run(
         played = {"episodes": episodes, "horizon": horizon, "seed": seed, "workers": workers, "ray": ray}
         given = [f"--{name}" for name, value in played.items() if value is not None]
         if given:
-            raise InputError(f"{given[0]}: expected a market and its policies, found that none is named")
+            raise InputError(f"{given[0]}: expected a market with policies, found no policy")
         contents, out = of_run(folder, currency), out or folder / "report.html"
     from ..report.page import render
 

@@ -34,5 +34,5 @@ def run(
                 shop, settings, files, bars, crew, lambda file: console.print(f"wrote the policy {file}")
             )
         except KeyboardInterrupt:
-            console.print("started again, the same command goes on from the last validation")
+            console.print("the same command resumes from the last validation")
             raise

@@ -46,12 +46,12 @@ def show(told: dict[str, Any]) -> None:
         )
         for row in told["differences"]
     ]
-    columns = ("an episode", "without", "with", "difference", "95% interval")
+    columns = ("per episode", "without", "with", "difference", "95% interval")
     print_table(stdout(), title, columns, rows)
     if len(told["customers"]) > 1:
         worst = min(told["customers"], key=lambda row: row["diff_mean"])
         best = max(told["customers"], key=lambda row: row["diff_mean"])
         print(
-            f"profit, over customers that the data leave possible: {signed(worst['diff_mean'])}"
+            f"profit, over customers consistent with the data: {signed(worst['diff_mean'])}"
             f" ({worst['customers']}) … {signed(best['diff_mean'])} ({best['customers']})"
         )

@@ -52,8 +52,8 @@ def _own(card: dict[str, Any]) -> str:
     header = ("item", "own elasticity", "90% interval", "range over locations")
     return gallery(
         "Own elasticities",
-        "By what percent demand changes when the price rises by one percent: every series of an item a dot,"
-        " the 90% interval of its middle location as a bar. The table has the middle location.",
+        "By what percent demand changes if the price rises by one percent: a dot for every series of an item,"
+        " a bar for the 90% interval of its median location. The table shows the median location.",
         [
             image(figures.elasticities(own), "Own elasticities by item, with 90% intervals."),
             table(header, rows),
@@ -75,11 +75,11 @@ def _together(card: dict[str, Any]) -> str:
     ]
     header = ("category", "all of its prices", "its units, 90% interval", "diversion", "index tried")
     about = (
-        f"Substitution goes by {found['form']} (weight of the evidence {found['odds']:.2f}). Diversion is the"
-        " part of an item's new customers that the others of its category lose; the index tried is the range"
-        " of the category's mean price multiple in the last year, around its mean."
+        f"Substitution follows {found['form']} (weight of the evidence {found['odds']:.2f}). Diversion is the"
+        " share of an item's new customers who come from other items of its category. The index tried is the"
+        " range of the category's mean price multiple in the last year, around its mean."
     )
-    return gallery("When all prices of a category move", about, [table(header, rows)])
+    return gallery("If all prices of a category change together", about, [table(header, rows)])
 
 
 def _change(value: float) -> str:
@@ -91,7 +91,7 @@ def _cross(card: dict[str, Any]) -> str:
     rows = [[escape(row["item"]), escape(row["other_item"]), _plus(row["mean"])] for row in strong]
     if not rows:
         return ""
-    header = ("demand for", "when the price rises of", "cross elasticity")
+    header = ("demand for", "if the price rises of", "cross elasticity")
     return (
         "<section><h2>Strongest cross elasticities</h2>\n" + table(header, rows, text=(1,)) + "</section>\n"
     )
@@ -100,21 +100,21 @@ def _cross(card: dict[str, Any]) -> str:
 def _identification(card: dict[str, Any]) -> str:
     found = card["identification"]
     declared = found["instrument"] is not None
-    header = ["item", "spread of log price left to learn from", ""]
+    header = ["item", "standard deviation of unpredicted log price", ""]
     header += ["without the shifter", "with it"] if declared else []
     rows = []
     for row in found["items"]:
-        note = "too little: an assumed value speaks" if row["prior_only"] else ""
+        note = "too little: the value is an assumption" if row["prior_only"] else ""
         line = [escape(row["item"]), f"{row['residual_price_spread']:.3f}", note]
         if declared:
             line += [words.two(row["without_instrument"]), words.two(row["with_instrument"])]
         rows.append(line)
     said = [*words.diagnosis(found), words.overfit(card["fit"]["overfit"])]
     return (
-        f"<section><h2>What identifies them</h2>\n{_paragraphs(said)}"
+        f"<section><h2>How the elasticities were identified</h2>\n{_paragraphs(said)}"
         + table(header, rows, text=(2,))
-        + '<p class="note">Prices follow demand that the shop expects; only what is left of their movement'
-        " when that is taken out can teach how customers respond. Below 0.005 nothing is left.</p>"
+        + '<p class="note">Prices follow the demand that the shop expects. Only price changes beyond that'
+        " show how customers respond to price. Below 0.005 there are none.</p>"
         "</section>\n"
     )
 
@@ -129,8 +129,10 @@ def _support(card: dict[str, Any]) -> str:
         rows.append([escape(item), words.two(usual), f"{words.two(low)} … {words.two(high)}", times])
     header = ("item", "usual price", "tried", "as multiples")
     return (
-        "<section><h2>Prices that were tried</h2>\n<p>The middle 95% of the last year's prices, middle"
-        " location. Outside them the response is a guess.</p>\n" + table(header, rows) + "</section>\n"
+        "<section><h2>Prices that were tried</h2>\n<p>The middle 95% of the last year's prices, median"
+        " location. Outside them the response is an extrapolation.</p>\n"
+        + table(header, rows)
+        + "</section>\n"
     )
 
 
@@ -140,15 +142,15 @@ def _calibration(card: dict[str, Any]) -> str:
         return _too_short("Calibration")
     rows = [[words.percent(row["level"], 0), words.percent(row["share"])] for row in told["coverage"]]
     left_in = (
-        f" In {told['stocked_out']:,} of them stock ran out: they count as demand of their sales at least."
+        f" In {told['stocked_out']:,} of them stock ran out: their sales are a lower bound of demand."
         if told["stocked_out"]
         else ""
     )
     said = (
         f"{told['rows']:,} rows from {told['from']} on, forecast one period ahead by a fit that had not"
-        f" seen them.{left_in} Where the forecasts are right, a tenth of the outcomes falls in each tenth of"
-        f" the forecast distribution. The largest distance from that is {told['distance']:.3f}; of a perfect"
-        f" forecast it stays below {told['chance']:.3f} in 19 of 20 cases, somewhat more where series move"
+        f" seen them.{left_in} If forecasts are calibrated, a tenth of the outcomes falls in each tenth of"
+        f" the forecast distribution. The largest distance from that is {told['distance']:.3f}; for a perfect"
+        f" forecast it is below {told['chance']:.3f} in 19 of 20 cases, somewhat larger if series move"
         " together."
     )
     return gallery(
@@ -156,7 +158,7 @@ def _calibration(card: dict[str, Any]) -> str:
         said,
         [
             image(figures.pit_histogram(told["histogram"]), "Histogram of where outcomes fell, in tenths."),
-            table(("central interval", "held"), rows),
+            table(("central interval", "outcomes within it"), rows),
         ],
     )
 
@@ -179,9 +181,9 @@ def _backtest(card: dict[str, Any]) -> str:
     header = ("model", "WQL", "WAPE", "WPE", "80% covers", "rows")
     said = (
         f"{told['windows']} windows of {told['horizon']} {period}s from {told['from']} on, forecast by one"
-        " fit on what precedes them, at the prices that were charged. WQL and WAPE: errors as a share of"
-        " sales, lower is better. WPE: above 0 the middle forecasts are too high."
-        + ("" if bias is None else f" Added up, the mean forecasts are {words.off(bias)}.")
+        " fit on the periods before, at the prices that were charged. WQL and WAPE: errors as a share of"
+        " sales, lower is better. WPE: above 0 the median forecasts are too high."
+        + ("" if bias is None else f" In total, the mean forecasts are {words.off(bias)}.")
     )
     return (
         f"<section><h2>Backtest</h2>\n<p>{escape(said)}</p>\n"
@@ -204,15 +206,15 @@ def _simulated(card: dict[str, Any]) -> str:
         if row["real"] is not None
     ]
     shop = (
-        f" In {words.percent(told['stocked_out'])} of the rows stock ran out: there, the estimate of what"
-        " customers wanted stands for the sales."
+        f" In {words.percent(told['stocked_out'])} of the rows stock ran out: there, estimated demand"
+        " replaces the sales."
         if told["stocked_out"]
         else ""
     )
     said = (
         f"{told['paths']} simulated histories from {told['from']} to {told['to']}, at the prices and"
         f" promotions that were charged. Each starts from real sales every {told['stretch']} {period}s"
-        f" (dotted lines) and then goes its own way.{shop} The model was fitted on this history, so this"
+        f" (dotted lines) and then continues on its own.{shop} The model was fitted on this history, so this"
         " shows whether it behaves like the real one; how well it forecasts is above."
     )
     return (
@@ -221,7 +223,7 @@ def _simulated(card: dict[str, Any]) -> str:
             said,
             [
                 image(
-                    figures.totals(told["totals"], f"units a {period}, all series"),
+                    figures.totals(told["totals"], f"units per {period}, all series"),
                     "Units of all series by period, real and simulated.",
                 ),
                 image(figures.agreement(told), "Mean units of locations and items, simulated against real."),
@@ -284,7 +286,7 @@ def _setting(value: Any) -> str:
 
 
 def _too_short(title: str) -> str:
-    return f"<section><h2>{title}</h2>\n<p>The table is too short to hold periods out.</p></section>\n"
+    return f"<section><h2>{title}</h2>\n<p>The table is too short to hold out periods.</p></section>\n"
 
 
 def _paragraphs(lines: Iterable[str]) -> str:

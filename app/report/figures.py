@@ -88,7 +88,7 @@ def forecast(part: Forecast, contents: Contents) -> str:
         begun = np.flatnonzero(np.isfinite(median))
         if begun.size:
             axes.axvline(dates[begun[0]], color=GREY, linewidth=0.8, linestyle=":")
-        axes.set(title=part.title, ylabel=f"units sold a {contents.period}", ylim=(0, None))
+        axes.set(title=part.title, ylabel=f"units sold per {contents.period}", ylim=(0, None))
         axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))
         axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
         _short(axes.yaxis)
@@ -124,8 +124,8 @@ def response(part: Response, contents: Contents) -> str:
         )
         axes.set(
             title=part.title,
-            xlabel=f"price ({contents.currency} a unit); ticks: prices charged, dotted: reference price",
-            ylabel=f"units a {contents.period}",
+            xlabel=f"price ({contents.currency} per unit); ticks: prices charged, dotted: reference price",
+            ylabel=f"units per {contents.period}",
             ylim=(0, 1.25 * max(np.array(part.hi)[inside], default=1.0)),
         )
         _short(axes.yaxis)
@@ -137,7 +137,7 @@ def response(part: Response, contents: Contents) -> str:
 def profits(contents: Contents) -> str:
     """Profit of every policy with its 95% interval, best on top."""
     rows = sorted(contents.policies, key=lambda row: row.profit.mean)
-    label = f"profit an episode of {contents.horizon} {contents.period}s ({contents.currency}), 95% interval"
+    label = f"profit per episode of {contents.horizon} {contents.period}s ({contents.currency}), 95% interval"
     return _dots(rows, [row.profit for row in rows], label, zero=False)
 
 
@@ -215,7 +215,7 @@ def trajectory(part: Trajectory, contents: Contents) -> str:
         )
         below.step(periods, part.sales, where="mid", color=MODEL, label="sales")
         below.set(
-            xlabel=f"{contents.period} of the episode", ylabel=f"units a {contents.period}", ylim=(0, None)
+            xlabel=f"{contents.period} of the episode", ylabel=f"units per {contents.period}", ylim=(0, None)
         )
         below.xaxis.set_major_locator(MaxNLocator(integer=True))
         _short(below.yaxis)
@@ -304,8 +304,8 @@ def agreement(simulated: dict[str, Any]) -> str:
             axes.plot(kept[:, 0], kept[:, 1], "o", color=color, markersize=4, alpha=0.7, label=label)
             ends += kept.flatten().tolist()
         span = [0.8 * min(ends, default=1.0), 1.25 * max(ends, default=1.0)]
-        axes.plot(span, span, color=INK, linewidth=0.8, linestyle="--", label="alike")
-        axes.set(xscale="log", yscale="log", xlim=span, ylim=span, xlabel="real units a series and period")
+        axes.plot(span, span, color=INK, linewidth=0.8, linestyle="--", label="equal")
+        axes.set(xscale="log", yscale="log", xlim=span, ylim=span, xlabel="real units per series and period")
         axes.set_ylabel("simulated")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))

@@ -112,9 +112,9 @@ def _facts(panel: SalesPanel, demand: LearnedDemand) -> list[tuple[str, str]]:
         (
             "demand model",
             f"spatiotemporal Transformer, {weights:,} weights; loss"
-            f" {demand.model.validation_loss:.3f} a row on the held-out last periods",
+            f" {demand.model.validation_loss:.3f} per row on the held-out last periods",
         ),
-        ("own elasticity", f"{middle} in the middle, {low} to {high} over the middle 80% of series"),
+        ("own elasticity", f"median {middle}, {low} to {high} for the middle 80% of series"),
     ]
     return facts + [("" if n else "cleaning", note) for n, note in enumerate(panel.report.notes[:4])]
 
@@ -221,21 +221,23 @@ def _trajectory(benchmark: Benchmark, line: Headline, shown: tuple[int, int]) ->
 def _limits(panel: SalesPanel, market: Market) -> list[str]:
     """What a reader should know before acting on the page."""
     limits = [
-        "Profits are earned in a learned market: they are promises of the model, not of the real one. A trial"
-        " in some shops is the next step, not a roll-out.",
-        "The price response is estimated from the prices that were charged. A reason for both high prices and"
-        " high demand that no column shows would bias it; a cost shifter in the table guards against that.",
-        "Learned prices stay inside the supported range, what the last year tried, unless a price rule forces"
-        " them out: what customers would do outside is unknown.",
+        "Profits are predictions of a learned market, not results of the real one. The next step is a trial"
+        " in some shops, not a roll-out.",
+        "The price response is estimated from the prices that were charged. A cause of both high prices and"
+        " high demand that no column shows would bias it; a cost shifter in the table protects against that.",
+        "Learned prices stay within the supported range (the prices of the last year), unless a price rule"
+        " forces them out: how customers respond outside that range is unknown.",
         "Competitors' reactions, shelf space and customers who stock up are not modelled.",
     ]
     if not (panel.censored > 0).any():
         limits.append(
-            "The table has no record of stock-outs: what customers wanted beyond the stock is not in it, and"
-            " demand is taken to be what was sold."
+            "The table has no record of stock-outs: demand beyond the stock is not in it, and sales are taken"
+            " as demand."
         )
     if panel.cost is None:
         limits.append("The table has no unit costs: they are an assumed share of the reference price.")
     if not any(market.economics.given().values()):
-        limits.append("All of the shop's economics are assumed: give your own before you read the profits.")
+        limits.append(
+            "All costs and rules of the shop are assumed: give your own before you rely on the profits."
+        )
     return limits

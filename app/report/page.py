@@ -48,7 +48,7 @@ def _trust(contents: Contents) -> str:
     return (
         "<section><h2>How far to trust the market</h2>\n"
         f"{verdict(contents.trust.model_dump())}"
-        f'<p class="note">What this rests on is in the <a href="{page}">market card</a> beside this page.</p>'
+        f'<p class="note">The evidence is in the <a href="{page}">market card</a> beside this page.</p>'
         "</section>"
     )
 
@@ -68,13 +68,16 @@ def _economics(contents: Contents) -> str:
             ]
         )
     lines = table(
-        ("economics", "", "value", "meaning", "headline if it were otherwise"), rows, text=(1, 3, 4)
+        ("economics", "", "value", "meaning", "result against the best baseline if it were different"),
+        rows,
+        text=(1, 3, 4),
     )
     return (
         "<section><h2>What was given and what was assumed</h2>\n"
-        "<p>What the sales table does not say comes from an economics file (<code>--economics FILE</code>);"
-        " what the file leaves out is assumed. The last column plays the best learned policy and the best"
-        " baseline again, as they are, in a shop where one value is different.</p>\n"
+        "<p>Values that the sales table does not have come from an economics file"
+        " (<code>--economics FILE</code>). Values that the file leaves out are assumed. For the last column"
+        " the best learned policy and the best baseline were simulated again, unchanged, with this one value"
+        " changed.</p>\n"
         f"{lines}</section>"
     )
 
@@ -89,10 +92,10 @@ def _moves(part: Assumption, contents: Contents) -> str:
 
 def _policies(contents: Contents) -> str:
     pictures = (
-        picture(figures.profits(contents), "Profit an episode by policy, with 95% intervals."),
+        picture(figures.profits(contents), "Profit per episode by policy, with 95% intervals."),
         picture(
             figures.differences(contents),
-            f"Difference of profit from {contents.headline.baseline}, paired over the same customers.",
+            f"Difference of profit from {contents.headline.baseline}, paired by the same customers.",
         ),
     )
     moves = table(
@@ -106,17 +109,17 @@ def _policies(contents: Contents) -> str:
     truth = ""
     if contents.true_market:
         truth = (
-            "<h2>The same policies in the true market</h2>\n<p>The data come from a market whose customers"
-            " are known: this is what the policies earn there, where the learned market promised the above."
-            "</p>\n" + _policy_table(contents.true_market, contents)
+            "<h2>The same policies in the true market</h2>\n<p>The data come from a market whose"
+            " true customers are known. This is what the policies earn there; what the learned market"
+            " predicted is above.</p>\n" + _policy_table(contents.true_market, contents)
         )
     return (
         f"<section><h2>What each policy earns</h2>\n<p>{contents.episodes} episodes of {contents.horizon}"
-        f" {escape(contents.period)}s that nobody trained on; every policy meets the same customers (seed"
-        f" {contents.seed}). Learned policies in colour.</p>\n"
+        f" {escape(contents.period)}s not used in training; every policy faces the same customers (seed"
+        f" {contents.seed}). Learned policies are in colour.</p>\n"
         f'<div class="pictures">{"".join(pictures)}</div>\n{_policy_table(contents.policies, contents)}\n'
         "<h2>If customers are less or more sensitive to price</h2>\n"
-        "<p>The same policies before other customers that the data leave possible.</p>"
+        "<p>The same policies with other customers that are consistent with the data.</p>"
         f"{moves}\n{truth}</section>"
     )
 
@@ -155,8 +158,8 @@ def _policy_table(rows: Sequence[PolicyRow], contents: Contents) -> str:
     note = (
         "Per episode over the whole market, 95% intervals. Fill rate: share of demand met from stock."
         " Stock-outs: share of series and periods with unmet demand. Price: mean multiple of the reference"
-        " price, and its standard deviation over time. At a bound: share of prices at an end of the supported"
-        " range. Ending stock: in periods of typical demand."
+        " price, and its standard deviation over time. At a bound: share of prices at a limit of the"
+        " supported range. Ending stock: in periods of typical demand."
     )
     return table(header, body, marked=learned) + f'<p class="note">{note}</p>\n'
 
@@ -174,7 +177,7 @@ def _forecasts(contents: Contents) -> str:
     ]
     return gallery(
         "Forecast against history",
-        "The last periods were forecast from what precedes them; the line marks where the forecast begins.",
+        "The last periods were forecast from the periods before; the line marks where the forecast begins.",
         pictures,
     )
 
@@ -186,8 +189,8 @@ def _responses(contents: Contents) -> str:
     ]
     return gallery(
         "Price response and its support",
-        "Expected units over price. Inside the shaded range customers have met such prices; outside it the"
-        " curve is a guess.",
+        "Expected units by price. The shaded range was tried in the past; outside it the curve is an"
+        " extrapolation.",
         pictures,
     )
 
@@ -199,7 +202,7 @@ def _trajectory(contents: Contents) -> str:
     return gallery(
         "One series over one episode",
         f"Price, stock and sales under {contents.headline.learned}; the price of {contents.headline.baseline}"
-        " before the same customers beside it.",
+        " with the same customers for comparison.",
         [picture(drawing, f"Price, stock and sales: {contents.trajectory.title}")],
     )
 

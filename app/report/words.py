@@ -12,7 +12,7 @@ MINUS = "−"
 _PERIODS = {"D": "day", "W": "week", "MS": "month"}
 MEMORISED = 0.65  # in-fold to out-of-fold spread of prices below which a first stage knows them by heart
 MEASURES = {
-    "mean": "units a series and period, mean",
+    "mean": "units per series and period, mean",
     "variance": "units, variance over time",
     "zero_share": "share of periods without sales",
     "autocorrelation": "units, autocorrelation at one period",
@@ -91,7 +91,7 @@ def headline(contents: Contents) -> str:
         f"The best learned policy, {line.learned}, earns"
         f" {difference(line.versus_baseline, line.baseline_profit)} against the best baseline"
         f" ({line.baseline}) and {difference(line.versus_logged, line.logged_profit)} against the logged"
-        f" prices; profit an episode in {contents.currency}, 95% intervals."
+        f" prices; profit per episode in {contents.currency}, 95% intervals."
     )
 
 
@@ -126,11 +126,11 @@ def verdict(line: Headline) -> str:
 def overfit(ratio: float | None) -> str:
     """The truth-free check of the first stage, which says what prices should have been."""
     if ratio is None:
-        return "Whether the first stage has learned past prices by heart could not be checked."
+        return "Whether the first stage overfits past prices could not be checked."
     passed = "passed" if ratio >= MEMORISED else "failed"
     return (
-        f"Check that the first stage has not learned past prices by heart: {two(ratio)}, {passed} (1: nothing"
-        f" learned by heart; below {MEMORISED}: do not rely on the elasticities)."
+        f"Check that the first stage does not overfit past prices: {two(ratio)}, {passed} (1: no overfitting;"
+        f" below {MEMORISED}: do not rely on the elasticities)."
     )
 
 
@@ -144,10 +144,10 @@ def own_by_item(own: list[dict[str, Any]]) -> Iterator[tuple[str, float, float, 
 
 _WEAK = 0.25  # standard error of the mean gap beyond which a hidden shock that matters would not be seen
 _TERMS = {
-    "curve": "an elasticity that moves with the price",
-    "chain": "a larger or smaller effect of prices that move at all locations at once",
-    "season": "an elasticity that swings with the season",
-    "stockpiling": "sales after a deal that are lower because customers bought ahead",
+    "curve": "an elasticity that changes with the price",
+    "chain": "a larger or smaller effect of prices that change at all locations at once",
+    "season": "an elasticity that changes with the season",
+    "stockpiling": "lower sales after a deal because customers bought ahead",
     "reference price": "customers who compare with past prices",
 }
 
@@ -155,7 +155,7 @@ _TERMS = {
 def _learned_from(found: dict[str, Any]) -> str:
     """Which columns the elasticities were learned from, and what was found beside them."""
     columns = ", ".join(found["learned_from"])
-    said = f"Learned from what {columns} did beyond what past sales and prices foretold."
+    said = f"Learned from changes of {columns} that past sales and prices do not predict."
     terms = [_TERMS[name] for name in found["terms"]]
     return said if not terms else f"{said} The table also shows {'; '.join(terms)}."
 
@@ -166,18 +166,19 @@ def diagnosis(found: dict[str, Any]) -> list[str]:
     lines = [_learned_from(found)]
     if shifter is None:
         lines.append(
-            "No cost shifter is declared: whether something hidden moves price and demand together, this"
-            " table cannot tell. If something does, every elasticity here is off by as much."
+            "No cost shifter is declared, so this table cannot tell whether something hidden moves price and"
+            " demand together. If something does, every elasticity here is biased by it."
         )
     elif found["confounded"]:
         lines.append(
-            f"With {shifter} the elasticities come out {two(found['gap'])} (± {two(found['gap_error'])}) from"
-            " those without it: something hidden moves price and demand together. They are corrected for it."
+            f"With {shifter} the elasticities differ by {two(found['gap'])} (± {two(found['gap_error'])})"
+            " from those without it: something hidden moves price and demand together. They are corrected."
         )
     elif found["gap_error"] > _WEAK:
         lines.append(
-            f"{shifter} moves prices too little to tell whether something hidden is at work: the elasticities"
-            f" with it are known to ± {two(found['gap_error'])} only. Those without it are used."
+            f"{shifter} moves prices too little to tell whether something hidden moves price and demand"
+            f" together: the elasticities with it are known only to ± {two(found['gap_error'])}. Those"
+            " without it are used."
         )
     else:
         lines.append(
@@ -186,5 +187,7 @@ def diagnosis(found: dict[str, Any]) -> list[str]:
         )
     prior = [row["item"] for row in found["items"] if row["prior_only"]]
     if prior:
-        lines.append(f"Prices never moved, so that a stated prior speaks alone: {', '.join(prior)}.")
+        lines.append(
+            f"Prices never changed, so the elasticity is the assumed prior alone: {', '.join(prior)}."
+        )
     return lines

@@ -64,11 +64,11 @@ _DULL = Minds(own=(-0.65, -0.55), spread=0.17, widest=0.22)
 FAMILIES: dict[str, Family] = {
     "log-linear": Family("elasticities that never change; the reference market"),
     "nested-logit": Family(
-        "customers choose one item or none, so that elasticities grow with the price",
+        "customers choose one item or none, so elasticities grow with the price",
         partial(draw_nested_logit, taste=Taste(minds=(Minds(own=(-2.9, -2.1), spread=0.38, widest=0.65),))),
     ),
     "attraction": Family(
-        "two kinds of customers choose one item or none: price lists differ from the sum of their prices",
+        "two customer segments choose one item or none: price lists differ from the sum of their prices",
         partial(draw_attraction, taste=Taste(minds=(Minds(own=(-6.0, -1.3), spread=0.38, widest=0.65),))),
         Retailer(discount=0.3, promotions=0.12),
     ),
@@ -76,16 +76,16 @@ FAMILIES: dict[str, Family] = {
         "regions have seasons and holiday weeks of their own, which the retailer knows", _draw_zones
     ),
     "stockpiling": Family(
-        "customers buy ahead when it is cheap, and then need less",
+        "customers buy ahead when prices are low, and need less afterwards",
         _draw_stockpiling,
         Retailer(promotions=0.1),
     ),
     "inelastic": Family(
-        "half of the items lose few customers when dearer: the highest price is their best",
+        "half of the items lose few customers at higher prices: their best price is the highest allowed",
         _taste(Taste(minds=(Minds(), _DULL))),
     ),
     "state-dependent": Family(
-        "own elasticity is a quarter smaller at the height of the category's season, larger at its low",
+        "own elasticity is a quarter smaller at the peak of the category's season, larger at its low",
         _taste(Taste(swing=0.25)),
     ),
     "sparse": Family(
@@ -94,11 +94,11 @@ FAMILIES: dict[str, Family] = {
         Retailer(safety=0.9, facing=2.0),
     ),
     "few-changes": Family(
-        "each price stays for eight weeks, but for promotions",
+        "each price stays for eight weeks, except for promotions",
         retailer=Retailer(hold=8, reaction=0.36, chance=0.06),
     ),
     "hidden-shock": Family(
-        "the retailer sees the coming week's shocks and no column does; a cost index moves its prices",
+        "the retailer knows the coming week's shocks and no column shows them; a cost index moves its prices",
         retailer=Retailer(
             insight=1.0,
             pass_through=0.6,
@@ -109,10 +109,11 @@ FAMILIES: dict[str, Family] = {
         ),
     ),
     "partial-assortment": Family(
-        "items are sold in a part of the locations only, and come and go", _draw_partial_assortment
+        "items are sold in part of the locations only; some are launched or discontinued",
+        _draw_partial_assortment,
     ),
     "hours-out-of-stock": Family(
-        "a daily log of fresh food that counts the hours without stock",
+        "daily sales of fresh food, with the hours out of stock",
         _draw_daily,
         Retailer(safety=0.5, stock_noise=0.4, facing=1.0, shelf=Fresh(late=0.25, missing=0.03)),
     ),

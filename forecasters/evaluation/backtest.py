@@ -72,7 +72,7 @@ def run_backtest(
         seconds = time.perf_counter() - began
         models[name] = {**scores(actual[rows], deciles[rows]), "seconds": seconds}
 
-    with progress.stage("forecast the windows", windows * (1 + len(_RIVALS))) as stage:
+    with progress.stage("forecast the backtest windows", windows * (1 + len(_RIVALS))) as stage:
         paths = []
         for origin in origins:
             paths.append(simulate(demand, panel, origin, horizon, seed))

@@ -192,8 +192,8 @@ def check_cover(grid: Grid, days: np.ndarray, declared: bool) -> list[str]:
         widest = int(np.argmax(gaps))
         before, after = grid.starts(seen[widest : widest + 2])
         raise InputError(
-            f"date: expected a calendar without holes, found rows in {len(seen)} of its {total} periods; "
-            f"the widest hole is {before} to {after}"
+            f"date: expected a calendar without gaps, found rows in {len(seen)} of its {total} periods; "
+            f"the longest gap is {before} to {after}"
         )
     absent = np.setdiff1d(np.arange(seen[0], seen[-1] + 1), seen)
     if not len(absent):

@@ -103,7 +103,7 @@ def refuse_new_currency(price: np.ndarray, dates: np.ndarray) -> None:
     if (np.abs(after - before - step) < _ABOUT).mean() >= _ALL:
         raise InputError(
             f"price: expected one currency and one unit, found that from {dates[t + 1]} on {here.sum()}"
-            f" series cost {np.exp(step):.4g} times what they did; bring all prices to one"
+            f" series cost {np.exp(step):.4g} times what they did; convert all prices to one"
         )
 
 

@@ -234,6 +234,6 @@ def _note_single_prices(cells: Cells, rows: Rows, notes: list[str]) -> None:
     if len(fixed):
         shown = ", ".join(rows.items[index] for index in fixed[:3])
         notes.append(
-            f"price: {len(fixed)} of {len(np.unique(item))} items have one single price for ever, so that "
+            f"price: {len(fixed)} of {len(np.unique(item))} items have a single price throughout, so that "
             f"their price response cannot be learned from them, first: {shown}"
         )

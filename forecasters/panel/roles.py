@@ -63,9 +63,7 @@ def _covariate(name: str, cells: Cells, declared: str | None, notes: list[str]) 
         notes.append(f"{name}: {unknown.sum()} of {len(values)} rows are empty, kept as unknown")
     role = declared or _BY_NAME.get(name)
     if role is None and _is_promotion(name, values):
-        notes.append(
-            f"{name}: taken as a promotion (role decision); declare another role where that is wrong"
-        )
+        notes.append(f"{name}: taken as a promotion (role decision); declare another role if that is wrong")
         role = "decision"
     role = role or _told_by_variation(name, cells, notes)
     if role == "static":
@@ -101,13 +99,13 @@ def _told_by_variation(name: str, cells: Cells, notes: list[str]) -> Role:
     )  # with one series a date, "the same for all" says nothing
     if shared and _constant_within(values, cells.period, len(cells.dates)):
         notes.append(
-            f"{name}: the same for all series on each of {len(cells.dates)} dates, taken as known ahead "
-            "(role exogenous); declare another role where that is wrong"
+            f"{name}: the same for all series on each of {len(cells.dates)} dates, taken as known in "
+            "advance (role exogenous); declare another role if that is wrong"
         )
         return "exogenous"
     notes.append(
         f"{name}: {len(values)} rows that vary over time, taken as known only afterwards (role past); "
-        "declare another role where that is wrong"
+        "declare another role if that is wrong"
     )
     return "past"
 

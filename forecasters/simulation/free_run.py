@@ -84,7 +84,7 @@ def anchored(model: DemandModel, history: History, seed: int, progress: Progress
     Raises:
         UnplayableError: a level stays off, or something that is no number is sold; says of which series.
     """
-    with progress.stage("check the market: play the history at its own prices", _PASSES) as stage:
+    with progress.stage("check the market: simulate the history at the prices charged", _PASSES) as stage:
         demand = LearnedDemand(model, history)
         answer = 1 / (
             1 - gain(model.base).mean(0).clamp(0, 0.95)
@@ -147,7 +147,7 @@ def _tell(demand: LearnedDemand, found: FreeRun, stage: Stage) -> None:
     if found.first_bad is not None:
         period, place, item = found.first_bad
         raise UnplayableError(
-            f"played at its own prices the market sells what is no number, first in period {period} of"
+            f"simulated at the prices charged, the market's sales are not finite, first in period {period} of"
             f" {demand.locations[place]} {demand.items[item]}"
         )
     sides: Sequence[tuple[str, tuple[str, ...], Tensor, Tensor]] = (
@@ -158,8 +158,9 @@ def _tell(demand: LearnedDemand, found: FreeRun, stage: Stage) -> None:
         off = ratio.abs() - _SURE * error
         if float(off.max()) > REFUSED:
             raise UnplayableError(
-                f"played at its own prices the market sells {_named(names, ratio, off > REFUSED)} of what"
-                f" history says, by {what}; expected within a factor of {torch.tensor(REFUSED).exp():.1f}"
+                f"simulated at the prices charged, the market sells {_named(names, ratio, off > REFUSED)} of"
+                f" the historical sales, by {what};"
+                f" expected within a factor of {torch.tensor(REFUSED).exp():.1f}"
             )
         if float(off.max()) > REPORTED:
             stage.note(f"simulated level by {what}: {_named(names, ratio, off > REPORTED)} of the history's")

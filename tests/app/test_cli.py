@@ -110,7 +110,7 @@ def test_the_version_is_printed() -> None:
         (
             ZeroDivisionError("by zero"),
             1,
-            "error: a fault of mercato's, not of yours: ZeroDivisionError: by zero; please report it"
+            "error: a bug in mercato, not in your input: ZeroDivisionError: by zero; please report it"
             " with the command and what --verbose shows",
         ),
         (KeyboardInterrupt(), 130, "error: interrupted"),
@@ -291,7 +291,7 @@ def test_whatif_says_what_other_customers_would_make_of_it(home: Path, tmp_path:
     weak, strong = (gain[f"own elasticity at the {end} end"] for end in ("weak", "strong"))
     assert strong < gain["as fitted"] < weak  # who answers less to a higher price pays more of it
     shown = mercato("whatif", home / "market", scenario).stdout
-    assert "over customers that the data leave possible" in shown
+    assert "over customers consistent with the data" in shown
 
 
 def test_decide_writes_a_row_a_series_for_the_next_day(home: Path, tmp_path: Path) -> None:

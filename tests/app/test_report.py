@@ -73,9 +73,9 @@ def test_every_picture_is_a_labelled_drawing_with_words_for_it(page: str) -> Non
         assert 'xlink:href="http' not in drawing
     text = " ".join(re.findall(r">([^<>]+)<", "".join(drawings)))
     for label in (
-        "profit an episode of 26 weeks ($)",
-        "units sold a week",
-        "price ($ a unit)",
+        "profit per episode of 26 weeks ($)",
+        "units sold per week",
+        "price ($ per unit)",
         "week of the",
     ):
         assert label in text
@@ -92,7 +92,7 @@ def test_the_headline_has_intervals_and_shares(page: str) -> None:
     line = words.headline(contents())
     assert line in read(page).text
     assert "+4.0% [+3.6, +4.5] (+16,600)" in line
-    assert "profit an episode in $" in line
+    assert "profit per episode in $" in line
     assert "static price, base-stock" in line
 
 

@@ -43,7 +43,7 @@ def test_a_level_that_is_off_is_found_and_moved_back(fitted: Fitted) -> None:
 
 def test_what_is_no_number_is_named_by_series(fitted: Fitted) -> None:
     broken = with_place(fitted.model, 2, float("nan"))
-    with pytest.raises(UnplayableError, match="no number, first in period 30 of store-01 item-03"):
+    with pytest.raises(UnplayableError, match="not finite, first in period 30 of store-01 item-03"):
         anchored(broken, fitted.demand.history, seed=0)
 
 
@@ -56,6 +56,6 @@ def test_a_level_that_cannot_be_mended_is_refused_and_nothing_is_replaced(
     kept = {path.name: path.read_bytes() for path in out.iterdir()}
     calibrated = fit.calibrated
     monkeypatch.setattr(fit, "calibrated", lambda *a: with_place(calibrated(*a), 0, 8.0))
-    with pytest.raises(UnplayableError, match=r"item-01 \S+ × of what history says, by item"):
+    with pytest.raises(UnplayableError, match=r"item-01 \S+ × of the historical sales, by item"):
         fit_market(panel, Economics(), out, QUICK)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == kept

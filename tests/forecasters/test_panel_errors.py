@@ -151,8 +151,8 @@ def test_a_mistyped_year_does_not_blow_up_the_calendar() -> None:
     frame = sales().assign(date=pd.date_range("2024-01-01", periods=16)).assign(location="a")
     frame.loc[15, "date"] = pd.Timestamp("2204-01-16")
     line = message(lambda: read_panel(frame))
-    assert "date: expected a calendar without holes, found rows in 16 of its 65759 periods" in line
-    assert "the widest hole is 2024-01-15 to 2204-01-16" in line
+    assert "date: expected a calendar without gaps, found rows in 16 of its 65759 periods" in line
+    assert "the longest gap is 2024-01-15 to 2204-01-16" in line
 
 
 @pytest.mark.parametrize(

@@ -331,7 +331,7 @@ def test_worthless_costs_are_unknown_and_noted() -> None:
 def test_items_of_one_single_price_are_named() -> None:
     frame = sales()
     frame.loc[frame["item"] == "y", "price"] = 4.0
-    assert "1 of 2 items have one single price for ever" in note(read_panel(frame), "price")
+    assert "1 of 2 items have a single price throughout" in note(read_panel(frame), "price")
     assert note(read_panel(frame), "price").endswith("first: y")
 
 
