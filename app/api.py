@@ -1,6 +1,6 @@
-"""What mercato does, as functions of plain things: the Python interface, and what the command line calls.
+"""The Python interface, which the command line calls too.
 
-Each function takes a market or its folder, a policy or its file, a table or its file; says nothing unless a
+Each function takes a market or its folder, a policy or its file, a table or its file; prints nothing unless a
 ``progress`` is given; and gives the same result for the same seed.
 """
 
@@ -63,15 +63,15 @@ def fit(
 
     Args:
         panel: a CSV or parquet file or a data frame with the columns date, location, item, units and price;
-            or what ``read_panel`` made of one whose columns need a word. What was dropped, filled or flagged
-            is in ``market.panel.report.notes``.
-        out: folder to write the market to, for ``load_market`` and the command line; it replaces a market
-            that is there. An interrupted fit goes on where it stopped.
+            or the result of ``read_panel``, for a table that needs options. What was dropped, filled or
+            flagged is in ``market.panel.report.notes``.
+        out: folder to write the market to, for ``load_market`` and the command line; an existing
+            market there is replaced. An interrupted fit resumes where it stopped.
         economics: costs, lead time and price rules: ``Economics``, a mapping of its fields, or a YAML or JSON
-            file. What is not given is assumed.
+            file. Values that are not given are assumed.
         seed: the same seed gives the same market on the same machine.
-        settings: how large the demand model is and how long it trains.
-        progress: hears of every stage; ``Bars()`` draws them.
+        settings: size and training time of the demand model.
+        progress: is informed of every stage; ``Bars()`` draws progress bars.
 
     Returns:
         The market to train in, benchmark in and decide with, on the GPU where there is one.
@@ -113,19 +113,19 @@ def train(
     settings: PPOSettings | DQNSettings | None = None,
     progress: Progress = SILENT,
 ) -> LearnedPolicy:
-    """Train a pricing and replenishment policy that corrects the best tuned baseline.
+    """Train a pricing and replenishment policy that starts from the best tuned baseline and corrects it.
 
     Args:
         market: where to train.
-        algo: the learner, ``ppo`` or ``dqn``.
+        algo: the algorithm, ``ppo`` or ``dqn``.
         seed: the same seed gives the same policy on the same machine.
-        caution: charge the learner this many times the revenue that the model is unsure of.
+        caution: penalise this multiple of the revenue that the model is unsure of.
         out: ``.safetensors`` file to write the policy to, for ``LearnedPolicy.load`` and the command line.
-        settings: of the learner, in place of its own: ``PPOSettings`` or ``DQNSettings``.
-        progress: hears of every stage.
+        settings: of the algorithm, instead of the default: ``PPOSettings`` or ``DQNSettings``.
+        progress: is informed of every stage.
 
     Raises:
-        InputError: no such learner, or an argument out of range.
+        InputError: an unknown algorithm, or an argument out of range.
     """
     how = settings_of(algo, caution, settings)
     with TemporaryDirectory() as passing:
@@ -166,21 +166,21 @@ def benchmark(
     progress: Progress = SILENT,
     workers: Workers = HERE,
 ) -> Benchmark:
-    """Compare policies with the tuned rules that a shop would use today, before the same customers.
+    """Compare policies with the tuned rules a shop would use today, with the same simulated customers.
 
     Args:
-        market: where to play.
-        policies: learned ones or their files; none compares the rules alone. Anything with a ``name`` and
-            ``decide(view)`` is a policy.
-        truth: truth folder of a reference table: the same policies meet its true customers too.
-        episodes: how many, two at least.
-        horizon: periods an episode, at most those of the history.
-        seed: of the customers, and of the tuning, which meets others.
-        progress: hears of every stage.
-        workers: who plays, ``mercato.agents.workers.employ(4)``; in this process by default.
+        market: the market to simulate.
+        policies: learned policies or their files; without any, the rules alone are compared. Anything with
+            a ``name`` and ``decide(view)`` is a policy.
+        truth: truth folder of a reference table: the same policies also face its true customers.
+        episodes: number of episodes, at least two.
+        horizon: periods per episode, at most those of the history.
+        seed: of the customers, and of the tuning, which uses other customers.
+        progress: is informed of every stage.
+        workers: parallel workers, ``mercato.agents.workers.employ(4)``; by default this process alone.
 
     Returns:
-        ``.table``, one row a policy, and ``.differences``, profit against profit, both with 95% intervals.
+        ``.table``, one row per policy, and ``.differences`` of profit between policies, with 95% intervals.
 
     Raises:
         InputError: a policy is none, two share a name, or an argument is out of range.
@@ -205,15 +205,15 @@ def decide(
 
     Args:
         market: a fitted market.
-        policy: who decides.
-        panel: the latest table, with the columns of the fitted one, which is read the same way; the latest
-            rows are enough. What the market does not know, or the table lacks, is left out and noted.
-        stock: columns location, item, on_hand and perhaps on_order, in units; assumed where not given.
-        seed: for policies that draw.
+        policy: the policy that decides.
+        panel: the latest table, with the columns of the fitted one, read in the same way; the latest rows
+            are enough. What the market does not know, or the table lacks, is left out with a note.
+        stock: columns location, item, on_hand and optionally on_order, in units; assumed if not given.
+        seed: for policies with random actions.
 
     Returns:
-        ``.rows``, a data frame with one row a series; ``.csv()``, the same as text; ``.gain`` with
-        ``.gain_lo`` and ``.gain_hi``, money in that period against keeping all prices; ``.notes``.
+        ``.rows``, a data frame with one row per series; ``.csv()``, the same as text; ``.gain`` with
+        ``.gain_lo`` and ``.gain_hi``, money in that period over keeping all prices; ``.notes``.
 
     Raises:
         InputError: a market that was not fitted, a table that does not carry the market's on, or a stock
@@ -236,18 +236,18 @@ def whatif(
     *,
     progress: Progress = SILENT,
 ) -> WhatIf:
-    """Play a scenario and the same episodes without it, before the same customers.
+    """Simulate the same episodes with and without a scenario, with the same customers.
 
     Args:
-        market: where to play.
+        market: the market to simulate.
         scenario: changes of demand, cost and price: ``Scenario``, a mapping of its fields such as
             ``{"changes": [{"price": 0.9, "items": ["mocha"]}]}``, or a YAML file.
-        policy: who decides; the logged prices, with stock for the demand expected at them, where None.
+        policy: the policy that decides; None: the prices of the table, with base-stock orders.
         seed: of the customers.
-        progress: hears of every stage.
+        progress: is informed of every stage.
 
     Returns:
-        ``.table``, means an episode and what changes, with 95% intervals; ``.items``, profit by item.
+        ``.table``, means per episode and differences, with 95% intervals; ``.items``, profit by item.
 
     Raises:
         InputError: the scenario has an unknown or impossible field, or names what the market lacks.

@@ -27,7 +27,7 @@ _LEAST_ALIKE = 0.5  # of the prices: a table may lack rows, whose prices are fil
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Every policy before the same customers."""
+    """The results of every policy with the same simulated customers."""
 
     market: Market
     learned: tuple[Policy, ...]
@@ -37,23 +37,23 @@ class Benchmark:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a policy, best first, in the learned market; columns as in ``mercato benchmark --json``."""
+        """One row per policy, best first, in the learned market; columns of ``mercato benchmark --json``."""
         return _table(self.evaluation)
 
     @property
     def true_table(self) -> pd.DataFrame | None:
-        """The same in the true market; None where none is known."""
+        """The same in the true market; None if it is not known."""
         return None if self.truth is None else _table(self.truth)
 
     @property
     def differences(self) -> pd.DataFrame:
-        """Profit an episode of policy ``a`` less that of ``b``, with its 95% interval; a row a pair."""
+        """Profit per episode of policy ``a`` minus that of ``b``, with 95% interval; one row per pair."""
         return pd.DataFrame(self.payload()["pairs"])
 
     def __repr__(self) -> str:
         best, played = self.table.iloc[0], self.evaluation
         size = f"{len(played.names)} policies, {played.episodes} episodes of {played.horizon} periods"
-        return f"Benchmark({size}, best {best.name!r}: profit {best['profit_mean']:,.6g} an episode)"
+        return f"Benchmark({size}, best {best.name!r}: profit {best['profit_mean']:,.6g} per episode)"
 
     def policy(self, name: str) -> Policy:
         """The policy of that name."""

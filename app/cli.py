@@ -65,7 +65,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same result.")]
 Map = Annotated[
     list[str],
-    typer.Option("--map", help="Column of your table for one of ours, ours=yours: units=qty. Repeatable."),
+    typer.Option("--map", help="Rename a column of your table, ours=yours: units=qty. Repeatable."),
 ]
 Freq = Annotated[
     str | None, typer.Option(help="Add rows up to this period: D (day), W (week), MS (month), 2W …")
@@ -84,11 +84,11 @@ Holidays = Annotated[
     str | None,
     typer.Option(help="Add the public holidays of a country, or a part of one, as a column: DE, US-NY."),
 ]
-Drop = Annotated[list[str], typer.Option(help="Column of the table to leave out. Repeatable.")]
+Drop = Annotated[list[str], typer.Option(help="Leave out a column of the table. Repeatable.")]
 Workers = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Jobs to run in parallel, each in its own process; the result is the same. [default: 1]"
+        min=1, help="Jobs to run in parallel, each in its own process; the result is the same (default: 1)."
     ),
 ]
 Ray = Annotated[str | None, typer.Option("--ray", help="Run the jobs on the Ray cluster at this address.")]
@@ -96,7 +96,7 @@ StockFile = Annotated[
     Path | None, typer.Option(help="Current stock, CSV: location, item, on_hand[, on_order].")
 ]
 Currency = Annotated[
-    str | None, typer.Option(help="Currency, such as € or USD. [default: that of the economics file]")
+    str | None, typer.Option(help="Currency, such as € or USD (default: that of the economics file).")
 ]
 Quick = Annotated[
     bool, typer.Option("--quick", help="Check in a minute or two that everything works; trains very little.")
@@ -269,7 +269,7 @@ def whatif(
     scenarios: Annotated[list[Path], typer.Argument(help="Scenario files, YAML.", metavar="SCENARIO.yaml…")],
     policy: Annotated[
         Path | None,
-        typer.Option(help="Policy that decides. [default: the prices of the table, base-stock orders]"),
+        typer.Option(help="Policy that decides (default: the prices of the table, base-stock orders)."),
     ] = None,
     json: Json = False,
     seed: Seed = 0,
@@ -307,12 +307,12 @@ def report(
     policies: Annotated[
         list[Path] | None, typer.Argument(metavar="[POLICY]…", help="Policies that `mercato train` wrote.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Page to write. [default: RUN/report.html]")] = None,
-    episodes: Annotated[int | None, typer.Option(min=2, help="As for `benchmark`. [default: 64]")] = None,
-    horizon: Annotated[int | None, typer.Option(min=1, help="As for `benchmark`. [default: 26]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Page to write (default: RUN/report.html).")] = None,
+    episodes: Annotated[int | None, typer.Option(min=2, help="As for `benchmark` (default: 64).")] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, help="As for `benchmark` (default: 26).")] = None,
     currency: Currency = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**31 - 1, help="As for `benchmark`. [default: 0]")
+        int | None, typer.Option(min=0, max=2**31 - 1, help="As for `benchmark` (default: 0).")
     ] = None,
     workers: Workers = None,
     ray: Ray = None,

@@ -31,7 +31,7 @@ _RUN = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
 
 @dataclass(frozen=True)
 class Decisions:
-    """One row a series, and the whole market's expected gain."""
+    """One row per series, and the expected gain of the whole market."""
 
     rows: pd.DataFrame
     gain: float  # money in the coming period, all prices changed against all kept
@@ -44,7 +44,7 @@ class Decisions:
         return f"Decisions({self.rows['date'].iloc[0]}, series={len(self.rows)}, expected gain {gain})"
 
     def csv(self) -> str:
-        """The rows as a file that a spreadsheet may open: a name that it would run gets an apostrophe."""
+        """The rows as CSV text; names that a spreadsheet would run as a formula begin with an apostrophe."""
         safe = {
             name: self.rows[name].map(lambda text: f"'{text}" if text.startswith(_RUN) else text)
             for name in ("location", "item", "currency")

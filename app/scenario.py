@@ -52,7 +52,7 @@ class Change(BaseModel):
 
 
 class Scenario(BaseModel):
-    """Changes that hold together, and how long and how often to play them."""
+    """Changes that are simulated together, and the length and number of episodes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

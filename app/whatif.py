@@ -30,13 +30,13 @@ METRICS = ("profit", "revenue", "units", "demand", "unmet", "ordered")
 
 @dataclass(frozen=True)
 class WhatIf:
-    """What a scenario changes: episodes played with and without it, before the same customers."""
+    """What a scenario changes: episodes simulated with and without it, with the same customers."""
 
     told: dict[str, Any]  # as ``mercato whatif --json`` prints it
 
     @property
     def table(self) -> pd.DataFrame:
-        """Means an episode ``without`` and ``with`` the scenario, by metric, and ``difference``, its 95%
+        """Means per episode ``without`` and ``with`` the scenario, by metric, and ``difference``, its 95%
         interval from ``lo`` to ``hi``."""
         table = _differences(self.told["differences"], "metric")
         table.insert(0, "without", pd.Series(self.told["without"]))
@@ -45,13 +45,13 @@ class WhatIf:
 
     @property
     def items(self) -> pd.DataFrame:
-        """Difference of profit an episode by item, its 95% interval from ``lo`` to ``hi``."""
+        """Difference of profit per episode by item, its 95% interval from ``lo`` to ``hi``."""
         return _differences(self.told["items"], "item")
 
     def __repr__(self) -> str:
         profit = self.table.loc["profit"]
         change = f"{profit['difference']:+,.6g} [{profit['lo']:+,.6g}, {profit['hi']:+,.6g}]"
-        return f"WhatIf({self.told['scenario']!r}, {self.told['policy']!r}, profit {change} an episode)"
+        return f"WhatIf({self.told['scenario']!r}, {self.told['policy']!r}, profit {change} per episode)"
 
 
 def _differences(rows: list[dict[str, Any]], key: str) -> pd.DataFrame:

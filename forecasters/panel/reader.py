@@ -45,7 +45,7 @@ def read_panel(
     otherwise: str | None = None,
     drop: Sequence[str] = (),
 ) -> SalesPanel:
-    """Read a CSV, a parquet file or a data frame that meets the panel contract.
+    """Read a sales table: a CSV file, a parquet file or a data frame.
 
     Args:
         source: a path ending in .csv, .csv.gz or .parquet, or a data frame. Required columns: date, location,
@@ -53,16 +53,17 @@ def read_panel(
         map: column names, ours -> theirs (``{"units": "qty"}``); ``censored`` may have a unit
             (``{"censored": "empty:hours"}``: hours, minutes, hours/16, percent or hourmask).
         freq: D, W, MS or a multiple: aggregate rows to such periods (units summed with returns netted, price
-            and cost weighted by units, the last stock, the mean of the rest). Otherwise the dates tell.
+            and cost weighted by units, the last stock, the mean of the rest). Inferred from the dates if not
+            given.
         absent: whether a row missing between a series' first and last one means zero sales or unknown ones.
             Periods in which no series has a row stay unknown.
-        roles: role of a covariate by column, where the one told from its name and variation does not fit.
+        roles: role of a covariate by column, if the one inferred from its name and variation is wrong.
         traffic: share of a day's demand in each of its 24 hours, which hours of an hourmask are weighted by;
-            learned from the table where empty.
+            learned from the table if empty.
         holidays: ISO code of the country, or of the part of one (``US-NY``), whose public holidays become an
             exogenous column.
-        otherwise: frequency of a table of one date, which does not tell.
-        drop: columns, as the table calls them, to leave out.
+        otherwise: frequency of a table with a single date, from which it cannot be inferred.
+        drop: columns of the table to leave out.
 
     Raises:
         InputError: one line that says what was expected, what was found and where.
