@@ -135,7 +135,7 @@ def untrained_market(
         year=year,
         base=base,
         informed=base,
-        rng=CommonShocks(torch.tensor(0.1), torch.tensor(0.1), none + 0.1),
+        common_shocks=CommonShocks(torch.tensor(0.1), torch.tensor(0.1), none + 0.1),
         settings=FitSettings(trunk, members=_MEMBERS),
         elasticities=Elasticities(
             **{name: getattr(response, name) for name in _SHARED},
