@@ -34,12 +34,16 @@ def positions(names: Sequence[str], known: Sequence[str], expected: str) -> np.n
         equal = by_number.get(_number(name), [])
         if len(equal) == 1:
             return equal[0]
-        near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
-        meant = f"; did you mean {near[0]!r:.{_SHOWN}}?" if near else ""
         some = ", ".join(f"{one:.{_SHOWN}}" for one in known[:5]) + (" …" if len(known) > 5 else "")
-        raise InputError(f"expected {expected} ({some}), found {name!r:.{_SHOWN}}{meant}")
+        raise InputError(f"expected {expected} ({some}), found {name!r:.{_SHOWN}}{meant(name, known)}")
 
     return np.array([position(name) for name in names], dtype=np.int64)
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """The nearest of the names that are ``known``, to end an error with; empty where none is near."""
+    near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
+    return f"; did you mean {near[0]!r:.{_SHOWN}}?" if near else ""
 
 
 def _number(name: str) -> float:

@@ -15,8 +15,8 @@ from .tables import FIELDS, RawTable, some
 REQUIRED = ("date", "location", "item", "units")
 COUNTED = ("units", "price", "revenue", "cost", "stock_on_hand", "competitor_price")  # flags are none of them
 _YES_OR_NO = {
-    **dict.fromkeys(("true", "t", "yes", "y", "1"), 1.0),
-    **dict.fromkeys(("false", "f", "no", "n", "0"), 0.0),
+    **dict.fromkeys(("true", "t", "yes", "y", "ja", "j", "oui", "si", "sí", "1"), 1.0),
+    **dict.fromkeys(("false", "f", "no", "n", "nein", "non", "0"), 0.0),
 }
 _LONGEST_NAME = 200
 LARGEST = 1e12  # of any number: what is beyond is a mistake, and would not survive single precision
@@ -174,8 +174,13 @@ def _number(column: pd.Series) -> np.ndarray:
     if bad.any():
         raise InputError(
             f"{column.name}: expected finite numbers up to {LARGEST:g}, found {unreadable(column, bad)}"
+            + ("; write decimals with a point" if _has_decimal_comma(column[bad]) else "")
         )
     return values
+
+
+def _has_decimal_comma(column: pd.Series) -> bool:
+    return bool(column.astype(str).str.fullmatch(r"\s*-?\d+,\d+\s*").any())
 
 
 def _names(frame: pd.DataFrame, name: str, owner: np.ndarray, owners: tuple[str, ...]) -> tuple[str, ...]:

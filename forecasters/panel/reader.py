@@ -70,6 +70,7 @@ def read_panel(
     """
     if absent not in ("zero", "unknown"):
         raise InputError(f"absent: expected zero or unknown, found {absent!r}")
+    _check_kinds(map, freq, roles, holidays, drop)
     table = load_table(source, map or {}, drop)
     notes = [*table.declared.get("notes", ()), *table.notes]
     rows = without_unpriced(typed_rows(table, notes), notes)
@@ -111,6 +112,19 @@ def read_panel(
             dict(map or {}), freq, absent, dict(roles or {}), tuple(traffic), holidays, tuple(drop)
         ),
     )
+
+
+def _check_kinds(map: object, freq: object, roles: object, holidays: object, drop: object) -> None:
+    """Raises InputError for an option of read_panel that is not of its kind."""
+    for name, value, kind, expected in (
+        ("map", map, Mapping, "a mapping of our names to the table's"),
+        ("freq", freq, str, "text such as W"),
+        ("roles", roles, Mapping, "a mapping of columns to roles"),
+        ("holidays", holidays, str, "text such as DE"),
+        ("drop", drop, list | tuple, "a list of columns"),
+    ):
+        if value is not None and not isinstance(value, kind):
+            raise InputError(f"{name}: expected {expected}, found {type(value).__name__}")
 
 
 def _with_holidays(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import InputError
+from ..names import meant
 from .cells import Cells
 from .sales_panel import ROLES, Covariate, Role
 from .tables import FIELDS
@@ -51,7 +52,10 @@ def covariates_of(cells: Cells, declared: Mapping[str, str], notes: list[str]) -
         names.append("cost")
     for name, role in declared.items():
         if name not in names:
-            raise InputError(f"roles: expected one of {', '.join(names) or 'no column'}, found {name}={role}")
+            raise InputError(
+                f"roles: expected a column of numbers ({', '.join(names) or 'there is none'}), found"
+                f" {name}={role}{meant(name, names)}"
+            )
         if role not in ROLES:
             raise InputError(f"roles: expected one of {', '.join(ROLES)} for {name}, found {role}")
     return tuple(_covariate(name, cells, declared.get(name), notes) for name in names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import json
 import zipfile
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError
+from ..names import meant
 from .out_of_stock import SHARE, Unit, split_units
 
 METADATA_KEY = b"mercato.panel"
@@ -69,6 +69,7 @@ def load_table(
     if absent := [column for column in drop if column not in frame.columns]:
         raise InputError(
             f"drop: expected columns of the table ({some(list(frame.columns))}), found {absent[0]!r:.60}"
+            + meant(absent[0], list(frame.columns))
         )
     frame = frame.drop(columns=list(drop))
     renames, unit = split_units(renames, frame.columns, name)
@@ -128,7 +129,10 @@ def _header(path: Path) -> list[str]:
         )
     header = list(pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0])
     if len(header) == 1 and ";" in header[0]:
-        raise InputError(f"{path}: expected a comma-separated table, found semicolons in its first line")
+        raise InputError(
+            f"{path}: expected a comma-separated table, found semicolons in its first line; save it with"
+            " commas between columns and points in numbers"
+        )
     _refuse_twice(header, str(path))
     return header
 
@@ -166,14 +170,15 @@ def _renamed(
     columns = list(frame.columns)
     for ours, theirs in renames.items():
         if ours not in OURS:
-            near = difflib.get_close_matches(ours, OURS, 1, cutoff=0.5)
+            turned = ours in columns and theirs in OURS
             raise InputError(
                 f"map: expected one of {', '.join(OURS)}, found {ours}"
-                + (f"; did you mean {near[0]}?" if near else "")
+                + (f"; the other way round: {theirs}={ours}" if turned else meant(ours, OURS))
             )
         if theirs not in columns:
             raise InputError(
                 f"{name}: expected the column {theirs} that the map names for {ours}, found {some(columns)}"
+                + meant(theirs, columns)
             )
     taken = set(renames.values())
     hidden = [column for column in columns if column in renames and column not in taken]

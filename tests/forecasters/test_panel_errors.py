@@ -54,6 +54,11 @@ BAD_TABLES = {
         "units: expected 0 or more, found 1 negative rows, first: 2024-01-02 b x; if they are "
         "returns, --freq nets them within a period",
     ),
+    "a decimal comma": (
+        lambda f: f.assign(price=f["price"].map("{:.2f}".format).str.replace(".", ",")),
+        "price: expected finite numbers up to 1e+12, found 16 rows with '2,00' (row 1), '3,00' (row 2),"
+        " '4,00' (row 3); write decimals with a point",
+    ),
     "price 0": (
         put("price", 1, 0.0),
         "price: expected above 0, 1e-06 at least, found 1 rows below, first: 2024-01-01 a y; leave price "
@@ -164,7 +169,18 @@ def test_a_mistyped_year_does_not_blow_up_the_calendar() -> None:
         ),
         ({"map": {"price": "units"}}, "units not found among date, location, item, price"),
         ({"freq": "hourly"}, "freq: expected D, W, MS or a multiple such as 2W, found 'hourly'"),
-        ({"roles": {"weather": "exogenous"}}, "roles: expected one of size, found weather=exogenous"),
+        ({"roles": {"weather": "exogenous"}}, "roles: expected a column of numbers (size), found weather="),
+        ({"map": "units=qty"}, "map: expected a mapping of our names to the table's, found str"),
+        ({"roles": ["size=static"]}, "roles: expected a mapping of columns to roles, found list"),
+        ({"freq": 7}, "freq: expected text such as W, found int"),
+        ({"drop": "size"}, "drop: expected a list of columns, found str"),
+        ({"roles": {"siez": "static"}}, "found siez=static; did you mean 'size'?"),
+        ({"drop": ["siez"]}, "found 'siez'; did you mean 'size'?"),
+        (
+            {"map": {"price": "prise"}},
+            "the map names for price, found date, location, item, units, price, size, cost; did you mean '",
+        ),
+        ({"map": {"size": "units"}}, "found size; the other way round: units=size"),
         (
             {"roles": {"size": "fixed"}},
             "expected one of static, exogenous, decision, past, instrument for size, found",
@@ -231,7 +247,7 @@ BAD_FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "semicolons": (
         "sales.csv",
         lambda path: sales().to_csv(path, sep=";", index=False),
-        "expected a comma-separated table, found semicolons in its first line",
+        "found semicolons in its first line; save it with commas between columns and points in numbers",
     ),
     "ragged rows": (
         "sales.csv",

@@ -364,3 +364,18 @@ def test_a_row_order_does_not_matter() -> None:
 def test_absent_takes_two_words() -> None:
     with pytest.raises(InputError, match="absent: expected zero or unknown, found 'no'"):
         read_panel(sales(), absent="no")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("yes", "no"), [("ja", "nein"), ("Oui", "Non"), ("sí", "no"), ("j", "n")])
+def test_flags_in_words_of_other_languages_are_read(yes: str, no: str) -> None:
+    flags = np.arange(24) % 3 == 0
+    panel = read_panel(sales().assign(Aktion=np.where(flags, yes, no)))
+    assert [(one.name, one.role) for one in panel.covariates] == [("Aktion", "decision")]
+    assert panel.covariates[0].values.sum() == flags.sum()
+
+
+def test_a_role_for_a_column_of_text_says_that_numbers_are_wanted() -> None:
+    with pytest.raises(
+        InputError, match=r"expected a column of numbers \(there is none\), found memo=decision"
+    ):
+        read_panel(sales().assign(memo="a"), roles={"memo": "decision"})
