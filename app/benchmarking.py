@@ -107,8 +107,8 @@ def behind(market: Market, truth: Path) -> Market:
     known = Truth.load(truth)
     try:
         known = known.select(market.locations, market.items)
-    except KeyError as error:
-        raise InputError(f"truth folder {truth}: not the truth of this market: {error.args[0]}") from None
+    except InputError as error:
+        raise InputError(f"truth folder {truth}: not the truth of this market: {error}") from None
     _check_same_panel(market, known, truth)
     nature = true_market(known, market.economics).demand
     return market.with_demand(ObservedDemand(nature.to(market.device), market.demand))

@@ -118,7 +118,7 @@ class Market:
         """The market of some locations and items, in its own order; all of them where None.
 
         Raises:
-            KeyError: a name is not there.
+            InputError: a name is not there.
         """
         cut = Cut.of(self.locations, self.items, locations, items, self.device)
         logged = self.logged_price

@@ -46,12 +46,24 @@ _ABOUT, _TENSORS, _FORMAT = "truth.json", "truth.safetensors", 1
 _LEAST_DEMAND = 1e-3  # units a period that scales divide by, where nothing is sold
 
 
+def is_truth(folder: Path) -> bool:
+    """Whether a folder says that it holds the truth of a panel."""
+    return (folder / _ABOUT).is_file()
+
+
 @dataclass(frozen=True)
 class Truth:
     """What really goes on behind a panel."""
 
     demand: StructuralDemand
     history: History
+
+    def __repr__(self) -> str:
+        shop = self.demand.shop
+        return (
+            f"Truth(locations={len(shop.locations)}, items={len(shop.items)},"
+            f" periods={len(self.history.price)}, demand={type(self.demand).__name__})"
+        )
 
     @property
     def dates(self) -> np.ndarray:

@@ -90,7 +90,7 @@ class DemandProcess(Protocol):
         Its series keep their customers' noise; what is left out stays at its reference prices.
 
         Raises:
-            KeyError: a name is not there.
+            InputError: a name is not there.
         """
         ...
 

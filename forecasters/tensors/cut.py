@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from ..errors import InputError
+
 T = TypeVar("T")
 
 
@@ -30,7 +32,7 @@ class Cut:
         """By names, in the order of ``locations`` and ``items``; all of them where None.
 
         Raises:
-            KeyError: a wanted name is not there.
+            InputError: a wanted name is not there.
         """
         places, goods = positions(locations, wanted_locations), positions(items, wanted_items)
         return Cut(places.to(device), goods.to(device))
@@ -62,11 +64,13 @@ def positions(names: Sequence[str], wanted: Sequence[str] | None) -> Tensor:
     """Index tensor of ``wanted`` among ``names``, in the order of ``names``; all where None.
 
     Raises:
-        KeyError: a wanted name is not there.
+        InputError: a wanted name is not there.
     """
+    if isinstance(wanted, str):
+        raise InputError(f"expected a list of names, found {wanted!r:.60}")
     kept = set(names if wanted is None else wanted)
     if missing := kept - set(names):
-        raise KeyError(f"expected some of {', '.join(names)}, found {', '.join(sorted(missing))}")
+        raise InputError(f"expected some of {', '.join(names)}, found {', '.join(sorted(missing))}")
     return torch.tensor([i for i, name in enumerate(names) if name in kept], dtype=torch.int64)
 
 

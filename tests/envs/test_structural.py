@@ -181,8 +181,12 @@ def test_a_sub_market_keeps_its_customers(truth):
 
 
 def test_sub_market_of_an_unknown_name(truth):
-    with pytest.raises(KeyError, match="nowhere"):
+    with pytest.raises(InputError, match="nowhere"):
         truth.select(["nowhere"])
+
+
+def test_a_truth_is_shown_in_one_line(truth):
+    assert repr(truth) == "Truth(locations=4, items=5, periods=40, demand=LogLinearDemand)"
 
 
 def test_truth_survives_the_disk(truth, tmp_path):

@@ -75,8 +75,10 @@ def test_a_learned_market_cut_to_all_of_itself_is_itself() -> None:
 
 
 def test_a_name_that_is_not_there_is_named() -> None:
-    with pytest.raises(KeyError, match="item 9"):
+    with pytest.raises(InputError, match="item 9"):
         independent().select(items=["item 9"])
+    with pytest.raises(InputError, match="expected a list of names, found 'item 1'"):
+        independent().select(items="item 1")
 
 
 def test_scenarios_play_side_by_side_in_one_batch() -> None:
