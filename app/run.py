@@ -64,6 +64,7 @@ class RunSettings:
     horizon: int = 26  # at most half the history
     shift_episodes: int = 12  # for each thing that is changed to see what hangs on it
     card: bool = True  # which takes about as long as the fit
+    caveat: str = ""  # what the report says of so much work
 
 
 def rehearsal() -> RunSettings:
@@ -76,6 +77,7 @@ def rehearsal() -> RunSettings:
         episodes=8,
         horizon=13,
         shift_episodes=2,
+        caveat="a rehearsal with little training (--quick): it shows that all of it works, not what it earns",
     )
 
 
@@ -192,7 +194,7 @@ def go(
         market, learned, baselines, settings.episodes, horizon, seed, case.truth, progress, workers
     )
     write_json(folder / "benchmark.json", benchmark.payload())
-    subject = Subject(case.name, case.panel, case.acknowledgement)
+    subject = Subject(case.name, case.panel, case.acknowledgement, caveat=settings.caveat)
     if card is not None:
         subject = replace(subject, verdict=card["verdict"], card=CARD)
     contents = gather(subject, benchmark, settings.shift_episodes, progress, workers)

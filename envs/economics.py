@@ -119,5 +119,8 @@ def read_economics(source: Economics | Mapping[str, Any] | str | Path | None) ->
         return Economics()
     if isinstance(source, Economics):
         return source
-    fields = f"fields are {', '.join(Economics.model_fields)}"
+    fields = (
+        f"fields are {', '.join(Economics.model_fields)}; price_rules has"
+        f" {', '.join(PriceRules.model_fields)}"
+    )
     return read_settings(source, "economics", Economics, "of fields to values", fields)

@@ -166,7 +166,9 @@ def load_panel(folder: Path) -> SalesPanel:
         InputError: the folder holds no fitted market.
     """
     if not (folder / _ABOUT).exists():
-        raise InputError(f"{folder}: expected a fitted market (made by `mercato fit`), found none")
+        raise InputError(
+            f"{folder}: expected a fitted market (made by `mercato fit`), found none{_within(folder)}"
+        )
     return _told_panel(folder, unsealed(folder, _ABOUT, _WHAT, _FORMAT))
 
 
@@ -175,6 +177,12 @@ def _told_panel(folder: Path, about: dict[str, Any]) -> SalesPanel:
     cleaning = about["cleaning"]
     report = CleaningReport(cleaning["rows_read"], cleaning["rows_kept"], tuple(cleaning["notes"]))
     return replace(read_panel(folder / _PANEL), report=report, reading=Reading.load(folder / _READING))
+
+
+def _within(folder: Path) -> str:
+    """Where the market is, if ``folder`` is that of a run, to end an error with."""
+    market = folder / "market"
+    return f"; did you mean {market}?" if (market / _ABOUT).is_file() else ""
 
 
 def load_market(path: str | Path) -> Market:
@@ -188,8 +196,10 @@ def load_market(path: str | Path) -> Market:
         about = unsealed(folder, _ABOUT, _WHAT, _FORMAT)
         panel, economics = _told_panel(folder, about), Economics(**about["economics"])
         return fitted_market(load_model(folder), panel, economics, folder.name)
-    from .structural.truth import Truth, true_market
+    from .structural.truth import Truth, is_truth, true_market
 
-    if not folder.is_dir():
-        raise InputError(f"{folder}: expected a market folder (made by `mercato fit`), found none")
+    if not is_truth(folder):
+        raise InputError(
+            f"{folder}: expected a market folder (made by `mercato fit`), found none{_within(folder)}"
+        )
     return true_market(Truth.load(folder))

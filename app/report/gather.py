@@ -34,6 +34,7 @@ class Subject:
     acknowledgement: str = ""
     verdict: Mapping[str, str] | None = None  # of the market's card, where there is one
     card: str = ""  # the card's page, beside the report
+    caveat: str = ""  # what to know of how the policies were trained
 
 
 def gather(
@@ -64,7 +65,7 @@ def gather(
         horizon=evaluation.horizon,
         episodes=evaluation.episodes,
         seed=evaluation.seed,
-        facts=_facts(panel, demand),
+        facts=[("training", subject.caveat)] * bool(subject.caveat) + _facts(panel, demand),
         trust=None if subject.verdict is None else Trust(**subject.verdict, page=subject.card),
         headline=line,
         assumptions=assumptions(benchmark, line, panel.cost is not None, shift_episodes, progress, workers),
@@ -235,7 +236,8 @@ def _limits(panel: SalesPanel, market: Market) -> list[str]:
             " as demand."
         )
     if panel.cost is None:
-        limits.append("The table has no unit costs: they are an assumed share of the reference price.")
+        told = "a given" if "unit_cost_share" in market.economics.given() else "an assumed"
+        limits.append(f"The table has no unit costs: they are {told} share of the reference price.")
     if not any(market.economics.given().values()):
         limits.append(
             "All costs and rules of the shop are assumed: give your own before you rely on the profits."

@@ -17,8 +17,9 @@ from mercato.agents.learner import Validation
 from mercato.agents.train import DQNSettings, PPOSettings
 from mercato.app import cli
 from mercato.app.report.contents import read_contents
-from mercato.app.run import RunSettings
-from mercato.envs.store import load_market
+from mercato.app.run import RunSettings, rehearsal
+from mercato.envs.store import load_market, load_panel
+from mercato.forecasters.errors import InputError
 from mercato.forecasters.model import FitSettings
 from mercato.forecasters.network.training import TrainingSettings
 from tests.app.conftest import MAP, contents, sales
@@ -31,6 +32,7 @@ TINY = RunSettings(
     episodes=2,
     horizon=3,
     shift_episodes=2,
+    caveat=rehearsal().caveat,
 )
 RESULTS = ("card.json", "card.html", "benchmark.json", "decisions.csv", "report.json", "report.html")
 Run = Callable[..., Any]
@@ -41,7 +43,9 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the shop's files."""
     folder = tmp_path_factory.mktemp("shop")
     sales(days=60).to_csv(folder / "till.csv", index=False)
-    (folder / "shop.yaml").write_text("lead_time: 2\nprice_rules:\n  largest_change: 0.1\n")
+    (folder / "shop.yaml").write_text(
+        "lead_time: 2\nunit_cost_share: 0.6\nprice_rules:\n  largest_change: 0.1\n"
+    )
     stock = pd.DataFrame({"location": "corner", "item": ["espresso", "mocha"], "on_hand": [900, 0]})
     stock.to_csv(folder / "stock.csv", index=False)
     return folder / "till.csv"
@@ -78,10 +82,24 @@ def test_a_table_with_its_own_names_becomes_a_report(finished: tuple[Path, Any])
     assert {path.name for path in folder.iterdir()} == {*RESULTS, "market", "policies", "run.json"}
     told = read_contents(folder / "report.json")
     assert told.title == "What learned policies earn: till"
-    assert {part.name for part in told.assumptions if part.given} == {"lead_time", "price_rules"}
+    assert {part.name for part in told.assumptions if part.given} == {
+        "lead_time",
+        "unit_cost_share",
+        "price_rules",
+    }
+    assert dict(told.facts)["training"].startswith("a rehearsal with little training")
+    assert told.limits[-1] == "The table has no unit costs: they are a given share of the reference price."
     assert told.trust is not None
     assert told.trust.trust == json.loads((folder / "card.json").read_text())["verdict"]["trust"]
     assert 'href="card.html"' in (folder / "report.html").read_text()
+
+
+def test_a_run_where_a_market_is_expected_is_told_where_its_market_is(finished: tuple[Path, Any]) -> None:
+    folder, _ = finished
+    for load in (load_market, load_panel):
+        with pytest.raises(InputError) as caught:
+            load(folder)
+        assert str(caught.value).endswith(f"found none; did you mean {folder / 'market'}?")
 
 
 def test_the_currency_is_kept_with_the_market(finished: tuple[Path, Any]) -> None:

@@ -35,6 +35,10 @@ def test_a_file_gives_what_it_names(tmp_path: Path, name: str, text: str) -> Non
     ("text", "message"),
     [
         ("lead_tiem: 3", "lead_tiem.*fields are lead_time"),
+        (
+            "price_rules: {step: 1}",
+            "price_rules.step: no such field; .*price_rules has ending, largest_change",
+        ),
         ("lead_time: -1", "lead_time: .*greater than or equal to 0, found -1"),
         ("unmet: forgotten", "unmet: .*'lost' or 'backorder', found 'forgotten'"),
         ("price_rules: {ending: 99}", r"price_rules.ending: .*less than 1, found 99"),
