@@ -10,6 +10,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from math import ceil, log
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from ..envs.engine.actions import ActionMap
 from ..envs.engine.rewards import CategoryProfit, Cautious
 from ..envs.market import Market
+from ..forecasters.errors import InputError
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.seal import of_values
 from ..forecasters.tensors import Checkpoint
@@ -43,6 +45,14 @@ from .tuning import tune_baselines
 _LEAST_SLOTS = 1024  # decision units side by side, where the number of markets is not given
 
 
+def _check_counts(settings: Any, *names: str) -> None:
+    """Raises InputError where one of these settings is not a whole number of 1 or more."""
+    for name in names:
+        value = getattr(settings, name)
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+            raise InputError(f"{name}: expected a whole number of 1 or more, found {value!r:.60}")
+
+
 @dataclass(frozen=True)
 class PPOSettings:
     """Proximal policy optimisation (Schulman et al. 2017)."""
@@ -62,6 +72,10 @@ class PPOSettings:
     cover_reach: float = 0.5  # largest correction of the log order-up-to level
     caution: float = 0.0  # charged per unit of what the demand model is unsure of (``Cautious``)
     validation: Validation = field(default_factory=Validation)
+
+    def __post_init__(self) -> None:
+        given = () if self.markets is None else ("markets",)
+        _check_counts(self, "steps", *given, "horizon", "rollout", "batch", "epochs")
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,10 @@ class DQNSettings:
     cover_reach: float = 0.2
     caution: float = 0.0  # charged per unit of what the demand model is unsure of (``Cautious``)
     validation: Validation = field(default_factory=Validation)
+
+    def __post_init__(self) -> None:
+        given = () if self.markets is None else ("markets",)
+        _check_counts(self, "steps", *given, "horizon", "buffer", "every", "batch", "returns")
 
 
 def train_ppo(

@@ -21,6 +21,7 @@ from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn,
 from mercato.agents.tuning import tune_baselines
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market
+from mercato.forecasters.errors import InputError
 
 GLANCE = Validation(times=4, episodes=8, horizon=13)
 RIVALS = Pair(
@@ -247,3 +248,12 @@ def test_values_of_price_and_cover_add_up():
     assert torch.allclose(
         values[:, :1, 1:] - values[:, :1, :1], values[:, 3:4, 1:] - values[:, 3:4, :1], atol=1e-6
     )
+
+
+@pytest.mark.parametrize("kind", [PPOSettings, DQNSettings])
+@pytest.mark.parametrize(
+    ("name", "value"), [("steps", -1), ("steps", "many"), ("markets", 0), ("batch", 0.5), ("horizon", True)]
+)
+def test_settings_that_no_training_could_have_are_refused(kind, name, value):
+    with pytest.raises(InputError, match=f"{name}: expected a whole number of 1 or more, found {value!r}"):
+        kind(**{name: value})
