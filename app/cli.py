@@ -117,7 +117,7 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(*args, **options)
         except KeyboardInterrupt:
-            _fail("interrupted", 130)
+            _fail("interrupted; fit, train, run and demo go on where they were if started again", 130)
         except (typer.Exit, BrokenPipeError):
             raise
         except Exception as error:

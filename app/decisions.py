@@ -311,7 +311,7 @@ def _rows(
     place, item = panel.series[sold].T
 
     def listed(values: Tensor) -> np.ndarray:
-        return values.cpu().numpy()[place, item]
+        return values.double().cpu().numpy()[place, item]  # rounded in single precision they show it
 
     terms, price, current = market.terms, listed(decision.price[0]), listed(state.last_price[0])
     low, high = listed(terms.price_low) * (1 - SAME), listed(terms.price_high) * (1 + SAME)
@@ -343,8 +343,8 @@ def _rows(
 
 
 _NOTES = (
-    "price outside what was ever tried",
-    "current price outside what was ever tried",
+    "price outside the supported range",
+    "current price outside the supported range",
     "prices of the category never tried together",
     "current prices of the category never tried together",
     "stock assumed",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 SAME = 1e-4  # prices closer than this share of each other are the same
-TRIED = "prices beyond were never tried"
+TRIED = "prices beyond are outside the supported range"
 CADENCE = "cadence"
 _FLAT = 1e-3  # share of its margin, below which one percent on an item's price is no matter
 _LONG = 99  # periods, beyond which nobody counts
@@ -85,7 +85,7 @@ def _moved(known: Known) -> Iterable[str]:
         if known.gain_lo < 0:
             yield "gain not certain"
     elif forced:
-        yield "moved back to what was tried"
+        yield "moved back into the supported range"
     else:
         yield "no gain in this one period: the policy weighs later ones too"
         cover = _cover(known)

@@ -228,7 +228,7 @@ def _limits(panel: SalesPanel, market: Market) -> list[str]:
         " high demand that no column shows would bias it; a cost shifter in the table protects against that.",
         "Learned prices stay within the supported range (the prices of the last year), unless a price rule"
         " forces them out: how customers respond outside that range is unknown.",
-        "Competitors' reactions, shelf space and customers who stock up are not modelled.",
+        "Competitors' reactions and shelf space are not modelled.",
     ]
     if not (panel.censored > 0).any():
         limits.append(

@@ -113,7 +113,11 @@ def test_the_version_is_printed() -> None:
             "error: a bug in mercato, not in your input: ZeroDivisionError: by zero; please report it"
             " with the command and what --verbose shows",
         ),
-        (KeyboardInterrupt(), 130, "error: interrupted"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "error: interrupted; fit, train, run and demo go on where they were if started again",
+        ),
     ],
 )
 def test_whatever_goes_wrong_is_one_line(

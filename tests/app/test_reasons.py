@@ -57,8 +57,8 @@ DEARER = replace(CUT, price=2.1, wanted=2.1, elasticity=-0.7, margin=0.4)
         (
             CUT,
             {"below": {TRIED: 1.9}},
-            "demand is elastic here (-2.4): a lower price earns more; no further: prices beyond were never"
-            " tried",
+            "demand is elastic here (-2.4): a lower price earns more; no further: prices beyond are"
+            " outside the supported range",
         ),
         (CUT, {"below": {"floor": 1.5}}, "demand is elastic here (-2.4): a lower price earns more"),
         (CUT, {"gain": -1.0}, "no gain in this one period: the policy weighs later ones too"),
@@ -69,7 +69,7 @@ DEARER = replace(CUT, price=2.1, wanted=2.1, elasticity=-0.7, margin=0.4)
         ),
         (CUT, {"gain": -1.0, "above": {"ceiling": 1.9}}, "price rule binds: ceiling"),
         (CUT, {"above": {"ceiling": 1.9}, "below": {TRIED: 1.9}}, "price rule binds: ceiling"),
-        (CUT, {"gain": -1.0, "above": {TRIED: 1.9}}, "moved back to what was tried"),
+        (CUT, {"gain": -1.0, "above": {TRIED: 1.9}}, "moved back into the supported range"),
         (DEARER, {}, "demand is inelastic here (-0.7): a higher price earns more"),
         (
             DEARER,
@@ -83,7 +83,7 @@ DEARER = replace(CUT, price=2.1, wanted=2.1, elasticity=-0.7, margin=0.4)
             "stock low, 10 for 18 wanted at the old price: a higher price earns more",
         ),
         (KEPT, {"cheaper": 0.01}, "kept: about the best price here (elasticity -2.4, margin 60%)"),
-        (KEPT, {"below": {TRIED: 2.0}}, "kept: prices beyond were never tried"),
+        (KEPT, {"below": {TRIED: 2.0}}, "kept: prices beyond are outside the supported range"),
         (KEPT, {"below": {"minimum margin": 2.0}}, "kept: price rule binds: minimum margin"),
         (
             KEPT,
