@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
-from .features import History, build_history, local_calendar, local_year, past_features, with_local_year
+from .features import History, build_history, past_features
 from .identification import ROUNDS, Elasticities, Known, Residuals, estimate, fit_nuisances
 from .model import DemandModel, FitSettings
 from .network import (
@@ -124,7 +124,6 @@ def learn_around(
     checkpoint: Path | None = None,
 ) -> DemandModel:
     """The model of a panel whose price response is given; arguments as ``fit_demand`` has them."""
-    history, year = _with_calendar_by_place(history, response)
     network, level, base, informed, loss = fit_trunk(
         history.to(device), response.to(device), settings, seed, progress, checkpoint
     )
@@ -136,7 +135,6 @@ def learn_around(
         response,
         level,
         reach(adjusted, history.known),
-        year,
         base,
         informed,
         CommonShocks.none(len(panel.items)),
@@ -179,21 +177,6 @@ def identify(
         residuals, found = once(number, known, found)
         response = price_response(pivot, found, rule)
     return response, residuals, found
-
-
-def _with_calendar_by_place(history: History, response: PriceResponse) -> tuple[History, Tensor]:
-    """The history told of each location's own calendar, and that calendar (Y, S, 2).
-
-    Of two years at least: what was seen once need not come back.
-    """
-    effect = history_effect(history, response)
-    adjusted = adjusted_history(history, log_level(history, effect), effect)
-    rows = history.known & history.listed[: history.periods]
-    if history.periods < 2 * history.year:
-        rows = torch.zeros_like(rows)
-    seen = (adjusted, rows, history.time_of_year, history.year)
-    year = local_year(*seen)
-    return with_local_year(history, year, local_calendar(*seen)), year
 
 
 def fit_trunk(

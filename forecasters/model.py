@@ -35,7 +35,6 @@ class DemandModel:
     response: PriceResponse
     level: Tensor  # (S, I) log level of sales
     reach: Tensor  # (2, I) least and most that log demand above its level ever was, freed of its prices
-    year: Tensor  # (Y, S, 2) calendar of each location beyond the chain's (``local_year``)
     base: Base
     informed: Base  # the same, told beside the calendar what the chain's logged prices say of a week
     common_shocks: CommonShocks
@@ -55,7 +54,6 @@ class DemandModel:
             response=self.response.select(cut),
             level=cut.tensor(self.level, "SI"),
             reach=cut.tensor(self.reach, "_I"),
-            year=cut.tensor(self.year, "_S_"),
             base=self.base.select(cut),
             informed=self.informed.select(cut),
             common_shocks=self.common_shocks.select(cut),
@@ -70,7 +68,6 @@ class DemandModel:
             response=self.response.to(device),
             level=self.level.to(device),
             reach=self.reach.to(device),
-            year=self.year.to(device),
             base=self.base.to(device),
             informed=self.informed.to(device),
             common_shocks=self.common_shocks.to(device),

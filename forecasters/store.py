@@ -18,7 +18,7 @@ from .network import Base, DemandNetwork, TrainingSettings, TrunkSettings
 from .response import Choice, PriceResponse
 from .statistics import CommonShocks
 
-_FORMAT = 8
+_FORMAT = 9
 _PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are no tensors
 
 
@@ -37,7 +37,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
             value = getattr(part, field.name)
             if isinstance(value, torch.Tensor):
                 tensors[f"{name}.{field.name}"] = value
-    tensors |= {name: getattr(model, name) for name in ("level", "reach", "year")}
+    tensors |= {name: getattr(model, name) for name in ("level", "reach")}
     save_file(
         {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors"
     )
@@ -88,7 +88,6 @@ def load_model(folder: Path) -> DemandModel:
         PriceResponse(**_part(tensors, "response"), choice=choice),
         tensors["level"],
         tensors["reach"],
-        tensors["year"],
         Base(**_part(tensors, "base")),
         Base(**_part(tensors, "informed")),
         CommonShocks(**_part(tensors, "common_shocks")),

@@ -19,7 +19,6 @@ from mercato.envs.store import fit_market, fitted_market
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.forecasters.features.history import History, build_history
-from mercato.forecasters.features.local_calendar import COLUMNS
 from mercato.forecasters.identification.elasticity import Elasticities
 from mercato.forecasters.identification.substitution import chosen
 from mercato.forecasters.model import DemandModel, FitSettings
@@ -96,14 +95,13 @@ def _random_model(panel: SalesPanel, settings: FitSettings) -> DemandModel:
     torch.nn.init.normal_(network.head.weight, std=0.01)
     base = Base(
         past=torch.full((members, goods, 12), 0.02),
-        ahead=torch.full((members, goods, history.ahead.shape[-1] + COLUMNS), 0.02),
+        ahead=torch.full((members, goods, history.ahead.shape[-1]), 0.02),
         place=torch.zeros(members, places, goods),
         log_r=torch.full((members, goods), 1.0),
     )
-    rng = CommonShocks(torch.tensor(0.1), torch.tensor(0.1), torch.full((goods,), 0.1))
+    shocks = CommonShocks(torch.tensor(0.1), torch.tensor(0.1), torch.full((goods,), 0.1))
     reach, found = torch.tensor([[-9.0], [9.0]]).expand(2, goods), _found(response)
-    names, year = (panel.locations, panel.items), torch.zeros(history.year, places, COLUMNS)
-    learned = (network, response, level, reach, year, base, base, rng)
+    names, learned = (panel.locations, panel.items), (network, response, level, reach, base, base, shocks)
     return DemandModel(*names, *learned, settings, found, 0.0, 0.0)
 
 

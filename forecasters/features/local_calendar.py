@@ -9,15 +9,13 @@ category say nothing here: an item's own price moves them.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from ..statistics import BLOCK, FOLDS
-from .history import HARMONICS, History
+from .history import HARMONICS
 
-COLUMNS = 2  # of either
+_COLUMNS = 2  # of either
 _DRAWN = 10.0  # periods' worth of belief that a location has the chain's season
 _NEAR = 2  # periods before and after, that an ordinary one is like
 _ONCE = 1.0  # times' worth of belief that a week of the year is an ordinary one
@@ -35,7 +33,7 @@ def local_calendar(demand: Tensor, rows: Tensor, when: Tensor, year: int) -> Ten
     """
     apart, sudden, seen = _beyond_chain(demand, rows)
     fold = torch.arange(len(demand), device=demand.device) // BLOCK % FOLDS
-    out = demand.new_zeros(*seen.shape, COLUMNS)
+    out = demand.new_zeros(*seen.shape, _COLUMNS)
     x = _harmonics(when)
     for k in range(FOLDS):
         here, rest = fold == k, fold != k
@@ -43,29 +41,6 @@ def local_calendar(demand: Tensor, rows: Tensor, when: Tensor, year: int) -> Ten
         out[here, :, 0] = (x[here, 1:] @ _harmonic(apart[rest], seen[rest], x[rest])).to(demand)
         out[here, :, 1] = _single(sudden[rest], seen[rest], near).to(demand)
     return out
-
-
-def local_year(demand: Tensor, rows: Tensor, when: Tensor, year: int) -> Tensor:
-    """(Y, S, 2) the same of the Y times of a year, by all that was seen; arguments as ``local_calendar``."""
-    apart, sudden, seen = _beyond_chain(demand, rows)
-    at = torch.arange(year, device=demand.device) / year
-    harmonic = _harmonics(at)[:, 1:] @ _harmonic(apart, seen, _harmonics(when))
-    single = _single(sudden, seen, _overlap(at, when, year))
-    return torch.stack([harmonic, single], dim=-1).to(demand)
-
-
-def with_local_year(history: History, year: Tensor, known: Tensor | None = None) -> History:
-    """The history with two more columns known ahead, those of its locations' year (Y, S, 2).
-
-    ``known`` (T, S, 2) takes their place in the table itself: what a period shows is not known before it.
-    """
-    at = history.times_of_year.to(year) * len(year)
-    first, share = at.floor().long(), (at - at.floor()).view(-1, 1, 1)
-    columns = year[first % len(year)] * (1 - share) + year[(first + 1) % len(year)] * share
-    if known is not None:
-        columns = torch.cat([known, columns[len(known) :]])
-    wide = columns.unsqueeze(2).expand(-1, -1, history.ahead.shape[2], -1)
-    return replace(history, ahead=torch.cat([history.ahead, wide], dim=-1))
 
 
 def local_news(demand: Tensor, rows: Tensor, categories: Tensor) -> Tensor:

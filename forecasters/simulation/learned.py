@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..features import COLUMNS, History, Past, build_history, scan, with_local_year
+from ..features import History, Past, build_history, scan
 from ..identification import impute_demand
 from ..model import DemandModel
 from ..network import RingCache, chain_news, demand_token, gather_cache
@@ -97,7 +97,6 @@ class LearnedDemand:
     @classmethod
     def _after(cls, model: DemandModel, history: History, response: PriceResponse | None) -> LearnedDemand:
         history = impute_demand(history, model.response.to("cpu"))
-        history = with_local_year(history, model.year.to("cpu"))
         return cls(model, history.to(model.level.device), response)
 
     def with_bases(self, model: DemandModel) -> LearnedDemand:
@@ -346,7 +345,7 @@ class LearnedDemand:
         history = build_history(panel, fitted)
         for what, have_n, want_n in (
             ("decision-linked columns", history.promo.shape[-1], self.history.promo.shape[-1]),
-            ("exogenous columns", history.ahead.shape[-1], self.history.ahead.shape[-1] - COLUMNS),
+            ("exogenous columns", history.ahead.shape[-1], self.history.ahead.shape[-1]),
             ("static columns", history.static.shape[-1], self.history.static.shape[-1]),
         ):
             if have_n != want_n:

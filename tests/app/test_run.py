@@ -247,7 +247,7 @@ def test_a_run_folder_is_written_again_in_another_currency(
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        (["{run}", "--episodes", "4"], "--episodes: expected a market and its policies"),
+        (["{run}", "--episodes", "4"], "--episodes: expected a market with policies"),
         (["{run}/market", "{run}/policies/ppo.safetensors"], "--out: expected a page to write"),
         (["{run}", "--out", "page.pdf"], "--out: expected a file ending in .html"),
         (["{run}", "--currency", ""], "--currency: expected 1 to 8 printable characters"),

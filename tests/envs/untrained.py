@@ -12,7 +12,6 @@ from small_markets import make_market
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market
 from mercato.forecasters.features.history import AHEAD, History
-from mercato.forecasters.features.local_calendar import COLUMNS, with_local_year
 from mercato.forecasters.features.past import Past
 from mercato.forecasters.identification.elasticity import Elasticities
 from mercato.forecasters.identification.substitution import chosen
@@ -120,11 +119,10 @@ def untrained_market(
     )
     base = Base(
         past=0.05 * normal(_MEMBERS, goods, features),
-        ahead=torch.cat([0.1 * normal(_MEMBERS, goods, 2), torch.zeros(_MEMBERS, goods, COLUMNS)], dim=-1),
+        ahead=0.1 * normal(_MEMBERS, goods, 2),
         place=torch.zeros(_MEMBERS, places, goods),
         log_r=torch.full((_MEMBERS, goods), 2.0),
     )
-    year = torch.zeros(52, places, COLUMNS)
     model = DemandModel(
         locations=tuple(f"location {k + 1}" for k in range(places)),
         items=tuple(f"item {k + 1}" for k in range(goods)),
@@ -132,7 +130,6 @@ def untrained_market(
         response=response,
         level=torch.full((places, goods), math.log(mean)),
         reach=torch.tensor([[-9.0], [9.0]]).expand(2, goods),
-        year=year,
         base=base,
         informed=base,
         common_shocks=CommonShocks(torch.tensor(0.1), torch.tensor(0.1), none + 0.1),
@@ -150,4 +147,4 @@ def untrained_market(
         validation_loss=0.0,
     )
     shop = make_market(places, goods, mean=mean, economics=economics, weeks=weeks)
-    return shop.with_demand(LearnedDemand(model, with_local_year(history, year)))
+    return shop.with_demand(LearnedDemand(model, history))

@@ -5,15 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from mercato.envs.structural import FAMILIES, ROLES, Size
-from mercato.forecasters.features.history import AHEAD, build_history
 from mercato.forecasters.features.local_calendar import (
     local_calendar,
     local_news,
-    local_year,
-    with_local_year,
 )
-from mercato.forecasters.panel import read_panel
 
 WEEKS, PLACES, GOODS, YEAR = 156, 6, 5, 52
 WHEN = torch.arange(WEEKS) % YEAR / YEAR
@@ -50,24 +45,6 @@ def test_a_holiday_and_a_season_of_some_places_are_found_in_years_that_were_not_
 def test_a_chain_with_one_calendar_is_told_next_to_nothing() -> None:
     values, _ = table(1, holiday=0.0, harmonic=0.0)
     assert told(values).std() < 0.06  # of which the noise of a place is 0.09
-
-
-def test_the_year_of_a_place_goes_on_in_the_years_to_come() -> None:
-    values, true = table(5, holiday=1.0, harmonic=0.5)
-    year = local_year(values, torch.ones(values.shape, dtype=torch.bool), WHEN, YEAR)
-    assert year.shape == (YEAR, PLACES, 2)
-    apart = (true - true.mean(1, keepdim=True))[:YEAR]
-    assert np.corrcoef(year.sum(-1).flatten(), apart.flatten())[0, 1] > 0.9
-    plain = build_history(read_panel(FAMILIES["log-linear"].make(0, Size(PLACES, 2, 120))[0], roles=ROLES))
-    history = with_local_year(plain, year)
-    assert (history.ahead[..., : plain.ahead.shape[-1]] == plain.ahead).all()
-    columns = history.ahead[:, :, 0, -2:]
-    assert len(columns) == 120 + AHEAD
-    torch.testing.assert_close(
-        columns[104:156], columns[52:104], atol=0.3, rtol=0
-    )  # 52 weeks are a day short
-    assert columns.amin() >= year.amin() - 1e-6
-    assert columns.amax() <= year.amax() + 1e-6
 
 
 def test_what_was_not_seen_takes_no_part() -> None:
