@@ -88,15 +88,15 @@ def _benchmark(home: Path, folder: Path, seed: int) -> None:
 
 
 def _files(folder: Path) -> dict[str, str]:
-    """Fingerprints of all files but hidden ones, and cards, which tell how long they took.
+    """Fingerprints of all files that show; of policies, whose headers have no order, of what they hold."""
+    found = {str(path.relative_to(folder)): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    shown = {name: path for name, path in found.items() if not _hidden(name)}
+    return {name: _policy(path) if "polic" in name else of_file(path) for name, path in shown.items()}
 
-    Of policies, whose headers have no order, what they hold.
-    """
-    return {
-        str(path.relative_to(folder)): _policy(path) if "polic" in str(path) else of_file(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and not path.name.startswith((".", "card."))
-    }
+
+def _hidden(name: str) -> bool:
+    """A file under way, or a card, which tells how long it took."""
+    return any(part.startswith((".", "card.")) for part in Path(name).parts)
 
 
 def _policy(path: Path) -> str:
