@@ -48,6 +48,11 @@ class WhatIf:
         """Difference of profit per episode by item, its 95% interval from ``lo`` to ``hi``."""
         return _differences(self.told["items"], "item")
 
+    @property
+    def customers(self) -> pd.DataFrame:
+        """The same of all items, in a few episodes, with each kind of customers consistent with the data."""
+        return _differences(self.told["customers"], "customers")
+
     def __repr__(self) -> str:
         profit = self.table.loc["profit"]
         change = f"{profit['difference']:+,.6g} [{profit['lo']:+,.6g}, {profit['hi']:+,.6g}]"
@@ -68,13 +73,12 @@ def answer(
     """
     others = other_markets(market)
     few = min(scenario.episodes, _EPISODES)
-    work = sum(_batches(market, episodes) for episodes in (scenario.episodes, *[few] * (len(others) + 1)))
+    work = _batches(market, scenario.episodes) + len(others) * _batches(market, few)
     with progress.stage("simulate with and without the scenario", total=work) as stage:
         without, changed = _both(market, policy, seed, scenario, scenario.episodes, stage)
-        customers = {
-            name: _profit(_both(shop, policy, seed, scenario, few, stage), seed)
-            for name, shop in ({"as fitted": market} | others).items()
-        }
+        customers = {"as fitted": _profit((without[:, :few], changed[:, :few]), seed)}
+        for name, shop in others.items():
+            customers[name] = _profit(_both(shop, policy, seed, scenario, few, stage), seed)
     return {
         "scenario": scenario.name,
         "policy": policy.name,
@@ -127,11 +131,11 @@ def _both(
     """Totals (metric, episode, item) without the scenario and with it, the same customers."""
     still = [market] * scenario.horizon
     plain = torch.ones(scenario.horizon, *market.shape, device=market.device)
-    prices = multiples(scenario, market, "price")
+    moved, prices = periods(scenario, market), multiples(scenario, market, "price")
     totals: tuple[list[Tensor], list[Tensor]] = ([], [])
     for numbers in torch.arange(episodes, device=market.device).split(_at_once(market)):
         totals[0].append(_play(still, plain, policy, numbers, seed))
-        totals[1].append(_play(periods(scenario, market), prices, policy, numbers, seed))
+        totals[1].append(_play(moved, prices, policy, numbers, seed))
         stage.advance()
     without, changed = (torch.cat(played, dim=1).double().cpu() for played in totals)
     return without, changed
