@@ -10,7 +10,6 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from math import ceil, log
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 from ..envs.engine.actions import ActionMap
 from ..envs.engine.rewards import CategoryProfit, Cautious
 from ..envs.market import Market
-from ..forecasters.errors import InputError
+from ..forecasters.errors import whole
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.seal import of_values
 from ..forecasters.tensors import Checkpoint
@@ -48,9 +47,7 @@ _LEAST_SLOTS = 1024  # decision units side by side, where the number of markets 
 def _check_counts(settings: Any, *names: str) -> None:
     """Raises InputError where one of these settings is not a whole number of 1 or more."""
     for name in names:
-        value = getattr(settings, name)
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise InputError(f"{name}: expected a whole number of 1 or more, found {value!r:.60}")
+        whole(name, getattr(settings, name))
 
 
 @dataclass(frozen=True)

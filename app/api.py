@@ -6,7 +6,6 @@ Each function takes a market or its folder, a policy or its file, a table or its
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,7 +25,7 @@ from ..agents.workers import HERE, Workers
 from ..envs import store
 from ..envs.economics import Economics, read_economics
 from ..envs.market import Market
-from ..forecasters.errors import InputError
+from ..forecasters.errors import InputError, whole
 from ..forecasters.fit import fit_demand
 from ..forecasters.model import FitSettings
 from ..forecasters.names import positions
@@ -186,7 +185,7 @@ def benchmark(
         InputError: a policy is none, two share a name, or an argument is out of range.
     """
     seed = _seed(seed)
-    episodes, horizon = _whole("episodes", episodes, 2), _whole("horizon", horizon, 1)
+    episodes, horizon = whole("episodes", episodes, 2), whole("horizon", horizon, 1)
     shop, learned = _market(market), load_policies(policies)
     check_horizon(shop, horizon)
     baselines = tune_baselines(shop, seed, progress=progress)
@@ -285,18 +284,7 @@ def _policy_file(path: str | Path) -> Path:
 
 
 def _seed(seed: int) -> int:
-    return _whole("seed", seed, 0, LARGEST_SEED)
-
-
-def _whole(name: str, value: int, least: int, most: int | None = None) -> int:
-    wanted = f"a whole number of {least} or more" if most is None else f"a whole number, {least} to {most}"
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise InputError(f"{name}: expected {wanted}, found {value!r:.60}") from None
-    if isinstance(value, bool) or number < least or (most is not None and number > most):
-        raise InputError(f"{name}: expected {wanted}, found {value!r:.60}")
-    return number
+    return whole("seed", seed, 0, LARGEST_SEED)
 
 
 def _number(name: str, value: float) -> float:

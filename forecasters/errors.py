@@ -1,5 +1,8 @@
 """Errors that a person reads: one line each, without a traceback."""
 
+import operator
+from typing import Any
+
 _LONGEST = 2000  # characters
 
 
@@ -25,3 +28,21 @@ class UnplayableError(Exception):
 
     The command line prints it without a traceback and exits with status 1; nothing is written.
     """
+
+
+def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int:
+    """``value``, called ``name``, as the whole number that it has to be.
+
+    Raises:
+        InputError: it is none (True is none either), or lies outside ``least`` to ``most``.
+    """
+    try:
+        number = least - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or (most is not None and number > most):
+        wanted = (
+            f"a whole number of {least} or more" if most is None else f"a whole number, {least} to {most}"
+        )
+        raise InputError(f"{name}: expected {wanted}, found {value!r:.60}")
+    return number

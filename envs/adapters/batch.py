@@ -13,7 +13,7 @@ from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 from torch import Tensor
 
-from ...forecasters.errors import InputError, UnplayableError
+from ...forecasters.errors import InputError, UnplayableError, whole
 from ..engine.actions import ActionMap
 from ..engine.doubt import Halt, over_market
 from ..engine.finite import all_finite
@@ -23,7 +23,7 @@ from ..engine.running import Runner, as_written
 from ..engine.types import Outcome, State
 from ..market import Market
 from ..simulator import LARGEST_SEED, Simulator
-from .misuse import InvalidAction, ResetNeeded, at_least_one
+from .misuse import InvalidAction, ResetNeeded
 
 HORIZON = 26  # periods an episode, where the caller names none
 
@@ -77,7 +77,7 @@ class MarketBatch:
         run: Runner = as_written,
         drawn: Drawn = nothing,
     ) -> None:
-        self.n_markets, self.horizon = at_least_one("n_markets", n_markets), at_least_one("horizon", horizon)
+        self.n_markets, self.horizon = whole("n_markets", n_markets), whole("horizon", horizon)
         for name, value, meant, right in (
             ("actions", actions, "what makes an action map, like BoxActions", callable(actions)),
             ("reward", reward, "an object that pays, like CategoryProfit()", _callable_object(reward)),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import operator
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 from gymnasium import error
 
@@ -44,18 +43,3 @@ def named(begin: Callable[P, None]) -> Callable[P, None]:
         begin(*args, **kwargs)
 
     return checked
-
-
-def at_least_one(name: str, value: Any) -> int:
-    """``value``, a whole number of 1 or more.
-
-    Raises:
-        InputError: it is none.
-    """
-    try:
-        number = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise InputError(f"{name}: expected a whole number, 1 or more, found {value!r:.60}")
-    return number

@@ -41,12 +41,12 @@ MAKERS = [
     [
         ({"horizn": 5}, r"expected arguments of \w+ \(.*\), found 'horizn'; did you mean 'horizon'\?"),
         ({"action": GridActions}, "found 'action'; did you mean 'actions'"),
-        ({"horizon": 0}, "horizon: expected a whole number, 1 or more, found 0"),
-        ({"horizon": -3}, "horizon: expected a whole number, 1 or more, found -3"),
-        ({"horizon": 5.5}, "horizon: expected a whole number, 1 or more, found 5.5"),
-        ({"horizon": "ten"}, "horizon: expected a whole number, 1 or more, found 'ten'"),
-        ({"horizon": True}, "horizon: expected a whole number, 1 or more, found True"),
-        ({"horizon": None}, "horizon: expected a whole number, 1 or more, found None"),
+        ({"horizon": 0}, "horizon: expected a whole number of 1 or more, found 0"),
+        ({"horizon": -3}, "horizon: expected a whole number of 1 or more, found -3"),
+        ({"horizon": 5.5}, "horizon: expected a whole number of 1 or more, found 5.5"),
+        ({"horizon": "ten"}, "horizon: expected a whole number of 1 or more, found 'ten'"),
+        ({"horizon": True}, "horizon: expected a whole number of 1 or more, found True"),
+        ({"horizon": None}, "horizon: expected a whole number of 1 or more, found None"),
         ({"actions": "grid"}, "actions: expected what makes an action map, like BoxActions, found 'grid'"),
         ({"reward": "profit"}, "reward: expected an object that pays, like CategoryProfit.., found 'profit'"),
         ({"halt": 0.3}, "halt: expected a Halt, found 0.3"),
@@ -63,7 +63,7 @@ def test_a_missing_or_impossible_market_is_said() -> None:
         gymnasium.make(MARKETPLACE)
     with pytest.raises(InputError, match="market: expected a Market or the folder of a fitted one, found 5"):
         gymnasium.make(MARKETPLACE, market=5)
-    with pytest.raises(InputError, match="n_markets: expected a whole number, 1 or more, found 0"):
+    with pytest.raises(InputError, match="n_markets: expected a whole number of 1 or more, found 0"):
         MarketplaceVecEnv(MARKET, 0)
     with pytest.raises(InputError, match=r"found 'next_step'; did you mean 'NextStep'\?"):
         MarketplaceVectorEnv(2, MARKET, autoreset_mode="next_step")
