@@ -34,7 +34,7 @@ from ..forecasters.progress import SILENT, Progress
 from . import decisions
 from .benchmarking import Benchmark, check_horizon, compare, load_policies, load_policy
 from .decisions import Decisions
-from .runtime import device, open_market
+from .runtime import device, fitted_panel, open_market
 from .scenario import Scenario, read_scenario
 from .stock import read_stock
 from .training import train_into
@@ -219,9 +219,7 @@ def decide(
             table that does not fit.
     """
     seed, who, shop = _seed(seed), load_policy(policy), _market(market)
-    own = shop.panel
-    if own is None:
-        raise InputError(f"market {shop.name}: expected one that was fitted to a table, found a true one")
+    own = fitted_panel(shop)
     latest = panel if isinstance(panel, SalesPanel) else own.reading.read(panel, otherwise=own.frequency)
     at_hand = None if stock is None else read_stock(stock, shop)
     return decisions.decide(shop, who, own, latest, at_hand, seed)

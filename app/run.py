@@ -154,26 +154,26 @@ def begun(
     told = {**asked, "seed": seed, "settings": asdict(settings), "version": version("mercato")}
     work = there.with_name(f".{there.name}-unfinished")
     with sole_writer(there):
-        record = _record(work, plain(told))
-        if record["begun"]:
+        record, interrupted = _record(work, plain(told))
+        if interrupted:
             say(f"going on with the run of {folder} that was interrupted")
         yield work, record
         take_place(work, there)
 
 
-def _record(work: Path, asked: dict[str, Any]) -> dict[str, Any]:
-    """What an interrupted run of the same has written, or that of a new run in an empty folder."""
+def _record(work: Path, asked: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """What an interrupted run of the same has written, and True; or what a new one begins with, and False."""
     try:
         known = json.loads((work / RECORD).read_text(encoding="utf-8"))
         if known["asked"] == asked:
-            return {**known, "begun": True}
+            return known, True
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         pass
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    record = {"asked": asked, "begun": False}
+    record = {"asked": asked}
     write_json(work / RECORD, record)
-    return record
+    return record, False
 
 
 def go(

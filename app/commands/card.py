@@ -21,18 +21,17 @@ from ..report.words import (
     period_name,
     two,
 )
-from ..runtime import open_market
+from ..runtime import fitted_panel, open_market
 
 
 def run(market: Path, json: bool, out: Path | None, seed: int) -> None:
-    from ...envs.store import load_panel
     from ..card.card import market_card
 
     if out is not None and out.suffix != ".html":
         raise InputError(f"--out: expected a file ending in .html, found {out}")
-    panel = load_panel(market)
+    shop = open_market(market)
     with Bars(stderr()) as bars:
-        card = market_card(open_market(market), panel, seed, bars)
+        card = market_card(shop, fitted_panel(shop), seed, bars)
     if out is not None:
         from ..report.card import render_card
 

@@ -68,18 +68,16 @@ def of_market(
     """The contents for policies in a fitted market, benchmarked against the baselines."""
     from dataclasses import replace
 
-    from ...agents.tuning import tune_baselines
     from ...agents.workers import employ
-    from ...envs.store import load_panel
-    from ..benchmarking import check_horizon, compare, load_policies
+    from ..api import benchmark
     from ..report.gather import Subject, gather
-    from ..runtime import open_market
+    from ..runtime import fitted_panel, open_market
 
-    learned, panel, shop = load_policies(policies), load_panel(market), open_market(market)
+    shop = open_market(market)
     shop = replace(shop, economics=shop.economics.counted_in(currency))
-    check_horizon(shop, horizon)
+    subject = Subject(market.resolve().name, fitted_panel(shop))
     with Bars(stderr()) as bars, employ(workers, ray) as crew:
-        baselines = tune_baselines(shop, seed, progress=bars)
-        benchmark = compare(shop, learned, baselines, episodes, horizon, seed, None, bars, crew)
-        subject = Subject(market.resolve().name, panel)
-        return gather(subject, benchmark, min(_SHIFT_EPISODES, episodes), bars, crew)
+        found = benchmark(
+            shop, *policies, episodes=episodes, horizon=horizon, seed=seed, progress=bars, workers=crew
+        )
+        return gather(subject, found, min(_SHIFT_EPISODES, episodes), bars, crew)
