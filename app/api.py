@@ -35,7 +35,7 @@ from . import decisions
 from .benchmarking import Benchmark, check_horizon, compare, load_policies, load_policy
 from .decisions import Decisions
 from .runtime import device, fitted_panel, open_market
-from .scenario import Scenario, read_scenario
+from .scenario import Scenario, multiples, read_scenario
 from .stock import read_stock
 from .training import train_into
 from .whatif import WhatIf, answer, usual_policy
@@ -221,7 +221,7 @@ def decide(
     seed, who, shop = _seed(seed), load_policy(policy), _market(market)
     own = fitted_panel(shop)
     latest = panel if isinstance(panel, SalesPanel) else own.reading.read(panel, otherwise=own.frequency)
-    at_hand = None if stock is None else read_stock(stock, shop)
+    at_hand = None if stock is None else read_stock(stock, shop, own.reading.map)
     return decisions.decide(shop, who, own, latest, at_hand, seed)
 
 
@@ -264,8 +264,13 @@ def whatif_each(
 ) -> list[WhatIf]:
     """``whatif`` of several scenarios, which are jobs of the ``workers``."""
     asked, shop = [read_scenario(scenario) for scenario in scenarios], _market(market)
-    for one in asked:
-        check_horizon(shop, one.horizon)
+    for one, source in zip(asked, scenarios, strict=True):
+        try:
+            check_horizon(shop, one.horizon)
+            multiples(one, shop, "demand")  # refuses names that the market lacks
+        except InputError as error:
+            where = f"scenario file {source}" if isinstance(source, str | Path) else "scenario"
+            raise InputError(f"{where}: {error}") from None
     who = usual_policy(shop) if policy is None else load_policy(policy)
     work = partial(answer, shop, who, _seed(seed))
     return [WhatIf(told) for told in workers.map("simulate the scenarios", work, asked, progress)]

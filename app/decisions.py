@@ -24,6 +24,7 @@ from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.simulation import LearnedDemand
 from ..forecasters.tensors import NoiseKey
+from .price_tags import decimals_of, rounded
 from .reasons import SAME, TRIED, Known, why
 
 _RUN = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
@@ -43,6 +44,11 @@ class Decisions:
         gain = f"{self.gain:+,.6g} [{self.gain_lo:+,.6g}, {self.gain_hi:+,.6g}]"
         return f"Decisions({self.rows['date'].iloc[0]}, series={len(self.rows)}, expected gain {gain})"
 
+    @property
+    def changed(self) -> int:
+        """How many prices change."""
+        return int(((self.rows["price"] / self.rows["current_price"] - 1).abs() > SAME).sum())
+
     def csv(self) -> str:
         """The rows as CSV text; names that a spreadsheet would run as a formula begin with an apostrophe."""
         safe = {
@@ -61,6 +67,8 @@ def decide(
     seed: int,
 ) -> Decisions:
     """Price and order of every series for the period right after the latest table.
+
+    Prices have the decimals of the table's own.
 
     Of those that are sold there and then: what the market does not know, what the latest table lacks and what
     has ended is left out and named.
@@ -87,11 +95,14 @@ def decide(
     with torch.no_grad():
         wanted = policy.decide(simulator.view(state))
         decision = enforce(wanted, state, market)
+        decimals = decimals_of(panel)
+        tags = rounded(decision.price[0], state.last_price[0], market, decimals)
+        decision = replace(decision, price=tags.unsqueeze(0))
         outcome = _outcome(market, state, decision)
         expected = {name: getattr(outcome, name) for name in ("units", "gain", "gain_lo", "gain_hi")}
         expected |= {"price": decision.price, "order": decision.order}
         refuse_non_finite(expected, f"in the decisions of {policy.name}")
-        reasons = _reasons(market, state, wanted, decision, outcome)
+        reasons = _reasons(market, state, wanted, decision, outcome, 10.0**-decimals)
     known = np.zeros(market.shape, bool) if stock is None else np.isfinite(stock[0])
     rows = _rows(market, panel, sold, state, decision, outcome, reasons, known)
     return Decisions(rows, *outcome.total, notes)
@@ -253,9 +264,9 @@ def _expected(demand: LearnedDemand, state: State, prices: Tensor) -> Tensor:
 
 
 def _reasons(
-    market: Market, state: State, wanted: Decision, decision: Decision, outcome: _Outcome
+    market: Market, state: State, wanted: Decision, decision: Decision, outcome: _Outcome, step: float
 ) -> Callable[[int, int], str]:
-    """Why each series is decided as it is, by place and item."""
+    """Why each series is decided as it is, by place and item; prices are ``step`` apart."""
     rules, price = market.economics.price_rules, decision.price[0]
     age = market.by_group.spread(market.by_group.smallest(state.since_change[0], -2), -2)
     position = (state.on_hand + state.pipeline.sum(1) - state.backorders)[0]
@@ -264,7 +275,10 @@ def _reasons(
         room = (market.economics.capacity * market.terms.typical_demand).ceil() - position
     edge = market.supported.at_edge(decision.price)[0]
     usual = market.by_group.spread(market.supported.centre, -2).exp()
-    below, above = bounds(state.last_price[0], market)
+    below, above = (  # a limit between two prices binds at the nearer one
+        {name: torch.where((price - end).abs() < step, price, end) for name, end in ends.items()}
+        for ends in bounds(state.last_price[0], market)
+    )
     tried = (edge & (price < usual), edge & (price > usual))
     below = {**below, TRIED: torch.where(tried[0], price, 0.0)}
     above = {**above, TRIED: torch.where(tried[1], price, torch.inf)}
@@ -279,11 +293,11 @@ def _reasons(
         **{f.name: getattr(outcome, f.name) for f in fields(Known) if hasattr(outcome, f.name)},
     }
     told = {name: value.cpu().numpy() for name, value in values.items()}
-    ends = [{name: end.cpu().numpy() for name, end in side.items()} for side in (below, above)]
+    sides = [{name: end.cpu().numpy() for name, end in side.items()} for side in (below, above)]
     held = ((age < rules.cadence) & torch.tensor(rules.cadence > 1, device=age.device)).cpu().numpy()
 
     def of(place: int, item: int) -> str:
-        low, high = ({name: float(end[place, item]) for name, end in side.items()} for side in ends)
+        low, high = ({name: float(end[place, item]) for name, end in side.items()} for side in sides)
         return why(
             Known(
                 **{name: float(value[place, item]) for name, value in told.items()},

@@ -14,9 +14,9 @@ from ..envs.market import Market
 from ..forecasters.progress import SILENT, Progress
 from .benchmarking import Benchmark, other_markets
 from .report.contents import Assumption, Headline, Interval, Shift
+from .report.words import NOTHING
 
 LOGGED = "logged price, base-stock"
-_ROUNDING = 1e-6  # a difference below this share of profit is the arithmetic's, not the policy's
 
 
 def difference(evaluation: Evaluation, a: str, b: str) -> Interval:
@@ -34,7 +34,7 @@ def headline(benchmark: Benchmark) -> Headline:
     learned = evaluation.best([policy.name for policy in benchmark.learned])
     baseline, logged = evaluation.best(rules), LOGGED if LOGGED in rules else "last price, base-stock"
     profit = dict(zip(evaluation.names, evaluation.values["profit"].mean(axis=1), strict=True))
-    least = _ROUNDING * abs(profit[baseline])
+    least = NOTHING * abs(profit[baseline])
     not_beaten = [rule for rule in rules if difference(evaluation, learned, rule).lo <= least]
     return Headline(
         learned=learned,

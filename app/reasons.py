@@ -91,6 +91,8 @@ def _moved(known: Known) -> Iterable[str]:
         cover = _cover(known)
         if not up and cover > _HIGH * known.lasts:
             yield f"stock high: {_periods(cover)} of cover"
+    if not up and known.demand > known.at_hand:
+        yield f"stock low, {known.at_hand:.0f} for {known.demand:.0f} wanted at the new price"
     limit = _limit(known, up)
     if limit:
         yield f"no further: {limit}"

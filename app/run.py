@@ -39,6 +39,7 @@ from ..forecasters.seal import of_file
 from .benchmarking import Benchmark, compare
 from .card.card import market_card
 from .decisions import decide
+from .headline import headline
 from .output import plain, write_json, write_text
 from .reading import account
 from .report.card import render_card
@@ -50,7 +51,7 @@ from .stock import read_stock
 from .training import Training, train
 
 Say = Callable[[str], None]  # hears what a person should know
-CARD, RECORD = "card.html", "run.json"
+CARD, RECORD, DECISIONS = "card.html", "run.json", "decisions.csv"
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def run_table(
         InputError: the table or the stock file does not fit, or the folder holds something that is not a run.
     """
     panel = reading.read(table)
-    for line in (*account(table, panel), economics.assumed()):
+    for line in filter(None, (*account(table, panel), economics.assumed())):
         say(line)
     asked = {
         "table": {"name": table.name, "content": of_file(table)},
@@ -131,7 +132,7 @@ def run_table(
         table.stem,
         panel,
         economics,
-        stock=None if stock is None else read_stock(stock, panel),
+        stock=None if stock is None else read_stock(stock, panel, reading.map),
     )
     with begun(folder, asked, seed, settings, say) as (work, _):
         return go(work, case, seed, settings, progress, workers)
@@ -186,7 +187,7 @@ def go(
 ) -> Finished:
     """Every stage that the folder does not hold yet."""
     market = _market(folder, case, settings.fit, seed, progress).to(device())
-    card = _card(folder, market, case.panel, seed, progress) if settings.card else None
+    card = _card(folder, market, case.name, case.panel, seed, progress) if settings.card else None
     baselines = tune_baselines(market, seed, progress=progress)
     learned = _train(folder, market, baselines, settings, seed, progress, workers)
     horizon = min(settings.horizon, max(1, case.panel.periods // 2))
@@ -194,12 +195,21 @@ def go(
         market, learned, baselines, settings.episodes, horizon, seed, case.truth, progress, workers
     )
     write_json(folder / "benchmark.json", benchmark.payload())
-    subject = Subject(case.name, case.panel, case.acknowledgement, caveat=settings.caveat)
+    best = benchmark.policy(headline(benchmark).learned)
+    decisions = decide(market, best, case.panel, None, case.stock, seed)
+    write_text(folder / DECISIONS, decisions.csv())
+    subject = Subject(
+        case.name,
+        case.panel,
+        case.acknowledgement,
+        caveat=settings.caveat,
+        decisions=decisions,
+        file=DECISIONS,
+        stock_assumed=case.stock is None,
+    )
     if card is not None:
         subject = replace(subject, verdict=card["verdict"], card=CARD)
     contents = gather(subject, benchmark, settings.shift_episodes, progress, workers)
-    best = benchmark.policy(contents.headline.learned)
-    write_text(folder / "decisions.csv", decide(market, best, case.panel, None, case.stock, seed).csv())
     write_text(folder / "report.json", contents.model_dump_json(indent=1))
     write_text(folder / "report.html", render(contents))
     return Finished(benchmark, contents)
@@ -212,10 +222,12 @@ def _market(folder: Path, case: Case, settings: FitSettings, seed: int, progress
     return load_market(out)
 
 
-def _card(folder: Path, market: Market, panel: SalesPanel, seed: int, progress: Progress) -> dict[str, Any]:
+def _card(
+    folder: Path, market: Market, name: str, panel: SalesPanel, seed: int, progress: Progress
+) -> dict[str, Any]:
     path = folder / "card.json"
     if not path.is_file():
-        card = market_card(market, panel, seed, progress)
+        card = market_card(replace(market, name=name), panel, seed, progress)
         write_text(folder / CARD, render_card(card))
         write_json(path, card)
     return dict(json.loads(path.read_text(encoding="utf-8")))

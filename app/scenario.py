@@ -90,7 +90,7 @@ def multiples(scenario: Scenario, market: Market, field: str) -> Tensor:
         first, last = change.window or (1, scenario.horizon)
         if last > scenario.horizon:
             raise InputError(
-                f"scenario: expected a window within the horizon {scenario.horizon}, found {first} to {last}"
+                f"expected a window within the horizon {scenario.horizon}, found {first} to {last}"
             )
         out[first - 1 : last, places.unsqueeze(1), goods] *= getattr(change, field)
     return out.to(market.device)
@@ -112,7 +112,4 @@ def periods(scenario: Scenario, market: Market) -> list[Market]:
 def _positions(what: str, names: Sequence[str] | None, known: Sequence[str]) -> Tensor:
     if names is None:
         return torch.arange(len(known))
-    try:
-        return torch.from_numpy(positions(names, known, f"{what}s of the market"))
-    except InputError as error:
-        raise InputError(f"scenario: {error}") from None
+    return torch.from_numpy(positions(names, known, f"{what}s of the market"))

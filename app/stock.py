@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,18 @@ from ..forecasters.panel.columns import LARGEST, key_codes
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.panel.tables import load_table
 
+_KEYS = ("location", "item")
+
 
 def read_stock(
-    source: str | Path | pd.DataFrame, market: Market | SalesPanel
+    source: str | Path | pd.DataFrame, market: Market | SalesPanel, renames: Mapping[str, str]
 ) -> tuple[np.ndarray, np.ndarray]:
     """On hand and on order, units (S, I) float32; NaN on hand where the table has no row.
 
-    Read by the names of a market, or of the panel that it is to be fitted on.
+    Args:
+        source: a CSV or parquet file or a data frame.
+        market: whose locations and items it names, or the panel that one is to be fitted on.
+        renames: ours -> theirs, as the sales table has them: a stock table may call its columns alike.
 
     Raises:
         InputError: the table cannot be read, lacks a column, names what the market lacks, repeats a series,
@@ -31,10 +37,14 @@ def read_stock(
     in_memory = isinstance(source, pd.DataFrame)
     name = "stock" if in_memory else f"stock file {source}"
     try:
-        frame = load_table(source, {}).frame
+        columns = set(load_table(source, {}).frame.columns)
+        alike = {
+            ours: renames[ours] for ours in _KEYS if ours not in columns and renames.get(ours) in columns
+        }
+        frame = load_table(source, alike).frame
     except InputError as error:
         raise InputError(f"stock: {error}" if in_memory else f"stock file {error}") from None
-    missing = [name for name in ("location", "item", "on_hand") if name not in frame]
+    missing = [name for name in (*_KEYS, "on_hand") if name not in frame]
     if missing:
         raise InputError(
             f"{name}: expected columns location, item, on_hand and perhaps on_order, found"

@@ -28,14 +28,13 @@ def run(
     decisions = decide(shop, policy, panel, stock, seed)
     write_text(out, decisions.csv())
     rows = decisions.rows
-    changed = int(((rows["price"] - rows["current_price"]).abs() > 0.005).sum())
     if json:
         print(
             to_json(
                 {
                     "date": rows["date"].iloc[0],
                     "series": len(rows),
-                    "prices_changed": changed,
+                    "prices_changed": decisions.changed,
                     "outside_support": int(rows["outside_support"].sum()),
                     "gain": {"mean": decisions.gain, "lo": decisions.gain_lo, "hi": decisions.gain_hi},
                     "currency": shop.economics.currency,
@@ -46,8 +45,9 @@ def run(
             )
         )
     console.print(
-        f"{rows['date'].iloc[0]}: {changed} of {len(rows)} prices change, {int(rows['order'].sum())} units"
-        f" ordered; expected gain over keeping all prices {signed(decisions.gain)}"
+        f"{rows['date'].iloc[0]}: {decisions.changed} of {len(rows)} prices change,"
+        f" {int(rows['order'].sum())} units ordered;"
+        f" expected gain over keeping all prices {signed(decisions.gain)}"
         f" [{signed(decisions.gain_lo)}, {signed(decisions.gain_hi)}] {shop.economics.currency}, range over"
         " customers consistent with the data",
     )

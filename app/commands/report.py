@@ -70,14 +70,19 @@ def of_market(
 
     from ...agents.workers import employ
     from ..api import benchmark
+    from ..decisions import decide
+    from ..headline import headline
     from ..report.gather import Subject, gather
     from ..runtime import fitted_panel, open_market
 
     shop = open_market(market)
     shop = replace(shop, economics=shop.economics.counted_in(currency))
-    subject = Subject(market.resolve().name, fitted_panel(shop))
+    panel = fitted_panel(shop)
     with Bars(stderr()) as bars, employ(workers, ray) as crew:
         found = benchmark(
             shop, *policies, episodes=episodes, horizon=horizon, seed=seed, progress=bars, workers=crew
         )
+        best = found.policy(headline(found).learned)
+        decisions = decide(found.market, best, panel, None, None, seed)
+        subject = Subject(market.resolve().name, panel, decisions=decisions)
         return gather(subject, found, min(_SHIFT_EPISODES, episodes), bars, crew)

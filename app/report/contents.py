@@ -107,6 +107,31 @@ class Trajectory(_Part):
     sales: list[float]
 
 
+class DecisionRow(_Part):
+    """One series: what to charge and order."""
+
+    location: str
+    item: str
+    current_price: float
+    price: float
+    order: int
+    gain: Interval  # margin that the new price adds to its location, and the range over plausible customers
+    why: str
+
+
+class DecisionList(_Part):
+    """What the best learned policy decides right after the table."""
+
+    date: str
+    series: int
+    changed: int  # prices
+    ordered: int  # units
+    gain: Interval  # of the whole market, all prices changed against all kept
+    stock_assumed: bool
+    rows: list[DecisionRow]  # those with the largest expected gain
+    file: str  # with all of them, beside the page; empty where there is none
+
+
 class Trust(_Part):
     """The verdict of the market's card."""
 
@@ -132,6 +157,7 @@ class Contents(_Part):
     headline: Headline
     trust: Trust | None = None  # where the market has a card
     other_customers: list[Shift]
+    decisions: DecisionList | None = None
     policies: list[PolicyRow]
     true_market: list[PolicyRow] = []
     forecasts: list[Forecast] = []

@@ -17,11 +17,25 @@ from ...forecasters.progress import SILENT, Progress
 from ...forecasters.simulation import LearnedDemand, sample_paths
 from ...forecasters.tensors import NoiseKey
 from ..benchmarking import Benchmark
+from ..decisions import Decisions
 from ..headline import assumptions, difference, headline, other_customers
-from .contents import Contents, Forecast, Headline, Interval, Numbers, PolicyRow, Response, Trajectory, Trust
+from .contents import (
+    Contents,
+    DecisionList,
+    DecisionRow,
+    Forecast,
+    Headline,
+    Interval,
+    Numbers,
+    PolicyRow,
+    Response,
+    Trajectory,
+    Trust,
+)
 from .words import MINUS, count, period_name
 
 _PATHS = 64  # sampled futures behind a forecast's band
+_DECIDED = 12  # rows of decisions that the page shows
 _SHOWN = 60  # periods of history in a forecast's picture
 
 
@@ -35,6 +49,9 @@ class Subject:
     verdict: Mapping[str, str] | None = None  # of the market's card, where there is one
     card: str = ""  # the card's page, beside the report
     caveat: str = ""  # what to know of how the policies were trained
+    decisions: Decisions | None = None  # of the best learned policy
+    file: str = ""  # with all decisions, beside the report
+    stock_assumed: bool = True
 
 
 def gather(
@@ -70,6 +87,7 @@ def gather(
         headline=line,
         assumptions=assumptions(benchmark, line, panel.cost is not None, shift_episodes, progress, workers),
         other_customers=other_customers(benchmark, line, shift_episodes, progress, workers),
+        decisions=None if subject.decisions is None else _decisions(subject, subject.decisions),
         policies=_rows(evaluation, benchmark, line),
         true_market=[] if benchmark.truth is None else _rows(benchmark.truth, benchmark, line),
         forecasts=forecasts,
@@ -98,6 +116,30 @@ def _rows(evaluation: Evaluation, benchmark: Benchmark, line: Headline) -> list[
             )
         )
     return rows
+
+
+def _decisions(subject: Subject, decisions: Decisions) -> DecisionList:
+    """What is decided, and for which series most hangs on it."""
+    rows = decisions.rows
+    most = rows.loc[rows["expected_gain"].abs().sort_values(ascending=False, kind="stable").index[:_DECIDED]]
+    return DecisionList(
+        date=str(rows["date"].iloc[0]),
+        series=len(rows),
+        changed=decisions.changed,
+        ordered=int(rows["order"].sum()),
+        gain=Interval(mean=decisions.gain, lo=decisions.gain_lo, hi=decisions.gain_hi),
+        stock_assumed=subject.stock_assumed,
+        rows=[
+            DecisionRow(
+                **{
+                    name: row[name] for name in ("location", "item", "current_price", "price", "order", "why")
+                },
+                gain=Interval(mean=row["expected_gain"], lo=row["gain_lo"], hi=row["gain_hi"]),
+            )
+            for row in most.to_dict("records")
+        ],
+        file=subject.file,
+    )
 
 
 def _facts(panel: SalesPanel, demand: LearnedDemand) -> list[tuple[str, str]]:

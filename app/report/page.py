@@ -19,6 +19,7 @@ def render(contents: Contents) -> str:
             _trust(contents),
             _economics(contents),
             _policies(contents),
+            _decisions(contents),
             _forecasts(contents),
             _responses(contents),
             _trajectory(contents),
@@ -169,6 +170,44 @@ def _interval(value: Interval | None) -> str:
         return "–"
     lo, hi = words.number(value.lo), words.number(value.hi)
     return f'{words.number(value.mean)}<br><span class="range">{lo} … {hi}</span>'
+
+
+def _decisions(contents: Contents) -> str:
+    """What to charge and order next, where most hangs on it."""
+    found = contents.decisions
+    if found is None:
+        return ""
+    rows = [
+        [
+            escape(row.location),
+            escape(row.item),
+            words.number(row.current_price, 4),
+            words.number(row.price, 4),
+            f"{row.order:,}",
+            f"{words.signed(row.gain.mean)}<br>"
+            f'<span class="range">{words.number(row.gain.lo)} … {words.number(row.gain.hi)}</span>',
+            escape(row.why),
+        ]
+        for row in found.rows
+    ]
+    header = (
+        *("location", "item", "price now", "new price", "order"),
+        *(f"expected gain, {contents.currency}", "why"),
+    )
+    stock = " Stock is assumed: give --stock for orders that fit your own." if found.stock_assumed else ""
+    shown = f"The {len(rows)} with the most at stake" if len(rows) < found.series else "All of them"
+    file = escape(found.file, quote=True)
+    where = f' All are in <a href="{file}">{file}</a>.' if found.file and len(rows) < found.series else ""
+    return (
+        f"<section><h2>What {escape(contents.headline.learned)} decides for {escape(found.date)}</h2>\n"
+        f"<p>{found.changed:,} of {found.series:,} prices change and {found.ordered:,} units are ordered."
+        f" Expected gain over keeping all prices, in that {escape(contents.period)}:"
+        f" {words.signed(found.gain.mean)} [{words.signed(found.gain.lo)}, {words.signed(found.gain.hi)}]"
+        f" {escape(contents.currency)}, range over customers consistent with the data.{stock}</p>\n"
+        f"{table(header, rows, text=(1, 6))}"
+        f'<p class="note">{shown}: what its new price adds to the margin of its location.{where}</p>'
+        "</section>"
+    )
 
 
 def _forecasts(contents: Contents) -> str:

@@ -20,6 +20,7 @@ MEASURES = {
     "correlation_locations": "… between locations of an item",
     "correlation_items": "… between items of a location",
 }
+NOTHING = 1e-6  # a difference below this share of profit is the arithmetic's, not the policy's
 VERDICT = {"trust": "Trust it for", "distrust": "Do not trust it for", "help": "What would help most"}
 _FINE = 0.01  # shares below it are told to the hundredth of a percent
 
@@ -87,10 +88,15 @@ def difference(value: Interval, base: float) -> str:
 def headline(contents: Contents) -> str:
     """The one line that matters."""
     line = contents.headline
+    least = NOTHING * abs(line.baseline_profit)
+    if max(abs(line.versus_baseline.lo), abs(line.versus_baseline.hi)) <= least:
+        against = f"the same as the best baseline ({line.baseline})"
+    else:
+        gain = difference(line.versus_baseline, line.baseline_profit)
+        against = f"{gain} against the best baseline ({line.baseline})"
     return (
-        f"The best learned policy, {line.learned}, earns"
-        f" {difference(line.versus_baseline, line.baseline_profit)} against the best baseline"
-        f" ({line.baseline}) and {difference(line.versus_logged, line.logged_profit)} against the logged"
+        f"The best learned policy, {line.learned}, earns {against} and"
+        f" {difference(line.versus_logged, line.logged_profit)} against the logged"
         f" prices; profit per episode in {contents.currency}, 95% intervals."
     )
 

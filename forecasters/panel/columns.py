@@ -174,13 +174,17 @@ def _number(column: pd.Series) -> np.ndarray:
     if bad.any():
         raise InputError(
             f"{column.name}: expected finite numbers up to {LARGEST:g}, found {unreadable(column, bad)}"
-            + ("; write decimals with a point" if _has_decimal_comma(column[bad]) else "")
+            + (
+                "; write decimals with a point and nothing between thousands"
+                if _has_comma(column[bad])
+                else ""
+            )
         )
     return values
 
 
-def _has_decimal_comma(column: pd.Series) -> bool:
-    return bool(column.astype(str).str.fullmatch(r"\s*-?\d+,\d+\s*").any())
+def _has_comma(column: pd.Series) -> bool:
+    return bool(column.astype(str).str.fullmatch(r"\s*-?[\d.]+(,\d+)+(\.\d+)?\s*").any())
 
 
 def _names(frame: pd.DataFrame, name: str, owner: np.ndarray, owners: tuple[str, ...]) -> tuple[str, ...]:

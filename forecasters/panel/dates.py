@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -9,13 +11,17 @@ from ..errors import InputError
 
 _EXPECTED = "date: expected ISO dates such as 2024-01-31, found"
 _WITH_OFFSET = r"^(.{10}[T ]\d\d(?::?\d\d){0,2}(?:\.\d+)?) ?(?:[+-]\d\d(?::?\d\d)?|Z)$"
+_YEAR_LAST = (
+    r"\s*(?P<one>\d{1,2})(?P<mark>[./-])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4})(?P<rest>[T ].+)?\s*"
+)
+_MONTHS = 12
 _YEARS = (1900, 2300)
 _NOON = pd.Timedelta(hours=12)
 _DAY = 24 * 60  # minutes
 
 
 def days_of(column: pd.Series, notes: list[str]) -> np.ndarray:
-    """(R,) datetime64[D]; text is ISO 8601 or YYYYMMDD, since 01/02/2024 is two dates.
+    """(R,) datetime64[D]; text is ISO 8601, YYYYMMDD or ends in the year: 31.01.2024, 1/31/2024.
 
     A time of day is left out, as it is written. Where all times are UTC and one and the same, but for an hour
     in summer, they are midnights of a shop elsewhere: 23:00 is the day after.
@@ -25,7 +31,7 @@ def days_of(column: pd.Series, notes: list[str]) -> np.ndarray:
     """
     if pd.api.types.is_numeric_dtype(column):
         column = column.convert_dtypes().astype(str)
-    stamps, utc = _stamps(column)
+    stamps, utc = _stamps(_year_first(column, notes))
     bad = ~stamps.dt.year.between(*_YEARS).to_numpy()  # nor is what is no date
     if bad.any():
         raise InputError(f"{_EXPECTED} {unreadable(column, bad)}{_hint(column, bad)}")
@@ -42,6 +48,27 @@ def days_of(column: pd.Series, notes: list[str]) -> np.ndarray:
         return (day + pd.to_timedelta(later.astype(int), "D")).to_numpy().astype("datetime64[D]")
     notes.append(f"date: {timed.sum()} rows carry a time of day, left out")
     return day.to_numpy().astype("datetime64[D]")
+
+
+def _year_first(column: pd.Series, notes: list[str]) -> pd.Series:
+    """Dates that end in the year, 31.01.2024 or 1/31/2024, as ISO dates.
+
+    With dots the day comes first. 01/02/2024 is two dates, unless another row has a 13th month one way round.
+    """
+    first = str(column.dropna().iloc[0]) if column.notna().any() else ""
+    if not re.fullmatch(_YEAR_LAST, first):
+        return column
+    parts = column.astype(str).str.extract(rf"^{_YEAR_LAST}$")
+    one, other = (pd.to_numeric(parts[group]) for group in ("one", "other"))
+    month_first, day_first = bool((other > _MONTHS).any()), bool((one > _MONTHS).any())
+    if month_first == day_first and not (parts["mark"].dropna() == ".").all():
+        return column
+    day, month = (other, one) if month_first else (one, other)
+    notes.append(f"date: read with the {'month' if month_first else 'day'} first, such as {first:.40}")
+    text = (
+        parts["year"] + month.map("-{:02.0f}".format) + day.map("-{:02.0f}".format) + parts["rest"].fillna("")
+    )
+    return text.where(parts["year"].notna(), column)
 
 
 def _stamps(column: pd.Series) -> tuple[pd.Series, bool]:
@@ -72,6 +99,8 @@ def _hint(column: pd.Series, bad: np.ndarray) -> str:
     text = column[bad].astype(str).str.removesuffix(".0").str.strip()
     if text.str.fullmatch(r"\d{1,2}|\d{4}-?W?\d{2}|\d{4}-W\d{2}-\d").all():
         return "; give the first day of each week or month"
+    if (ends := text.str.extract(rf"^{_YEAR_LAST}$"))["year"].notna().all() and (ends["mark"] != ".").any():
+        return "; nothing tells day from month"
     if text.str.fullmatch(r"\d{5}").all():
         return "; days since 1900 are no dates: export them as text"
     return ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ OURS = (*FIELDS, "promo", "stock_on_hand", "competitor_price")
 """Columns that mean something to us: those that a table's own may be named for."""
 _LONGEST_HEADER = 2**18  # bytes
 _MOST_COLUMNS = 1000
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
 
 
@@ -53,11 +56,12 @@ def load_table(
     if isinstance(source, pd.DataFrame):
         frame, name = source, "the data frame"
         declared: dict[str, Any] = {}
+        how: tuple[str, ...] = ()
     else:
         if not isinstance(source, str | Path):
             raise InputError(f"sales table: expected a path or a data frame, found {type(source).__name__}")
         path = _existing_file(Path(source))
-        frame, declared = _READERS[_suffix(path)](path, renames)
+        frame, declared, how = _READERS[_suffix(path)](path, renames)
         name = str(path)
     if any(level is not None for level in frame.index.names):
         frame = frame.reset_index()
@@ -74,7 +78,7 @@ def load_table(
     frame = frame.drop(columns=list(drop))
     renames, unit = split_units(renames, frame.columns, name)
     frame, notes = _renamed(frame, renames, name)
-    return RawTable(frame, declared, notes, unit)
+    return RawTable(frame, declared, (*how, *notes), unit)
 
 
 def _existing_file(path: Path) -> Path:
@@ -96,14 +100,18 @@ def _suffix(path: Path) -> str:
     )
 
 
-def _read_csv(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict]:
+def _read_csv(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict, tuple[str, ...]]:
     """Keys stay text, so that store 007 and a region called NA keep their names."""
     try:
-        header = _header(path)
+        head = _head(path)
+        separator, header = _columns(head.split(b"\n", 1)[0], path)
+        decimal = _decimal(head, separator)
         text = {renames.get(name, name) for name in TEXT_COLUMNS}
         missing = {name: [""] if name in text else _MISSING for name in header}
         frame = pd.read_csv(
             path,
+            sep=separator,
+            decimal=decimal,
             dtype={name: str for name in header if name in text},
             na_values=missing,
             keep_default_na=False,
@@ -111,15 +119,24 @@ def _read_csv(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dic
         )
     except InputError:
         raise
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: expected text in UTF-8, found the byte {error.object[error.start]:#04x};"
+            " save it as CSV UTF-8"
+        ) from error
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:  # pandas' own errors are ValueErrors
         raise InputError(f"{path}: expected a comma-separated table, found: {_one_line(error)}") from error
-    return frame, {}
+    if separator == ",":
+        return frame, {}, ()
+    mark = "comma" if decimal == "," else "point"
+    return frame, {}, (f"read with {_SEPARATORS[separator]} between columns and a decimal {mark}",)
 
 
-def _header(path: Path) -> list[str]:
-    """The names in the first line; pandas would count the second of two like ones up."""
+def _head(path: Path) -> bytes:
+    """The first lines, among them the whole of the first one."""
     with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-        line = file.readline(_LONGEST_HEADER + 1)
+        head = file.read(_LONGEST_HEADER + 1)
+    line = head.split(b"\n", 1)[0]
     if b"\0" in line:
         raise InputError(f"{path}: expected text in UTF-8, found bytes that are none in its first line")
     if len(line) > _LONGEST_HEADER:
@@ -127,14 +144,27 @@ def _header(path: Path) -> list[str]:
             f"{path}: expected the columns' names in the first line, found one of more than"
             f" {_LONGEST_HEADER:,} characters"
         )
-    header = list(pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0])
-    if len(header) == 1 and ";" in header[0]:
-        raise InputError(
-            f"{path}: expected a comma-separated table, found semicolons in its first line; save it with"
-            " commas between columns and points in numbers"
+    return head
+
+
+def _columns(line: bytes, path: Path) -> tuple[str, list[str]]:
+    """What stands between the columns, and their names; pandas would count the second of two like ones up."""
+
+    def names(separator: str) -> list[str]:
+        header = pd.read_csv(
+            BytesIO(line), sep=separator, header=None, nrows=1, dtype=str, keep_default_na=False
         )
+        return list(header.iloc[0])
+
+    separator, header = max(((s, names(s)) for s in _SEPARATORS), key=lambda found: len(found[1]))
     _refuse_twice(header, str(path))
-    return header
+    return separator, header
+
+
+def _decimal(head: bytes, separator: str) -> str:
+    """What stands before the decimals: where semicolons or tabs leave the comma free, perhaps that."""
+    comma = rf"(?:^|{separator})\"?-?\d+,\d+\"?(?:{separator}|\r?$)".encode()
+    return "," if separator != "," and re.search(comma, head, re.MULTILINE) else "."
 
 
 def _refuse_twice(columns: Sequence[str], name: str) -> None:
@@ -143,13 +173,13 @@ def _refuse_twice(columns: Sequence[str], name: str) -> None:
         raise InputError(f"{name}: expected each column once, found {', '.join(twice[:3])} more than once")
 
 
-def _read_parquet(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict]:
+def _read_parquet(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict, tuple[str, ...]]:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         message = f"{path}: expected a whole parquet file, found: {_one_line(error)}"
         raise InputError(message) from error
-    return table.to_pandas(), json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    return table.to_pandas(), json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}")), ()
 
 
 _READERS = {".csv": _read_csv, ".csv.gz": _read_csv, ".parquet": _read_parquet, ".pq": _read_parquet}

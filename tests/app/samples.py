@@ -7,6 +7,8 @@ import numpy as np
 from mercato.app.report.contents import (
     Assumption,
     Contents,
+    DecisionList,
+    DecisionRow,
     Forecast,
     Headline,
     Interval,
@@ -106,6 +108,29 @@ def contents() -> Contents:
             shift("own elasticity at the strong end", 24_800.0),
             shift("substitution by constant cross elasticities", 11_300.0),
         ],
+        decisions=DecisionList(
+            date="1992-10-08",
+            series=913,
+            changed=871,
+            ordered=41_200,
+            gain=interval(2_310.0, 640.0),
+            stock_assumed=True,
+            rows=[
+                DecisionRow(
+                    location=place,
+                    item=item,
+                    current_price=2.69,
+                    price=2.99,
+                    order=1_240,
+                    gain=interval(12.5, 4.2),
+                    why="demand is not elastic enough for a margin of 31% (-1.9): a higher price earns more;"
+                    " no further: prices beyond are outside the supported range; order: fills up to 2.0"
+                    " periods of cover",
+                )
+                for place, item in (("2", "tropicana 64 oz"), ("44", "minute maid 64 oz"))
+            ],
+            file="decisions.csv",
+        ),
         policies=[row(name, profit, best, learned=name in ("ppo", "dqn")) for name, profit in names.items()],
         forecasts=[forecast(f"location {place}, tropicana 64 oz", rng) for place in (2, 44, 112)],
         responses=[

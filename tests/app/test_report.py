@@ -13,7 +13,7 @@ from mercato.app.report import words
 from mercato.app.report.contents import Contents, Interval, read_contents
 from mercato.app.report.page import render
 from mercato.forecasters.errors import InputError
-from tests.app.samples import contents
+from tests.app.samples import contents, interval
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +102,22 @@ def test_every_policy_is_in_the_table_best_first(page: str) -> None:
     table = text[text.index("at a bound") :]
     places = [table.index(name) for name in names]
     assert places == sorted(places)
+
+
+def test_what_is_decided_next_is_shown_with_its_reasons(page: str) -> None:
+    assert "What ppo decides for 1992-10-08" in page
+    assert "871 of 913 prices change and 41,200 units are ordered" in page
+    assert "+2,310 [+1,670, +2,950] $" in page
+    assert "Stock is assumed" in page
+    assert "order: fills up to 2.0 periods of cover" in page
+    assert 'All are in <a href="decisions.csv">' in page
+
+
+def test_a_policy_that_does_as_the_best_baseline_earns_the_same() -> None:
+    whole = contents()
+    line = whole.headline.model_copy(update={"versus_baseline": interval(0.0, 0.0)})
+    told = words.headline(whole.model_copy(update={"headline": line}))
+    assert told.startswith("The best learned policy, ppo, earns the same as the best baseline (static price")
 
 
 def test_names_cannot_break_the_page() -> None:

@@ -91,7 +91,14 @@ def test_a_table_with_its_own_names_becomes_a_report(finished: tuple[Path, Any])
     assert told.limits[-1] == "The table has no unit costs: they are a given share of the reference price."
     assert told.trust is not None
     assert told.trust.trust == json.loads((folder / "card.json").read_text())["verdict"]["trust"]
-    assert 'href="card.html"' in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert 'href="card.html"' in page
+    assert "Market card: till" in (folder / "card.html").read_text()
+    assert told.decisions is not None
+    rows = pd.read_csv(folder / "decisions.csv")
+    assert told.decisions.date == rows["date"][0]
+    assert {row.item for row in told.decisions.rows} == set(rows["item"])
+    assert "What PPO decides for" in page or "What DQN decides for" in page
 
 
 def test_a_run_where_a_market_is_expected_is_told_where_its_market_is(finished: tuple[Path, Any]) -> None:
@@ -231,6 +238,7 @@ def test_a_market_with_policies_has_a_report_too(tmp_path: Path, finished: tuple
     assert "2 episodes of 3 days" in page
     assert "profit, €" in page
     assert "What each policy earns" in page
+    assert "What PPO decides for" in page
     assert "card.html" not in page
 
 

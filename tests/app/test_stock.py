@@ -22,7 +22,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_units_land_on_their_series(tmp_path: Path) -> None:
     text = "item,location,on_hand,on_order\nitem 1,shop 0,7,3\nitem 0,shop 1,0,0\n"
-    on_hand, on_order = read_stock(written(tmp_path, text), MARKET)
+    on_hand, on_order = read_stock(written(tmp_path, text), MARKET, {})
     np.testing.assert_array_equal(on_hand, [[np.nan, 7], [0, np.nan]])
     np.testing.assert_array_equal(on_order, [[0, 3], [0, 0]])
 
@@ -50,10 +50,17 @@ def test_units_land_on_their_series(tmp_path: Path) -> None:
 )
 def test_a_bad_file_is_one_clear_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        read_stock(written(tmp_path, text), MARKET)
+        read_stock(written(tmp_path, text), MARKET, {})
     assert message in str(caught.value)
+
+
+def test_columns_may_be_called_as_in_the_sales_table(tmp_path: Path) -> None:
+    text = "Artikel;location;on_hand;on_order\nitem 1;shop 0;7,5;3\nitem 0;shop 1;0;0\n"
+    called = {"item": "Artikel", "location": "Filiale", "units": "Menge"}
+    on_hand, _ = read_stock(written(tmp_path, text), MARKET, called)
+    np.testing.assert_array_equal(on_hand, [[np.nan, 7.5], [0, np.nan]])
 
 
 def test_an_absent_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a CSV or parquet file, found no such file"):
-        read_stock(tmp_path / "none.csv", MARKET)
+        read_stock(tmp_path / "none.csv", MARKET, {})

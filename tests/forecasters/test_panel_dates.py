@@ -45,6 +45,29 @@ def test_a_zone_that_changes_in_summer_changes_no_day() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (("31.01.2024", "1.2.2024 00:00"), ["2024-01-31", "2024-02-01"]),
+        (("01.02.2024", "08.02.2024"), ["2024-02-01", "2024-02-08"]),  # with dots the day is first
+        (("31/01/2024", "07/02/2024"), ["2024-01-31", "2024-02-07"]),
+        (("2/7/2024", "1/31/2024"), ["2024-02-07", "2024-01-31"]),
+    ],
+)
+def test_dates_that_end_in_the_year_are_read_where_the_column_tells_how(
+    written: tuple[str, ...], meant: list[str]
+) -> None:
+    found, notes = days(*written)
+    assert found == meant
+    first = "month" if written[1].startswith("1/31") else "day"
+    assert notes[0] == f"date: read with the {first} first, such as {written[0]}"
+
+
+def test_two_orders_in_one_column_are_refused() -> None:
+    with pytest.raises(InputError, match="nothing tells day from month"):
+        days("31/12/2024", "12/31/2024")
+
+
+@pytest.mark.parametrize(
     ("text", "hint"),
     [
         ("202452", "give the first day of each week"),
@@ -52,7 +75,8 @@ def test_a_zone_that_changes_in_summer_changes_no_day() -> None:
         ("2024-W07", "give the first day of each week"),
         ("45292", "days since 1900 are no dates"),
         ("0001-01-01", "expected ISO dates"),
-        ("31.01.2024", "expected ISO dates"),
+        ("01/02/2024", "nothing tells day from month"),
+        ("31.02.2024", "expected ISO dates"),
     ],
 )
 def test_what_is_no_date_is_refused_with_a_hint(text: str, hint: str) -> None:

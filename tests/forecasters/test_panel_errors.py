@@ -244,10 +244,10 @@ BAD_FILES: dict[str, tuple[str, Callable[[Path], object], str]] = {
         _garbage,
         "expected a comma-separated table, found: Not a gzipped file",
     ),
-    "semicolons": (
+    "not UTF-8": (
         "sales.csv",
-        lambda path: sales().to_csv(path, sep=";", index=False),
-        "found semicolons in its first line; save it with commas between columns and points in numbers",
+        lambda path: path.write_text("date,location,item,units,price\n2024-01-01,Köln,x,1,2\n", "cp1252"),
+        "expected text in UTF-8, found the byte 0xf6; save it as CSV UTF-8",
     ),
     "ragged rows": (
         "sales.csv",
@@ -280,4 +280,12 @@ def test_bad_places_to_write(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert "expected a place to write to" in message(
         lambda: write_panel(panel, tmp_path / "file" / "x.parquet")
+    )
+
+
+def test_points_between_thousands_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "sales.csv"
+    path.write_text("date;location;item;units;price\n2024-01-01;a;x;1.234,5;2,5\n")
+    assert message(lambda: read_panel(path)).endswith(
+        "found 1 row with '1.234,5' (row 1); write decimals with a point and nothing between thousands"
     )

@@ -379,3 +379,19 @@ def test_a_role_for_a_column_of_text_says_that_numbers_are_wanted() -> None:
         InputError, match=r"expected a column of numbers \(there is none\), found memo=decision"
     ):
         read_panel(sales().assign(memo="a"), roles={"memo": "decision"})
+
+
+@pytest.mark.parametrize(("separator", "called"), [(";", "semicolons"), ("\t", "tabs")])
+@pytest.mark.parametrize(("decimal", "mark"), [(",", "comma"), (".", "point")])
+def test_a_table_as_a_spreadsheet_exports_it(
+    tmp_path: Path, separator: str, called: str, decimal: str, mark: str
+) -> None:
+    there = pd.DataFrame(
+        {"date": ["02.01.2023", "09.01.2023"] * 2, "location": "007", "item": ["a", "a", "b", "b"]}
+    ).assign(units=[3, 4, 0, 1], price=[2.5, 2.25, 3.0, 1234.5])
+    there.to_csv(tmp_path / "sales.csv", sep=separator, decimal=decimal, index=False)
+    panel = read_panel(tmp_path / "sales.csv")
+    assert panel.locations == ("007",)
+    np.testing.assert_allclose(panel.price, [[2.5, 3.0], [2.25, 1234.5]])
+    np.testing.assert_array_equal(panel.units, [[3, 0], [4, 1]])
+    assert panel.report.notes[0] == f"read with {called} between columns and a decimal {mark}"
