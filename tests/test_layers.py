@@ -61,6 +61,7 @@ ROOMS = (  # of forecasters, each of which may look at those before it
     "response",
     "identification",
     "network",
+    "market_model",
     "simulation",
     "evaluation",
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
+from ...forecasters.evaluation import MARKET
 from ..report.words import MEMORISED, off, percent, period_name, two
 
 NARROW = 0.4  # half width of an elasticity's 90% interval up to which price changes can be planned on it
@@ -142,7 +143,7 @@ def _doubtful_forecasts(card: dict[str, Any]) -> Iterator[str]:
         yield f"the level of sales ({_held_out(told)})"
     elif not _beats_naive(told):
         yield "forecasts (a simple forecaster did better on the held-out periods)"
-    held = told["models"]["mercato"]["coverage80"]
+    held = told["models"][MARKET]["coverage80"]
     if held is not None and held < 0.8 - COVERS:
         yield f"forecast intervals up to {_ahead(card)} ahead (80% intervals contained {percent(held, 0)})"
     if spread is not None and _miscalibrated(card):
@@ -192,7 +193,7 @@ def _level_holds(told: dict[str, Any]) -> bool:
 
 def _beats_naive(told: dict[str, Any]) -> bool:
     wql = {name: score["wql"] for name, score in told["models"].items()}
-    return None not in wql.values() and min(wql, key=lambda name: wql[name]) == "mercato"
+    return None not in wql.values() and min(wql, key=lambda name: wql[name]) == MARKET
 
 
 def _miscalibrated(card: dict[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from html import escape
 from statistics import median
 from typing import Any
 
+from ...forecasters.evaluation import MARKET
 from . import figures, words
 from .html import document, folded, gallery, table, verdict
 from .html import picture as image
@@ -187,7 +188,7 @@ def _backtest(card: dict[str, Any]) -> str:
     )
     return (
         f"<section><h2>Backtest</h2>\n<p>{escape(said)}</p>\n"
-        + table(header, rows, marked=[name == "mercato" for name, _ in scores])
+        + table(header, rows, marked=[name == MARKET for name, _ in scores])
         + "</section>\n"
     )
 

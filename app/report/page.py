@@ -195,9 +195,9 @@ def _decisions(contents: Contents) -> str:
         *(f"expected gain, {contents.currency}", "why"),
     )
     stock = " Stock is assumed: give --stock for orders that fit your own." if found.stock_assumed else ""
-    shown = f"The {len(rows)} with the most at stake" if len(rows) < found.series else "All of them"
+    some = f" Shown are the {len(rows)} with the most at stake." if len(rows) < found.series else ""
     file = escape(found.file, quote=True)
-    where = f' All are in <a href="{file}">{file}</a>.' if found.file and len(rows) < found.series else ""
+    where = f' All are in <a href="{file}">{file}</a>.' if found.file and some else ""
     return (
         f"<section><h2>What {escape(contents.headline.learned)} decides for {escape(found.date)}</h2>\n"
         f"<p>{found.changed:,} of {found.series:,} prices change and {found.ordered:,} units are ordered."
@@ -205,7 +205,7 @@ def _decisions(contents: Contents) -> str:
         f" {words.signed(found.gain.mean)} [{words.signed(found.gain.lo)}, {words.signed(found.gain.hi)}]"
         f" {escape(contents.currency)}, range over customers consistent with the data.{stock}</p>\n"
         f"{table(header, rows, text=(1, 6))}"
-        f'<p class="note">{shown}: what its new price adds to the margin of its location.{where}</p>'
+        f'<p class="note">Expected gain: margin that the new price adds to its location.{some}{where}</p>'
         "</section>"
     )
 

@@ -1,33 +1,32 @@
 """Backtest: K windows of H periods at the end of a panel, fitted once on what precedes the first.
 
 Each window is forecast at its own origin, conditioned on all that precedes it. The prices and promotions
-charged in a window are given to every model alike: they are the shop's decisions, not the market's. Only
-observed rows of series in stock are scored.
+charged in a window, and all other columns that are known ahead, are given to every model alike. Only observed
+rows of series in stock are scored.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import torch
 
 from ..errors import InputError
-from ..features import build_history
 from ..fit import fit_demand, periods_a_year
 from ..model import FitSettings
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
-from ..simulation import LearnedDemand, sample_paths
+from ..simulation import LearnedDemand
+from .members import MARKET, Forecast, Learned, deciles_of, simulate
 from .metrics import DECILES, scores
+from .stack import Stack
 
-SAMPLES = 100  # simulated futures a window
-
-Forecast = Callable[[SalesPanel, int, int], np.ndarray]
-"""(panel, origin, horizon) → deciles (H, N, 9) of the periods from origin on, from what precedes it."""
+OURS = "mercato"  # the mean of the members
+_KEPT_BACK = 2  # windows before the first, that the members' weights are found on, at most
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,34 @@ class Backtest:
     """What a backtest found, and the model that it fitted."""
 
     models: dict[str, dict[str, float]]  # {model: {wape, wpe, wql, coverage80, rows, seconds}}
-    quantiles: pd.DataFrame  # mercato's deciles: date, location, item, q0.1 … q0.9
-    mean: np.ndarray  # (H·K, N) mercato's mean forecasts of the series of the panel
+    quantiles: pd.DataFrame  # deciles of the best of ours: date, location, item, q0.1 … q0.9
+    mean: np.ndarray  # (H·K, N) the simulated market's mean forecasts of the series of the panel
     first: int  # calendar index of the first window
     demand: LearnedDemand  # fitted on what precedes the first window
+
+
+@dataclass(frozen=True)
+class _Windows:
+    """What is forecast: windows of ``horizon`` periods from each of the ``origins`` on."""
+
+    panel: SalesPanel
+    origins: Sequence[int]
+    horizon: int
+
+    @property
+    def index(self) -> np.ndarray:
+        return np.concatenate([np.arange(origin, origin + self.horizon) for origin in self.origins])
+
+    @property
+    def rows(self) -> np.ndarray:
+        """(H·K, N) bool: observed with stock left."""
+        known, out = np.isfinite(self.panel.units[self.index]), self.panel.censored[self.index]
+        return known & (np.nan_to_num(out) == 0)
+
+    def score(self, deciles: np.ndarray, began: float) -> dict[str, float]:
+        """Scores of deciles (H·K, N, 9) that were begun at that time."""
+        rows, units = self.rows, self.panel.units[self.index]
+        return {**scores(units[rows], deciles[rows]), "seconds": time.perf_counter() - began}
 
 
 def run_backtest(
@@ -49,49 +72,93 @@ def run_backtest(
     progress: Progress = SILENT,
     settings: FitSettings | None = None,
 ) -> Backtest:
-    """Fit once, forecast ``windows`` windows of ``horizon`` periods, score every model on the same rows.
+    """Fit a market once, forecast ``windows`` windows of ``horizon`` periods, score all on the same rows.
 
     Raises:
         InputError: the panel is too short for the windows asked for.
     """
-    first = panel.periods - horizon * windows
-    least = max(8, panel.periods // 3)
+    first = _first(panel, horizon, windows)
+    asked = _Windows(panel, [first + k * horizon for k in range(windows)], horizon)
+    began = time.perf_counter()
+    demand = _market(panel, first, seed, progress, settings)
+    models: dict[str, dict[str, float]] = {}
+    with progress.stage("forecast the backtest windows", windows * (1 + len(_RIVALS))) as stage:
+        paths = []
+        for origin in asked.origins:
+            paths.append(simulate(demand, panel, first, origin, horizon, seed))
+            stage.advance()
+        own = np.concatenate([deciles_of(sampled) for sampled in paths])
+        models[MARKET] = asked.score(own, began)
+        for name, forecast in _RIVALS.items():
+            began = time.perf_counter()
+            told = np.concatenate([forecast(panel, origin, horizon) for origin in asked.origins])
+            models[name] = asked.score(told, began)
+            stage.advance(windows)
+    mean = np.concatenate([sampled.mean(axis=0) for sampled in paths])
+    return Backtest(models, _frame(panel, asked.index, own), mean, first, demand)
+
+
+def with_forecast(
+    found: Backtest,
+    panel: SalesPanel,
+    horizon: int,
+    windows: int,
+    seed: int = 0,
+    progress: Progress = SILENT,
+    settings: FitSettings | None = None,
+) -> Backtest:
+    """The same backtest with mercato's forecast, the mean of its members, and each of them.
+
+    How much each counts is found on the windows before the first one, by members that have not seen those;
+    all count alike where the panel is too short for that.
+    """
+    began, first = time.perf_counter(), found.first
+    asked = _Windows(panel, [first + k * horizon for k in range(windows)], horizon)
+    told = _all(Learned.of(found.demand, panel, first, horizon, seed, progress), asked)
+    before = min(_KEPT_BACK, (first - _least(panel)) // horizon)
+    if before > 0:
+        earlier = first - before * horizon
+        kept_back = _Windows(panel, [earlier + k * horizon for k in range(before)], horizon)
+        demand = _market(panel, earlier, seed, progress, settings)
+        known = _all(Learned.of(demand, panel, earlier, horizon, seed, progress), kept_back)
+        rows = kept_back.rows
+        stack = Stack.learned(
+            {name: deciles[rows] for name, deciles in known.items()}, panel.units[kept_back.index][rows]
+        )
+    else:
+        stack = Stack.equal(list(told))
+    deciles = stack.deciles(told)
+    models = {OURS: asked.score(deciles, began), **found.models}
+    models |= {name: asked.score(part, began) for name, part in told.items() if name != MARKET}
+    return replace(found, models=models, quantiles=_frame(panel, asked.index, deciles))
+
+
+def _all(learned: Learned, asked: _Windows) -> dict[str, np.ndarray]:
+    """(H·K, N, 9) by forecaster."""
+    told = [learned.deciles(asked.panel, origin, asked.horizon) for origin in asked.origins]
+    return {name: np.concatenate([window[name] for window in told]) for name in told[0]}
+
+
+def _market(
+    panel: SalesPanel, fitted: int, seed: int, progress: Progress, settings: FitSettings | None
+) -> LearnedDemand:
+    past = panel.window(0, fitted)
+    return LearnedDemand.after(fit_demand(past, settings, seed, progress), past)
+
+
+def _least(panel: SalesPanel) -> int:
+    return max(8, panel.periods // 3)
+
+
+def _first(panel: SalesPanel, horizon: int, windows: int) -> int:
+    """Where the first window begins."""
+    first, least = panel.periods - horizon * windows, _least(panel)
     if horizon < 1 or windows < 1 or first < least:
         raise InputError(
             f"backtest: expected at least {least} periods before the first window, found {first}: the panel"
             f" has {panel.periods}, and {windows} windows of {horizon} take {horizon * windows}"
         )
-    origins = [first + k * horizon for k in range(windows)]
-    actual, rows = _scored_rows(panel, origins, horizon)
-    began = time.perf_counter()
-    fitted = fit_demand(panel.window(0, first), settings, seed, progress)
-    demand = LearnedDemand.after(fitted, panel.window(0, first))
-    models: dict[str, dict[str, float]] = {}
-
-    def score(name: str, deciles: np.ndarray) -> None:
-        seconds = time.perf_counter() - began
-        models[name] = {**scores(actual[rows], deciles[rows]), "seconds": seconds}
-
-    with progress.stage("forecast the backtest windows", windows * (1 + len(_RIVALS))) as stage:
-        paths = []
-        for origin in origins:
-            paths.append(simulate(demand, panel, origin, horizon, seed))
-            stage.advance()
-        own = np.concatenate([_deciles(sampled) for sampled in paths])
-        score("mercato", own)
-        for name, forecast in _RIVALS.items():
-            began = time.perf_counter()
-            score(name, np.concatenate([forecast(panel, origin, horizon) for origin in origins]))
-            stage.advance(windows)
-    mean = np.concatenate([sampled.mean(axis=0) for sampled in paths])
-    return Backtest(models, _frame(panel, origins, own), mean, first, demand)
-
-
-def simulate(demand: LearnedDemand, panel: SalesPanel, origin: int, horizon: int, seed: int) -> np.ndarray:
-    """Simulated demand (samples, H, N) under the prices and promotions that were charged."""
-    known = demand.condition(panel.window(0, origin))
-    paths = sample_paths(known, build_history(panel), origin, horizon, SAMPLES, seed)
-    return paths[:, :, panel.series[:, 0], panel.series[:, 1]]
+    return first
 
 
 def _last_value(panel: SalesPanel, origin: int, horizon: int) -> np.ndarray:
@@ -121,24 +188,7 @@ def _naive(panel: SalesPanel, origin: int, horizon: int, season: int) -> np.ndar
 _RIVALS: dict[str, Forecast] = {"last value": _last_value, "seasonal naive": _seasonal_naive}
 
 
-def _deciles(paths: np.ndarray) -> np.ndarray:
-    """Deciles (H, N, 9) of samples (count, H, N)."""
-    return np.moveaxis(np.quantile(paths, DECILES, axis=0), 0, -1)
-
-
-def _periods(origins: list[int], horizon: int) -> np.ndarray:
-    return np.concatenate([np.arange(origin, origin + horizon) for origin in origins])
-
-
-def _scored_rows(panel: SalesPanel, origins: list[int], horizon: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sales (H·K, N) of the windows, and which of them were observed with stock left."""
-    index = _periods(origins, horizon)
-    actual = panel.units[index]
-    return actual, np.isfinite(actual) & (np.nan_to_num(panel.censored[index]) == 0)
-
-
-def _frame(panel: SalesPanel, origins: list[int], deciles: np.ndarray) -> pd.DataFrame:
-    index = _periods(origins, len(deciles) // len(origins))
+def _frame(panel: SalesPanel, index: np.ndarray, deciles: np.ndarray) -> pd.DataFrame:
     names = panel.series
     frame = pd.DataFrame(
         {

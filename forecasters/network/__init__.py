@@ -4,10 +4,11 @@ from .base import Base, chain_news, fit_base, known_ahead
 from .demand_network import DemandNetwork, demand_token, history_tokens
 from .stability import gain, stabilised
 from .training import SubMarket, TrainingSettings, train_network
-from .trunk import RingCache, TrunkSettings
+from .trunk import Across, RingCache, TrunkSettings
 from .trunk.transformer import gather_cache
 
 __all__ = [
+    "Across",
     "Base",
     "DemandNetwork",
     "RingCache",

@@ -57,7 +57,7 @@ def made_up(**changes: Any) -> dict[str, Any]:
             "windows": 3,
             "bias": 0.02,
             "models": {
-                "mercato": {"wql": 0.2, "coverage80": 0.79},
+                "simulated market": {"wql": 0.2, "coverage80": 0.79},
                 "last value": {"wql": 0.4, "coverage80": 0.9},
             },
         },
@@ -170,7 +170,7 @@ def test_a_simple_forecaster_that_does_better_is_said() -> None:
 
 def test_intervals_that_hold_too_little_are_said() -> None:
     card = made_up()
-    card["backtest"]["models"]["mercato"]["coverage80"] = 0.61
+    card["backtest"]["models"]["simulated market"]["coverage80"] = 0.61
     assert "up to 8 weeks ahead (80% intervals contained 61%)" in verdict(card)["distrust"]
 
 
@@ -268,7 +268,7 @@ def test_the_card_of_a_fitted_market_holds_out_its_last_periods(card: dict[str, 
     assert card["calibration"]["rows"] == 3 * held  # three drinks, every day observed
     assert sum(card["calibration"]["histogram"]) == pytest.approx(1)
     assert [row["level"] for row in card["calibration"]["coverage"]] == [0.5, 0.8, 0.95]
-    assert set(card["backtest"]["models"]) >= {"mercato", "last value", "seasonal naive"}
+    assert set(card["backtest"]["models"]) >= {"simulated market", "last value", "seasonal naive"}
 
 
 def test_the_card_replays_the_whole_history(card: dict[str, Any], home: Path) -> None:

@@ -195,10 +195,10 @@ def test_a_later_panel_must_be_of_the_same_shop(fitted: Fitted) -> None:
 def test_backtest_scores_every_model_on_the_same_rows(fitted: Fitted) -> None:
     found = run_backtest(fitted.panel, horizon=4, windows=2, settings=QUICK)
     models, table = found.models, found.quantiles
-    assert set(models) >= {"mercato", "last value", "seasonal naive"}
+    assert set(models) >= {"simulated market", "last value", "seasonal naive"}
     assert len({score["rows"] for score in models.values()}) == 1
-    assert set(models["mercato"]) == {"wape", "wpe", "wql", "coverage80", "rows", "seconds"}
-    assert models["mercato"]["wql"] < models["last value"]["wql"]
+    assert set(models["simulated market"]) == {"wape", "wpe", "wql", "coverage80", "rows", "seconds"}
+    assert models["simulated market"]["wql"] < models["last value"]["wql"]
     assert len(table) == 8 * len(fitted.panel.series)
     deciles = table[[f"q{k / 10:.1f}" for k in range(1, 10)]].to_numpy()
     assert bool((np.diff(deciles, axis=1) >= 0).all())

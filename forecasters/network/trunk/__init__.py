@@ -1,5 +1,5 @@
 """Sequence models over (time, location, item) that step as well as they scan."""
 
-from .transformer import RingCache, Transformer, TrunkSettings
+from .transformer import Across, RingCache, Transformer, TrunkSettings
 
-__all__ = ["RingCache", "Transformer", "TrunkSettings"]
+__all__ = ["Across", "RingCache", "Transformer", "TrunkSettings"]

@@ -164,26 +164,24 @@ class _Attention(nn.Module):
         return self.join(_attend(q, k, v, None) if bias is None else _attend_biased(q, k, v, bias))
 
 
-class _Block(nn.Module):
-    def __init__(self, settings: TrunkSettings):
+class Across(nn.Module):
+    """Everything but time: attention over the items of a location, the locations of an item, and the MLP."""
+
+    def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
-        width = settings.width
-        self.time = _Attention(width, settings.heads)
-        self.items = _Attention(width, settings.heads)
-        self.locations = _Attention(width, settings.heads)
-        self.nearness = nn.Parameter(
-            torch.zeros(settings.heads)
-        )  # softplus: attention lost a unit of distance
+        self._furnish(width, heads, dropout)
+
+    def _furnish(self, width: int, heads: int, dropout: float) -> None:
+        self.items = _Attention(width, heads)
+        self.locations = _Attention(width, heads)
+        self.nearness = nn.Parameter(torch.zeros(heads))  # softplus: attention lost a unit of distance
         self.feed = nn.Sequential(
             nn.LayerNorm(width), nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
-        self.dropout = nn.Dropout(settings.dropout)
+        self.dropout = nn.Dropout(dropout)
 
-    def across(self, x: Tensor, distance: Tensor | None, listed: Tensor | None = None) -> Tensor:
-        """Everything but time: attention over the items of a location, the locations of an item, and the MLP.
-
-        x: (..., S, I, D), any leading axes; listed: (..., S, I) bool, all where None.
-        """
+    def forward(self, x: Tensor, distance: Tensor | None, listed: Tensor | None = None) -> Tensor:
+        """x: (..., S, I, D), any leading axes; listed: (..., S, I) bool, all where None."""
         if x.shape[-2] > 1:
             x = x + self.dropout(self.items(x, None, listed))
         if x.shape[-3] > 1:
@@ -191,6 +189,13 @@ class _Block(nn.Module):
             there = None if listed is None else listed.transpose(-1, -2)
             x = x + self.dropout(self.locations(x.transpose(-2, -3), bias, there).transpose(-2, -3))
         return x + self.dropout(self.feed(x))
+
+
+class _Block(Across):
+    def __init__(self, settings: TrunkSettings):
+        nn.Module.__init__(self)
+        self.time = _Attention(settings.width, settings.heads)
+        self._furnish(settings.width, settings.heads, settings.dropout)
 
     def over_time(
         self, x: Tensor, band: Tensor, angles: tuple[Tensor, Tensor]
@@ -246,7 +251,7 @@ class Transformer(nn.Module):
             size = _size_of_parts(x, 1)
             there = itertools.repeat(None) if listed is None else listed.split(size, 1)
             parts = zip(x.split(size, 1), there, strict=False)
-            x = torch.cat([block.across(part, distance, some) for part, some in parts], 1)
+            x = torch.cat([block(part, distance, some) for part, some in parts], 1)
         return self.norm(x)
 
     def _over_time(
@@ -297,7 +302,7 @@ class Transformer(nn.Module):
             values.view(-1, values.shape[-1])[rows] = v.reshape(-1, values.shape[-1])
             out = _attend_biased(q, keys, values, unused)
             x = x + block.time.join(out).squeeze(-2)
-            x = block.across(x, distance, listed)
+            x = block(x, distance, listed)
         return self.norm(x), RingCache(cache.keys, cache.values, cache.position + 1, filled)
 
 

@@ -1,0 +1,63 @@
+"""Several forecasters as one: a weighted mean of their deciles, as wide as outcomes were.
+
+Averages of quantiles keep their shape, where averages of distributions grow wide (Lichtendahl et al. 2013,
+doi:10.1287/mnsc.1120.1667). Weights are found on windows that were kept back, are never
+negative, and are drawn halfway to equal ones, which are hard to beat where windows are few (the "forecast
+combination puzzle": Claeskens et al. 2016, doi:10.1016/j.ijforecast.2015.12.005).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .metrics import DECILES
+
+_STEPS, _RATE = 300, 0.05
+_SPREADS = np.linspace(0.8, 1.8, 21)  # times the distance from the median
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Weights of members by name, which sum to 1, and a factor on the distance from the median."""
+
+    weights: dict[str, float]
+    spread: float
+
+    @staticmethod
+    def equal(members: Sequence[str]) -> Stack:
+        """All alike, as wide as they say."""
+        return Stack(dict.fromkeys(members, 1 / len(members)), 1.0)
+
+    @staticmethod
+    def learned(members: Mapping[str, np.ndarray], actual: np.ndarray) -> Stack:
+        """From the deciles (N, 9) of each member and the N units that came."""
+        told = torch.from_numpy(np.stack(list(members.values())))  # (M, N, 9)
+        came, levels = torch.from_numpy(actual).unsqueeze(-1), torch.tensor(DECILES, dtype=torch.float64)
+        scores = torch.zeros(len(told), dtype=torch.float64, requires_grad=True)
+        optimiser = torch.optim.Adam([scores], lr=_RATE)
+        for _ in range(_STEPS if len(told) > 1 else 0):
+            miss = came - torch.einsum("m,mnq->nq", scores.softmax(0), told)
+            loss = torch.maximum(levels * miss, (levels - 1) * miss).sum() / came.sum().clamp(min=1e-9)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        found = scores.detach().softmax(0)
+        weights = dict(zip(members, ((found + 1 / len(found)) / 2).tolist(), strict=True))
+        losses = [_pinball(Stack(weights, spread).deciles(members), actual) for spread in _SPREADS]
+        return Stack(weights, float(_SPREADS[int(np.argmin(losses))]))
+
+    def deciles(self, members: Mapping[str, np.ndarray]) -> np.ndarray:
+        """(…, 9) of the members' (…, 9)."""
+        mean = sum(weight * members[name] for name, weight in self.weights.items())
+        assert isinstance(mean, np.ndarray)
+        middle = mean[..., 4:5]
+        return np.maximum(middle + self.spread * (mean - middle), 0.0)
+
+
+def _pinball(deciles: np.ndarray, actual: np.ndarray) -> float:
+    miss, levels = actual[:, None] - deciles, np.array(DECILES)
+    return float(np.maximum(levels * miss, (levels - 1) * miss).sum())

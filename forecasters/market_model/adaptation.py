@@ -1,0 +1,113 @@
+"""Adapting a market model to a panel: a few steps of training on what the panel itself has shown."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ..progress import SILENT, Progress
+from .features import Features, build_features
+from .model import MarketModel
+from .network import MarketNetwork, pinball
+from .observed import Observed
+
+_LEAST = 8  # periods that precede a forecast, at least
+_ORIGINS = 64  # that forecasts to learn from begin at, at most
+
+
+@dataclass(frozen=True)
+class AdaptationSettings:
+    """How a model is adapted."""
+
+    steps: int = 120
+    batch: int = 4  # periods a step
+    locations: int = 40  # of each, at most
+    items: int = 40
+    learning_rate: float = 3e-4
+    weight_decay: float = 0.02
+    dropout: float = 0.1
+    weight: float = 0.5  # power of a series' usual units that its rows count with
+
+
+def adapted(
+    model: MarketModel,
+    panel: Observed,
+    fitted: int,
+    horizon: int,
+    seed: int = 0,
+    settings: AdaptationSettings = AdaptationSettings(),
+    progress: Progress = SILENT,
+) -> MarketNetwork:
+    """The model's network after some training on a panel's first ``fitted`` periods.
+
+    Args:
+        model: what to start from; it stays as it is.
+        panel: T periods.
+        fitted: those to learn from.
+        horizon: periods ahead that will be forecast, at most.
+        seed: of the rows drawn, and of dropout.
+        settings: how.
+        progress: is informed.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    network = MarketNetwork(replace(model.network.settings, dropout=settings.dropout))
+    network.load_state_dict(copy.deepcopy(model.network.state_dict()))
+    network.train()
+    first = min(max(_LEAST, fitted // 5), fitted - 1)
+    origins = np.sort(rng.permutation(np.arange(first, fitted))[:_ORIGINS])
+    features = build_features(panel, fitted, origins.tolist())
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, settings.steps, pct_start=0.1
+    )
+    usual = np.exp(features.level)
+    weight = (usual / usual.mean()) ** settings.weight
+    with progress.stage("adapt the market model", settings.steps) as stage:
+        for _ in range(settings.steps):
+            places, goods = (
+                np.sort(rng.permutation(size)[:most])
+                for size, most in zip(usual.shape, (settings.locations, settings.items), strict=True)
+            )
+            pairs = []
+            for origin in rng.choice(origins, settings.batch):
+                pairs.append((int(origin), int(rng.integers(0, min(horizon, fitted - origin)))))
+            loss = _loss(network, panel, features, pairs, weight, places, goods)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            stage.advance()
+    return network.eval()
+
+
+def _loss(
+    network: MarketNetwork,
+    panel: Observed,
+    features: Features,
+    pairs: list[tuple[int, int]],
+    weight: np.ndarray,
+    places: np.ndarray,
+    goods: np.ndarray,
+) -> torch.Tensor:
+    """Mean weighted pinball loss of forecasts for (origin, periods ahead), of some series."""
+
+    def of(values: np.ndarray) -> np.ndarray:
+        return values[..., places, :][..., goods]
+
+    when = [origin + ahead for origin, ahead in pairs]
+    told = np.stack([features.at(*pair)[places][:, goods] for pair in pairs])
+    value = np.log(np.nan_to_num(panel.units[when]) + 0.5 * panel.grain) - features.level
+    scored = panel.scored[when]
+    count = torch.from_numpy(of(scored * weight)).float()
+    listed = torch.from_numpy(of(panel.listed[when]))
+    lost = pinball(
+        network(torch.from_numpy(told), listed), torch.from_numpy(of(np.where(scored, value, 0.0))).float()
+    )
+    return (lost * count).sum() / torch.from_numpy(of(scored)).sum().clamp(min=1)

@@ -1,0 +1,84 @@
+"""A market model: its weights, where they come from, and the forecasts that it makes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..errors import InputError
+from ..files import replace_file
+from .features import Features
+from .network import MarketNetwork, MarketNetworkSettings
+from .observed import Observed
+
+_SHIPPED = Path(__file__).with_name("weights.safetensors")
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class MarketModel:
+    """A network and how it was trained."""
+
+    network: MarketNetwork
+    recipe: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write weights and recipe into one safetensors file."""
+        about = {"format": _FORMAT, "network": asdict(self.network.settings), "recipe": self.recipe}
+        weights = {
+            name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()
+        }
+        replace_file(path, lambda new: save_file(weights, new, metadata={"about": json.dumps(about)}))
+
+    @staticmethod
+    def load(path: Path) -> MarketModel:
+        """What ``save`` wrote.
+
+        Raises:
+            InputError: the file is absent, damaged or of another format.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                about = json.loads((file.metadata() or {})["about"])
+                weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            if about["format"] != _FORMAT:
+                raise InputError(
+                    f"{path}: expected market model format {_FORMAT}, found {about['format']!r:.40}"
+                )
+            network = MarketNetwork(MarketNetworkSettings(**about["network"]))
+            network.load_state_dict(weights)
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            said = " ".join(str(error).split())
+            raise InputError(
+                f"{path}: expected a market model that `mercato pretrain` wrote; {said:.200}"
+            ) from None
+        return MarketModel(network.eval(), about["recipe"])
+
+
+@cache
+def shipped() -> MarketModel:
+    """The market model that comes with the package. Not to be changed: whoever adapts it works on a copy."""
+    return MarketModel.load(_SHIPPED)
+
+
+@torch.no_grad()
+def forecast(
+    network: MarketNetwork, panel: Observed, features: Features, origin: int, horizon: int
+) -> np.ndarray:
+    """Deciles (H, S, I, 9) of units wanted in the ``horizon`` periods from ``origin`` on."""
+    network.eval()
+    out = []
+    for ahead in range(horizon):
+        here = torch.from_numpy(features.at(origin, ahead)).unsqueeze(0)
+        listed = torch.from_numpy(panel.listed[origin + ahead]).unsqueeze(0)
+        out.append(network(here, None if bool(listed.all()) else listed)[0])
+    above = torch.stack(out).double().numpy() + features.level[..., None]
+    return np.maximum(np.exp(above) - 0.5 * panel.grain[:, None], 0.0)

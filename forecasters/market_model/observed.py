@@ -1,0 +1,69 @@
+"""What a market model reads of a panel: plain arrays, the same of a shop's own table and of a drawn one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ..features import build_history
+from ..panel.sales_panel import SalesPanel
+from ..tensors import numbered
+
+_DAY = np.timedelta64(1, "D")
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A panel of T periods, S locations, I items. Prices, promotions and covariates are known ahead."""
+
+    units: np.ndarray  # (T, S, I) units sold, NaN where unknown
+    exposure: np.ndarray  # (T, S, I) share of the period that they speak of; 0 where they are a lower bound
+    log_price: np.ndarray  # (T, S, I) NaN where the item is not listed
+    promo: np.ndarray  # (T, S, I, K) 0 … 1
+    exogenous: np.ndarray  # (T, S, I, X) standardised
+    effect: np.ndarray | None  # (T, S, I) identified effect of prices and promotions on log demand
+    category: np.ndarray  # (I,) int64
+    year: np.ndarray  # (T,) share of the year, 0 … 1
+    weekday: np.ndarray | None  # (T,) int64 0 … 6; None where a period is longer than a day
+    periods_a_year: int
+    grain: np.ndarray  # (I,) units that one count stands for
+
+    @property
+    def listed(self) -> np.ndarray:
+        """(T, S, I) bool."""
+        return np.isfinite(self.log_price)
+
+    @property
+    def scored(self) -> np.ndarray:
+        """(T, S, I) bool: units are known, and all that was wanted."""
+        return np.isfinite(self.units) & (self.exposure == 1)
+
+
+def observe(panel: SalesPanel, fitted: int, effect: np.ndarray | None = None) -> Observed:
+    """A shop's panel.
+
+    Args:
+        panel: T periods, those to forecast among them.
+        fitted: the first periods, which scale covariates and counts.
+        effect: (T, S, I) identified effect of prices and promotions, where there is one.
+    """
+    history = build_history(panel, fitted)
+    periods = history.periods
+    days = len(panel.dates) > 1 and panel.dates[-1] - panel.dates[-2] <= _DAY
+    calendar = 8 if days else 2  # columns of ``ahead`` that are harmonics of year and week
+    outs = history.stock_outs
+    return Observed(
+        units=np.where(history.known.numpy(), history.units.double().numpy(), np.nan),
+        exposure=np.where(outs.bound.numpy(), 0.0, outs.exposure.double().numpy()),
+        log_price=np.where(history.listed.numpy()[:periods], history.log_price.double().numpy(), np.nan),
+        promo=history.promo.double().numpy(),
+        exogenous=history.ahead[:periods, ..., calendar:].double().numpy(),
+        effect=effect,
+        category=numbered(panel.categories).numpy(),
+        year=history.time_of_year.numpy(),
+        weekday=pd.DatetimeIndex(panel.dates).dayofweek.to_numpy() if days else None,
+        periods_a_year=history.year,
+        grain=history.grain.double().numpy(),
+    )

@@ -1,0 +1,181 @@
+"""Pre-training on a stream of drawn markets, each seen once; interrupted, it goes on where it was.
+
+Market n of a training is a function of its seed and n alone. The learning rate falls with the root of the
+step (Vaswani et al. 2017, arXiv 1706.03762, section 5.3) and the weights that are kept are a running mean of
+the trained ones, so that a training may end, or be carried on, at any step.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..progress import SILENT, Progress
+from ..tensors import Checkpoint, moments, named, put_back, taken
+from .features import build_features
+from .model import MarketModel
+from .network import MarketNetwork, MarketNetworkSettings, pinball
+from .observed import Observed
+from .prior import PriorSettings, draw
+
+_FAR, _NEAR = 26, 8  # periods ahead: all, and those that most forecasts are of
+_MOSTLY, _SHORT = 0.7, 0.25  # share of forecasts that are near; of histories that are short
+_SPAN = 17  # periods after the levels' own in which forecasts begin
+_OUTLIER = 6.0  # log demand above its level that nothing is learned from
+_SAVE_EVERY = 100  # steps
+
+
+@dataclass(frozen=True)
+class PretrainingSettings:
+    """What is trained, and how."""
+
+    width: int = 96
+    blocks: int = 3
+    heads: int = 4
+    batch: int = 8  # markets a step
+    forecasts: int = 6  # of each market
+    learning_rate: float = 1.5e-3
+    warm_up: int = 100  # steps
+    weight_decay: float = 0.02
+    average: float = 0.995  # of the running mean of the weights, a step
+    prior: PriorSettings = field(default_factory=PriorSettings)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Some forecasts of one market, N of them."""
+
+    features: Tensor  # (N, S, I, F)
+    value: Tensor  # (N, S, I) log demand above its level
+    counts: Tensor  # (N, S, I) bool, rows to learn from
+    listed: Tensor  # (N, S, I) bool
+
+    def loss(self, network: MarketNetwork) -> Tensor:
+        """Mean pinball loss of a row."""
+        lost = pinball(network(self.features, self.listed), self.value) * self.counts
+        return lost.sum() / self.counts.sum().clamp(min=1)
+
+
+def lesson(panel: Observed, fitted: int, pairs: list[tuple[int, int]]) -> Lesson:
+    """Forecasts of a panel for (origin, periods ahead); levels are those of its ``fitted`` first periods."""
+    features = build_features(panel, fitted, sorted({origin for origin, _ in pairs}))
+    when = [origin + ahead for origin, ahead in pairs]
+    value = np.log(np.nan_to_num(panel.units[when]) + 0.5 * panel.grain) - features.level
+    counts = panel.scored[when] & (np.abs(value) < _OUTLIER)
+    return Lesson(
+        torch.from_numpy(np.stack([features.at(*pair) for pair in pairs])),
+        torch.from_numpy(np.where(counts, value, 0.0)).float(),
+        torch.from_numpy(counts),
+        torch.from_numpy(panel.listed[when]),
+    )
+
+
+def drawn_lesson(seed: int, number: int, settings: PretrainingSettings) -> Lesson:
+    """The ``number``-th market of the stream."""
+    rng = np.random.default_rng([seed, number])
+    panel = draw(rng, settings.prior)
+    periods = len(panel.units)
+    short = rng.random() < _SHORT
+    least, most = (8, 27) if short else (26, periods - _NEAR)
+    fitted = int(rng.integers(least, most))
+    pairs = []
+    for _ in range(settings.forecasts):
+        origin = min(fitted + int(rng.integers(0, _SPAN)), periods - 1)
+        furthest = min(_NEAR if rng.random() < _MOSTLY else _FAR, periods - origin)
+        pairs.append((origin, int(rng.integers(0, furthest))))
+    return lesson(panel, fitted, pairs)
+
+
+def pretrain(
+    out: Path,
+    steps: int,
+    seed: int = 0,
+    settings: PretrainingSettings = PretrainingSettings(),
+    progress: Progress = SILENT,
+) -> MarketModel:
+    """Train up to ``steps`` steps in all, those done before among them, and write the model to ``out``.
+
+    The state of the training is kept beside ``out``, so that a later call with more steps carries it on.
+    """
+    torch.manual_seed(seed)
+    width = drawn_lesson(seed, 0, settings).features.shape[-1]
+    network = MarketNetwork(
+        MarketNetworkSettings(width, settings.width, settings.blocks, settings.heads)
+    ).train()
+    averaged = copy.deepcopy(network)
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    checkpoint = Checkpoint.of(
+        out.with_name(f".{out.stem}-training.safetensors"), torch.empty(0), seed, settings
+    )
+    done, lost = _resume(checkpoint, network, averaged, optimiser)
+    with progress.stage("pre-train the market model", steps) as stage:
+        stage.advance(done)
+        while done < steps:
+            for group in optimiser.param_groups:
+                group["lr"] = settings.learning_rate * _pace(done, settings.warm_up)
+            optimiser.zero_grad()
+            loss = 0.0
+            for n in range(settings.batch):
+                part = drawn_lesson(seed, done * settings.batch + n, settings).loss(network) / settings.batch
+                part.backward()
+                loss += float(part.detach())
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            done += 1
+            keep = min(settings.average, 1 - 1 / done)
+            lost = keep * lost + (1 - keep) * loss
+            with torch.no_grad():
+                for mean, now in zip(averaged.parameters(), network.parameters(), strict=True):
+                    mean.lerp_(now, 1 - keep)
+            stage.advance()
+            if done % _SAVE_EVERY == 0 or done == steps:
+                _save(checkpoint, network, averaged, optimiser, done, lost)
+                stage.note(f"pinball loss of drawn markets {lost:.4f}, the lower the better")
+    recipe = {"seed": seed, "steps": done, "settings": asdict(settings), "loss": lost}
+    model = MarketModel(averaged.eval(), recipe)
+    model.save(out)
+    return model
+
+
+def _pace(step: int, warm_up: int) -> float:
+    return min((step + 1) / warm_up, (warm_up / (step + 1)) ** 0.5)
+
+
+def _save(
+    checkpoint: Checkpoint,
+    network: MarketNetwork,
+    averaged: MarketNetwork,
+    optimiser: torch.optim.Optimizer,
+    done: int,
+    lost: float,
+) -> None:
+    tensors = {
+        **named("network", network.state_dict()),
+        **named("averaged", averaged.state_dict()),
+        **named("optimiser", moments(optimiser)),
+    }
+    checkpoint.save({"done": done, "lost": lost}, tensors)
+
+
+def _resume(
+    checkpoint: Checkpoint,
+    network: MarketNetwork,
+    averaged: MarketNetwork,
+    optimiser: torch.optim.Optimizer,
+) -> tuple[int, float]:
+    """Steps done by an interrupted training, whose weights are put in place, and its loss."""
+    kept = checkpoint.load()
+    if kept is None:
+        return 0, 0.0
+    about, tensors = kept
+    network.load_state_dict(taken("network", tensors))
+    averaged.load_state_dict(taken("averaged", tensors))
+    put_back(optimiser, taken("optimiser", tensors))
+    return int(about["done"]), float(about["lost"])

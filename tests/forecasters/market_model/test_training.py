@@ -1,0 +1,137 @@
+"""Pre-training and adaptation: resumed to the same end, learning what is there, kept whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mercato.forecasters.errors import InputError
+from mercato.forecasters.market_model import (
+    AdaptationSettings,
+    MarketModel,
+    MarketNetwork,
+    MarketNetworkSettings,
+    Observed,
+    PretrainingSettings,
+    PriorSettings,
+    adapted,
+    build_features,
+    draw,
+    forecast,
+    pretrain,
+    shipped,
+)
+from mercato.forecasters.market_model.pretraining import drawn_lesson
+
+SMALL = PriorSettings(locations=4, items=4, periods=(40, 50), months=(40, 50))
+QUICK = PretrainingSettings(width=16, blocks=1, heads=2, batch=2, forecasts=3, warm_up=10, prior=SMALL)
+
+
+def weights(model: MarketModel) -> dict[str, torch.Tensor]:
+    return model.network.state_dict()
+
+
+def panel_of(seed: int) -> Observed:
+    return draw(np.random.default_rng(seed), SMALL)
+
+
+def test_a_training_in_pieces_is_a_training_at_once(tmp_path: Path) -> None:
+    whole = pretrain(tmp_path / "whole.safetensors", 9, settings=QUICK)
+    for steps in (2, 6, 9):
+        parts = pretrain(tmp_path / "parts.safetensors", steps, settings=QUICK)
+    assert whole.recipe == parts.recipe
+    for name, value in weights(whole).items():
+        assert torch.equal(value, weights(parts)[name]), name
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    few, more = (
+        pretrain(tmp_path / f"{steps}.safetensors", steps, settings=QUICK).network for steps in (1, 120)
+    )
+    held_out = [drawn_lesson(99, number, QUICK) for number in range(20)]
+    with torch.no_grad():
+        before, after = (np.mean([float(one.loss(net)) for one in held_out]) for net in (few, more))
+    assert after < 0.95 * before
+
+
+def test_a_model_survives_its_file(tmp_path: Path) -> None:
+    model = pretrain(tmp_path / "model.safetensors", 2, settings=QUICK)
+    again = MarketModel.load(tmp_path / "model.safetensors")
+    assert again.recipe["steps"] == 2
+    for name, value in weights(model).items():
+        assert torch.equal(value, weights(again)[name])
+
+
+def test_what_is_no_model_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    for content in (b"", b"nothing of the kind" * 9):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="a market model that `mercato pretrain` wrote") as caught:
+            MarketModel.load(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_deciles_never_cross_and_need_no_order_of_series() -> None:
+    torch.manual_seed(0)
+    network = MarketNetwork(MarketNetworkSettings(7, width=16, blocks=2, heads=2)).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    told, place, good = torch.randn(2, 5, 4, 7), torch.randperm(5), torch.randperm(4)
+    with torch.no_grad():
+        deciles = network(told)
+        turned = network(told[:, place][:, :, good])
+    assert (deciles.diff(dim=-1) >= 0).all()
+    torch.testing.assert_close(turned, deciles[:, place][:, :, good], atol=1e-5, rtol=0)
+
+
+def test_what_is_not_listed_is_not_attended_to() -> None:
+    torch.manual_seed(0)
+    network = MarketNetwork(MarketNetworkSettings(7, width=16, blocks=2, heads=2)).eval()
+    told, listed = torch.randn(1, 5, 4, 7), torch.rand(1, 5, 4) < 0.6
+    other = torch.where(listed.unsqueeze(-1), told, torch.randn_like(told))
+    with torch.no_grad():
+        one, two = network(told, listed), network(other, listed)
+    torch.testing.assert_close(one[listed], two[listed], atol=1e-5, rtol=0)
+
+
+def test_adapting_leaves_the_model_as_it_was_and_fits_the_panel_better(tmp_path: Path) -> None:
+    model, panel = pretrain(tmp_path / "model.safetensors", 5, settings=QUICK), panel_of(1)
+    before = {name: value.clone() for name, value in weights(model).items()}
+    settings = AdaptationSettings(steps=80, learning_rate=3e-3)
+    own = adapted(model, panel, len(panel.units), 4, settings=settings)
+    again = adapted(model, panel, len(panel.units), 4, settings=settings)
+    for name, value in weights(model).items():
+        assert torch.equal(value, before[name])
+    for one, other in zip(own.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+    origin = len(panel.units) - 4
+    features = build_features(panel, len(panel.units), [origin])
+    rows, errors = panel.scored[origin:], []
+    for network in (model.network, own):
+        told = forecast(network, panel, features, origin, 4)
+        missed = np.log1p(told[..., 4]) - np.log1p(np.nan_to_num(panel.units[origin:]))
+        errors.append(np.abs(missed)[rows].mean())
+    assert errors[1] < errors[0]
+
+
+def test_the_shipped_model_beats_last_values_on_a_market_it_has_not_seen() -> None:
+    """Without any training on it: a structural family, whose law is not in the prior."""
+    from mercato.envs.structural import FAMILIES, ROLES, Size
+    from mercato.forecasters.evaluation.metrics import scores
+    from mercato.forecasters.market_model import observe
+    from mercato.forecasters.panel import read_panel
+
+    frame, _ = FAMILIES["nested-logit"].make(5, Size(6, 5, 80))
+    panel = read_panel(frame, roles=ROLES)
+    origin = 72
+    seen = observe(panel, origin)
+    told = forecast(shipped().network, seen, build_features(seen, origin, [origin]), origin, 8)
+    last = np.repeat(np.nan_to_num(seen.units[origin - 1])[None, ..., None], 9, axis=-1)
+    rows, units = seen.scored[origin:], seen.units[origin:]
+    ours = scores(units[rows], told[rows])
+    naive = scores(units[rows], np.broadcast_to(last, told.shape)[rows])
+    assert ours["wql"] < 0.65 * naive["wql"]
+    assert 0.6 < ours["coverage80"] < 0.97
