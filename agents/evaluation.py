@@ -48,6 +48,7 @@ _WEIGHTS = {  # by which parts of a market are averaged; None where they are add
 }
 
 _RESAMPLES = 4000
+_MANY, _FEW, _SERIES = 64, 8, 128_000  # episodes at most and at least; episodes times series
 
 
 @dataclass(frozen=True)
@@ -179,6 +180,11 @@ def _played(
     metrics = play(market, *job, horizon, seed)
     refuse_non_finite(metrics, f"under {job[0].name}")
     return {name: values.double().cpu().numpy() for name, values in metrics.items()}
+
+
+def usual_episodes(market: Market) -> int:
+    """How many episodes to simulate: fewer in a large market, whose series average the noise already."""
+    return min(_MANY, max(_FEW, _SERIES // (market.shape[0] * market.shape[1])))
 
 
 def _batch(market: Market) -> int:

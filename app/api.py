@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..agents.evaluation import usual_episodes
 from ..agents.learned import LearnedPolicy
 from ..agents.policy import Policy
 from ..agents.train import DQNSettings, PPOSettings
@@ -159,7 +160,7 @@ def benchmark(
     market: AnyMarket,
     *policies: AnyPolicy,
     truth: str | Path | None = None,
-    episodes: int = 64,
+    episodes: int | None = None,
     horizon: int = 26,
     seed: int = 0,
     progress: Progress = SILENT,
@@ -172,7 +173,7 @@ def benchmark(
         policies: learned policies or their files; without any, the rules alone are compared. Anything with
             a ``name`` and ``decide(view)`` is a policy.
         truth: truth folder of a reference table: the same policies also face its true customers.
-        episodes: number of episodes, at least two.
+        episodes: number of episodes, at least two. If not given 64, fewer in markets of over 2,000 series.
         horizon: periods per episode, at most those of the history.
         seed: of the customers, and of the tuning, which uses other customers.
         progress: is informed of every stage.
@@ -185,11 +186,13 @@ def benchmark(
         InputError: a policy is none, two share a name, or an argument is out of range.
     """
     seed = _seed(seed)
-    episodes, horizon = whole("episodes", episodes, 2), whole("horizon", horizon, 1)
+    horizon = whole("horizon", horizon, 1)
+    episodes = None if episodes is None else whole("episodes", episodes, 2)
     shop, learned = _market(market), load_policies(policies)
     check_horizon(shop, horizon)
     baselines = tune_baselines(shop, seed, progress=progress)
     nature = None if truth is None else Path(truth)
+    episodes = usual_episodes(shop) if episodes is None else episodes
     return compare(shop, learned, baselines, episodes, horizon, seed, nature, progress, workers)
 
 

@@ -92,6 +92,14 @@ Workers = Annotated[
     ),
 ]
 Ray = Annotated[str | None, typer.Option("--ray", help="Run the jobs on the Ray cluster at this address.")]
+Episodes = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="Simulated episodes, with the same customers for every policy (default: 64; fewer in markets of"
+        " more than 2,000 series).",
+    ),
+]
 StockFile = Annotated[
     Path | None, typer.Option(help="Current stock, CSV: location, item, on_hand[, on_order].")
 ]
@@ -248,9 +256,7 @@ def benchmark(
         list[Path] | None, typer.Argument(metavar="[POLICY]…", help="Policies that `mercato train` wrote.")
     ] = None,
     truth: Annotated[Path | None, typer.Option(help="Truth folder: also compare in the true market.")] = None,
-    episodes: Annotated[
-        int, typer.Option(min=2, help="Simulated episodes, with the same customers for every policy.")
-    ] = 64,
+    episodes: Episodes = None,
     horizon: Annotated[int, typer.Option(min=1, help="Periods per episode.")] = 26,
     json: Json = False,
     seed: Seed = 0,
@@ -308,7 +314,7 @@ def report(
         list[Path] | None, typer.Argument(metavar="[POLICY]…", help="Policies that `mercato train` wrote.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Page to write (default: RUN/report.html).")] = None,
-    episodes: Annotated[int | None, typer.Option(min=2, help="As for `benchmark` (default: 64).")] = None,
+    episodes: Episodes = None,
     horizon: Annotated[int | None, typer.Option(min=1, help="As for `benchmark` (default: 26).")] = None,
     currency: Currency = None,
     seed: Annotated[

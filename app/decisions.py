@@ -183,6 +183,7 @@ def _since_change(panel: SalesPanel, market: Market) -> np.ndarray:
     return out
 
 
+_AT_ONCE = 2**18  # series whose demand is asked for together: it bounds the memory
 _NUDGE = 0.01  # share of a price, to see which way the margin goes
 
 
@@ -259,8 +260,9 @@ def _outcome(market: Market, state: State, decision: Decision) -> _Outcome:
 
 def _expected(demand: LearnedDemand, state: State, prices: Tensor) -> Tensor:
     """Expected demand (V, S, I) of the one market at each of ``prices`` (V, S, I)."""
-    key = NoiseKey(0, state.slot, state.episode, state.age)
-    return demand.expected(demand.reset(state.start, key), prices)
+    here = demand.reset(state.start, NoiseKey(0, state.slot, state.episode, state.age))
+    size = max(1, _AT_ONCE // prices[0].numel())
+    return torch.cat([demand.expected(here, part) for part in prices.split(size)])
 
 
 def _reasons(

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ..agents.evaluation import usual_episodes
 from ..agents.learned import LearnedPolicy
 from ..agents.learner import Validation
 from ..agents.policy import Policy
@@ -192,7 +193,15 @@ def go(
     learned = _train(folder, market, baselines, settings, seed, progress, workers)
     horizon = min(settings.horizon, max(1, case.panel.periods // 2))
     benchmark = compare(
-        market, learned, baselines, settings.episodes, horizon, seed, case.truth, progress, workers
+        market,
+        learned,
+        baselines,
+        min(settings.episodes, usual_episodes(market)),
+        horizon,
+        seed,
+        case.truth,
+        progress,
+        workers,
     )
     write_json(folder / "benchmark.json", benchmark.payload())
     best = benchmark.policy(headline(benchmark).learned)

@@ -15,7 +15,7 @@ def run(
     market: Path,
     policies: Sequence[Path],
     truth: Path | None,
-    episodes: int,
+    episodes: int | None,
     horizon: int,
     json: bool,
     seed: int,
@@ -25,9 +25,16 @@ def run(
     from ...agents.workers import employ
     from ..api import benchmark
 
-    how = {"episodes": episodes, "horizon": horizon, "seed": seed}
     with Bars(stderr()) as bars, employ(workers, ray) as crew:
-        found = benchmark(market, *policies, truth=truth, **how, progress=bars, workers=crew)
+        found = benchmark(
+            *(market, *policies),
+            truth=truth,
+            episodes=episodes,
+            horizon=horizon,
+            seed=seed,
+            progress=bars,
+            workers=crew,
+        )
     payload = found.payload()
     if json:
         print(to_json(payload))

@@ -10,7 +10,7 @@ from ..console import Bars, stderr
 from ..output import write_text
 from ..report.contents import Contents, read_contents
 
-_EPISODES, _HORIZON = 64, 26  # as `benchmark` has them
+_HORIZON = 26  # as `benchmark` has them
 _SHIFT_EPISODES = 12  # for each thing that is changed to see what hangs on it, at most
 
 
@@ -31,7 +31,7 @@ def run(
         if out is None:
             raise InputError("--out: expected a page to write, REPORT.html, for a market with policies")
         contents = of_market(
-            folder, policies, episodes or _EPISODES, horizon or _HORIZON, currency, seed or 0, workers, ray
+            folder, policies, episodes, horizon or _HORIZON, currency, seed or 0, workers, ray
         )
     else:
         played = {"episodes": episodes, "horizon": horizon, "seed": seed, "workers": workers, "ray": ray}
@@ -58,7 +58,7 @@ def of_run(folder: Path, currency: str | None) -> Contents:
 def of_market(
     market: Path,
     policies: Sequence[Path],
-    episodes: int,
+    episodes: int | None,
     horizon: int,
     currency: str | None,
     seed: int,
@@ -85,4 +85,4 @@ def of_market(
         best = found.policy(headline(found).learned)
         decisions = decide(found.market, best, panel, None, None, seed)
         subject = Subject(market.resolve().name, panel, decisions=decisions)
-        return gather(subject, found, min(_SHIFT_EPISODES, episodes), bars, crew)
+        return gather(subject, found, min(_SHIFT_EPISODES, found.evaluation.episodes), bars, crew)

@@ -117,3 +117,10 @@ def test_a_market_too_large_to_play_at_once_is_played_in_parts(monkeypatch: pyte
     parts = evaluate(market, policies, 3, 5, seed=1)
     for metric in METRICS:
         np.testing.assert_allclose(parts.values[metric], whole.values[metric], rtol=1e-5, err_msg=metric)
+
+
+@pytest.mark.parametrize(
+    ("shape", "episodes"), [((2, 3), 64), ((83, 11), 64), ((50, 50), 51), ((200, 100), 8)]
+)
+def test_large_markets_are_played_less_often(shape: tuple[int, int], episodes: int) -> None:
+    assert usual_episodes(SimpleNamespace(shape=shape)) == episodes  # type: ignore[arg-type]
