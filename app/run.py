@@ -192,17 +192,8 @@ def go(
     baselines = tune_baselines(market, seed, progress=progress)
     learned = _train(folder, market, baselines, settings, seed, progress, workers)
     horizon = min(settings.horizon, max(1, case.panel.periods // 2))
-    benchmark = compare(
-        market,
-        learned,
-        baselines,
-        min(settings.episodes, usual_episodes(market)),
-        horizon,
-        seed,
-        case.truth,
-        progress,
-        workers,
-    )
+    episodes = min(settings.episodes, usual_episodes(market))
+    benchmark = compare(market, learned, baselines, episodes, horizon, seed, case.truth, progress, workers)
     write_json(folder / "benchmark.json", benchmark.payload())
     best = benchmark.policy(headline(benchmark).learned)
     decisions = decide(market, best, case.panel, None, case.stock, seed)

@@ -129,7 +129,7 @@ def with_forecast(
         stack = Stack.equal(list(told))
     deciles = stack.deciles(told)
     models = {OURS: asked.score(deciles, began), **found.models}
-    models |= {name: asked.score(part, began) for name, part in told.items() if name != MARKET}
+    models |= {name: asked.score(part, began) for name, part in told.items()}
     return replace(found, models=models, quantiles=_frame(panel, asked.index, deciles))
 
 

@@ -12,7 +12,7 @@ from ..market_model import MarketModel, MarketNetwork, adapted, build_features, 
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
 from ..response import history_effect
-from ..simulation import LearnedDemand, sample_paths
+from ..simulation import Informed, LearnedDemand, sample_paths
 from .metrics import DECILES
 
 SAMPLES = 100  # simulated futures a window
@@ -20,7 +20,9 @@ SAMPLES = 100  # simulated futures a window
 Forecast = Callable[[SalesPanel, int, int], np.ndarray]
 """(panel, origin, horizon) → deciles (H, N, 9) of the periods from origin on, from what precedes it."""
 
-MARKET, GENERAL, ADAPTED = "simulated market", "market model", "adapted market model"
+MARKET = "simulated market"  # as an agent plays it
+INFORMED = "simulated market, reading the chain's prices"
+GENERAL, ADAPTED = "market model", "adapted market model"
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,11 @@ class Learned:
         whole = panel.window(0, origin + horizon)
         seen = observe(whole, self.fitted, _effect(self.demand, whole, self.fitted))
         features = build_features(seen, self.fitted, [origin])
-        paths = simulate(self.demand, panel, self.fitted, origin, horizon, self.seed)
+        known = self.demand.condition(whole, self.fitted)
+        paths = sample_paths(Informed(known), known.history, origin, horizon, SAMPLES, self.seed)
         place, item = panel.series.T
         return {
-            MARKET: deciles_of(paths),
+            INFORMED: deciles_of(paths[:, :, place, item]),
             GENERAL: forecast(self.general, seen, features, origin, horizon)[:, place, item],
             ADAPTED: forecast(self.own, seen, features, origin, horizon)[:, place, item],
         }

@@ -63,7 +63,7 @@ def observe(panel: SalesPanel, fitted: int, effect: np.ndarray | None = None) ->
         effect=effect,
         category=numbered(panel.categories).numpy(),
         year=history.time_of_year.numpy(),
-        weekday=pd.DatetimeIndex(panel.dates).dayofweek.to_numpy() if days else None,
+        weekday=pd.DatetimeIndex(panel.dates).day_of_week.to_numpy() if days else None,
         periods_a_year=history.year,
         grain=history.grain.double().numpy(),
     )

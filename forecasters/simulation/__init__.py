@@ -2,12 +2,14 @@
 
 from .demand import DemandProcess, Outlook, Period
 from .free_run import anchored
+from .informed import Informed
 from .learned import LearnedDemand
 from .mean_calibration import calibrated
 from .paths import sample_paths
 
 __all__ = [
     "DemandProcess",
+    "Informed",
     "LearnedDemand",
     "Outlook",
     "Period",

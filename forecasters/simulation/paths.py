@@ -9,6 +9,7 @@ from ..features import History
 from ..progress import SILENT, Progress
 from ..tensors import NoiseKey
 from .demand import Period
+from .informed import Informed
 from .learned import LearnedDemand
 
 _SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
@@ -16,7 +17,7 @@ _SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
 
 @torch.no_grad()
 def sample_paths(
-    demand: LearnedDemand,
+    demand: LearnedDemand | Informed,
     history: History,
     begin: int,
     length: int,

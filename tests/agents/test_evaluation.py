@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ from shops import shop
 from mercato.agents import evaluation
 from mercato.agents.baselines.orders import BaseStock, FixedCover
 from mercato.agents.baselines.prices import CostPlus, LastPrice
-from mercato.agents.evaluation import METRICS, bootstrap, evaluate, play, trajectory
+from mercato.agents.evaluation import METRICS, bootstrap, evaluate, play, trajectory, usual_episodes
 from mercato.agents.policy import Pair
 from mercato.envs.economics import Economics
 from mercato.envs.sub_markets import sub_markets

@@ -1,0 +1,52 @@
+"""A learned market whose prices the shop has set, which knew things: for forecasts alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ..features import History
+from ..network import chain_news
+from ..tensors import NoiseKey
+from .demand import Period
+from .learned import LearnedDemand, LearnedState
+
+
+class Informed:
+    """The same customers, with what the chain's prices and promotions of a period say of it beside."""
+
+    def __init__(self, demand: LearnedDemand):
+        self.demand = demand
+
+    @property
+    def history(self) -> History:
+        return self.demand.history
+
+    @cached_property
+    def _news(self) -> Tensor:
+        return chain_news(self.history, self.demand.response.pivot)
+
+    def reset(self, start: Tensor, key: NoiseKey) -> LearnedState:
+        """Markets about to play period ``start`` (B,)."""
+        return self.demand.reset(start, key)
+
+    def sample(
+        self, state: LearnedState, price: Tensor, key: NoiseKey, promo: Tensor | None = None
+    ) -> Tensor:
+        """Demand at ``price`` in a period of the history."""
+        model, date = self.demand.model, state.date.clamp(max=self.history.periods - 1)
+        ahead = self.history.ahead[date]
+        past = state.past.features(None if self.history.assortment is None else self.history.listed[date])
+        told = model.informed.predict(past, torch.cat([ahead, self._news[date]], dim=-1))
+        more = told - model.base.predict(past, ahead)
+        state = replace(state, log_base=state.log_base + more[..., 0], log_r=state.log_r + more[..., 1])
+        return self.demand.sample(state, price, key, promo)
+
+    def advance(
+        self, state: LearnedState, period: Period, key: NoiseKey, promo: Tensor | None = None
+    ) -> LearnedState:
+        """What the customers remember of a period."""
+        return self.demand.advance(state, period, key, promo)
