@@ -37,7 +37,10 @@ class Backtest:
     quantiles: pd.DataFrame  # deciles of the best of ours: date, location, item, q0.1 … q0.9
     mean: np.ndarray  # (H·K, N) the simulated market's mean forecasts of the series of the panel
     first: int  # calendar index of the first window
+    rows: np.ndarray  # (H·K, N) bool, what is scored
+    deciles: dict[str, np.ndarray]  # (H·K, N, 9) of our forecasts
     demand: LearnedDemand  # fitted on what precedes the first window
+    stack: Stack | None = None  # how much each member of mercato's forecast counts
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,8 @@ def run_backtest(
             models[name] = asked.score(told, began)
             stage.advance(windows)
     mean = np.concatenate([sampled.mean(axis=0) for sampled in paths])
-    return Backtest(models, _frame(panel, asked.index, own), mean, first, demand)
+    quantiles = _frame(panel, asked.index, own)
+    return Backtest(models, quantiles, mean, first, asked.rows, {MARKET: own}, demand)
 
 
 def with_forecast(
@@ -130,7 +134,10 @@ def with_forecast(
     deciles = stack.deciles(told)
     models = {OURS: asked.score(deciles, began), **found.models}
     models |= {name: asked.score(part, began) for name, part in told.items()}
-    return replace(found, models=models, quantiles=_frame(panel, asked.index, deciles))
+    every = {OURS: deciles, **found.deciles, **told}
+    return replace(
+        found, models=models, quantiles=_frame(panel, asked.index, deciles), deciles=every, stack=stack
+    )
 
 
 def _all(learned: Learned, asked: _Windows) -> dict[str, np.ndarray]:

@@ -2,8 +2,9 @@
 
 Averages of quantiles keep their shape, where averages of distributions grow wide (Lichtendahl et al. 2013,
 doi:10.1287/mnsc.1120.1667). Weights are found on windows that were kept back, are never
-negative, and are drawn halfway to equal ones, which are hard to beat where windows are few (the "forecast
-combination puzzle": Claeskens et al. 2016, doi:10.1016/j.ijforecast.2015.12.005).
+negative, and are drawn to equal ones, which are hard to beat where windows are few (the "forecast combination
+puzzle": Claeskens et al. 2016, doi:10.1016/j.ijforecast.2015.12.005): members that differ by little count
+about the same, one that is far off counts for nothing. The width is drawn halfway to what the members say.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from .metrics import DECILES
 
 _STEPS, _RATE = 300, 0.05
+_EQUAL = 0.05  # pull to equal weights: a squared distance of 1 from them is worth that share of the loss
 _SPREADS = np.linspace(0.8, 1.8, 21)  # times the distance from the median
 
 
@@ -38,17 +40,19 @@ class Stack:
         told = torch.from_numpy(np.stack(list(members.values())))  # (M, N, 9)
         came, levels = torch.from_numpy(actual).unsqueeze(-1), torch.tensor(DECILES, dtype=torch.float64)
         scores = torch.zeros(len(told), dtype=torch.float64, requires_grad=True)
-        optimiser = torch.optim.Adam([scores], lr=_RATE)
+        optimiser, first = torch.optim.Adam([scores], lr=_RATE), None
         for _ in range(_STEPS if len(told) > 1 else 0):
             miss = came - torch.einsum("m,mnq->nq", scores.softmax(0), told)
-            loss = torch.maximum(levels * miss, (levels - 1) * miss).sum() / came.sum().clamp(min=1e-9)
+            lost = torch.maximum(levels * miss, (levels - 1) * miss).sum()
+            first = lost.detach() if first is None else first
+            away = (scores.softmax(0) - 1 / len(told)).square().sum()
+            loss = lost / first.clamp(min=1e-9) + _EQUAL * away
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-        found = scores.detach().softmax(0)
-        weights = dict(zip(members, ((found + 1 / len(found)) / 2).tolist(), strict=True))
+        weights = dict(zip(members, scores.detach().softmax(0).tolist(), strict=True))
         losses = [_pinball(Stack(weights, spread).deciles(members), actual) for spread in _SPREADS]
-        return Stack(weights, float(_SPREADS[int(np.argmin(losses))]))
+        return Stack(weights, float(np.sqrt(_SPREADS[int(np.argmin(losses))])))
 
     def deciles(self, members: Mapping[str, np.ndarray]) -> np.ndarray:
         """(…, 9) of the members' (…, 9)."""
