@@ -11,7 +11,7 @@ import torch
 from ..progress import SILENT, Progress
 from .features import Features, build_features
 from .model import MarketModel
-from .network import MarketNetwork, pinball
+from .network import MarketNetwork, loss
 from .observed import Observed
 
 _LEAST = 8  # periods that precede a forecast, at least
@@ -22,14 +22,13 @@ _ORIGINS = 64  # that forecasts to learn from begin at, at most
 class AdaptationSettings:
     """How a model is adapted."""
 
-    steps: int = 120
+    steps: int = 200
     batch: int = 4  # periods a step
     locations: int = 40  # of each, at most
     items: int = 40
     learning_rate: float = 3e-4
     weight_decay: float = 0.02
     dropout: float = 0.1
-    weight: float = 0.5  # power of a series' usual units that its rows count with
 
 
 def adapted(
@@ -66,20 +65,18 @@ def adapted(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, settings.steps, pct_start=0.1
     )
-    usual = np.exp(features.level)
-    weight = (usual / usual.mean()) ** settings.weight
     with progress.stage("adapt the market model", settings.steps) as stage:
         for _ in range(settings.steps):
             places, goods = (
                 np.sort(rng.permutation(size)[:most])
-                for size, most in zip(usual.shape, (settings.locations, settings.items), strict=True)
+                for size, most in zip(features.level.shape, (settings.locations, settings.items), strict=True)
             )
             pairs = []
             for origin in rng.choice(origins, settings.batch):
                 pairs.append((int(origin), int(rng.integers(0, min(horizon, fitted - origin)))))
-            loss = _loss(network, panel, features, pairs, weight, places, goods)
+            lost = _lost(network, panel, features, pairs, places, goods)
             optimiser.zero_grad()
-            loss.backward()
+            lost.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
@@ -87,27 +84,26 @@ def adapted(
     return network.eval()
 
 
-def _loss(
+def _lost(
     network: MarketNetwork,
     panel: Observed,
     features: Features,
     pairs: list[tuple[int, int]],
-    weight: np.ndarray,
     places: np.ndarray,
     goods: np.ndarray,
 ) -> torch.Tensor:
-    """Mean weighted pinball loss of forecasts for (origin, periods ahead), of some series."""
+    """The loss of forecasts for (origin, periods ahead), of some series."""
 
-    def of(values: np.ndarray) -> np.ndarray:
-        return values[..., places, :][..., goods]
+    def of(values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(values[..., places, :][..., goods])
 
     when = [origin + ahead for origin, ahead in pairs]
     told = np.stack([features.at(*pair)[places][:, goods] for pair in pairs])
     value = np.log(np.nan_to_num(panel.units[when]) + 0.5 * panel.grain) - features.level
     scored = panel.scored[when]
-    count = torch.from_numpy(of(scored * weight)).float()
-    listed = torch.from_numpy(of(panel.listed[when]))
-    lost = pinball(
-        network(torch.from_numpy(told), listed), torch.from_numpy(of(np.where(scored, value, 0.0))).float()
+    return loss(
+        network(torch.from_numpy(told), of(panel.listed[when])),
+        of(np.where(scored, value, 0.0)).float(),
+        of(features.level).float(),
+        of(scored),
     )
-    return (lost * count).sum() / torch.from_numpy(of(scored)).sum().clamp(min=1)

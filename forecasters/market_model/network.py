@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ..network import Across
 
 LEVELS = torch.arange(1, 10) / 10
+_EXTREME = 3.0  # log demand above its level, beyond which a row gets no other weight
 _STEP = -2.06  # softplus of it is 0.12: a step between deciles before training
 
 
@@ -62,8 +63,21 @@ class MarketNetwork(nn.Module):
         return torch.cat([lower, middle, middle + above.cumsum(-1)], dim=-1)
 
 
-def pinball(deciles: Tensor, value: Tensor) -> Tensor:
-    """(…) mean pinball loss of deciles (…, 9) (Koenker and Bassett 1978)."""
+def loss(deciles: Tensor, value: Tensor, level: Tensor, counts: Tensor) -> Tensor:
+    """Mean pinball loss of rows (Koenker and Bassett 1978), each with the root of the units that it expects.
+
+    Between one vote for each row, by which slow series would decide, and one for each unit, by which a few
+    great weeks would.
+
+    Args:
+        deciles: (…, 9) of log demand above its level.
+        value: (…) what came.
+        level: (…) log units of an ordinary period.
+        counts: (…) bool, the rows that count.
+    """
     miss = value.unsqueeze(-1) - deciles
     levels = LEVELS.to(miss)
-    return torch.maximum(levels * miss, (levels - 1) * miss).mean(-1)
+    lost = torch.maximum(levels * miss, (levels - 1) * miss).mean(-1)
+    expected = deciles[..., len(LEVELS) // 2].detach().clamp(-_EXTREME, _EXTREME) + level
+    weight = (0.5 * expected).exp() * counts
+    return (lost * weight).sum() / weight.sum().clamp(min=1e-9)

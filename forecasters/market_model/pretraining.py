@@ -1,13 +1,12 @@
 """Pre-training on a stream of drawn markets, each seen once; interrupted, it goes on where it was.
 
-Market n of a training is a function of its seed and n alone. The learning rate falls with the root of the
-step (Vaswani et al. 2017, arXiv 1706.03762, section 5.3) and the weights that are kept are a running mean of
-the trained ones, so that a training may end, or be carried on, at any step.
+Market n of a training is a function of its seed and n alone. The learning rate rises over the first steps and
+falls along a cosine to nothing at the last one (Loshchilov and Hutter 2017, arXiv 1608.03983).
 """
 
 from __future__ import annotations
 
-import copy
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from ..progress import SILENT, Progress
 from ..tensors import Checkpoint, moments, named, put_back, taken
 from .features import build_features
 from .model import MarketModel
-from .network import MarketNetwork, MarketNetworkSettings, pinball
+from .network import MarketNetwork, MarketNetworkSettings, loss
 from .observed import Observed
 from .prior import PriorSettings, draw
 
@@ -28,6 +27,7 @@ _MOSTLY, _SHORT = 0.7, 0.25  # share of forecasts that are near; of histories th
 _SPAN = 17  # periods after the levels' own in which forecasts begin
 _OUTLIER = 6.0  # log demand above its level that nothing is learned from
 _SAVE_EVERY = 100  # steps
+_REMEMBERED = 0.99  # of the loss that is told, a step
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class PretrainingSettings:
     width: int = 96
     blocks: int = 3
     heads: int = 4
+    steps: int = 3600
     batch: int = 8  # markets a step
     forecasts: int = 6  # of each market
     learning_rate: float = 1.5e-3
     warm_up: int = 100  # steps
     weight_decay: float = 0.02
-    average: float = 0.995  # of the running mean of the weights, a step
     prior: PriorSettings = field(default_factory=PriorSettings)
 
 
@@ -52,13 +52,13 @@ class Lesson:
 
     features: Tensor  # (N, S, I, F)
     value: Tensor  # (N, S, I) log demand above its level
+    level: Tensor  # (S, I) log units of an ordinary period
     counts: Tensor  # (N, S, I) bool, rows to learn from
     listed: Tensor  # (N, S, I) bool
 
     def loss(self, network: MarketNetwork) -> Tensor:
         """Mean pinball loss of a row."""
-        lost = pinball(network(self.features, self.listed), self.value) * self.counts
-        return lost.sum() / self.counts.sum().clamp(min=1)
+        return loss(network(self.features, self.listed), self.value, self.level, self.counts)
 
 
 def lesson(panel: Observed, fitted: int, pairs: list[tuple[int, int]]) -> Lesson:
@@ -70,6 +70,7 @@ def lesson(panel: Observed, fitted: int, pairs: list[tuple[int, int]]) -> Lesson
     return Lesson(
         torch.from_numpy(np.stack([features.at(*pair) for pair in pairs])),
         torch.from_numpy(np.where(counts, value, 0.0)).float(),
+        torch.from_numpy(features.level).float(),
         torch.from_numpy(counts),
         torch.from_numpy(panel.listed[when]),
     )
@@ -93,82 +94,68 @@ def drawn_lesson(seed: int, number: int, settings: PretrainingSettings) -> Lesso
 
 def pretrain(
     out: Path,
-    steps: int,
     seed: int = 0,
     settings: PretrainingSettings = PretrainingSettings(),
     progress: Progress = SILENT,
 ) -> MarketModel:
-    """Train up to ``steps`` steps in all, those done before among them, and write the model to ``out``.
+    """Train a market model and write it to ``out``.
 
-    The state of the training is kept beside ``out``, so that a later call with more steps carries it on.
+    The state of the training is kept beside ``out`` until it ends; interrupted, the same call carries it on.
     """
     torch.manual_seed(seed)
     width = drawn_lesson(seed, 0, settings).features.shape[-1]
     network = MarketNetwork(
         MarketNetworkSettings(width, settings.width, settings.blocks, settings.heads)
     ).train()
-    averaged = copy.deepcopy(network)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    checkpoint = Checkpoint.of(
-        out.with_name(f".{out.stem}-training.safetensors"), torch.empty(0), seed, settings
-    )
-    done, lost = _resume(checkpoint, network, averaged, optimiser)
-    with progress.stage("pre-train the market model", steps) as stage:
+    path = out.with_name(f".{out.stem}-training.safetensors")
+    checkpoint = Checkpoint.of(path, torch.empty(0), seed, settings)
+    done, lost = _resume(checkpoint, network, optimiser)
+    with progress.stage("pre-train the market model", settings.steps) as stage:
         stage.advance(done)
-        while done < steps:
+        while done < settings.steps:
             for group in optimiser.param_groups:
-                group["lr"] = settings.learning_rate * _pace(done, settings.warm_up)
+                group["lr"] = settings.learning_rate * _pace(done, settings)
             optimiser.zero_grad()
-            loss = 0.0
+            now = 0.0
             for n in range(settings.batch):
-                part = drawn_lesson(seed, done * settings.batch + n, settings).loss(network) / settings.batch
-                part.backward()
-                loss += float(part.detach())
+                one = drawn_lesson(seed, done * settings.batch + n, settings).loss(network) / settings.batch
+                one.backward()
+                now += float(one.detach())
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             done += 1
-            keep = min(settings.average, 1 - 1 / done)
-            lost = keep * lost + (1 - keep) * loss
-            with torch.no_grad():
-                for mean, now in zip(averaged.parameters(), network.parameters(), strict=True):
-                    mean.lerp_(now, 1 - keep)
+            keep = min(_REMEMBERED, 1 - 1 / done)
+            lost = keep * lost + (1 - keep) * now
             stage.advance()
-            if done % _SAVE_EVERY == 0 or done == steps:
-                _save(checkpoint, network, averaged, optimiser, done, lost)
-                stage.note(f"pinball loss of drawn markets {lost:.4f}, the lower the better")
-    recipe = {"seed": seed, "steps": done, "settings": asdict(settings), "loss": lost}
-    model = MarketModel(averaged.eval(), recipe)
+            if done % _SAVE_EVERY == 0:
+                _save(checkpoint, network, optimiser, done, lost)
+                stage.note(f"pinball loss of drawn markets {lost:.4f}, lower is better")
+    model = MarketModel(network.eval(), {"seed": seed, "settings": asdict(settings), "loss": lost})
     model.save(out)
+    path.unlink(missing_ok=True)
     return model
 
 
-def _pace(step: int, warm_up: int) -> float:
-    return min((step + 1) / warm_up, (warm_up / (step + 1)) ** 0.5)
+def _pace(step: int, settings: PretrainingSettings) -> float:
+    """Of the learning rate, 0 … 1."""
+    if step < settings.warm_up:
+        return (step + 1) / settings.warm_up
+    gone = (step - settings.warm_up) / max(1, settings.steps - settings.warm_up)
+    return 0.5 * (1 + math.cos(math.pi * gone))
 
 
 def _save(
-    checkpoint: Checkpoint,
-    network: MarketNetwork,
-    averaged: MarketNetwork,
-    optimiser: torch.optim.Optimizer,
-    done: int,
-    lost: float,
+    checkpoint: Checkpoint, network: MarketNetwork, optimiser: torch.optim.Optimizer, done: int, lost: float
 ) -> None:
-    tensors = {
-        **named("network", network.state_dict()),
-        **named("averaged", averaged.state_dict()),
-        **named("optimiser", moments(optimiser)),
-    }
+    tensors = {**named("network", network.state_dict()), **named("optimiser", moments(optimiser))}
     checkpoint.save({"done": done, "lost": lost}, tensors)
 
 
 def _resume(
-    checkpoint: Checkpoint,
-    network: MarketNetwork,
-    averaged: MarketNetwork,
-    optimiser: torch.optim.Optimizer,
+    checkpoint: Checkpoint, network: MarketNetwork, optimiser: torch.optim.Optimizer
 ) -> tuple[int, float]:
     """Steps done by an interrupted training, whose weights are put in place, and its loss."""
     kept = checkpoint.load()
@@ -176,6 +163,5 @@ def _resume(
         return 0, 0.0
     about, tensors = kept
     network.load_state_dict(taken("network", tensors))
-    averaged.load_state_dict(taken("averaged", tensors))
     put_back(optimiser, taken("optimiser", tensors))
     return int(about["done"]), float(about["lost"])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +25,7 @@ from mercato.forecasters.market_model import (
     draw,
     forecast,
     pretrain,
+    pretraining,
     shipped,
 )
 from mercato.forecasters.market_model.pretraining import drawn_lesson
@@ -38,18 +42,46 @@ def panel_of(seed: int) -> Observed:
     return draw(np.random.default_rng(seed), SMALL)
 
 
-def test_a_training_in_pieces_is_a_training_at_once(tmp_path: Path) -> None:
-    whole = pretrain(tmp_path / "whole.safetensors", 9, settings=QUICK)
-    for steps in (2, 6, 9):
-        parts = pretrain(tmp_path / "parts.safetensors", steps, settings=QUICK)
+class _Interrupt:
+    """Progress that interrupts a training after so many steps."""
+
+    def __init__(self, steps: int):
+        self.left = steps
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[_Interrupt]:
+        yield self
+
+    def advance(self, n: int = 1) -> None:
+        self.left -= n
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+    def note(self, text: str) -> None:
+        assert "lower is better" in text
+
+
+def test_an_interrupted_training_ends_as_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pretraining, "_SAVE_EVERY", 2)
+    settings = replace(QUICK, steps=9)
+    whole = pretrain(tmp_path / "whole.safetensors", settings=settings)
+    for steps in (3, 6):
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(tmp_path / "parts.safetensors", settings=settings, progress=_Interrupt(steps))
+    assert not (tmp_path / "parts.safetensors").exists()
+    parts = pretrain(tmp_path / "parts.safetensors", settings=settings)
     assert whole.recipe == parts.recipe
+    assert {path.name for path in tmp_path.iterdir()} == {"whole.safetensors", "parts.safetensors"}
     for name, value in weights(whole).items():
         assert torch.equal(value, weights(parts)[name]), name
 
 
 def test_training_learns(tmp_path: Path) -> None:
     few, more = (
-        pretrain(tmp_path / f"{steps}.safetensors", steps, settings=QUICK).network for steps in (1, 120)
+        pretrain(tmp_path / f"{steps}.safetensors", settings=replace(QUICK, steps=steps)).network
+        for steps in (1, 120)
     )
     held_out = [drawn_lesson(99, number, QUICK) for number in range(20)]
     with torch.no_grad():
@@ -58,9 +90,9 @@ def test_training_learns(tmp_path: Path) -> None:
 
 
 def test_a_model_survives_its_file(tmp_path: Path) -> None:
-    model = pretrain(tmp_path / "model.safetensors", 2, settings=QUICK)
+    model = pretrain(tmp_path / "model.safetensors", settings=replace(QUICK, steps=2))
     again = MarketModel.load(tmp_path / "model.safetensors")
-    assert again.recipe["steps"] == 2
+    assert again.recipe["settings"]["steps"] == 2
     for name, value in weights(model).items():
         assert torch.equal(value, weights(again)[name])
 
@@ -98,7 +130,7 @@ def test_what_is_not_listed_is_not_attended_to() -> None:
 
 
 def test_adapting_leaves_the_model_as_it_was_and_fits_the_panel_better(tmp_path: Path) -> None:
-    model, panel = pretrain(tmp_path / "model.safetensors", 5, settings=QUICK), panel_of(1)
+    model, panel = pretrain(tmp_path / "model.safetensors", settings=replace(QUICK, steps=5)), panel_of(1)
     before = {name: value.clone() for name, value in weights(model).items()}
     settings = AdaptationSettings(steps=80, learning_rate=3e-3)
     own = adapted(model, panel, len(panel.units), 4, settings=settings)
