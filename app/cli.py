@@ -125,7 +125,9 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
         try:
             function(*args, **options)
         except KeyboardInterrupt:
-            _fail("interrupted; fit, train, run and demo go on where they were if started again", 130)
+            _fail(
+                "interrupted; fit, pretrain, train, run and demo go on where they were if started again", 130
+            )
         except (typer.Exit, BrokenPipeError):
             raise
         except Exception as error:
@@ -214,6 +216,10 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option(help="Also write the quantile forecasts, CSV or parquet.")
     ] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Market model that `mercato pretrain` wrote (default: the shipped one)."),
+    ] = None,
     map: Map = [],  # noqa: B006
     freq: Freq = None,
     absent: Absent = "unknown",
@@ -225,7 +231,22 @@ def backtest(
     """Forecast the last periods of a table from those before, and compare with simple forecasters."""
     from .commands.backtest import run
 
-    run(panel, horizon, windows, json, out, parse_reading(map, freq, absent, role, holidays, drop), seed)
+    reading = parse_reading(map, freq, absent, role, holidays, drop)
+    run(panel, horizon, windows, json, out, model, reading, seed)
+
+
+@verb
+def pretrain(
+    out: Annotated[Path, typer.Option(help="File to write, .safetensors.")],
+    steps: Annotated[int | None, typer.Option(min=1, help="Steps, of 8 markets each.")] = None,
+    width: Annotated[int | None, typer.Option(min=4, max=1024, help="Channels of the Transformer.")] = None,
+    blocks: Annotated[int | None, typer.Option(min=1, max=16, help="Blocks of the Transformer.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Train a market model, which forecasts any table, on markets drawn at random."""
+    from .commands.pretrain import run
+
+    run(out, steps, width, blocks, seed)
 
 
 @verb

@@ -12,16 +12,25 @@ from ..report.words import percent
 
 
 def run(
-    panel: Path, horizon: int, windows: int, json: bool, out: Path | None, reading: Reading, seed: int
+    panel: Path,
+    horizon: int,
+    windows: int,
+    json: bool,
+    out: Path | None,
+    model: Path | None,
+    reading: Reading,
+    seed: int,
 ) -> None:
     from ...forecasters.evaluation import run_backtest, with_forecast
+    from ...forecasters.market_model import MarketModel
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise InputError(f"--out: expected a file ending in .csv or .parquet, found {out}")
+    general = None if model is None else MarketModel.load(model)
     table = reading.read(panel)
     with Bars(stderr()) as bars:
         found = run_backtest(table, horizon, windows, seed, bars)
-        found = with_forecast(found, table, horizon, windows, seed, bars)
+        found = with_forecast(found, table, horizon, windows, seed, bars, model=general)
     if out is not None:
         write = found.quantiles.to_csv if out.suffix == ".csv" else found.quantiles.to_parquet
         write_file(out, lambda path: write(path, index=False))

@@ -17,6 +17,7 @@ import torch
 
 from ..errors import InputError
 from ..fit import fit_demand, periods_a_year
+from ..market_model import MarketModel
 from ..model import FitSettings
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
@@ -110,21 +111,23 @@ def with_forecast(
     seed: int = 0,
     progress: Progress = SILENT,
     settings: FitSettings | None = None,
+    model: MarketModel | None = None,
 ) -> Backtest:
     """The same backtest with mercato's forecast, the mean of its members, and each of them.
 
     How much each counts is found on the windows before the first one, by members that have not seen those;
-    all count alike where the panel is too short for that.
+    all count alike where the panel is too short for that. ``model`` is the market model, the shipped one
+    where None.
     """
     began, first = time.perf_counter(), found.first
     asked = _Windows(panel, [first + k * horizon for k in range(windows)], horizon)
-    told = _all(Learned.of(found.demand, panel, first, horizon, seed, progress), asked)
+    told = _all(Learned.of(found.demand, panel, first, horizon, seed, progress, model), asked)
     before = min(_KEPT_BACK, (first - _least(panel)) // horizon)
     if before > 0:
         earlier = first - before * horizon
         kept_back = _Windows(panel, [earlier + k * horizon for k in range(before)], horizon)
         demand = _market(panel, earlier, seed, progress, settings)
-        known = _all(Learned.of(demand, panel, earlier, horizon, seed, progress), kept_back)
+        known = _all(Learned.of(demand, panel, earlier, horizon, seed, progress, model), kept_back)
         rows = kept_back.rows
         stack = Stack.learned(
             {name: deciles[rows] for name, deciles in known.items()}, panel.units[kept_back.index][rows]

@@ -22,7 +22,20 @@ from mercato.forecasters.errors import InputError
 from mercato.forecasters.progress import Progress
 from tests.app.conftest import MAP
 
-VERBS = ("data", "fit", "card", "backtest", "train", "decide", "benchmark", "whatif", "report", "run", "demo")
+VERBS = (
+    "data",
+    "fit",
+    "card",
+    "backtest",
+    "pretrain",
+    "train",
+    "decide",
+    "benchmark",
+    "whatif",
+    "report",
+    "run",
+    "demo",
+)
 MAPPED = [part for ours, theirs in MAP.items() for part in ("--map", f"{ours}={theirs}")]
 
 
@@ -215,6 +228,28 @@ def test_backtest_keeps_its_keys(home: Path, tmp_path: Path) -> None:
     assert list(quantiles.columns) == ["date", "location", "item", *deciles]
     assert len(quantiles) == 2 * 7 * 3
     assert (quantiles[deciles].diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+
+
+def test_a_market_model_of_ones_own_forecasts_a_table(home: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model.safetensors"
+    told = mercato("pretrain", "--out", out, "--steps", 2, "--width", 8, "--blocks", 1)
+    assert told.exit_code == 0, told.stderr
+    assert "16 markets, pinball loss" in told.stderr
+    arguments = ["backtest", home / "sales.csv", "--horizon", 5, "--windows", 1, *MAPPED]
+    models = result(*arguments, "--model", out, "--json")["models"]
+    assert models["market model"]["wql"] > models["mercato"]["wql"]  # it knows nothing yet
+    assert "expected a market model" in refused(*arguments, "--model", home / "sales.csv")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--out", "model.pt"), "--out: expected a file ending in .safetensors, found model.pt"),
+        (("--out", "model.safetensors", "--width", 9), "--width: expected a multiple of the 4 heads"),
+    ],
+)
+def test_pretrain_refuses_what_it_cannot_do(asked: tuple[object, ...], said: str) -> None:
+    assert said in refused("pretrain", *asked)
 
 
 def test_benchmark_keeps_its_keys(home: Path) -> None:

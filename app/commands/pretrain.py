@@ -1,0 +1,32 @@
+"""``mercato pretrain``: a market model from drawn markets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from ...forecasters.errors import InputError
+from ..console import Bars, stderr
+
+
+def run(out: Path, steps: int | None, width: int | None, blocks: int | None, seed: int) -> None:
+    from ...envs.folders import sole_writer
+    from ...forecasters.market_model import PretrainingSettings, pretrain
+
+    if out.suffix != ".safetensors":
+        raise InputError(f"--out: expected a file ending in .safetensors, found {out}")
+    usual = PretrainingSettings()
+    settings = replace(
+        usual, steps=steps or usual.steps, width=width or usual.width, blocks=blocks or usual.blocks
+    )
+    if settings.width % settings.heads:
+        raise InputError(
+            f"--width: expected a multiple of the {settings.heads} heads of attention, found {settings.width}"
+        )
+    console = stderr()
+    with sole_writer(out), Bars(console) as bars:
+        model = pretrain(out, seed, settings, bars)
+    markets = settings.steps * settings.batch
+    console.print(
+        f"wrote {out}: {markets:,} markets, pinball loss {model.recipe['loss']:.4f} on the last ones"
+    )
