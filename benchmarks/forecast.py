@@ -5,6 +5,9 @@ columns that are known ahead are given to all. Panels are public ones, none of w
 trained on, and a true market. The peer is LightGBM, tuned on the window before (extra ``peers``). What the
 Transformers add is the difference between mercato's forecast and the part of it that has none of the market
 model's, by pairs of window and series.
+
+Then, on the public panels, what a market model is worth where there are eight weeks alone: as it is, adapted
+(all weights, or products of rank two), and a network of the same size that was not pre-trained.
 """
 
 from __future__ import annotations
@@ -18,13 +21,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from mercato.agents.evaluation import bootstrap
 from mercato.envs.structural import FAMILIES, ROLES, Size
 from mercato.forecasters.evaluation import OURS, Backtest, run_backtest, with_forecast
 from mercato.forecasters.evaluation.members import INFORMED
 from mercato.forecasters.evaluation.metrics import DECILES, scores
-from mercato.forecasters.market_model import observe
+from mercato.forecasters.market_model import (
+    AdaptationSettings,
+    MarketModel,
+    MarketNetwork,
+    PretrainingSettings,
+    adapted,
+    build_features,
+    forecast,
+    observe,
+    shipped,
+)
+from mercato.forecasters.market_model.pretraining import drawn_lesson
 from mercato.forecasters.model import FitSettings
 from mercato.forecasters.network import TrainingSettings
 from mercato.forecasters.panel import SalesPanel, read_panel
@@ -34,11 +49,12 @@ from .record import resumed, write_result
 from .tables.at_hand import PANELS as AT_HAND
 from .tables.piece import Plan, Skip
 
-WINDOWS, ITEMS = 3, 200
+WINDOWS, ITEMS, FEW = 3, 200, 8
+_HELD_OUT, _MARKETS = 990_001, 60  # seed and number of drawn markets that nothing is trained on
 PEER = "LightGBM, tuned"
 PANELS = {"orange-juice": 8, "ta-feng": 7, "FreshRetailNet": 7, "zone-season": 8, "attraction": 8}
 """Name and periods of a window."""
-_FEW = ("orange-juice", "ta-feng", "attraction")
+_FEW, _FEW_WEEKS = ("orange-juice", "ta-feng", "attraction"), "few weeks"
 _SEED = 9301  # of the true markets
 
 
@@ -80,6 +96,47 @@ def one_panel(name: str, plan: Plan) -> dict[str, Any]:
     }
 
 
+def few_weeks(name: str, plan: Plan) -> dict[str, Any]:
+    """Scores of market models that see the last weeks before the first window alone."""
+    try:
+        panel = panel_of(name, plan)
+    except Skip as why:
+        return {"panel": name, "skipped": str(why)}
+    horizon, first = PANELS[name], panel.periods - PANELS[name] * WINDOWS
+    fitted = FEW * (7 if horizon == 7 else 1)
+    panel = panel.window(first - fitted, panel.periods)
+    seen = observe(panel, fitted)
+    past = observe(panel.window(0, fitted), fitted)
+    origins = [fitted + k * horizon for k in range(WINDOWS)]
+    features = build_features(seen, fitted, origins)
+    start = shipped()
+    torch.manual_seed(0)
+    new = MarketModel(MarketNetwork(start.network.settings), {})
+    steps = 30 if plan.quick else AdaptationSettings().steps
+    ways: dict[str, tuple[MarketModel, AdaptationSettings | None]] = {
+        "as it is": (start, None),
+        "all weights": (start, AdaptationSettings(steps=steps)),
+        "rank 2": (start, AdaptationSettings(steps=steps, rank=2)),
+        "not pre-trained": (new, AdaptationSettings(steps=2 * steps, learning_rate=1.5e-3)),
+    }
+    rows, units, models = seen.scored[fitted:], seen.units[fitted:], {}
+    for way, (model, settings) in ways.items():
+        network = model.network
+        if settings is not None:
+            network = adapted(model, past, fitted, horizon, settings=settings)
+        told = np.concatenate([forecast(network, seen, features, origin, horizon) for origin in origins])
+        moving = sum(p.numel() for p in network.parameters() if p.requires_grad) if settings else 0
+        models[way] = {**scores(units[rows], told[rows]), "weights": moving, "drawn": _drawn_loss(network)}
+    return {"panel": name, "weeks": FEW, "horizon": horizon, "models": models}
+
+
+@torch.no_grad()
+def _drawn_loss(network: MarketNetwork) -> float:
+    """On drawn markets that no training has seen: what was forgotten of them, where it has grown."""
+    lessons = [drawn_lesson(_HELD_OUT, number, PretrainingSettings()) for number in range(_MARKETS)]
+    return float(np.mean([float(one.loss(network)) for one in lessons]))
+
+
 def _peer(panel: SalesPanel, found: Backtest, horizon: int) -> dict[str, float]:
     began, first = time.perf_counter(), found.first
     origins = [first + k * horizon for k in range(WINDOWS)]
@@ -115,17 +172,24 @@ def main() -> None:
     plan = Plan(quick=asked.quick, shared=asked.shared)
 
     def measure(names: list[str]) -> Iterator[dict[str, Any]]:
-        for name in names:
-            row = one_panel(name, plan)
+        for piece in names:
+            what, _, name = piece.partition(": ")
+            row = (few_weeks if what == _FEW_WEEKS else one_panel)(name, plan)
             print(_line(row), file=sys.stderr, flush=True)
             yield row
 
     quick = "-quick" if asked.quick else ""
-    rows = [row for _, row in resumed(f"forecast{quick}", names, measure)]
-    result = {"windows": WINDOWS, "panels": rows}
+    few = [f"{_FEW_WEEKS}: {name}" for name in names if name not in FAMILIES]
+    found = dict(resumed(f"forecast{quick}", [*(f"all: {name}" for name in names), *few], measure))
+    result = {
+        "windows": WINDOWS,
+        "panels": [found[f"all: {name}"] for name in names],
+        "few_weeks": [found[piece] for piece in few],
+    }
     if not asked.quick:
         print(f"wrote {write_result('forecast', result)}", file=sys.stderr)
-    print(json.dumps(result) if asked.json else _table(rows))
+    tables = f"{_table(result['panels'])}\n\n{_few_table(result['few_weeks'])}"
+    print(json.dumps(result) if asked.json else tables)
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -150,6 +214,18 @@ def _table(rows: list[dict[str, Any]]) -> str:
             shown = ""
         less = "{mean:.1%} [{lo:.1%}, {hi:.1%}]".format(**row["market_model_adds"])
         out.append(f"| | *the market model takes off* | {less} | | | |")
+    return "\n".join(out)
+
+
+def _few_table(rows: list[dict[str, Any]]) -> str:
+    out = [
+        "| panel, 8 weeks of history | market model | WQL | weights that moved | loss of drawn markets |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        for way, score in row.get("models", {}).items():
+            figures = f"{score['wql']:.4f} | {score['weights']:,} | {score['drawn']:.4f}"
+            out.append(f"| {row['panel']} | {way} | {figures} |")
     return "\n".join(out)
 
 

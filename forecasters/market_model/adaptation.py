@@ -1,4 +1,8 @@
-"""Adapting a market model to a panel: a few steps of training on what the panel itself has shown."""
+"""Adapting a market model to a panel: a few steps of training on what the panel itself has shown.
+
+Either all weights move, or each matrix by a product of two thin ones (LoRA: Hu et al. 2021, arXiv 2106.09685,
+section 4.1), which is all that then belongs to the panel.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
 
 from ..progress import SILENT, Progress
 from .features import Features, build_features
@@ -14,7 +20,7 @@ from .model import MarketModel
 from .network import MarketNetwork, loss
 from .observed import Observed
 
-_LEAST = 8  # periods that precede a forecast, at least
+_LEAST = 4  # periods that precede a forecast, at least
 _ORIGINS = 64  # that forecasts to learn from begin at, at most
 
 
@@ -29,6 +35,8 @@ class AdaptationSettings:
     learning_rate: float = 3e-4
     weight_decay: float = 0.02
     dropout: float = 0.1
+    rank: int | None = None  # of what is added to each matrix; None: all weights move
+    low_rank_rate: float = 3e-3  # learning rate where they do not: the products begin at zero
 
 
 def adapted(
@@ -56,15 +64,16 @@ def adapted(
     network = MarketNetwork(replace(model.network.settings, dropout=settings.dropout))
     network.load_state_dict(copy.deepcopy(model.network.state_dict()))
     network.train()
+    rate = settings.learning_rate
+    if settings.rank is not None:
+        low_rank(network, settings.rank)
+        rate = settings.low_rank_rate
     first = min(max(_LEAST, fitted // 5), fitted - 1)
     origins = np.sort(rng.permutation(np.arange(first, fitted))[:_ORIGINS])
     features = build_features(panel, fitted, origins.tolist())
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, settings.steps, pct_start=0.1
-    )
+    moving = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimiser = torch.optim.AdamW(moving, lr=rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, settings.steps, pct_start=0.1)
     with progress.stage("adapt the market model", settings.steps) as stage:
         for _ in range(settings.steps):
             places, goods = (
@@ -77,11 +86,33 @@ def adapted(
             lost = _lost(network, panel, features, pairs, places, goods)
             optimiser.zero_grad()
             lost.backward()
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(moving, 1.0)
             optimiser.step()
             schedule.step()
             stage.advance()
     return network.eval()
+
+
+class _LowRank(nn.Module):
+    """A matrix (O, I) and the product of (O, R) and (R, I)."""
+
+    def __init__(self, matrix: Tensor, rank: int):
+        super().__init__()
+        outputs, inputs = matrix.shape
+        self.down = nn.Parameter(torch.randn(rank, inputs) / inputs**0.5)
+        self.up = nn.Parameter(torch.zeros(outputs, rank))
+
+    def forward(self, matrix: Tensor) -> Tensor:
+        return matrix + self.up @ self.down
+
+
+def low_rank(network: MarketNetwork, rank: int) -> None:
+    """Hold all weights but those of products of this rank, one for each matrix of the Transformer."""
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    for module in list(network.modules()):
+        if isinstance(module, nn.Linear) and min(module.weight.shape) > rank:
+            register_parametrization(module, "weight", _LowRank(module.weight, rank))
 
 
 def _lost(
@@ -91,10 +122,10 @@ def _lost(
     pairs: list[tuple[int, int]],
     places: np.ndarray,
     goods: np.ndarray,
-) -> torch.Tensor:
+) -> Tensor:
     """The loss of forecasts for (origin, periods ahead), of some series."""
 
-    def of(values: np.ndarray) -> torch.Tensor:
+    def of(values: np.ndarray) -> Tensor:
         return torch.from_numpy(values[..., places, :][..., goods])
 
     when = [origin + ahead for origin, ahead in pairs]

@@ -149,6 +149,27 @@ def test_adapting_leaves_the_model_as_it_was_and_fits_the_panel_better(tmp_path:
     assert errors[1] < errors[0]
 
 
+def test_a_low_rank_adaptation_moves_few_weights_and_learns(tmp_path: Path) -> None:
+    model, panel = pretrain(tmp_path / "model.safetensors", settings=replace(QUICK, steps=5)), panel_of(1)
+    own = adapted(
+        model,
+        panel,
+        len(panel.units),
+        4,
+        settings=AdaptationSettings(steps=80, rank=1, low_rank_rate=1e-2),
+    )
+    moving = sum(p.numel() for p in own.parameters() if p.requires_grad)
+    assert moving < 0.25 * sum(p.numel() for p in model.network.parameters())
+    held = own.state_dict()
+    for name, value in weights(model).items():
+        kept = held.get(name, held.get(name.replace("weight", "parametrizations.weight.original")))
+        assert torch.equal(kept, value), name
+    origin = len(panel.units) - 4
+    features = build_features(panel, len(panel.units), [origin])
+    before, after = (forecast(network, panel, features, origin, 4) for network in (model.network, own))
+    assert not np.allclose(before, after)
+
+
 def test_the_shipped_model_beats_last_values_on_a_market_it_has_not_seen() -> None:
     """Without any training on it: a structural family, whose law is not in the prior."""
     from mercato.envs.structural import FAMILIES, ROLES, Size
