@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..agents.evaluation import usual_episodes
@@ -28,6 +29,7 @@ from ..envs.economics import Economics, read_economics
 from ..envs.market import Market
 from ..forecasters.errors import InputError, whole
 from ..forecasters.fit import fit_demand
+from ..forecasters.market_model import MarketModel, forecast_future
 from ..forecasters.model import FitSettings
 from ..forecasters.names import positions
 from ..forecasters.panel import SalesPanel, read_panel
@@ -101,6 +103,47 @@ def load_market(path: str | Path) -> Market:
     if not isinstance(path, str | Path):
         raise InputError(f"market: expected a market or the path of one, found {type(path).__name__}")
     return open_market(Path(path))
+
+
+def forecast(
+    panel: AnyPanel,
+    horizon: int,
+    seed: int = 0,
+    *,
+    model: str | Path | None = None,
+    progress: Progress = SILENT,
+) -> pd.DataFrame:
+    """Forecast the periods after the last sales of a table, without fitting a market.
+
+    Rows after the last sales whose units are empty are a plan: their prices, promotions and other columns are
+    taken as they are. Beyond it the last prices stay, without promotions.
+
+    Args:
+        panel: a sales table, as for ``fit``.
+        horizon: periods to forecast.
+        seed: the same seed gives the same forecast.
+        model: a file that ``mercato pretrain`` wrote; the shipped market model if not given.
+        progress: is informed of every stage.
+
+    Returns:
+        One row per period and series: ``date``, ``location``, ``item`` and the deciles ``q0.1`` … ``q0.9`` of
+        units wanted, whatever the stock.
+
+    Raises:
+        InputError: the table or the model does not fit, the history is too short, or the horizon too long.
+    """
+    table = panel if isinstance(panel, SalesPanel) else read_panel(panel)
+    general = None if model is None else MarketModel.load(Path(model))
+    found = forecast_future(table, whole("horizon", horizon, 1), _seed(seed), general, progress=progress)
+    period, series = np.nonzero(found.listed)
+    place, item = table.series[series].T
+    rows = {
+        "date": found.dates[period].astype("datetime64[s]"),
+        "location": np.array(table.locations, dtype=object)[place],
+        "item": np.array(table.items, dtype=object)[item],
+    }
+    deciles = found.deciles[period, series].T
+    return pd.DataFrame(rows | {f"q0.{k}": values for k, values in enumerate(deciles, start=1)})
 
 
 def train(

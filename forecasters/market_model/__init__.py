@@ -2,6 +2,7 @@
 
 from .adaptation import AdaptationSettings, adapted
 from .features import Features, build_features
+from .future import Future, forecast_future
 from .model import MarketModel, forecast, shipped
 from .network import MarketNetwork, MarketNetworkSettings
 from .observed import Observed, observe
@@ -11,6 +12,7 @@ from .prior import PriorSettings, draw
 __all__ = [
     "AdaptationSettings",
     "Features",
+    "Future",
     "MarketModel",
     "MarketNetwork",
     "MarketNetworkSettings",
@@ -21,6 +23,7 @@ __all__ = [
     "build_features",
     "draw",
     "forecast",
+    "forecast_future",
     "observe",
     "pretrain",
     "shipped",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..features import build_history
+from ..panel.calendar import declared_grid
 from ..panel.sales_panel import SalesPanel
 from ..tensors import numbered
 
@@ -41,29 +42,37 @@ class Observed:
         return np.isfinite(self.units) & (self.exposure == 1)
 
 
-def observe(panel: SalesPanel, fitted: int, effect: np.ndarray | None = None) -> Observed:
+def observe(panel: SalesPanel, fitted: int, effect: np.ndarray | None = None, ahead: int = 0) -> Observed:
     """A shop's panel.
 
     Args:
         panel: T periods, those to forecast among them.
         fitted: the first periods, which scale covariates and counts.
         effect: (T, S, I) identified effect of prices and promotions, where there is one.
+        ahead: periods beyond the panel, at its last prices, without promotions; at most ``AHEAD``.
     """
     history = build_history(panel, fitted)
     periods = history.periods
-    days = len(panel.dates) > 1 and panel.dates[-1] - panel.dates[-2] <= _DAY
+    dates = declared_grid(panel.frequency, panel.dates).starts(np.arange(periods + ahead))
+    days = len(dates) > 1 and dates[-1] - dates[-2] <= _DAY
     calendar = 8 if days else 2  # columns of ``ahead`` that are harmonics of year and week
     outs = history.stock_outs
+
+    def longer(values: np.ndarray, after: float | np.ndarray) -> np.ndarray:
+        return np.concatenate([values, np.broadcast_to(after, (ahead, *values.shape[1:]))])
+
+    known, price = history.known.numpy(), history.log_price.double().numpy()
+    exposure = np.where(outs.bound.numpy(), 0.0, outs.exposure.double().numpy())
     return Observed(
-        units=np.where(history.known.numpy(), history.units.double().numpy(), np.nan),
-        exposure=np.where(outs.bound.numpy(), 0.0, outs.exposure.double().numpy()),
-        log_price=np.where(history.listed.numpy()[:periods], history.log_price.double().numpy(), np.nan),
-        promo=history.promo.double().numpy(),
-        exogenous=history.ahead[:periods, ..., calendar:].double().numpy(),
+        units=longer(np.where(known, history.units.double().numpy(), np.nan), np.nan),
+        exposure=longer(exposure, 1.0),
+        log_price=np.where(history.listed.numpy()[: len(dates)], longer(price, price[-1]), np.nan),
+        promo=longer(history.promo.double().numpy(), 0.0),
+        exogenous=history.ahead[: len(dates), ..., calendar:].double().numpy(),
         effect=effect,
         category=numbered(panel.categories).numpy(),
-        year=history.time_of_year.numpy(),
-        weekday=pd.DatetimeIndex(panel.dates).day_of_week.to_numpy() if days else None,
+        year=history.times_of_year[: len(dates)].numpy(),
+        weekday=pd.DatetimeIndex(dates).day_of_week.to_numpy() if days else None,
         periods_a_year=history.year,
         grain=history.grain.double().numpy(),
     )

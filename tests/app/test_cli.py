@@ -23,18 +23,8 @@ from mercato.forecasters.progress import Progress
 from tests.app.conftest import MAP
 
 VERBS = (
-    "data",
-    "fit",
-    "card",
-    "backtest",
-    "pretrain",
-    "train",
-    "decide",
-    "benchmark",
-    "whatif",
-    "report",
-    "run",
-    "demo",
+    *("data", "fit", "card", "backtest", "forecast", "pretrain", "train", "decide", "benchmark", "whatif"),
+    *("report", "run", "demo"),
 )
 MAPPED = [part for ours, theirs in MAP.items() for part in ("--map", f"{ours}={theirs}")]
 

@@ -1,0 +1,95 @@
+"""Arguments and options that several commands of the command line share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Table(StrEnum):
+    orange_juice = "orange-juice"
+    ta_feng = "ta-feng"
+    reference = "reference"
+
+
+class AnyTable(StrEnum):
+    orange_juice = "orange-juice"
+    ta_feng = "ta-feng"
+    reference = "reference"
+    log_linear = "log-linear"
+    attraction = "attraction"
+    few_changes = "few-changes"
+    hidden_shock = "hidden-shock"
+    hours_out_of_stock = "hours-out-of-stock"
+    inelastic = "inelastic"
+    nested_logit = "nested-logit"
+    partial_assortment = "partial-assortment"
+    sparse = "sparse"
+    state_dependent = "state-dependent"
+    stockpiling = "stockpiling"
+    zone_season = "zone-season"
+
+
+class Algorithm(StrEnum):
+    ppo = "ppo"
+    dqn = "dqn"
+
+
+PanelFile = Annotated[Path, typer.Argument(help="Sales table, CSV or parquet.", metavar="PANEL")]
+MarketFolder = Annotated[Path, typer.Argument(help="Folder that `mercato fit` wrote.", metavar="MARKET")]
+PolicyFile = Annotated[Path, typer.Argument(help="File that `mercato train` wrote.", metavar="POLICY")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same result.")]
+Map = Annotated[
+    list[str],
+    typer.Option("--map", help="Rename a column of your table, ours=yours: units=qty. Repeatable."),
+]
+Freq = Annotated[
+    str | None, typer.Option(help="Add rows up to this period: D (day), W (week), MS (month), 2W …")
+]
+Absent = Annotated[
+    str, typer.Option(help="What a missing row between an item's first and last means: zero or unknown.")
+]
+Roles = Annotated[
+    list[str],
+    typer.Option(
+        "--role",
+        help="Role of a numeric column, deal=decision: static, exogenous, decision, past or instrument.",
+    ),
+]
+Holidays = Annotated[
+    str | None,
+    typer.Option(help="Add the public holidays of a country, or a part of one, as a column: DE, US-NY."),
+]
+Drop = Annotated[list[str], typer.Option(help="Leave out a column of the table. Repeatable.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Jobs to run in parallel, each in its own process; the result is the same (default: 1)."
+    ),
+]
+Ray = Annotated[str | None, typer.Option("--ray", help="Run the jobs on the Ray cluster at this address.")]
+Model = Annotated[
+    Path | None, typer.Option(help="Market model that `mercato pretrain` wrote (default: the shipped one).")
+]
+Episodes = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        help="Simulated episodes, with the same customers for every policy (default: 64; fewer in markets of"
+        " more than 2,000 series).",
+    ),
+]
+StockFile = Annotated[
+    Path | None, typer.Option(help="Current stock, CSV: location, item, on_hand[, on_order].")
+]
+Currency = Annotated[
+    str | None, typer.Option(help="Currency, such as € or USD (default: that of the economics file).")
+]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Check in a minute or two that everything works; trains very little.")
+]
+EconomicsFile = Annotated[Path | None, typer.Option(help="Costs, lead time and price rules, YAML or JSON.")]
