@@ -119,7 +119,7 @@ def _prices(panel: Observed, price: np.ndarray, effect: np.ndarray) -> dict[str,
     out = {
         "price": price,
         "price rivals": _others(price, rivals),
-        "price cheapest rival": _least(price, rivals),
+        "price cheapest rival": _least(price, panel.category),
     }
     out["effect"] = effect
     first = panel.promo[..., :1].max(-1, initial=0)
@@ -335,13 +335,18 @@ def _others(values: np.ndarray, rivals: np.ndarray) -> np.ndarray:
     return total / count.clip(1)
 
 
-def _least(values: np.ndarray, rivals: np.ndarray) -> np.ndarray:
-    """(T, S, I) least over an item's rivals (I, I) at the location; 0 where there are none."""
+def _least(values: np.ndarray, category: np.ndarray) -> np.ndarray:
+    """(T, S, I) least over the other items of a category (I,) at the location; 0 where there are none."""
     values, out = np.where(np.isfinite(values), values, np.inf), np.zeros(values.shape)
-    for item, others in enumerate(rivals):
-        if others.any():
-            least = values[..., others].min(-1)
-            out[..., item] = np.where(np.isfinite(least), least, 0.0)
+    for kind in np.unique(category):
+        here = np.flatnonzero(category == kind)
+        if len(here) > 1:
+            ordered = np.partition(values[..., here], 1, axis=-1)
+            least, second = ordered[..., :1], ordered[..., 1:2]
+            rivals = np.where(
+                values[..., here] == least, second, least
+            )  # of two alike the second is the same
+            out[..., here] = np.where(np.isfinite(rivals), rivals, 0.0)
     return out
 
 
