@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from torch import Tensor
 
 from ..envs.market import Market
 from ..envs.processes.scaled import ScaledDemand
-from ..envs.settings_file import read_settings
+from ..envs.settings_file import Settings, read_settings
 from ..forecasters.errors import InputError
 from ..forecasters.names import positions
 
@@ -25,10 +25,8 @@ def _as_text(value: object) -> object:
 Name = Annotated[str, BeforeValidator(_as_text)]  # of a location or an item: 12 is "12"
 
 
-class Change(BaseModel):
+class Change(Settings):
     """Multipliers of demand, unit cost and price for some items at some locations during a window."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     demand: float = Field(1.0, ge=0, le=100, description="multiple of demand; 0: not sold there")
     cost: float = Field(1.0, gt=0, le=100, description="multiple of the unit cost")
@@ -51,10 +49,8 @@ class Change(BaseModel):
         return self
 
 
-class Scenario(BaseModel):
+class Scenario(Settings):
     """Changes that are simulated together, and the length and number of episodes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field("scenario", description="name of the scenario")
     horizon: int = Field(26, ge=1, le=1000, description="periods per episode")

@@ -9,18 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ..forecasters.errors import InputError
-from .settings_file import read_settings
+from .settings_file import Settings, read_settings
 
 _LONGEST = 8  # characters of a currency
 
 
-class PriceRules(BaseModel):
+class PriceRules(Settings):
     """Rules that every policy's price obeys, the learned ones and the baselines alike."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     ending: float | None = Field(None, gt=0, lt=1, description="ending of every price, 0.99: .99")
     largest_change: float | None = Field(
@@ -46,10 +44,8 @@ class PriceRules(BaseModel):
         return self
 
 
-class Economics(BaseModel):
+class Economics(Settings):
     """Costs, stock and price rules of a shop. Rates are per period; money in the panel's currency."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     lead_time: int = Field(1, ge=0, le=52, description="periods from order to arrival, L")
     unmet: Literal["lost", "backorder"] = Field("lost", description="what happens to demand beyond the stock")
@@ -104,9 +100,8 @@ class Economics(BaseModel):
             return self
         try:
             return Economics(**{**self.model_dump(exclude_unset=True), "currency": currency})
-        except ValidationError as error:
-            said = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise InputError(f"--currency: {said}, found {currency!r:.40}") from None
+        except InputError as error:
+            raise InputError(f"--{str(error).removeprefix('Economics: ')}") from None
 
 
 def read_economics(source: Economics | Mapping[str, Any] | str | Path | None) -> Economics:

@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..forecasters.errors import InputError
 
-Settings = TypeVar("Settings", bound=BaseModel)
+AnySettings = TypeVar("AnySettings", bound="Settings")
 
 _LARGEST_FILE = 2**20  # bytes
 _LARGEST = 1e12  # nothing that a shop counts is beyond
@@ -64,9 +64,24 @@ for _tag, _pattern, _first in (
     )
 
 
+class Settings(BaseModel):
+    """Settings that a person writes, in a file or in Python, where a mistake is one line, too."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __init__(self, **fields: Any) -> None:
+        """Raises InputError for a field that is unknown or out of range."""
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise InputError(f"{type(self).__name__}: {_first_fault(error, type(self))}") from None
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # pydantic: it validates as ever
+
+
 def read_settings(
-    source: str | Path | Mapping[str, Any], what: str, model: type[Settings], holds: str, fields: str
-) -> Settings:
+    source: str | Path | Mapping[str, Any], what: str, model: type[AnySettings], holds: str, fields: str
+) -> AnySettings:
     """The ``model`` in a YAML or JSON file, or in a mapping.
 
     Args:

@@ -119,7 +119,7 @@ def test_the_version_is_printed() -> None:
         (
             KeyboardInterrupt(),
             130,
-            "error: interrupted; fit, train, run and demo go on where they were if started again",
+            "error: interrupted; fit, pretrain, train, run and demo go on where they were if started again",
         ),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from mercato.envs.economics import Economics, read_economics
+from mercato.envs.economics import Economics, PriceRules, read_economics
 from mercato.forecasters.errors import InputError
 
 
@@ -97,3 +98,23 @@ def test_no_file_ends_otherwise_than_in_economics_or_a_line(
 def test_no_text_ends_otherwise(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     folder = tmp_path_factory.mktemp("settings")
     assert "\n" not in said(folder, text, "shop.yaml")
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: Economics(lead_time=-1), "Economics: lead_time: Input should be greater than or equal to 0"),
+        (lambda: Economics(leadtime=1), "Economics: leadtime: no such field (did you mean lead_time?)"),
+        (
+            lambda: Economics(price_rules={"floor": 2, "ceiling": 1}),
+            "price_rules: expected a floor at or below",
+        ),
+        (lambda: PriceRules(floor=2, ceiling=1), "PriceRules: expected a floor at or below the ceiling 1"),
+        (lambda: Economics().counted_in("doubloons!"), "--currency: expected 1 to 8 printable characters"),
+    ],
+)
+def test_settings_written_in_python_are_refused_in_one_line(build: Callable[[], object], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        build()
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
