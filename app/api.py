@@ -111,6 +111,7 @@ def forecast(
     seed: int = 0,
     *,
     model: str | Path | None = None,
+    explain: bool = False,
     progress: Progress = SILENT,
 ) -> pd.DataFrame:
     """Forecast the periods after the last sales of a table, without fitting a market.
@@ -123,11 +124,14 @@ def forecast(
         horizon: periods to forecast.
         seed: the same seed gives the same forecast.
         model: a file that ``mercato pretrain`` wrote; the shipped market model if not given.
+        explain: add what each group of features multiplies the forecast with.
         progress: is informed of every stage.
 
     Returns:
         One row per period and series: ``date``, ``location``, ``item`` and the deciles ``q0.1`` … ``q0.9`` of
-        units wanted, whatever the stock.
+        units wanted, whatever the stock. With ``explain`` also ``ordinary``, the units of an ordinary period,
+        and a multiplier for each group of features (``x prices`` …): their product is the median, and half a
+        unit more.
 
     Raises:
         InputError: the table or the model does not fit, the history is too short, or the horizon too long.
@@ -143,7 +147,12 @@ def forecast(
         "item": np.array(table.items, dtype=object)[item],
     }
     deciles = found.deciles[period, series].T
-    return pd.DataFrame(rows | {f"q0.{k}": values for k, values in enumerate(deciles, start=1)})
+    rows |= {f"q0.{k}": values for k, values in enumerate(deciles, start=1)}
+    if explain:
+        ordinary, multipliers = found.why()
+        rows["ordinary"] = ordinary[period, series]
+        rows |= {f"x {name}": values[period, series] for name, values in multipliers.items()}
+    return pd.DataFrame(rows)
 
 
 def train(

@@ -178,6 +178,9 @@ def forecast(
     horizon: Annotated[int, typer.Option(min=1, help="Periods to forecast after the last sales, H.")],
     out: Annotated[Path, typer.Option(help="Deciles of every series and period, CSV or parquet.")],
     model: Model = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add what prices, promotions … multiply each forecast with.")
+    ] = False,
     map: Map = [],  # noqa: B006
     freq: Freq = None,
     absent: Absent = "unknown",
@@ -189,7 +192,8 @@ def forecast(
     """Forecast the periods after the last sales; rows with empty units say what is planned for them."""
     from .commands.forecast import run
 
-    run(panel, horizon, out, model, parse_reading(map, freq, absent, role, holidays, drop), seed)
+    reading = parse_reading(map, freq, absent, role, holidays, drop)
+    run(panel, horizon, out, model, explain, reading, seed)
 
 
 @verb

@@ -12,7 +12,9 @@ from ..reading import account
 from ..report.words import count
 
 
-def run(panel: Path, horizon: int, out: Path, model: Path | None, reading: Reading, seed: int) -> None:
+def run(
+    panel: Path, horizon: int, out: Path, model: Path | None, explain: bool, reading: Reading, seed: int
+) -> None:
     from ..api import forecast
 
     if out.suffix not in (".csv", ".parquet"):
@@ -21,7 +23,7 @@ def run(panel: Path, horizon: int, out: Path, model: Path | None, reading: Readi
     for line in account(panel, table):
         console.print(line)
     with Bars(console) as bars:
-        rows = forecast(table, horizon, seed, model=model, progress=bars)
+        rows = forecast(table, horizon, seed, model=model, explain=explain, progress=bars)
     write = rows.to_csv if out.suffix == ".csv" else rows.to_parquet
     write_file(out, lambda path: write(path, index=False))
     first, last = (str(day.date()) for day in (rows["date"].min(), rows["date"].max()))

@@ -1,6 +1,7 @@
 """A forecaster for any shop: pre-trained on drawn markets, adapted to a panel, direct for every horizon."""
 
 from .adaptation import AdaptationSettings, adapted
+from .explanation import Explanation, explain
 from .features import Features, build_features
 from .future import Future, forecast_future
 from .model import MarketModel, forecast, shipped
@@ -11,6 +12,7 @@ from .prior import PriorSettings, draw
 
 __all__ = [
     "AdaptationSettings",
+    "Explanation",
     "Features",
     "Future",
     "MarketModel",
@@ -22,6 +24,7 @@ __all__ = [
     "adapted",
     "build_features",
     "draw",
+    "explain",
     "forecast",
     "forecast_future",
     "observe",

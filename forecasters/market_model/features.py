@@ -33,6 +33,7 @@ class Features:
     """Of a panel of T periods, S locations, I items, for forecasts from some origins on."""
 
     level: np.ndarray  # (S, I) log units of an ordinary period
+    _offer: tuple[str, ...]  # names of the first columns of ``_ahead``
     _ahead: np.ndarray  # (T, S, I, A) of a period, known before it comes
     _past: dict[int, np.ndarray]  # origin → (S, I, P) of what precedes it
     _static: np.ndarray  # (S, I, Q)
@@ -62,6 +63,22 @@ class Features:
         ]
         return np.clip(np.concatenate(parts, axis=-1), -_LARGEST, _LARGEST).astype(np.float32)
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """(F) what each feature tells of."""
+        kinds = {"price": "prices", "promo": "promotions", "effect": "identified effect of prices"}
+        offer = [kinds[name.split()[0]] for name in self._offer]
+        past = next(iter(self._past.values())).shape[-1]
+        return (
+            "regression on what is known ahead",
+            *offer,
+            *["calendar"] * (self._ahead.shape[-1] - len(offer)),
+            *["past demand"] * past,
+            *["size of the series"] * self._static.shape[-1],
+            *["periods ahead"] * 2,
+            *["calendar"] * 3,
+        )
+
 
 def build_features(panel: Observed, fitted: int, origins: Sequence[int]) -> Features:
     """Features of a panel for forecasts from ``origins`` on; levels are of its first ``fitted`` periods."""
@@ -88,6 +105,7 @@ def build_features(panel: Observed, fitted: int, origins: Sequence[int]) -> Feat
     weekday = np.zeros(shape[0], dtype=np.int64) if panel.weekday is None else panel.weekday
     return Features(
         level,
+        tuple(prices),
         np.nan_to_num(ahead).astype(np.float32),
         _past(panel, demand, prices, ridge, origins),
         static,

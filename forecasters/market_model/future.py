@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,9 @@ from ..panel.calendar import declared_grid
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
 from .adaptation import AdaptationSettings, adapted
+from .explanation import Explanation, explain
 from .features import build_features
-from .model import MarketModel, forecast, shipped
+from .model import MarketModel, in_units, log_deciles, shipped
 from .observed import observe
 
 _LEAST = 8  # periods with sales
@@ -27,6 +29,15 @@ class Future:
     deciles: np.ndarray  # (H, N, 9) of units wanted, by series of the panel
     listed: np.ndarray  # (H, N) bool, whether the item is sold there and then
     planned: int  # of the periods the panel has rows of, which say their prices
+    _why: Callable[[], Explanation]
+
+    def why(self) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Units of an ordinary period (H, N), and what each group of features multiplies them with (H, N).
+
+        Their product is the median and half a grain.
+        """
+        found = self._why()
+        return np.exp(found.ordinary), {name: np.exp(part) for name, part in found.parts.items()}
 
 
 def forecast_future(
@@ -37,7 +48,7 @@ def forecast_future(
     settings: AdaptationSettings = AdaptationSettings(),
     progress: Progress = SILENT,
 ) -> Future:
-    """The mean of the market model as it is and adapted to the panel.
+    """The mean of the market model as it is and adapted to the panel, in logs.
 
     Periods at the panel's end whose units are all unknown are a plan: their prices, promotions and other
     columns are taken as they are. Beyond them the last prices stay, without promotions.
@@ -65,12 +76,22 @@ def forecast_future(
     own = adapted(start, observe(past, origin), origin, horizon, seed, settings, progress)
     seen = observe(panel, origin, ahead=beyond)
     features = build_features(seen, origin, [origin])
-    both = [forecast(network, seen, features, origin, horizon) for network in (start.network, own)]
-    place, item = panel.series.T
+    networks, place, item = (start.network, own), *panel.series.T
+    logs = np.mean([log_deciles(net, seen, features, origin, horizon) for net in networks], axis=0)
+
+    def why() -> Explanation:
+        each = [explain(net, seen, features, origin, horizon, seed=seed) for net in networks]
+        parts = {
+            name: np.mean([one.parts[name] for one in each], axis=0)[:, place, item] for name in each[0].parts
+        }
+        whole = [np.mean([getattr(one, name) for one in each], axis=0) for name in ("ordinary", "told")]
+        return Explanation(whole[0][:, place, item], parts, whole[1][:, place, item])
+
     coming = np.arange(origin, origin + horizon)
     return Future(
         declared_grid(panel.frequency, panel.dates).starts(coming),
-        ((both[0] + both[1]) / 2)[:, place, item],
+        in_units(logs, seen)[:, place, item],
         seen.listed[coming][:, place, item],
         min(horizon, panel.periods - origin),
+        why,
     )

@@ -69,16 +69,27 @@ def shipped() -> MarketModel:
     return MarketModel.load(_SHIPPED)
 
 
-@torch.no_grad()
 def forecast(
     network: MarketNetwork, panel: Observed, features: Features, origin: int, horizon: int
 ) -> np.ndarray:
     """Deciles (H, S, I, 9) of units wanted in the ``horizon`` periods from ``origin`` on."""
+    return in_units(log_deciles(network, panel, features, origin, horizon), panel)
+
+
+def in_units(logs: np.ndarray, panel: Observed) -> np.ndarray:
+    """Deciles (…, S, I, 9) of units from those of their log."""
+    return np.maximum(np.exp(logs) - 0.5 * panel.grain[:, None], 0.0)
+
+
+@torch.no_grad()
+def log_deciles(
+    network: MarketNetwork, panel: Observed, features: Features, origin: int, horizon: int
+) -> np.ndarray:
+    """The same of log demand, (H, S, I, 9)."""
     network.eval()
     out = []
     for ahead in range(horizon):
         here = torch.from_numpy(features.at(origin, ahead)).unsqueeze(0)
         listed = torch.from_numpy(panel.listed[origin + ahead]).unsqueeze(0)
         out.append(network(here, None if bool(listed.all()) else listed)[0])
-    above = torch.stack(out).double().numpy() + features.level[..., None]
-    return np.maximum(np.exp(above) - 0.5 * panel.grain[:, None], 0.0)
+    return torch.stack(out).double().numpy() + features.level[..., None]

@@ -84,6 +84,17 @@ def test_what_cannot_be_forecast_is_said(frame: pd.DataFrame, horizon: int, said
     assert said in str(caught.value)
 
 
+def test_multipliers_make_the_median_and_a_dear_plan_shows_in_that_of_prices() -> None:
+    cheap, dear = (mercato.forecast(panel(planned(m, 2)), 2, explain=True) for m in (0.8, 1.25))
+    groups = [name for name in cheap.columns if name.startswith("x ")]
+    assert {"x prices", "x past demand", "x calendar"} < set(groups)
+    for rows in (cheap, dear):
+        product = rows["ordinary"] * rows[groups].prod(axis=1)
+        np.testing.assert_allclose(product, rows["q0.5"] + 0.5, rtol=1e-6)
+    about_prices = ["x prices", "x regression on what is known ahead"]
+    assert cheap[about_prices].prod(axis=1).mean() > dear[about_prices].prod(axis=1).mean()
+
+
 def test_the_command_writes_what_the_function_returns(tmp_path: Path, coming: pd.DataFrame) -> None:
     sales().to_csv(tmp_path / "sales.csv", index=False)
     mapped = [part for ours, theirs in MAP.items() for part in ("--map", f"{ours}={theirs}")]
