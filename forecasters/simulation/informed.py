@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ..features import History
-from ..network import chain_news
+from ..network import chain_news, stabilised
 from ..tensors import NoiseKey
 from .demand import Period
 from .learned import LearnedDemand, LearnedState
@@ -20,6 +19,7 @@ class Informed:
 
     def __init__(self, demand: LearnedDemand):
         self.demand = demand
+        self._base = stabilised(demand.model.informed)  # played step by step it reads its own demand, too
 
     @property
     def history(self) -> History:
@@ -40,9 +40,8 @@ class Informed:
         model, date = self.demand.model, state.date.clamp(max=self.history.periods - 1)
         ahead = self.history.ahead[date]
         past = state.past.features(None if self.history.assortment is None else self.history.listed[date])
-        told = model.informed.predict(past, torch.cat([ahead, self._news[date]], dim=-1))
-        more = told - model.base.predict(past, ahead)
-        state = replace(state, log_base=state.log_base + more[..., 0], log_r=state.log_r + more[..., 1])
+        told = self._base.predict(past, torch.cat([ahead, self._news[date]], dim=-1))
+        state = self.demand.told_more(state, told - model.base.predict(past, ahead))
         return self.demand.sample(state, price, key, promo)
 
     def advance(

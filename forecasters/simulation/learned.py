@@ -196,9 +196,19 @@ class LearnedDemand:
         """(…, S, I, M, 2) log mean before price and log dispersion: level, base and the network's word."""
         ahead = self.history.ahead[self._known(date)]
         told = self.model.base.predict(features, ahead) + out.unflatten(-1, (-1, 2))
-        low, high = self.model.reach.unsqueeze(-1)
-        log_mean = torch.clamp(told[..., 0], low - _BELOW, high) + self._level.unsqueeze(-1)
+        log_mean = self._within_reach(told[..., 0]) + self._level.unsqueeze(-1)
         return torch.stack([log_mean, told[..., 1]], dim=-1)
+
+    def _within_reach(self, above: Tensor) -> Tensor:
+        """(…, S, I, M) log mean above the level, no further than demand ever was, but for a little."""
+        low, high = self.model.reach.unsqueeze(-1)
+        return torch.clamp(above, low - _BELOW, high)
+
+    def told_more(self, state: LearnedState, more: Tensor) -> LearnedState:
+        """The state with more (…, S, I, M, 2) in its log mean and log dispersion, within reach."""
+        level = self._level.unsqueeze(-1)
+        log_base = self._within_reach(state.log_base + more[..., 0] - level) + level
+        return replace(state, log_base=log_base, log_r=state.log_r + more[..., 1])
 
     def _harmonic(self, date: Tensor) -> Tensor:
         """(B, S, I, 2) sine and cosine of the year at calendar indices (B,)."""
