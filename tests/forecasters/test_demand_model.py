@@ -13,6 +13,7 @@ from small_model import QUICK, Fitted
 from mercato.envs.processes import ObservedDemand
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.evaluation.backtest import run_backtest
+from mercato.forecasters.simulation import Informed, sample_paths
 from mercato.forecasters.simulation.demand import DemandProcess, Period
 from mercato.forecasters.simulation.learned import LearnedDemand
 from mercato.forecasters.store import _FORMAT, load_model, save_model
@@ -207,3 +208,15 @@ def test_backtest_scores_every_model_on_the_same_rows(fitted: Fitted) -> None:
 def test_backtest_needs_a_history(fitted: Fitted) -> None:
     with pytest.raises(InputError, match="expected at least 40 periods before the first window, found 20"):
         run_backtest(fitted.panel, horizon=25, windows=4)
+
+
+def test_a_market_that_reads_prices_does_not_feed_on_itself(fitted: Fitted) -> None:
+    """However much of its past its regression says comes back."""
+    model = fitted.demand.model
+    wild = replace(model, informed=replace(model.informed, past=torch.full_like(model.informed.past, 2.0)))
+    demand = LearnedDemand(wild, fitted.demand.history)
+    begin = fitted.panel.periods - 20
+    paths = sample_paths(Informed(demand), demand.history, begin, 20, 4, seed=0)
+    assert np.isfinite(paths).all()
+    usual = np.nanmean(fitted.panel.units)
+    assert paths.mean() < 5 * usual, paths.mean() / usual
