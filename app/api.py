@@ -238,13 +238,11 @@ def benchmark(
         InputError: a policy is none, two share a name, or an argument is out of range.
     """
     seed = _seed(seed)
-    horizon = whole("horizon", horizon, 1)
-    episodes = None if episodes is None else whole("episodes", episodes, 2)
-    shop, learned = _market(market), load_policies(policies)
+    horizon, shop, learned = whole("horizon", horizon, 1), _market(market), load_policies(policies)
+    episodes = usual_episodes(shop) if episodes is None else whole("episodes", episodes, 2)
     check_horizon(shop, horizon)
     baselines = tune_baselines(shop, seed, progress=progress)
     nature = None if truth is None else Path(truth)
-    episodes = usual_episodes(shop) if episodes is None else episodes
     return compare(shop, learned, baselines, episodes, horizon, seed, nature, progress, workers)
 
 

@@ -6,7 +6,6 @@ section 4.1), which is all that then belongs to the panel.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
 from ..progress import SILENT, Progress
-from .features import Features, build_features
+from .features import build_features
+from .lesson import lesson
 from .model import MarketModel
-from .network import MarketNetwork, loss
+from .network import MarketNetwork
 from .observed import Observed
 
 _LEAST = 4  # periods that precede a forecast, at least
@@ -62,7 +62,7 @@ def adapted(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     network = MarketNetwork(replace(model.network.settings, dropout=settings.dropout))
-    network.load_state_dict(copy.deepcopy(model.network.state_dict()))
+    network.load_state_dict(model.network.state_dict())
     network.train()
     rate = settings.learning_rate
     if settings.rank is not None:
@@ -83,7 +83,7 @@ def adapted(
             pairs = []
             for origin in rng.choice(origins, settings.batch):
                 pairs.append((int(origin), int(rng.integers(0, min(horizon, fitted - origin)))))
-            lost = _lost(network, panel, features, pairs, places, goods)
+            lost = lesson(panel, features, pairs).select(places, goods).loss(network)
             optimiser.zero_grad()
             lost.backward()
             torch.nn.utils.clip_grad_norm_(moving, 1.0)
@@ -113,28 +113,3 @@ def low_rank(network: MarketNetwork, rank: int) -> None:
     for module in list(network.modules()):
         if isinstance(module, nn.Linear) and min(module.weight.shape) > rank:
             register_parametrization(module, "weight", _LowRank(module.weight, rank))
-
-
-def _lost(
-    network: MarketNetwork,
-    panel: Observed,
-    features: Features,
-    pairs: list[tuple[int, int]],
-    places: np.ndarray,
-    goods: np.ndarray,
-) -> Tensor:
-    """The loss of forecasts for (origin, periods ahead), of some series."""
-
-    def of(values: np.ndarray) -> Tensor:
-        return torch.from_numpy(values[..., places, :][..., goods])
-
-    when = [origin + ahead for origin, ahead in pairs]
-    told = np.stack([features.at(*pair)[places][:, goods] for pair in pairs])
-    value = np.log(np.nan_to_num(panel.units[when]) + 0.5 * panel.grain) - features.level
-    scored = panel.scored[when]
-    return loss(
-        network(torch.from_numpy(told), of(panel.listed[when])),
-        of(np.where(scored, value, 0.0)).float(),
-        of(features.level).float(),
-        of(scored),
-    )

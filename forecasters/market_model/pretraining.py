@@ -12,20 +12,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..progress import SILENT, Progress
 from ..tensors import Checkpoint, moments, named, put_back, taken
 from .features import build_features
+from .lesson import Lesson, lesson
 from .model import MarketModel
-from .network import MarketNetwork, MarketNetworkSettings, loss
-from .observed import Observed
+from .network import MarketNetwork, MarketNetworkSettings
 from .prior import PriorSettings, draw
 
 _FAR, _NEAR = 26, 8  # periods ahead: all, and those that most forecasts are of
 _MOSTLY, _SHORT = 0.7, 0.25  # share of forecasts that are near; of histories that are short
 _SPAN = 17  # periods after the levels' own in which forecasts begin
-_OUTLIER = 6.0  # log demand above its level that nothing is learned from
 _SAVE_EVERY = 100  # steps
 _REMEMBERED = 0.99  # of the loss that is told, a step
 
@@ -46,36 +44,6 @@ class PretrainingSettings:
     prior: PriorSettings = field(default_factory=PriorSettings)
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """Some forecasts of one market, N of them."""
-
-    features: Tensor  # (N, S, I, F)
-    value: Tensor  # (N, S, I) log demand above its level
-    level: Tensor  # (S, I) log units of an ordinary period
-    counts: Tensor  # (N, S, I) bool, rows to learn from
-    listed: Tensor  # (N, S, I) bool
-
-    def loss(self, network: MarketNetwork) -> Tensor:
-        """Mean pinball loss of a row."""
-        return loss(network(self.features, self.listed), self.value, self.level, self.counts)
-
-
-def lesson(panel: Observed, fitted: int, pairs: list[tuple[int, int]]) -> Lesson:
-    """Forecasts of a panel for (origin, periods ahead); levels are those of its ``fitted`` first periods."""
-    features = build_features(panel, fitted, sorted({origin for origin, _ in pairs}))
-    when = [origin + ahead for origin, ahead in pairs]
-    value = np.log(np.nan_to_num(panel.units[when]) + 0.5 * panel.grain) - features.level
-    counts = panel.scored[when] & (np.abs(value) < _OUTLIER)
-    return Lesson(
-        torch.from_numpy(np.stack([features.at(*pair) for pair in pairs])),
-        torch.from_numpy(np.where(counts, value, 0.0)).float(),
-        torch.from_numpy(features.level).float(),
-        torch.from_numpy(counts),
-        torch.from_numpy(panel.listed[when]),
-    )
-
-
 def drawn_lesson(seed: int, number: int, settings: PretrainingSettings) -> Lesson:
     """The ``number``-th market of the stream."""
     rng = np.random.default_rng([seed, number])
@@ -89,7 +57,8 @@ def drawn_lesson(seed: int, number: int, settings: PretrainingSettings) -> Lesso
         origin = min(fitted + int(rng.integers(0, _SPAN)), periods - 1)
         furthest = min(_NEAR if rng.random() < _MOSTLY else _FAR, periods - origin)
         pairs.append((origin, int(rng.integers(0, furthest))))
-    return lesson(panel, fitted, pairs)
+    features = build_features(panel, fitted, sorted({origin for origin, _ in pairs}))
+    return lesson(panel, features, pairs)
 
 
 def pretrain(

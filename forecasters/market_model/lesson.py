@@ -1,0 +1,54 @@
+"""Forecasts to learn from, of a drawn market or of a shop's own past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .features import Features
+from .network import MarketNetwork, loss
+from .observed import Observed
+
+_OUTLIER = 6.0  # log demand above its level that nothing is learned from
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Some forecasts of one market, N of them."""
+
+    features: Tensor  # (N, S, I, F)
+    value: Tensor  # (N, S, I) log demand above its level
+    level: Tensor  # (S, I) log units of an ordinary period
+    counts: Tensor  # (N, S, I) bool, rows to learn from
+    listed: Tensor  # (N, S, I) bool
+
+    def loss(self, network: MarketNetwork) -> Tensor:
+        """Mean pinball loss of a row."""
+        return loss(network(self.features, self.listed), self.value, self.level, self.counts)
+
+    def select(self, places: np.ndarray, goods: np.ndarray) -> Lesson:
+        """The same of some locations and items, by index."""
+        return replace(
+            self,
+            features=self.features[:, places][:, :, goods],
+            level=self.level[places][:, goods],
+            **{n: getattr(self, n)[:, places][:, :, goods] for n in ("value", "counts", "listed")},
+        )
+
+
+def lesson(panel: Observed, features: Features, pairs: Sequence[tuple[int, int]]) -> Lesson:
+    """Forecasts of a panel for (origin, periods ahead), the origins among those of its features."""
+    when = [origin + ahead for origin, ahead in pairs]
+    value = np.log(np.nan_to_num(panel.units[when]) + 0.5 * panel.grain) - features.level
+    counts = panel.scored[when] & (np.abs(value) < _OUTLIER)
+    return Lesson(
+        torch.from_numpy(np.stack([features.at(*pair) for pair in pairs])),
+        torch.from_numpy(np.where(counts, value, 0.0)).float(),
+        torch.from_numpy(features.level).float(),
+        torch.from_numpy(counts),
+        torch.from_numpy(panel.listed[when]),
+    )
