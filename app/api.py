@@ -27,6 +27,7 @@ from ..agents.workers import HERE, Workers
 from ..envs import store
 from ..envs.economics import Economics, read_economics
 from ..envs.market import Market
+from ..forecasters.anchoring import anchored_to_forecast
 from ..forecasters.errors import InputError, whole
 from ..forecasters.fit import fit_demand
 from ..forecasters.market_model import MarketModel, forecast_future
@@ -90,6 +91,7 @@ def fit(
         market = store.fit_market(table, terms, Path(out), settings, seed, progress, device())
     else:
         model = fit_demand(table, settings, seed, progress, device())
+        model = anchored_to_forecast(model, table, seed, progress)
         market = store.fitted_market(model, table, terms, "market")
     return market.to(device())
 

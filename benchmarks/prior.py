@@ -21,7 +21,7 @@ from .forecast import PANELS, panel_of
 from .record import write_result
 from .tables.piece import Plan, Skip
 
-_DRAWN, _FEW = 600, 60
+_DRAWN, _FEW = 600, 150
 _REAL = ("orange-juice", "ta-feng", "FreshRetailNet")
 
 

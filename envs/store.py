@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..forecasters.anchoring import anchored_to_forecast
 from ..forecasters.errors import InputError
 from ..forecasters.fit import fit_demand, periods_a_year
 from ..forecasters.model import DemandModel, FitSettings
@@ -54,6 +55,7 @@ def fit_market(
     with sole_writer(out):
         checkpoint = out.parent / f".{out.name}-training.safetensors"
         model = fit_demand(panel, settings, seed, progress, device, checkpoint)
+        model = anchored_to_forecast(model, panel, seed, progress)
         save_market(out, model, panel, economics)
         checkpoint.unlink(missing_ok=True)
     return fitted_market(model, panel, economics, out.name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from .anchor import Anchor
 from .identification import Elasticities
 from .network import Base, DemandNetwork, TrainingSettings, TrunkSettings
 from .response import PriceResponse
@@ -42,6 +43,7 @@ class DemandModel:
     elasticities: Elasticities
     overfit: float  # the truth-free over-training check of the nuisances
     validation_loss: float  # negative log likelihood a row on the held-out last periods
+    anchor: Anchor | None = None  # to a forecast of the table that it was fitted on
 
     def select(self, cut: Cut) -> DemandModel:
         """The model of a sub-market. What its series learned of those left out they keep."""
@@ -58,6 +60,7 @@ class DemandModel:
             informed=self.informed.select(cut),
             common_shocks=self.common_shocks.select(cut),
             elasticities=self.elasticities.select(cut),
+            anchor=None if self.anchor is None else self.anchor.select(cut),
         )
 
     def to(self, device: torch.device | str) -> DemandModel:
@@ -71,4 +74,5 @@ class DemandModel:
             base=self.base.to(device),
             informed=self.informed.to(device),
             common_shocks=self.common_shocks.to(device),
+            anchor=None if self.anchor is None else self.anchor.to(device),
         )

@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from .anchor import Anchor
 from .errors import InputError
 from .identification import Elasticities
 from .model import DemandModel, FitSettings
@@ -18,7 +19,7 @@ from .network import Base, DemandNetwork, TrainingSettings, TrunkSettings
 from .response import Choice, PriceResponse
 from .statistics import CommonShocks
 
-_FORMAT = 9
+_FORMAT = 10
 _PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are no tensors
 
 
@@ -38,6 +39,8 @@ def save_model(model: DemandModel, folder: Path) -> None:
             if isinstance(value, torch.Tensor):
                 tensors[f"{name}.{field.name}"] = value
     tensors |= {name: getattr(model, name) for name in ("level", "reach")}
+    if model.anchor is not None:
+        tensors |= {"anchor.origins": model.anchor.origins, "anchor.drift": model.anchor.drift}
     save_file(
         {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors"
     )
@@ -95,6 +98,7 @@ def load_model(folder: Path) -> DemandModel:
         Elasticities(**found),
         about["overfit"],
         about["validation_loss"],
+        Anchor(**anchor) if (anchor := _part(tensors, "anchor")) else None,
     )
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ..anchoring import anchored_to_forecast
 from ..errors import InputError
 from ..fit import fit_demand, periods_a_year
 from ..market_model import MarketModel
@@ -85,6 +86,8 @@ def run_backtest(
     asked = _Windows(panel, [first + k * horizon for k in range(windows)], horizon)
     began = time.perf_counter()
     demand = _market(panel, first, seed, progress, settings)
+    model = anchored_to_forecast(demand.model, panel.window(0, first), seed, progress)
+    demand = demand.with_bases(model)
     models: dict[str, dict[str, float]] = {}
     with progress.stage("forecast the backtest windows", windows * (1 + len(_RIVALS))) as stage:
         paths = []

@@ -1,14 +1,28 @@
-"""The forecasters whose mean is mercato's forecast: the simulated market and two market models."""
+"""The forecasters whose mean is mercato's forecast: simulated market, market models, direct regressions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..features import build_history
-from ..market_model import MarketModel, MarketNetwork, adapted, build_features, forecast, observe, shipped
+from ..market_model import (
+    DirectModel,
+    Linear,
+    MarketModel,
+    MarketNetwork,
+    Trees,
+    adapted,
+    build_features,
+    forecast,
+    in_units,
+    learn_direct,
+    learning_origins,
+    observe,
+    shipped,
+)
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
 from ..response import history_effect
@@ -23,6 +37,7 @@ Forecast = Callable[[SalesPanel, int, int], np.ndarray]
 MARKET = "simulated market"  # as an agent plays it
 INFORMED = "simulated market, reading the chain's prices"
 GENERAL, ADAPTED = "market model", "adapted market model"
+LINEAR, TREES = "direct linear regression", "direct gradient-boosted trees"
 
 
 @dataclass(frozen=True)
@@ -33,6 +48,7 @@ class Learned:
     fitted: int
     general: MarketNetwork
     own: MarketNetwork
+    direct: Mapping[str, DirectModel]
     seed: int
 
     @staticmethod
@@ -45,7 +61,7 @@ class Learned:
         progress: Progress = SILENT,
         model: MarketModel | None = None,
     ) -> Learned:
-        """Adapt the market model.
+        """Adapt the market model and fit the regressions, of which trees need the extra ``trees``.
 
         Args:
             demand: the market learned from the first ``fitted`` periods.
@@ -58,8 +74,15 @@ class Learned:
         """
         start, past = model or shipped(), panel.window(0, fitted)
         seen = observe(past, fitted, _effect(demand, past, fitted))
+        origins = learning_origins(fitted, len(panel.series), seed)
         own = adapted(start, seen, fitted, horizon, seed, progress=progress)
-        return Learned(demand, fitted, start.network, own, seed)
+        kinds = {LINEAR: Linear()} | ({TREES: Trees()} if Trees.at_hand() else {})
+        with progress.stage("fit direct regressions", len(kinds)) as stage:
+            features, direct = build_features(seen, fitted, origins), {}
+            for name, kind in kinds.items():
+                direct[name] = learn_direct(seen, features, origins, fitted, horizon, kind, seed)
+                stage.advance()
+        return Learned(demand, fitted, start.network, own, direct, seed)
 
     def deciles(self, panel: SalesPanel, origin: int, horizon: int) -> dict[str, np.ndarray]:
         """(H, N, 9) by forecaster of the periods from ``origin`` on, from what precedes it."""
@@ -69,10 +92,15 @@ class Learned:
         known = self.demand.condition(whole, self.fitted)
         paths = sample_paths(Informed(known), known.history, origin, horizon, SAMPLES, self.seed)
         place, item = panel.series.T
+        direct = {
+            name: in_units(model.log_deciles(features, origin, horizon), seen)[:, place, item]
+            for name, model in self.direct.items()
+        }
         return {
             INFORMED: deciles_of(paths[:, :, place, item]),
             GENERAL: forecast(self.general, seen, features, origin, horizon)[:, place, item],
             ADAPTED: forecast(self.own, seen, features, origin, horizon)[:, place, item],
+            **direct,
         }
 
 

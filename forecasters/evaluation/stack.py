@@ -19,6 +19,7 @@ from .metrics import DECILES
 
 _STEPS, _RATE = 300, 0.05
 _EQUAL = 0.05  # pull to equal weights: a squared distance of 1 from them is worth that share of the loss
+_APART = 2.5  # times the members' median, beyond which one is not followed: it may have been right till now
 _SPREADS = np.linspace(0.8, 1.8, 21)  # times the distance from the median
 
 
@@ -56,8 +57,10 @@ class Stack:
 
     def deciles(self, members: Mapping[str, np.ndarray]) -> np.ndarray:
         """(…, 9) of the members' (…, 9)."""
-        mean = sum(weight * members[name] for name, weight in self.weights.items())
-        assert isinstance(mean, np.ndarray)
+        told = np.stack([members[name] for name in self.weights])  # (M, …, 9)
+        usual = np.median(told, axis=0)
+        told = np.clip(told, usual / _APART, usual * _APART + 1)
+        mean = np.tensordot(np.array(list(self.weights.values())), told, 1)
         middle = mean[..., 4:5]
         return np.maximum(middle + self.spread * (mean - middle), 0.0)
 

@@ -15,13 +15,10 @@ from torch.nn.utils.parametrize import register_parametrization
 
 from ..progress import SILENT, Progress
 from .features import build_features
-from .lesson import lesson
+from .lesson import learning_origins, lesson
 from .model import MarketModel
 from .network import MarketNetwork
 from .observed import Observed
-
-_LEAST = 4  # periods that precede a forecast, at least
-_ORIGINS = 64  # that forecasts to learn from begin at, at most
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,7 @@ def adapted(
     if settings.rank is not None:
         low_rank(network, settings.rank)
         rate = settings.low_rank_rate
-    first = min(max(_LEAST, fitted // 5), fitted - 1)
-    origins = np.sort(rng.permutation(np.arange(first, fitted))[:_ORIGINS])
+    origins = np.array(learning_origins(fitted, panel.units[0].size, seed))
     features = build_features(panel, fitted, origins.tolist())
     moving = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(moving, lr=rate, weight_decay=settings.weight_decay)

@@ -11,19 +11,20 @@ slopes. How far to trust them at which length of history is the network's to lea
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .levels import levels, tamed
 from .observed import Observed
+from .ridge import Ridge
+from .running import first_known, lagged, mean, or_else, root, running, weight
 
 _SERIES, _SHARED, _RESIDUAL = (1.0, 2.0, 4.0, 8.0, 20.0, 50.0), (1.0, 4.0, 13.0, 50.0), (2.0, 8.0, 30.0)
-_SPREAD, _SLOPE, _RIDGE = 20.0, 80.0, 60.0  # half-lives, periods
-_DRAWN = 0.25  # periods' worth of zeros in a running mean
+_SPREAD, _SLOPE, _NEWS = 20.0, 80.0, 4.0  # half-lives, periods
 _PRICE = 5.0  # times a log price, to be of the size of the others
 _HARMONICS = 3
-_ALIKE = 0.3  # correlation of one period's rows of an item: many locations say little more than a few
-_STIFF = 3.0  # periods' worth of belief in a regression's prior
+_NEAR = 0.5  # mean distances, at which a neighbour counts for a third
 _LARGEST = 8.0  # of any feature
 SCALE = 8.0  # periods of a horizon
 
@@ -36,8 +37,9 @@ class Features:
     _offer: tuple[str, ...]  # names of the first columns of ``_ahead``
     _ahead: np.ndarray  # (T, S, I, A) of a period, known before it comes
     _past: dict[int, np.ndarray]  # origin → (S, I, P) of what precedes it
+    _news: dict[int, np.ndarray]  # origin → (S, I, 2) what is known only afterwards says of what comes
     _static: np.ndarray  # (S, I, Q)
-    _ridge: _Ridge
+    _ridge: Ridge
     _weekdays: dict[int, np.ndarray]  # origin → (7, S, I) usual demand on each day of the week
     _weekday: np.ndarray  # (T,)
     _last_year: np.ndarray  # (T, I) mean demand of the item and the period
@@ -55,6 +57,7 @@ class Features:
             self._ridge.predict(origin, target),
             self._ahead[target],
             self._past[origin],
+            self._news[origin],
             self._static,
             np.full(shape, horizon / SCALE),
             np.full(shape, np.log1p(horizon)),
@@ -74,6 +77,7 @@ class Features:
             *offer,
             *["calendar"] * (self._ahead.shape[-1] - len(offer)),
             *["past demand"] * past,
+            *["columns known only afterwards"] * 2,
             *["size of the series"] * self._static.shape[-1],
             *["periods ahead"] * 2,
             *["calendar"] * 3,
@@ -84,12 +88,12 @@ def build_features(panel: Observed, fitted: int, origins: Sequence[int]) -> Feat
     """Features of a panel for forecasts from ``origins`` on; levels are of its first ``fitted`` periods."""
     shape, usable = panel.units.shape, np.where(panel.exposure > 0, panel.exposure, np.nan)
     log_demand = np.log(panel.units / usable + 0.5 * panel.grain)
-    level = _level(log_demand[:fitted])
-    charged = _mean(panel.log_price[:fitted], 0)[0]
-    usual = _or(charged, _first(panel.log_price))  # what is launched later
+    level = levels(log_demand[:fitted], panel.attributes)
+    charged = mean(panel.log_price[:fitted], 0)[0]
+    usual = or_else(charged, first_known(panel.log_price))  # what is launched later
     effect = np.zeros(shape) if panel.effect is None else panel.effect
     there = np.where(np.isfinite(log_demand), effect, np.nan)
-    effect = effect - np.nan_to_num(_mean(there[:fitted], 0))
+    effect = effect - np.nan_to_num(mean(there[:fitted], 0))
     demand = log_demand - level - effect
     prices = _prices(panel, panel.log_price - usual, effect)
     calendar = _calendar(panel)
@@ -97,22 +101,27 @@ def build_features(panel: Observed, fitted: int, origins: Sequence[int]) -> Feat
     columns = [np.broadcast_to(prices[name], shape) for name in _REGRESSORS]
     columns += [calendar[..., k] for k in (0, 1, *week)]
     columns += list(np.moveaxis(panel.exogenous, -1, 0))
-    ridge = _Ridge.of(np.nan_to_num(np.stack(columns, axis=-1)), demand)
+    known = np.nan_to_num(np.stack(columns, axis=-1))
+    ridge = Ridge.of(known, demand)
+    calm = tamed(demand, demand - ridge.residuals(demand), fitted)
+    if not np.array_equal(calm, demand, equal_nan=True):
+        demand, ridge = calm, Ridge.of(known, calm)
     ahead = np.concatenate(
         [np.stack([np.broadcast_to(x, shape) for x in prices.values()], axis=-1), calendar], -1
     )
-    static = _static(panel, level, charged)
+    static = _static(panel, fitted, level, charged)
     weekday = np.zeros(shape[0], dtype=np.int64) if panel.weekday is None else panel.weekday
     return Features(
         level,
         tuple(prices),
         np.nan_to_num(ahead).astype(np.float32),
         _past(panel, demand, prices, ridge, origins),
+        _news(panel, demand, origins),
         static,
         ridge,
         _by_weekday(demand, weekday, origins, panel.weekday is not None),
         weekday,
-        np.nan_to_num(_mean(demand, 1)[:, 0]),
+        np.nan_to_num(mean(demand, 1)[:, 0]),
         panel.periods_a_year,
     )
 
@@ -145,13 +154,15 @@ def _prices(panel: Observed, price: np.ndarray, effect: np.ndarray) -> dict[str,
     for k, promo in enumerate((first, rest)):
         there = np.where(panel.listed, promo, np.nan)
         out |= {f"promo {k}": there, f"promo {k} rivals": _others(there, rivals)}
-    out |= {f"{name} chain": _mean(values, 1) for name, values in out.items()}
+    out |= {f"{name} chain": mean(values, 1) for name, values in out.items()}
+    for name in ("promo 0", "effect"):  # what waits for a promotion is not sold before it
+        out[f"{name} after"] = _led(out[name])
     for name in ("price", "price chain", "effect", "promo 0", "promo 0 chain", "promo 1 chain"):
         for by, when in ((1, "before"), (2, "before that")):
-            out[f"{name} {when}"] = _lagged(out[name], by)
+            out[f"{name} {when}"] = lagged(out[name], by)
     every = list(range(len(price)))
     for name in ("price", "price chain"):
-        out[f"{name} of late"] = _running(out[name], 8.0, every)
+        out[f"{name} of late"] = running(out[name], 8.0, every)
     return out
 
 
@@ -159,31 +170,33 @@ def _past(
     panel: Observed,
     demand: np.ndarray,
     prices: dict[str, np.ndarray],
-    ridge: _Ridge,
+    ridge: Ridge,
     origins: Sequence[int],
 ) -> dict[int, np.ndarray]:
     """(S, I, P) of each origin."""
     shape = panel.units.shape
-    common = {"item": _mean(demand, 1), "location": _mean(demand, 2), "chain": _mean(_mean(demand, 1), 2)}
+    common = {"item": mean(demand, 1), "location": mean(demand, 2), "chain": mean(mean(demand, 1), 2)}
+    common["nearby"] = _nearby(demand, panel.distance)
     missed = ridge.residuals(demand)
     columns: list[np.ndarray] = []  # (O, S, I), or 1 for S or I
     for half_life in _SERIES:
-        columns += [_running(demand, half_life, origins), _weight(demand, half_life, origins)]
+        columns += [running(demand, half_life, origins), weight(demand, half_life, origins)]
     for half_life in _SHARED:
-        columns += [_running(values, half_life, origins) for values in common.values()]
-    by = {"series": missed, "item": _mean(missed, 1), "location": _mean(missed, 2)}
-    by["chain"] = _mean(by["item"], 2)
+        columns += [running(values, half_life, origins) for values in common.values()]
+    by = {"series": missed, "item": mean(missed, 1), "location": mean(missed, 2)}
+    by["chain"] = mean(by["item"], 2)
+    by["nearby"] = _nearby(missed, panel.distance)
     for half_life in _RESIDUAL:
-        columns += [_running(values, half_life, origins) for values in by.values()]
+        columns += [running(values, half_life, origins) for values in by.values()]
     for values in (demand, common["item"]):
-        centred = _running(values, _SPREAD, origins)
-        columns.append(_root(_running(values**2, _SPREAD, origins) - centred**2))
-        columns.append(_root(_running((values - _lagged(values, 1)) ** 2, _SPREAD, origins)))
-    columns += [_root(_running(by[name] ** 2, _SPREAD, origins)) for name in ("series", "item")]
+        centred = running(values, _SPREAD, origins)
+        columns.append(root(running(values**2, _SPREAD, origins) - centred**2))
+        columns.append(root(running((values - lagged(values, 1)) ** 2, _SPREAD, origins)))
+    columns += [root(running(by[name] ** 2, _SPREAD, origins)) for name in ("series", "item")]
     nothing = np.where(np.isfinite(panel.units), panel.units <= 0, np.nan)
-    columns.append(_running(nothing, _SPREAD, origins))
+    columns.append(running(nothing, _SPREAD, origins))
     for half_life in (4.0, 13.0):
-        columns += [_running(prices[name], half_life, origins) for name in ("price", "price chain")]
+        columns += [running(prices[name], half_life, origins) for name in ("price", "price chain")]
     columns += _slope(prices["price"], demand, origins)
     for name in ("price chain", "promo 0 chain", "promo 1 chain", "price rivals chain"):
         columns += _slope(prices[name], common["item"], origins)
@@ -196,19 +209,42 @@ def _past(
     return dict(zip(origins, stacked, strict=True))
 
 
-def _static(panel: Observed, level: np.ndarray, usual: np.ndarray) -> np.ndarray:
+def _news(panel: Observed, demand: np.ndarray, origins: Sequence[int]) -> dict[int, np.ndarray]:
+    """(S, I, 2) of each origin: what visits, views and the like of late say of the next period, and are.
+
+    Demand above its running mean is regressed on the columns of the period before above theirs.
+    """
+    if panel.signals.shape[-1] == 0:
+        return {origin: np.zeros((*demand.shape[1:], 2)) for origin in origins}
+    every = range(len(demand) + 1)
+    above = demand - running(demand, _NEWS, every)[:-1]
+    usual = running(panel.signals, _NEWS, every)
+    fresh = np.zeros((len(every), *panel.signals.shape[1:]))
+    fresh[1:] = np.nan_to_num(panel.signals - usual[:-1])
+    ridge = Ridge.of(fresh[:-1], above)
+    ridge = replace(ridge, columns=fresh)
+    return {
+        origin: np.concatenate(
+            [ridge.predict(origin, origin), fresh[origin].mean(-1, keepdims=True)], axis=-1
+        )
+        for origin in origins
+    }
+
+
+def _static(panel: Observed, fitted: int, level: np.ndarray, usual: np.ndarray) -> np.ndarray:
     """(S, I, Q) how large a series is, how dear, in how large a panel."""
     _, places, goods = panel.units.shape
     columns = [
         (level - np.log(panel.grain)) / 3,
-        level - _mean(level, 0),
-        level - _mean(level, 1),
-        usual - _mean(usual, 0),
-        usual - _mean(usual, 1),
+        level - mean(level, 0),
+        level - mean(level, 1),
+        usual - mean(usual, 0),
+        usual - mean(usual, 1),
         np.asarray(float(panel.effect is not None)),
         np.asarray(np.log(places) / 3),
         np.asarray(np.log(goods) / 3),
         np.asarray(float(panel.weekday is not None)),
+        np.log1p(np.isfinite(panel.units[:fitted]).sum(0)) / 3,  # the level is a guess where it is 0
     ]
     return np.nan_to_num(np.stack([np.broadcast_to(x, (places, goods)) for x in columns], axis=-1))
 
@@ -224,63 +260,11 @@ def _calendar(panel: Observed) -> np.ndarray:
     return np.broadcast_to(whole, (*panel.units.shape, whole.shape[-1]))
 
 
-@dataclass(frozen=True)
-class _Ridge:
-    """An item's demand regressed on columns (T, S, I, K), again before each period, on what precedes it."""
-
-    columns: np.ndarray
-    weights: np.ndarray  # (T + 1, I, K)
-    centre: np.ndarray  # (T + 1, I, K) of the columns
-
-    @staticmethod
-    def of(columns: np.ndarray, demand: np.ndarray) -> _Ridge:
-        """Rows of older periods count less; those of one period count as a few."""
-        seen = np.isfinite(demand)
-        weight = seen / (1 + _ALIKE * (seen.sum(1, keepdims=True) - 1).clip(0))
-        value = np.where(seen, demand, 0.0)
-        weighted = columns * weight[..., None]
-        sums = (
-            np.einsum("tsik,tsil->tikl", weighted, columns),
-            np.einsum("tsik,tsi->tik", weighted, value),
-            weighted.sum(1),
-            (weight * value).sum(1),
-            weight.sum(1),
-        )
-        decay = _decay(_RIDGE, range(len(demand) + 1), len(demand))
-        return _Ridge(columns, *_solve(*(np.tensordot(decay, x, 1) for x in sums)))
-
-    def predict(self, origin: int, target: int) -> np.ndarray:
-        """(S, I, 1) the effect on log demand of what is known ahead, around that of an ordinary period."""
-        away = self.columns[target] - self.centre[origin]
-        return np.einsum("sik,ik->si", away, self.weights[origin])[..., None]
-
-    def residuals(self, demand: np.ndarray) -> np.ndarray:
-        """(T, S, I) of each period, by the regression on what precedes it."""
-        away = self.columns - self.centre[:-1, None]
-        return demand - np.einsum("tsik,tik->tsi", away, self.weights[:-1])
-
-
-def _solve(
-    gram: np.ndarray, cross: np.ndarray, total: np.ndarray, value: np.ndarray, count: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (…, I, K) of every item, drawn to those of all items together, and the columns' centre."""
-    number = count.clip(1e-6)[..., None]
-    centre = total / number
-    gram = gram - number[..., None] * centre[..., :, None] * centre[..., None, :]
-    cross = cross - centre * value[..., None]
-    spread = (np.einsum("...kk->...k", gram) / number).clip(0.05)
-    identity = np.eye(gram.shape[-1])
-    together = gram.sum(-3) + (2 * _STIFF * spread.mean(-2) + 1e-3)[..., None] * identity
-    prior = np.linalg.solve(together, cross.sum(-2)[..., None])[..., 0][..., None, :]
-    own = gram + _STIFF * spread[..., None] * identity
-    return np.linalg.solve(own, (cross + _STIFF * spread * prior)[..., None])[..., 0], centre
-
-
 def _slope(column: np.ndarray, demand: np.ndarray, origins: Sequence[int]) -> list[np.ndarray]:
     """Of demand on one column, and the column's spread: both (O, …)."""
     seen = np.isfinite(column) & np.isfinite(demand)
     x, z = (np.where(seen, v, np.nan) for v in (column, demand))
-    mean_x, mean_z, square, product = (_running(v, _SLOPE, origins, drawn=1e-6) for v in (x, z, x * x, x * z))
+    mean_x, mean_z, square, product = (running(v, _SLOPE, origins, drawn=1e-6) for v in (x, z, x * x, x * z))
     variance = (square - mean_x**2).clip(0)
     return [(product - mean_x * mean_z) / (variance + 0.02), np.sqrt(variance)]
 
@@ -300,50 +284,6 @@ def _by_weekday(
             total[day] = keep * total[day] + np.where(seen, demand[t], 0.0)
             count[day] = keep * count[day] + seen
     return out
-
-
-def _running(
-    values: np.ndarray, half_life: float, origins: Sequence[int], drawn: float = _DRAWN
-) -> np.ndarray:
-    """(O, …) exponentially weighted mean of what was known before each origin, drawn to 0."""
-    seen = np.isfinite(values)
-    decay = _decay(half_life, origins, len(values))
-    total = np.tensordot(decay, np.where(seen, values, 0.0), 1)
-    return total / (np.tensordot(decay, seen.astype(float), 1) + drawn)
-
-
-def _weight(values: np.ndarray, half_life: float, origins: Sequence[int]) -> np.ndarray:
-    """(O, …) how much was known, 0 … 1."""
-    seen = np.isfinite(values).astype(float)
-    return np.tensordot(_decay(half_life, origins, len(values)), seen, 1) * (1 - 0.5 ** (1 / half_life))
-
-
-def _decay(half_life: float, origins: Sequence[int], periods: int) -> np.ndarray:
-    """(O, T) weight of each period in what is remembered at each origin; 1 for the one before."""
-    age = np.array(origins)[:, None] - 1 - np.arange(periods)
-    return np.where(age >= 0, 0.5 ** (age.clip(0) / half_life), 0.0)
-
-
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean along ``axis``, which is kept, of what is known; NaN where nothing is."""
-    seen = np.isfinite(values)
-    total, count = np.where(seen, values, 0.0).sum(axis, keepdims=True), seen.sum(axis, keepdims=True)
-    return np.where(count > 0, total / count.clip(1), np.nan)
-
-
-def _level(log_demand: np.ndarray) -> np.ndarray:
-    """(S, I) mean; the item's where a series was never seen, the panel's where the item was not."""
-    own = _mean(log_demand, 0)[0]
-    return np.nan_to_num(_or(_or(own, _mean(own, 0)), _mean(own.reshape(1, -1), 1)))
-
-
-def _first(values: np.ndarray) -> np.ndarray:
-    """(…) the first known one along time; NaN where there is none."""
-    return np.take_along_axis(values, np.isfinite(values).argmax(0)[None], axis=0)[0]
-
-
-def _or(values: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
-    return np.where(np.isfinite(values), values, otherwise)
 
 
 def _others(values: np.ndarray, rivals: np.ndarray) -> np.ndarray:
@@ -368,11 +308,19 @@ def _least(values: np.ndarray, category: np.ndarray) -> np.ndarray:
     return out
 
 
-def _lagged(values: np.ndarray, by: int) -> np.ndarray:
+def _nearby(values: np.ndarray, distance: np.ndarray | None) -> np.ndarray:
+    """(T, S, I) mean over the other locations, near ones above all where distances (S, S) are known."""
+    places = values.shape[1]
+    near = np.ones((places, places)) if distance is None else np.exp(-distance / _NEAR)
+    near = near * ~np.eye(places, dtype=bool)
+    seen = np.isfinite(values)
+    total = np.einsum("sz,tzi->tsi", near, np.where(seen, values, 0.0))
+    count = np.einsum("sz,tzi->tsi", near, seen.astype(float))
+    return np.where(count > 1e-9, total / count.clip(1e-9), np.nan)
+
+
+def _led(values: np.ndarray) -> np.ndarray:
+    """Of the period after; NaN for the last one."""
     out = np.full_like(values, np.nan)
-    out[by:] = values[:-by]
+    out[:-1] = values[1:]
     return out
-
-
-def _root(square: np.ndarray) -> np.ndarray:
-    return np.sqrt(square.clip(0))

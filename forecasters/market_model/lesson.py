@@ -13,6 +13,12 @@ from .features import Features
 from .network import MarketNetwork, loss
 from .observed import Observed
 
+_LEAST = 4  # periods that precede a forecast, at least
+_ORIGINS, _FEW, _NUMBERS = (
+    64,
+    12,
+    250_000,
+)  # origins, at most and least; their series in all
 _OUTLIER = 6.0  # log demand above its level that nothing is learned from
 
 
@@ -38,6 +44,14 @@ class Lesson:
             level=self.level[places][:, goods],
             **{n: getattr(self, n)[:, places][:, :, goods] for n in ("value", "counts", "listed")},
         )
+
+
+def learning_origins(fitted: int, series: int, seed: int) -> list[int]:
+    """Periods among the first ``fitted`` that forecasts to learn from begin at; few where series are many."""
+    rng = np.random.default_rng([seed, fitted])
+    first = min(max(_LEAST, fitted // 5), fitted - 1)
+    most = min(_ORIGINS, max(_FEW, _NUMBERS // series))
+    return sorted(rng.permutation(np.arange(first, fitted))[:most].tolist())
 
 
 def lesson(panel: Observed, features: Features, pairs: Sequence[tuple[int, int]]) -> Lesson:

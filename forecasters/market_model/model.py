@@ -16,11 +16,12 @@ from safetensors.torch import save_file
 from ..errors import InputError
 from ..files import replace_file
 from .features import Features
-from .network import MarketNetwork, MarketNetworkSettings
+from .network import LEVELS, MarketNetwork, MarketNetworkSettings
 from .observed import Observed
 
 _SHIPPED = Path(__file__).with_name("weights.safetensors")
 _FORMAT = 1
+_GRID = 100  # levels that a mean is taken over
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,22 @@ def forecast(
 def in_units(logs: np.ndarray, panel: Observed) -> np.ndarray:
     """Deciles (…, S, I, 9) of units from those of their log."""
     return np.maximum(np.exp(logs) - 0.5 * panel.grain[:, None], 0.0)
+
+
+def mean_units(logs: np.ndarray, panel: Observed) -> np.ndarray:
+    """Mean units (…, S, I) wanted, from deciles (…, S, I, 9) of their log.
+
+    Between and beyond the deciles, log demand runs straight in the quantiles of a normal distribution.
+    """
+    known, wanted = (
+        torch.special.ndtri(x.double()).numpy() for x in (LEVELS, (torch.arange(_GRID) + 0.5) / _GRID)
+    )
+    piece = np.searchsorted(known, wanted).clip(1, len(known) - 1)
+    share = (wanted - known[piece - 1]) / (known[piece] - known[piece - 1])
+    blend = np.zeros((len(known), _GRID))
+    blend[piece - 1, np.arange(_GRID)] = 1 - share
+    blend[piece, np.arange(_GRID)] = share
+    return np.maximum(np.exp(logs @ blend).mean(-1) - 0.5 * panel.grain, 0.0)
 
 
 @torch.no_grad()

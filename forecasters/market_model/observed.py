@@ -11,8 +11,10 @@ from ..features import build_history
 from ..panel.calendar import declared_grid
 from ..panel.sales_panel import SalesPanel
 from ..tensors import numbered
+from .running import mean
 
 _DAY = np.timedelta64(1, "D")
+_EXTREME = 5.0  # standard deviations of a column known only afterwards
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class Observed:
     weekday: np.ndarray | None  # (T,) int64 0 … 6; None where a period is longer than a day
     periods_a_year: int
     grain: np.ndarray  # (I,) units that one count stands for
+    signals: np.ndarray  # (T, S, I, B) columns known only afterwards, standardised; NaN where unknown
+    attributes: np.ndarray  # (S, A) of locations, standardised
+    distance: np.ndarray | None  # (S, S) in units of its mean, where coordinates are known
 
     @property
     def listed(self) -> np.ndarray:
@@ -75,4 +80,21 @@ def observe(panel: SalesPanel, fitted: int, effect: np.ndarray | None = None, ah
         weekday=pd.DatetimeIndex(dates).day_of_week.to_numpy() if days else None,
         periods_a_year=history.year,
         grain=history.grain.double().numpy(),
+        signals=longer(_signals(panel, fitted), np.nan),
+        attributes=history.static.double().mean(1).numpy(),
+        distance=None if history.distance is None else history.distance.double().numpy(),
     )
+
+
+def _signals(panel: SalesPanel, fitted: int) -> np.ndarray:
+    """(T, S, I, B) columns known only afterwards, around their series' mean; logs where none is below 0."""
+    columns = []
+    for covariate in panel.covariates:
+        if covariate.role == "past":
+            values = covariate.values.astype(float)
+            values = np.log1p(values) if np.nanmin(values, initial=0.0) >= 0 else values
+            about = values - mean(values[:fitted], 0)
+            spread = float(np.sqrt(np.nan_to_num(mean(about[:fitted].reshape(1, -1) ** 2, 1)[0, 0])))
+            columns.append(panel.dense((about / max(spread, 1e-6)).clip(-_EXTREME, _EXTREME)))
+    shape = (panel.periods, len(panel.locations), len(panel.items), 0)
+    return np.stack(columns, axis=-1).astype(float) if columns else np.zeros(shape)

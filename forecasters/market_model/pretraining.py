@@ -35,7 +35,7 @@ class PretrainingSettings:
     width: int = 96
     blocks: int = 3
     heads: int = 4
-    steps: int = 3600
+    steps: int = 4500
     batch: int = 8  # markets a step
     forecasts: int = 6  # of each market
     learning_rate: float = 1.5e-3

@@ -5,7 +5,7 @@ from .free_run import anchored
 from .informed import Informed
 from .learned import LearnedDemand
 from .mean_calibration import calibrated
-from .paths import sample_paths
+from .paths import mean_path, sample_paths
 
 __all__ = [
     "DemandProcess",
@@ -15,5 +15,6 @@ __all__ = [
     "Period",
     "anchored",
     "calibrated",
+    "mean_path",
     "sample_paths",
 ]

@@ -18,6 +18,7 @@ class Informed:
     """The same customers, with what the chain's prices and promotions of a period say of it beside."""
 
     def __init__(self, demand: LearnedDemand):
+        demand = demand.without_anchor()  # which has read those prices
         self.demand = demand
         self._base = stabilised(demand.model.informed)  # played step by step it reads its own demand, too
 

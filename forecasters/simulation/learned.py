@@ -45,6 +45,7 @@ class LearnedState:
     date: Tensor  # (B,) int64 calendar index of the coming period
     member: Tensor  # (B,) int64 the ensemble member that the episode's customers follow
     own: Tensor  # (B, S, I) their own elasticities
+    begin: Tensor  # (B,) int64 calendar index at which the episode began
     way: Way  # how they divide themselves over the items
 
 
@@ -110,6 +111,10 @@ class LearnedDemand:
                 other.__dict__[name] = self.__dict__[name]
         return other
 
+    def without_anchor(self) -> LearnedDemand:
+        """The same customers as they are sampled, not moved to a forecast."""
+        return self.with_bases(replace(self.model, anchor=None))
+
     @cached_property
     def _reading(self) -> _Reading:
         """Made before a step is compiled, which then only reads it."""
@@ -162,17 +167,19 @@ class LearnedDemand:
         reading = self._reading
         cache = gather_cache(self._layers, start, self.model.settings.trunk.window)
         told = self._expected[start]
+        log_base = told[..., 0] + self._drift(start, start)
         past = Past(*(getattr(reading.past, f.name)[start] for f in fields(Past)))
         member = (key.uniform(self._market_id, _MEMBER)[:, 0] * told.shape[-2]).long()
         return LearnedState(
             cache,
-            told[..., 0],
+            log_base,
             told[..., 1],
             past,
             reading.effects[start],
             start.clone(),
             member,
             self._drawn(key),
+            start.clone(),
             self._way(key),
         )
 
@@ -203,6 +210,13 @@ class LearnedDemand:
         """(…, S, I, M) log mean above the level, no further than demand ever was, but for a little."""
         low, high = self.model.reach.unsqueeze(-1)
         return torch.clamp(above, low - _BELOW, high)
+
+    def _drift(self, begin: Tensor, date: Tensor) -> Tensor:
+        """(B, S, I, 1) what a forecast from before ``begin`` adds to the log mean of ``date``."""
+        anchor = self.model.anchor
+        if anchor is None:
+            return self._level.new_zeros(())
+        return anchor.at(begin, date).unsqueeze(-1)
 
     def told_more(self, state: LearnedState, more: Tensor) -> LearnedState:
         """The state with more (…, S, I, M, 2) in its log mean and log dispersion, within reach."""
@@ -253,15 +267,24 @@ class LearnedDemand:
         self, state: LearnedState, price: Tensor, key: NoiseKey, promo: Tensor | None = None
     ) -> Tensor:
         """Demand at ``price``; ``promo`` (B, S, I, K) where known (a backtest), else it follows price."""
-        member = state.member.view(-1, 1, 1, 1).expand(*state.log_base.shape[:-1], 1)
-        log_base, log_r = (x.gather(-1, member)[..., 0] for x in (state.log_base, state.log_r))
-        log_mean = log_base + self.response.effect(
-            price.log(), promo, self._context(state, state.own, state.way)
-        )
+        log_mean, log_r = self._told_customers(state, price, promo)
         grain = self.history.grain
         normal = self.model.common_shocks.normal(key, self._ids, self._place_ids, self._item_ids, _SHOCKS)
         count = nb_sample(normal, key.uniform(self._ids, _POISSON), log_mean - grain.log(), log_r)
         return self._sold(count * grain, state)
+
+    def mean(self, state: LearnedState, price: Tensor, promo: Tensor | None = None) -> Tensor:
+        """Mean demand (B, S, I) of the customers that the episode has, who are drawn: no noise but that."""
+        return self._sold(self._told_customers(state, price, promo)[0].exp(), state)
+
+    def _told_customers(
+        self, state: LearnedState, price: Tensor, promo: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Log mean demand and log dispersion (B, S, I) of the episode's own customers."""
+        member = state.member.view(-1, 1, 1, 1).expand(*state.log_base.shape[:-1], 1)
+        log_base, log_r = (x.gather(-1, member)[..., 0] for x in (state.log_base, state.log_r))
+        context = self._context(state, state.own, state.way)
+        return log_base + self.response.effect(price.log(), promo, context), log_r
 
     def advance(
         self, state: LearnedState, period: Period, key: NoiseKey, promo: Tensor | None = None
@@ -269,7 +292,8 @@ class LearnedDemand:
         """The trunk takes one step on what customers wanted at the price they met."""
         log_price, context = period.price.log(), self._context(state, state.own, state.way)
         effect, alone = self.response.effects(log_price, promo, context)
-        adjusted = (period.demand + 0.5 * self.history.grain).log() - self._level - effect
+        usual = self._level + self._drift(state.begin, state.date).squeeze(-1)
+        adjusted = (period.demand + 0.5 * self.history.grain).log() - usual - effect
         adjusted = torch.clamp(adjusted, *self.model.reach)
         carryover = self.response.carry_over(state.carryover, alone)
         listed = context.listed
@@ -284,7 +308,7 @@ class LearnedDemand:
         return replace(
             state,
             cache=cache,
-            log_base=told[..., 0].contiguous(),
+            log_base=(told[..., 0] + self._drift(state.begin, state.date + 1)).contiguous(),
             log_r=told[..., 1].contiguous(),
             past=past,
             carryover=carryover,

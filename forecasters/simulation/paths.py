@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..features import History
 from ..progress import SILENT, Progress
@@ -13,6 +14,33 @@ from .informed import Informed
 from .learned import LearnedDemand
 
 _SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
+
+
+@torch.no_grad()
+def mean_path(
+    demand: LearnedDemand, log_price: Tensor, promo: Tensor, begin: int, count: int, seed: int
+) -> Tensor:
+    """Mean demand (H, S, I) from ``begin`` on, over ``count`` markets whose paths come in mirrored pairs.
+
+    Args:
+        demand: a learned market.
+        log_price: (H, S, I) charged.
+        promo: (H, S, I, K) run.
+        begin: calendar index of the first period.
+        count: paths, an even number.
+        seed: of their noise.
+    """
+    path = torch.arange(count, device=log_price.device)
+    zero, episode, turned = torch.zeros_like(path), path // 2, path % 2 == 1
+    state, out = demand.reset(zero + begin, NoiseKey(seed, zero, episode, zero, turned)), []
+    for t in range(len(log_price)):
+        key = NoiseKey(seed, zero, episode, zero + t, turned)
+        price = log_price[t].exp().expand(count, -1, -1)
+        deals = promo[t].expand(count, -1, -1, -1)
+        out.append(demand.mean(state, price, deals).mean(0))
+        units = demand.sample(state, price, key, deals)
+        state = demand.advance(state, Period(price, units, units), key, deals)
+    return torch.stack(out)
 
 
 @torch.no_grad()

@@ -26,7 +26,7 @@ def test_nothing_that_comes_is_read_but_prices_promotions_and_covariates(
     panel, rng = drawn(seed), np.random.default_rng(seed)
     target = origin + ahead
     later = np.arange(len(panel.units)) >= origin
-    beyond = np.arange(len(panel.units)) > target
+    beyond = np.arange(len(panel.units)) > target + 1  # a promotion that is planned for the next is known
     moved = replace(
         panel,
         units=np.where(later[:, None, None], rng.poisson(50, panel.units.shape), panel.units),
@@ -34,6 +34,7 @@ def test_nothing_that_comes_is_read_but_prices_promotions_and_covariates(
         log_price=np.where(beyond[:, None, None], panel.log_price + rng.normal(), panel.log_price),
         promo=np.where(beyond[:, None, None, None], 1 - panel.promo, panel.promo),
         exogenous=np.where(beyond[:, None, None, None], 3.0, panel.exogenous),
+        signals=np.where(later[:, None, None, None], 4.0, panel.signals),
     )
     told, again = (build_features(p, origin, [origin]).at(origin, ahead) for p in (panel, moved))
     np.testing.assert_array_equal(told, again)
@@ -78,11 +79,13 @@ def test_the_order_of_locations_and_items_does_not_matter() -> None:
         panel,
         **{
             name: turned(getattr(panel, name))
-            for name in ("units", "exposure", "log_price", "promo", "exogenous")
+            for name in ("units", "exposure", "log_price", "promo", "exogenous", "signals")
         },
         effect=None if panel.effect is None else turned(panel.effect),
         category=panel.category[good],
         grain=panel.grain[good],
+        attributes=panel.attributes[place],
+        distance=None if panel.distance is None else panel.distance[place][:, place],
     )
     told, again = (build_features(p, 30, [30]).at(30, 1) for p in (panel, other))
     np.testing.assert_allclose(told[place][:, good], again, atol=1e-5)
