@@ -27,8 +27,8 @@ from ..agents.workers import HERE, Workers
 from ..envs import store
 from ..envs.economics import Economics, read_economics
 from ..envs.market import Market
-from ..forecasters.anchoring import anchored_to_forecast
 from ..forecasters.errors import InputError, whole
+from ..forecasters.evaluation import anchored_to_forecast
 from ..forecasters.fit import fit_demand
 from ..forecasters.market_model import MarketModel, forecast_future
 from ..forecasters.model import FitSettings
@@ -38,6 +38,7 @@ from ..forecasters.progress import SILENT, Progress
 from . import decisions
 from .benchmarking import Benchmark, check_horizon, compare, load_policies, load_policy
 from .decisions import Decisions
+from .efforts import USUAL, WORK
 from .runtime import device, fitted_panel, open_market
 from .scenario import Scenario, multiples, read_scenario
 from .stock import read_stock
@@ -59,6 +60,8 @@ def fit(
     economics: Economics | Mapping[str, Any] | str | Path | None = None,
     seed: int = 0,
     *,
+    model: str | Path | None = None,
+    effort: str = USUAL,
     settings: FitSettings | None = None,
     progress: Progress = SILENT,
 ) -> Market:
@@ -73,7 +76,11 @@ def fit(
         economics: costs, lead time and price rules: ``Economics``, a mapping of its fields, or a YAML or JSON
             file. Values that are not given are assumed.
         seed: the same seed gives the same market on the same machine.
-        settings: size and training time of the demand model.
+        model: a file that ``mercato pretrain`` wrote, whose forecast the levels of the market follow where it
+            is better than the market's own; the shipped market model if not given; ``"scratch"`` for none.
+        effort: ``"zero-shot"`` trains nothing, ``"usual"``, or ``"accurate"``, which trains longer and asks
+            gradient-boosted trees, too, where the extra ``trees`` is installed.
+        settings: size and training time of the demand model, instead of those of the effort.
         progress: is informed of every stage; ``Bars()`` draws progress bars.
 
     Returns:
@@ -86,13 +93,18 @@ def fit(
     seed, terms = _seed(seed), read_economics(economics)
     if out is not None:
         store.check_replaceable(Path(out))
+    if effort not in WORK:
+        raise InputError(f"effort: expected one of {', '.join(WORK)}, found {effort!r:.40}")
+    work = WORK[effort]
+    forecaster, settings = work.forecaster(model), settings or work.settings
     table = panel if isinstance(panel, SalesPanel) else read_panel(panel)
     if out is not None:
-        market = store.fit_market(table, terms, Path(out), settings, seed, progress, device())
+        market = store.fit_market(table, terms, Path(out), settings, seed, progress, device(), forecaster)
     else:
-        model = fit_demand(table, settings, seed, progress, device())
-        model = anchored_to_forecast(model, table, seed, progress)
-        market = store.fitted_market(model, table, terms, "market")
+        demand = fit_demand(table, settings, seed, progress, device())
+        if forecaster is not None:
+            demand = anchored_to_forecast(demand, table, forecaster, seed, progress)
+        market = store.fitted_market(demand, table, terms, "market")
     return market.to(device())
 
 

@@ -23,7 +23,9 @@ from .options import (
     Currency,
     Drop,
     EconomicsFile,
+    Effort,
     Episodes,
+    FitEffort,
     Freq,
     Holidays,
     Json,
@@ -36,6 +38,7 @@ from .options import (
     Ray,
     Roles,
     Seed,
+    Start,
     StockFile,
     Table,
     Workers,
@@ -120,6 +123,8 @@ def fit(
     panel: PanelFile,
     out: Annotated[Path, typer.Option(help="Folder to write the market to.")],
     economics: EconomicsFile = None,
+    start: Start = None,
+    effort: Effort = FitEffort.usual,
     map: Map = [],  # noqa: B006 (typer never mutates it)
     freq: Freq = None,
     absent: Absent = "unknown",
@@ -131,7 +136,7 @@ def fit(
     """Learn a market from a sales table."""
     from .commands.fit import run
 
-    run(panel, out, economics, parse_reading(map, freq, absent, role, holidays, drop), seed)
+    run(panel, out, economics, start, effort, parse_reading(map, freq, absent, role, holidays, drop), seed)
 
 
 @verb

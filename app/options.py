@@ -33,6 +33,12 @@ class AnyTable(StrEnum):
     zone_season = "zone-season"
 
 
+class FitEffort(StrEnum):
+    zero_shot = "zero-shot"
+    usual = "usual"
+    accurate = "accurate"
+
+
 class Algorithm(StrEnum):
     ppo = "ppo"
     dqn = "dqn"
@@ -72,6 +78,21 @@ Workers = Annotated[
     ),
 ]
 Ray = Annotated[str | None, typer.Option("--ray", help="Run the jobs on the Ray cluster at this address.")]
+Start = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        help="Market model whose forecast the levels of the market follow, if it is better than the market's"
+        " own: a file that `mercato pretrain` wrote (default: the shipped one), or scratch for none.",
+    ),
+]
+Effort = Annotated[
+    FitEffort,
+    typer.Option(
+        help="zero-shot trains nothing; accurate trains longer and asks gradient-boosted trees, too, where"
+        " the extra trees is installed."
+    ),
+]
 Model = Annotated[
     Path | None, typer.Option(help="Market model that `mercato pretrain` wrote (default: the shipped one).")
 ]

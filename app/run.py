@@ -31,6 +31,8 @@ from ..envs.folders import sole_writer, take_place
 from ..envs.market import Market
 from ..envs.store import fit_market, load_market
 from ..forecasters.errors import InputError
+from ..forecasters.evaluation import Forecaster
+from ..forecasters.market_model import Recipe, shipped
 from ..forecasters.model import FitSettings
 from ..forecasters.network import TrainingSettings
 from ..forecasters.panel import SalesPanel
@@ -66,6 +68,7 @@ class RunSettings:
     horizon: int = 26  # at most half the history
     shift_episodes: int = 12  # for each thing that is changed to see what hangs on it
     card: bool = True  # which takes about as long as the fit
+    recipe: Recipe | None = Recipe(trees=False)  # of the forecast that levels follow; None for their own
     caveat: str = ""  # what the report says of so much work
 
 
@@ -74,6 +77,7 @@ def rehearsal() -> RunSettings:
     glance = Validation(times=1, episodes=1, horizon=13)
     return RunSettings(
         fit=FitSettings(training=TrainingSettings(steps=30)),
+        recipe=None,
         ppo=PPOSettings(steps=20_000, markets=1, validation=glance),
         dqn=DQNSettings(steps=20_000, markets=1, warm_up=5_000, validation=glance),
         episodes=8,
@@ -187,7 +191,7 @@ def go(
     workers: Workers,
 ) -> Finished:
     """Every stage that the folder does not hold yet."""
-    market = _market(folder, case, settings.fit, seed, progress).to(device())
+    market = _market(folder, case, settings, seed, progress).to(device())
     card = _card(folder, market, case.name, case.panel, seed, progress) if settings.card else None
     baselines = tune_baselines(market, seed, progress=progress)
     learned = _train(folder, market, baselines, settings, seed, progress, workers)
@@ -215,10 +219,11 @@ def go(
     return Finished(benchmark, contents)
 
 
-def _market(folder: Path, case: Case, settings: FitSettings, seed: int, progress: Progress) -> Market:
+def _market(folder: Path, case: Case, settings: RunSettings, seed: int, progress: Progress) -> Market:
     out = folder / "market"
     if not (out / "market.json").is_file():
-        fit_market(case.panel, case.economics, out, settings, seed, progress, device())
+        forecaster = None if settings.recipe is None else Forecaster(shipped(), settings.recipe)
+        fit_market(case.panel, case.economics, out, settings.fit, seed, progress, device(), forecaster)
     return load_market(out)
 
 

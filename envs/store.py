@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from ..forecasters.anchoring import anchored_to_forecast
 from ..forecasters.errors import InputError
+from ..forecasters.evaluation import Forecaster, anchored_to_forecast
 from ..forecasters.fit import fit_demand, periods_a_year
 from ..forecasters.model import DemandModel, FitSettings
 from ..forecasters.panel import read_panel, write_panel
@@ -43,8 +43,11 @@ def fit_market(
     seed: int = 0,
     progress: Progress = SILENT,
     device: torch.device | str = "cpu",
+    forecaster: Forecaster | None = None,
 ) -> Market:
     """Fit a panel and write the market to the folder ``out``, whole or not at all.
+
+    Its levels follow the forecast of ``forecaster`` where there is one, and it is better than their own.
 
     Interrupted, the same fit goes on from the checkpoint beside ``out``.
 
@@ -55,7 +58,8 @@ def fit_market(
     with sole_writer(out):
         checkpoint = out.parent / f".{out.name}-training.safetensors"
         model = fit_demand(panel, settings, seed, progress, device, checkpoint)
-        model = anchored_to_forecast(model, panel, seed, progress)
+        if forecaster is not None:
+            model = anchored_to_forecast(model, panel, forecaster, seed, progress)
         save_market(out, model, panel, economics)
         checkpoint.unlink(missing_ok=True)
     return fitted_market(model, panel, economics, out.name)

@@ -9,7 +9,15 @@ from ..console import Bars, stderr
 from ..reading import account
 
 
-def run(panel: Path, out: Path, economics: Path | None, reading: Reading, seed: int) -> None:
+def run(
+    panel: Path,
+    out: Path,
+    economics: Path | None,
+    start: Path | None,
+    effort: str,
+    reading: Reading,
+    seed: int,
+) -> None:
     from ...envs.economics import read_economics
     from ...envs.store import check_replaceable
     from ..api import fit
@@ -21,7 +29,7 @@ def run(panel: Path, out: Path, economics: Path | None, reading: Reading, seed: 
     for line in account(panel, table):
         console.print(line)
     with Bars(console) as bars:
-        fit(table, out, shop, seed, progress=bars)
+        fit(table, out, shop, seed, model=None if start is None else str(start), effort=effort, progress=bars)
     if shop.assumed():
         console.print(shop.assumed())
     console.print(f"wrote the market {out}; `mercato card {out}` says how far to trust it")

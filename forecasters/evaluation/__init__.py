@@ -1,15 +1,16 @@
-"""How good forecasts are: backtests, scores, calibration; and the best of them, a mean of several."""
+"""How good forecasts are: backtests, scores, calibration; and a market anchored to the best of them."""
 
+from .anchoring import Forecaster, anchored_to_forecast
 from .backtest import OURS, Backtest, run_backtest, with_forecast
 from .calibration import calibration
 from .members import MARKET
-from .stack import Stack
 
 __all__ = [
     "MARKET",
     "OURS",
     "Backtest",
-    "Stack",
+    "Forecaster",
+    "anchored_to_forecast",
     "calibration",
     "run_backtest",
     "with_forecast",

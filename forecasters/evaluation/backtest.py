@@ -15,19 +15,19 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..anchoring import anchored_to_forecast
 from ..errors import InputError
 from ..fit import fit_demand, periods_a_year
-from ..market_model import MarketModel
+from ..market_model import ADAPTED, GENERAL, MarketModel, Stack, shipped
 from ..model import FitSettings
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
 from ..simulation import LearnedDemand
+from .anchoring import Forecaster, anchored_to_forecast
 from .members import MARKET, Forecast, Learned, deciles_of, simulate
 from .metrics import DECILES, scores
-from .stack import Stack
 
 OURS = "mercato"  # the mean of the members
+WITHOUT = "mercato without the market model"
 _KEPT_BACK = 2  # windows before the first, that the members' weights are found on, at most
 
 
@@ -86,7 +86,8 @@ def run_backtest(
     asked = _Windows(panel, [first + k * horizon for k in range(windows)], horizon)
     began = time.perf_counter()
     demand = _market(panel, first, seed, progress, settings)
-    model = anchored_to_forecast(demand.model, panel.window(0, first), seed, progress)
+    start = Forecaster(shipped())
+    model = anchored_to_forecast(demand.model, panel.window(0, first), start, seed, progress)
     demand = demand.with_bases(model)
     models: dict[str, dict[str, float]] = {}
     with progress.stage("forecast the backtest windows", windows * (1 + len(_RIVALS))) as stage:
@@ -132,15 +133,17 @@ def with_forecast(
         demand = _market(panel, earlier, seed, progress, settings)
         known = _all(Learned.of(demand, panel, earlier, horizon, seed, progress, model), kept_back)
         rows = kept_back.rows
-        stack = Stack.learned(
-            {name: deciles[rows] for name, deciles in known.items()}, panel.units[kept_back.index][rows]
-        )
+        known = {name: deciles[rows] for name, deciles in known.items()}
+        came = panel.units[kept_back.index][rows]
+        stack = Stack.learned(known, came)
+        others = Stack.learned({name: known[name] for name in known if name not in (GENERAL, ADAPTED)}, came)
     else:
         stack = Stack.equal(list(told))
-    deciles = stack.deciles(told)
-    models = {OURS: asked.score(deciles, began), **found.models}
+        others = Stack.equal([name for name in told if name not in (GENERAL, ADAPTED)])
+    deciles, rest = stack.deciles(told), others.deciles(told)
+    models = {OURS: asked.score(deciles, began), WITHOUT: asked.score(rest, began), **found.models}
     models |= {name: asked.score(part, began) for name, part in told.items()}
-    every = {OURS: deciles, **found.deciles, **told}
+    every = {OURS: deciles, WITHOUT: rest, **found.deciles, **told}
     return replace(
         found, models=models, quantiles=_frame(panel, asked.index, deciles), deciles=every, stack=stack
     )

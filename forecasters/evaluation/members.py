@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..features import build_history
-from ..market_model import (
-    DirectModel,
-    Linear,
-    MarketModel,
-    MarketNetwork,
-    Trees,
-    adapted,
-    build_features,
-    forecast,
-    in_units,
-    learn_direct,
-    learning_origins,
-    observe,
-    shipped,
-)
+from ..market_model import Ensemble, MarketModel, Recipe, build_features, learn_members, observe, shipped
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
 from ..response import history_effect
@@ -36,8 +22,6 @@ Forecast = Callable[[SalesPanel, int, int], np.ndarray]
 
 MARKET = "simulated market"  # as an agent plays it
 INFORMED = "simulated market, reading the chain's prices"
-GENERAL, ADAPTED = "market model", "adapted market model"
-LINEAR, TREES = "direct linear regression", "direct gradient-boosted trees"
 
 
 @dataclass(frozen=True)
@@ -46,9 +30,7 @@ class Learned:
 
     demand: LearnedDemand
     fitted: int
-    general: MarketNetwork
-    own: MarketNetwork
-    direct: Mapping[str, DirectModel]
+    direct: Ensemble
     seed: int
 
     @staticmethod
@@ -72,17 +54,10 @@ class Learned:
             progress: is informed.
             model: the market model; the shipped one where None.
         """
-        start, past = model or shipped(), panel.window(0, fitted)
+        past = panel.window(0, fitted)
         seen = observe(past, fitted, _effect(demand, past, fitted))
-        origins = learning_origins(fitted, len(panel.series), seed)
-        own = adapted(start, seen, fitted, horizon, seed, progress=progress)
-        kinds = {LINEAR: Linear()} | ({TREES: Trees()} if Trees.at_hand() else {})
-        with progress.stage("fit direct regressions", len(kinds)) as stage:
-            features, direct = build_features(seen, fitted, origins), {}
-            for name, kind in kinds.items():
-                direct[name] = learn_direct(seen, features, origins, fitted, horizon, kind, seed)
-                stage.advance()
-        return Learned(demand, fitted, start.network, own, direct, seed)
+        direct = learn_members(model or shipped(), seen, fitted, horizon, Recipe(), seed, progress)
+        return Learned(demand, fitted, direct, seed)
 
     def deciles(self, panel: SalesPanel, origin: int, horizon: int) -> dict[str, np.ndarray]:
         """(H, N, 9) by forecaster of the periods from ``origin`` on, from what precedes it."""
@@ -92,15 +67,10 @@ class Learned:
         known = self.demand.condition(whole, self.fitted)
         paths = sample_paths(Informed(known), known.history, origin, horizon, SAMPLES, self.seed)
         place, item = panel.series.T
-        direct = {
-            name: in_units(model.log_deciles(features, origin, horizon), seen)[:, place, item]
-            for name, model in self.direct.items()
-        }
+        told = self.direct.members(seen, features, origin, horizon)
         return {
             INFORMED: deciles_of(paths[:, :, place, item]),
-            GENERAL: forecast(self.general, seen, features, origin, horizon)[:, place, item],
-            ADAPTED: forecast(self.own, seen, features, origin, horizon)[:, place, item],
-            **direct,
+            **{name: deciles[:, place, item] for name, deciles in told.items()},
         }
 
 

@@ -1,7 +1,8 @@
 """A forecaster for any shop: pre-trained on drawn markets, adapted to a panel, direct for every horizon."""
 
-from .adaptation import AdaptationSettings, adapted
+from .adaptation import AdaptationSettings, LowRank, Prompt, Way, Whole, adapted
 from .direct import DirectModel, Linear, Trees, learn_direct
+from .ensemble import ADAPTED, GENERAL, LINEAR, TREES, Ensemble, Recipe, learn_ensemble, learn_members
 from .explanation import Explanation, explain
 from .features import Features, build_features
 from .future import Future, forecast_future
@@ -11,21 +12,33 @@ from .network import MarketNetwork, MarketNetworkSettings
 from .observed import Observed, observe
 from .pretraining import PretrainingSettings, pretrain
 from .prior import PriorSettings, draw
+from .stack import Stack, quantile_loss
 
 __all__ = [
+    "ADAPTED",
+    "GENERAL",
+    "LINEAR",
+    "TREES",
     "AdaptationSettings",
     "DirectModel",
+    "Ensemble",
     "Explanation",
     "Features",
     "Future",
     "Linear",
+    "LowRank",
     "MarketModel",
     "MarketNetwork",
     "MarketNetworkSettings",
     "Observed",
     "PretrainingSettings",
     "PriorSettings",
+    "Prompt",
+    "Recipe",
+    "Stack",
     "Trees",
+    "Way",
+    "Whole",
     "adapted",
     "build_features",
     "draw",
@@ -34,10 +47,13 @@ __all__ = [
     "forecast_future",
     "in_units",
     "learn_direct",
+    "learn_ensemble",
+    "learn_members",
     "learning_origins",
     "log_deciles",
     "mean_units",
     "observe",
     "pretrain",
+    "quantile_loss",
     "shipped",
 ]

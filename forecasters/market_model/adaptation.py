@@ -1,12 +1,14 @@
 """Adapting a market model to a panel: a few steps of training on what the panel itself has shown.
 
-Either all weights move, or each matrix by a product of two thin ones (LoRA: Hu et al. 2021, arXiv 2106.09685,
-section 4.1), which is all that then belongs to the panel.
+All weights move; or each matrix by a product of two thin ones (LoRA: Hu et al. 2021, arXiv 2106.09685,
+section 4.1); or none do, and there are further series that all others attend to (prompt tuning: Lester et al.
+2021, arXiv 2104.08691).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -21,6 +23,52 @@ from .network import MarketNetwork
 from .observed import Observed
 
 
+class Way(Protocol):
+    """What of a network moves, and how fast."""
+
+    @property
+    def rate(self) -> float: ...
+
+    def prepare(self, network: MarketNetwork) -> None:
+        """Put in what will move, and hold what will not."""
+        ...
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All weights."""
+
+    rate: float = 3e-4
+
+    def prepare(self, network: MarketNetwork) -> None: ...
+
+
+@dataclass(frozen=True)
+class LowRank:
+    """Products of this rank, one for each matrix of the Transformer."""
+
+    rank: int = 2
+    rate: float = 3e-3  # they begin at zero
+
+    def prepare(self, network: MarketNetwork) -> None:
+        network.requires_grad_(False)
+        for module in list(network.modules()):
+            if isinstance(module, nn.Linear) and min(module.weight.shape) > self.rank:
+                register_parametrization(module, "weight", _LowRank(module.weight, self.rank))
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Series that are not there, which the items of every location attend to."""
+
+    series: int = 8
+    rate: float = 1e-2
+
+    def prepare(self, network: MarketNetwork) -> None:
+        network.requires_grad_(False)
+        network.prompt = nn.Parameter(0.02 * torch.randn(self.series, network.settings.width))
+
+
 @dataclass(frozen=True)
 class AdaptationSettings:
     """How a model is adapted."""
@@ -29,11 +77,9 @@ class AdaptationSettings:
     batch: int = 4  # periods a step
     locations: int = 40  # of each, at most
     items: int = 40
-    learning_rate: float = 3e-4
     weight_decay: float = 0.02
     dropout: float = 0.1
-    rank: int | None = None  # of what is added to each matrix; None: all weights move
-    low_rank_rate: float = 3e-3  # learning rate where they do not: the products begin at zero
+    way: Way = Whole()
 
 
 def adapted(
@@ -61,10 +107,8 @@ def adapted(
     network = MarketNetwork(replace(model.network.settings, dropout=settings.dropout))
     network.load_state_dict(model.network.state_dict())
     network.train()
-    rate = settings.learning_rate
-    if settings.rank is not None:
-        low_rank(network, settings.rank)
-        rate = settings.low_rank_rate
+    settings.way.prepare(network)
+    rate = settings.way.rate
     origins = np.array(learning_origins(fitted, panel.units[0].size, seed))
     features = build_features(panel, fitted, origins.tolist())
     moving = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -100,12 +144,3 @@ class _LowRank(nn.Module):
 
     def forward(self, matrix: Tensor) -> Tensor:
         return matrix + self.up @ self.down
-
-
-def low_rank(network: MarketNetwork, rank: int) -> None:
-    """Hold all weights but those of products of this rank, one for each matrix of the Transformer."""
-    for parameter in network.parameters():
-        parameter.requires_grad_(False)
-    for module in list(network.modules()):
-        if isinstance(module, nn.Linear) and min(module.weight.shape) > rank:
-            register_parametrization(module, "weight", _LowRank(module.weight, rank))

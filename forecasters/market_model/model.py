@@ -82,8 +82,8 @@ def in_units(logs: np.ndarray, panel: Observed) -> np.ndarray:
     return np.maximum(np.exp(logs) - 0.5 * panel.grain[:, None], 0.0)
 
 
-def mean_units(logs: np.ndarray, panel: Observed) -> np.ndarray:
-    """Mean units (…, S, I) wanted, from deciles (…, S, I, 9) of their log.
+def mean_units(deciles: np.ndarray, panel: Observed) -> np.ndarray:
+    """Mean units (…, S, I) wanted, from their deciles (…, S, I, 9).
 
     Between and beyond the deciles, log demand runs straight in the quantiles of a normal distribution.
     """
@@ -95,6 +95,7 @@ def mean_units(logs: np.ndarray, panel: Observed) -> np.ndarray:
     blend = np.zeros((len(known), _GRID))
     blend[piece - 1, np.arange(_GRID)] = 1 - share
     blend[piece, np.arange(_GRID)] = share
+    logs = np.log(deciles + 0.5 * panel.grain[:, None])
     return np.maximum(np.exp(logs @ blend).mean(-1) - 0.5 * panel.grain, 0.0)
 
 

@@ -45,6 +45,7 @@ class MarketNetwork(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, len(LEVELS))
         self.linear = nn.Linear(settings.features, 1)  # straight to the median
+        self.prompt: nn.Parameter | None = None  # (P, width) series that an adaptation adds
         for weight in (self.head.weight, self.linear.weight, self.linear.bias):
             nn.init.zeros_(weight)
         nn.init.constant_(self.head.bias, _STEP)
@@ -53,9 +54,15 @@ class MarketNetwork(nn.Module):
 
     def forward(self, features: Tensor, listed: Tensor | None = None) -> Tensor:
         """``listed`` (B, S, I) bool: what is not there is not attended to; all is where None."""
-        hidden = self.embed(features)
+        hidden, goods = self.embed(features), features.shape[2]
+        if self.prompt is not None:
+            more = self.prompt.expand(*hidden.shape[:2], -1, -1)
+            hidden = torch.cat([hidden, more], dim=2)
+            if listed is not None:
+                listed = torch.cat([listed, listed.new_ones(more.shape[:3])], dim=2)
         for block in self.blocks:
             hidden = block(hidden, None, listed)
+        hidden = hidden[:, :, :goods]
         told = self.head(self.norm(hidden))
         middle, steps = told[..., :1] + self.linear(features), F.softplus(told[..., 1:])
         below, above = steps.chunk(2, dim=-1)

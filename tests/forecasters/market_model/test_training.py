@@ -14,12 +14,16 @@ import torch
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.market_model import (
     AdaptationSettings,
+    LowRank,
     MarketModel,
     MarketNetwork,
     MarketNetworkSettings,
     Observed,
     PretrainingSettings,
     PriorSettings,
+    Prompt,
+    Way,
+    Whole,
     adapted,
     build_features,
     draw,
@@ -132,7 +136,7 @@ def test_what_is_not_listed_is_not_attended_to() -> None:
 def test_adapting_leaves_the_model_as_it_was_and_fits_the_panel_better(tmp_path: Path) -> None:
     model, panel = pretrain(tmp_path / "model.safetensors", settings=replace(QUICK, steps=5)), panel_of(1)
     before = {name: value.clone() for name, value in weights(model).items()}
-    settings = AdaptationSettings(steps=80, learning_rate=3e-3)
+    settings = AdaptationSettings(steps=80, way=Whole(3e-3))
     own = adapted(model, panel, len(panel.units), 4, settings=settings)
     again = adapted(model, panel, len(panel.units), 4, settings=settings)
     for name, value in weights(model).items():
@@ -149,14 +153,15 @@ def test_adapting_leaves_the_model_as_it_was_and_fits_the_panel_better(tmp_path:
     assert errors[1] < errors[0]
 
 
-def test_a_low_rank_adaptation_moves_few_weights_and_learns(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", [LowRank(1, 1e-2), Prompt(2, 3e-2)], ids=["low rank", "prompt"])
+def test_an_adaptation_of_few_weights_holds_the_others_and_learns(tmp_path: Path, way: Way) -> None:
     model, panel = pretrain(tmp_path / "model.safetensors", settings=replace(QUICK, steps=5)), panel_of(1)
     own = adapted(
         model,
         panel,
         len(panel.units),
         4,
-        settings=AdaptationSettings(steps=80, rank=1, low_rank_rate=1e-2),
+        settings=AdaptationSettings(steps=80, way=way),
     )
     moving = sum(p.numel() for p in own.parameters() if p.requires_grad)
     assert moving < 0.25 * sum(p.numel() for p in model.network.parameters())

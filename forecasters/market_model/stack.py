@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .metrics import DECILES
+from .network import LEVELS
 
 _STEPS, _RATE = 300, 0.05
 _EQUAL = 0.05  # pull to equal weights: a squared distance of 1 from them is worth that share of the loss
@@ -39,7 +39,7 @@ class Stack:
     def learned(members: Mapping[str, np.ndarray], actual: np.ndarray) -> Stack:
         """From the deciles (N, 9) of each member and the N units that came."""
         told = torch.from_numpy(np.stack(list(members.values())))  # (M, N, 9)
-        came, levels = torch.from_numpy(actual).unsqueeze(-1), torch.tensor(DECILES, dtype=torch.float64)
+        came, levels = torch.from_numpy(actual).unsqueeze(-1), LEVELS.double()
         scores = torch.zeros(len(told), dtype=torch.float64, requires_grad=True)
         optimiser, first = torch.optim.Adam([scores], lr=_RATE), None
         for _ in range(_STEPS if len(told) > 1 else 0):
@@ -52,7 +52,7 @@ class Stack:
             loss.backward()
             optimiser.step()
         weights = dict(zip(members, scores.detach().softmax(0).tolist(), strict=True))
-        losses = [_pinball(Stack(weights, spread).deciles(members), actual) for spread in _SPREADS]
+        losses = [quantile_loss(Stack(weights, spread).deciles(members), actual) for spread in _SPREADS]
         return Stack(weights, float(np.sqrt(_SPREADS[int(np.argmin(losses))])))
 
     def deciles(self, members: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -65,6 +65,9 @@ class Stack:
         return np.maximum(middle + self.spread * (mean - middle), 0.0)
 
 
-def _pinball(deciles: np.ndarray, actual: np.ndarray) -> float:
-    miss, levels = actual[:, None] - deciles, np.array(DECILES)
-    return float(np.maximum(levels * miss, (levels - 1) * miss).sum())
+def quantile_loss(deciles: np.ndarray, actual: np.ndarray) -> float:
+    """Weighted quantile loss of deciles (N, 9) of N units: mean over deciles of twice the pinball loss, in
+    units sold."""
+    miss, levels = actual[:, None] - deciles, LEVELS.double().numpy()
+    lost = 2 * np.maximum(levels * miss, (levels - 1) * miss).sum(0).mean()
+    return float(lost / max(float(actual.sum()), 1e-9))

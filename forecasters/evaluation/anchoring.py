@@ -1,0 +1,130 @@
+"""The simulated market is moved to where the best forecast of it is: at every horizon, at reference prices.
+
+What is sampled step by step drifts: half a year ahead the level of true markets was off by a fifth where a
+direct forecast was off by a tenth. So the log mean of every series is moved, by period ahead, to that of the
+direct forecast at the prices of the table (beyond it, at reference prices). Actions enter through the price
+response as before; paths keep their autocorrelation and common shocks, since what customers remember is free
+of the move.
+
+On a table where the simulated market forecast the last periods better than the direct forecast, which had not
+seen them, the market stays as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ..anchor import Anchor
+from ..features import build_history
+from ..market_model import (
+    Ensemble,
+    MarketModel,
+    Observed,
+    Recipe,
+    build_features,
+    learn_ensemble,
+    mean_units,
+    observe,
+    quantile_loss,
+)
+from ..model import DemandModel
+from ..panel.sales_panel import SalesPanel
+from ..progress import SILENT, Progress
+from ..response import history_effect
+from ..simulation import LearnedDemand, mean_path, sample_paths
+from .metrics import DECILES
+
+HORIZON = 26  # periods ahead
+_EVERY, _LEAST_HISTORY = 13, 8  # periods between origins; before the first of them
+_PATHS, _WORK = (2, 16), 2_000_000  # least and most an origin; series-steps of all together
+_COMPARED = 50  # paths that the simulated market's forecast of the last periods is told by
+_FURTHEST = 1.0  # log units that a mean is moved by, at most
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """What the forecast that a market is anchored to is made of."""
+
+    model: MarketModel
+    recipe: Recipe = Recipe(trees=False)
+
+
+def anchored_to_forecast(
+    model: DemandModel,
+    panel: SalesPanel,
+    forecaster: Forecaster,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> DemandModel:
+    """The model with an anchor to a direct forecast, if that is the better one.
+
+    Args:
+        model: fitted on all of the panel.
+        panel: T periods.
+        forecaster: how it is forecast.
+        seed: of what is learned and of the simulated paths.
+        progress: is informed.
+    """
+    periods = panel.periods
+    horizon, history = min(HORIZON, periods), build_history(panel)
+    effect = history_effect(history, model.response).double().numpy()
+    seen = observe(panel, periods, effect)
+    direct = learn_ensemble(forecaster.model, seen, periods, horizon, forecaster.recipe, seed, progress)
+    demand = LearnedDemand.after(replace(model, anchor=None), panel)
+    with progress.stage("anchor the simulated market to the forecast", 1) as stage:
+        if direct.tried is not None:
+            simulated, told = _simulated_loss(demand, seen, direct, seed), direct.tried.loss
+            word = "its levels follow it" if told < simulated else "its own levels stay"
+            stage.note(
+                f"direct forecast of the last {direct.tried.horizon} periods, not seen: quantile loss {told:.3f};"
+                f" simulated market, fitted to them: {simulated:.3f}; {word}"
+            )
+            if told >= simulated:
+                return replace(model, anchor=None)
+        return replace(model, anchor=_anchor(demand, panel, direct, effect, horizon, seed))
+
+
+def _simulated_loss(demand: LearnedDemand, seen: Observed, direct: Ensemble, seed: int) -> float:
+    assert direct.tried is not None
+    origin, horizon = direct.tried.origin, direct.tried.horizon
+    paths = sample_paths(demand, demand.history, origin, horizon, _COMPARED, seed)
+    deciles = np.moveaxis(np.quantile(paths, DECILES, axis=0), 0, -1)
+    rows = seen.scored[origin : origin + horizon]
+    return quantile_loss(deciles[rows], seen.units[origin : origin + horizon][rows])
+
+
+def _anchor(
+    demand: LearnedDemand,
+    panel: SalesPanel,
+    direct: Ensemble,
+    effect: np.ndarray,
+    horizon: int,
+    seed: int,
+) -> Anchor:
+    """By origin and period ahead, at the prices of the table and, beyond it, at reference prices."""
+    periods, pivot = panel.periods, demand.response.pivot
+    nothing = np.zeros((horizon, *effect.shape[1:]))
+    seen = observe(panel, periods, np.concatenate([effect, nothing]), horizon)
+    usual = np.where(seen.listed[periods:], pivot.double().numpy(), np.nan)
+    seen = replace(seen, log_price=np.concatenate([seen.log_price[:periods], usual]))
+    history = demand.history
+    price = torch.cat([history.log_price, pivot.expand(horizon, -1, -1)])
+    promo = torch.cat([history.promo, history.promo.new_zeros(horizon, *history.promo.shape[1:])])
+    origins = _origins(periods, horizon, pivot.numel())
+    paths = int(np.clip(_WORK // (len(origins) * horizon * pivot.numel()), *_PATHS)) // 2 * 2
+    features, least, drift = build_features(seen, periods, origins), 0.01 * history.grain, []
+    for origin in origins:
+        told = torch.from_numpy(mean_units(direct.deciles(seen, features, origin, horizon), seen)).float()
+        rows = slice(origin, origin + horizon)
+        simulated = mean_path(demand, price[rows], promo[rows], origin, paths, seed)
+        drift.append(((told + least).log() - (simulated + least).log()).clamp(-_FURTHEST, _FURTHEST))
+    return Anchor(torch.tensor(origins), torch.stack(drift))
+
+
+def _origins(periods: int, horizon: int, series: int) -> list[int]:
+    """The end of the panel and, as far as it is no more work than is worth, every quarter before it."""
+    most = max(1, _WORK // (_PATHS[0] * horizon * series))
+    return list(range(periods, _LEAST_HISTORY - 1, -_EVERY))[:most][::-1]
