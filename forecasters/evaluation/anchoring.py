@@ -79,7 +79,7 @@ def anchored_to_forecast(
             simulated, told = _simulated_loss(demand, seen, direct, seed), direct.tried.loss
             word = "its levels follow it" if told < simulated else "its own levels stay"
             stage.note(
-                f"direct forecast of the last {direct.tried.horizon} periods, not seen: quantile loss {told:.3f};"
+                f"direct forecast of the last {direct.tried.horizon} periods, not seen: loss {told:.3f};"
                 f" simulated market, fitted to them: {simulated:.3f}; {word}"
             )
             if told >= simulated:
