@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from mercato.forecasters.evaluation import Stack
+from mercato.forecasters.market_model import Stack
 
 LEVELS = np.arange(1, 10) / 10
 
