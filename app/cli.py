@@ -216,6 +216,25 @@ def pretrain(
 
 
 @verb
+def export(
+    out: Annotated[Path, typer.Option(help="File to write, .onnx.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Market model that `mercato pretrain` wrote (default: the shipped one).", metavar="[MODEL]"
+        ),
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Round weights and activations to 8 bits: half the size, faster.")
+    ] = False,
+) -> None:
+    """Write a market model as ONNX, checked against the original."""
+    from .commands.export import run
+
+    run(model, out, int8)
+
+
+@verb
 def train(
     market: MarketFolder,
     algo: Annotated[Algorithm, typer.Option(help="Learning algorithm.")],

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .features import Features
-from .network import MarketNetwork, loss
+from .network import loss
 from .observed import Observed
 
 _LEAST = 4  # periods that precede a forecast, at least
@@ -32,7 +32,7 @@ class Lesson:
     counts: Tensor  # (N, S, I) bool, rows to learn from
     listed: Tensor  # (N, S, I) bool
 
-    def loss(self, network: MarketNetwork) -> Tensor:
+    def loss(self, network: nn.Module) -> Tensor:
         """Mean pinball loss of a row."""
         return loss(network(self.features, self.listed), self.value, self.level, self.counts)
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from ..errors import InputError
 from ..files import replace_file
@@ -71,7 +72,7 @@ def shipped() -> MarketModel:
 
 
 def forecast(
-    network: MarketNetwork, panel: Observed, features: Features, origin: int, horizon: int
+    network: nn.Module, panel: Observed, features: Features, origin: int, horizon: int
 ) -> np.ndarray:
     """Deciles (H, S, I, 9) of units wanted in the ``horizon`` periods from ``origin`` on."""
     return in_units(log_deciles(network, panel, features, origin, horizon), panel)
@@ -101,7 +102,7 @@ def mean_units(deciles: np.ndarray, panel: Observed) -> np.ndarray:
 
 @torch.no_grad()
 def log_deciles(
-    network: MarketNetwork, panel: Observed, features: Features, origin: int, horizon: int
+    network: nn.Module, panel: Observed, features: Features, origin: int, horizon: int
 ) -> np.ndarray:
     """The same of log demand, (H, S, I, 9)."""
     network.eval()

@@ -62,7 +62,10 @@ class MarketNetwork(nn.Module):
                 listed = torch.cat([listed, listed.new_ones(more.shape[:3])], dim=2)
         for block in self.blocks:
             hidden = block(hidden, None, listed)
-        hidden = hidden[:, :, :goods]
+        return self.deciles(hidden[:, :, :goods], features)
+
+    def deciles(self, hidden: Tensor, features: Tensor) -> Tensor:
+        """(…, 9) of series whose hidden states are (…, D) and features (…, F)."""
         told = self.head(self.norm(hidden))
         middle, steps = told[..., :1] + self.linear(features), F.softplus(told[..., 1:])
         below, above = steps.chunk(2, dim=-1)
