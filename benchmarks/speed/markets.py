@@ -61,12 +61,17 @@ def untrained(places: int, goods: int, trunk: TrunkSettings = SMALL) -> Market:
 
     What its stock-outs hid, which would have to be estimated first, is left out of the history.
     """
-    table, _ = make_reference(seed=0, size=Size(places, goods, WEEKS))
-    panel = read_panel(table, roles=ROLES)
-    panel = replace(panel, censored=np.zeros_like(panel.censored))
+    panel = without_stock_outs(places, goods)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return fitted_market(_random_model(panel, FitSettings(trunk=trunk)), panel, Economics(), "untrained")
+
+
+def without_stock_outs(places: int, goods: int) -> SalesPanel:
+    """A reference panel as if nothing had run out."""
+    table, _ = make_reference(seed=0, size=Size(places, goods, WEEKS))
+    panel = read_panel(table, roles=ROLES)
+    return replace(panel, censored=np.zeros_like(panel.censored))
 
 
 def demo_market() -> tuple[Market, str]:

@@ -23,8 +23,8 @@ from mercato.forecasters.progress import Progress
 from tests.app.conftest import MAP
 
 VERBS = (
-    *("data", "fit", "card", "backtest", "forecast", "pretrain", "train", "decide", "benchmark", "whatif"),
-    *("report", "run", "demo"),
+    *("data", "fit", "card", "backtest", "forecast", "pretrain", "export", "train", "decide", "benchmark"),
+    *("whatif", "report", "run", "demo"),
 )
 MAPPED = [part for ours, theirs in MAP.items() for part in ("--map", f"{ours}={theirs}")]
 
@@ -240,6 +240,20 @@ def test_a_market_model_of_ones_own_forecasts_a_table(home: Path, tmp_path: Path
 )
 def test_pretrain_refuses_what_it_cannot_do(asked: tuple[object, ...], said: str) -> None:
     assert said in refused("pretrain", *asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (("--out", "model.pt"), "--out: expected a file ending in .onnx, found model.pt"),
+        (
+            ("absent.safetensors", "--out", "model.onnx"),
+            "expected a market model that `mercato pretrain` wrote",
+        ),
+    ],
+)
+def test_export_refuses_what_it_cannot_do(asked: tuple[object, ...], said: str) -> None:
+    assert said in refused("export", *asked)
 
 
 def test_benchmark_keeps_its_keys(home: Path) -> None:
