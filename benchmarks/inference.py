@@ -55,14 +55,15 @@ DECISIONS = {"1 × 11": (1, 11), "83 × 11": (83, 11)}
 
 
 class Bfloat16(nn.Module):
-    """A network with weights and activations of 16 bits."""
+    """A network whose matrix products are of 16 bits."""
 
     def __init__(self, network: MarketNetwork):
         super().__init__()
-        self.network = deepcopy(network).bfloat16()
+        self.network = network
 
     def forward(self, features: Tensor, listed: Tensor | None = None) -> Tensor:
-        told: Tensor = self.network(features.bfloat16(), listed)
+        with torch.autocast("cpu", torch.bfloat16):
+            told: Tensor = self.network(features, listed)
         return told.float()
 
 
