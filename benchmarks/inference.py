@@ -103,6 +103,7 @@ def ways_of(folder: Path) -> dict[str, nn.Module]:
     return ways
 
 
+@torch.inference_mode()
 def network_times(ways: Mapping[str, nn.Module], size: tuple[int, int, int], turns: int) -> dict[str, float]:
     """Processor seconds of the deciles of all periods, as many at once as a forecast takes."""
     features = torch.randn(*size, shipped().network.settings.features, generator=torch.Generator())
@@ -147,11 +148,10 @@ def stages(panel: SalesPanel, turns: int) -> dict[str, float]:
 def decision(places: int, goods: int, turns: int) -> float:
     """Processor seconds of one ``decide``: myopic prices, base-stock orders, a market of random weights."""
     market, panel = untrained(places, goods), without_stock_outs(places, goods)
-    policy = Pair(MyopicPrice(), BaseStock())
+    policy = Pair("myopic price, base-stock", MyopicPrice(), BaseStock())
     return seconds({"decide": lambda: decide(market, policy, panel, None, None, 0)}, turns)["decide"]
 
 
-@torch.inference_mode()
 def seconds(cases: Mapping[str, Callable[[], object]], turns: int) -> dict[str, float]:
     """Median processor seconds of a call of each."""
     spent: dict[str, list[float]] = {name: [] for name in cases}
@@ -171,9 +171,10 @@ def measure(plan: Plan) -> dict[str, Any]:
     with TemporaryDirectory() as scratch, threads(1):
         ways = ways_of(Path(scratch))
         result: dict[str, Any] = {
+            "decide": {name: decision(*size, few) for name, size in DECISIONS.items()},
             "network": {
                 name: network_times(ways, size, many if size[1] == 1 else few) for name, size in sizes.items()
-            }
+            },
         }
         try:
             panel = panel_of(PANEL, plan)
@@ -183,7 +184,6 @@ def measure(plan: Plan) -> dict[str, Any]:
             result["wql"] = errors(ways, panel)
             shop = panel.select(panel.locations[:1], panel.items)
             result["stages"] = {"a shop": stages(shop, few), "the chain": stages(panel, few)}
-        result["decide"] = {name: decision(*size, few) for name, size in DECISIONS.items()}
     return result
 
 

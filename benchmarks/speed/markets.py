@@ -69,8 +69,9 @@ def untrained(places: int, goods: int, trunk: TrunkSettings = SMALL) -> Market:
 
 def without_stock_outs(places: int, goods: int) -> SalesPanel:
     """A reference panel as if nothing had run out."""
-    table, _ = make_reference(seed=0, size=Size(places, goods, WEEKS))
+    table, _ = make_reference(seed=0, size=Size(max(places, 2), goods, WEEKS))
     panel = read_panel(table, roles=ROLES)
+    panel = panel.select(panel.locations[:places], panel.items)
     return replace(panel, censored=np.zeros_like(panel.censored))
 
 

@@ -111,7 +111,7 @@ def test_what_disagrees_is_not_written(
 ) -> None:
     best = shipped().network  # the loss of another one is larger
     monkeypatch.setattr(export, "_trace", lambda _, path: shutil.copy(files["float32"], path))
-    with pytest.raises(InputError, match=f"against torch of at most {limit}, found"):
+    with pytest.raises(InputError, match=f"of at most {limit} against torch, found"):
         export_model(MarketModel(best, {}), tmp_path / "model.onnx", int8)
     assert not list(tmp_path.iterdir())
 
