@@ -225,7 +225,7 @@ def export(
         ),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Round weights and activations to 8 bits: half the size, faster.")
+        bool, typer.Option("--int8", help="Round weights and activations to 8 bits: a third of the size.")
     ] = False,
 ) -> None:
     """Write a market model as ONNX, checked against the original."""
