@@ -37,7 +37,7 @@ from mercato.forecasters.market_model.export import OnnxNetwork, export_model
 from mercato.forecasters.market_model.model import at_once
 from mercato.forecasters.panel import SalesPanel
 
-from .forecast import PANELS, WINDOWS, panel_of
+from .forecasts.panels import PANELS, WINDOWS, panel_of
 from .record import write_result
 from .speed.markets import untrained, without_stock_outs
 from .speed.timing import threads

@@ -17,7 +17,7 @@ import numpy as np
 
 from mercato.forecasters.market_model import Observed, draw, observe
 
-from .forecast import PANELS, panel_of
+from .forecasts.panels import PANELS, panel_of
 from .record import write_result
 from .tables.piece import Plan, Skip
 
