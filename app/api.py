@@ -39,6 +39,7 @@ from . import decisions
 from .benchmarking import Benchmark, check_horizon, compare, load_policies, load_policy
 from .decisions import Decisions
 from .efforts import USUAL, WORK
+from .expectation import expectation
 from .runtime import device, fitted_panel, open_market
 from .scenario import Scenario, multiples, read_scenario
 from .stock import read_stock
@@ -266,6 +267,8 @@ def decide(
     panel: AnyPanel,
     stock: pd.DataFrame | str | Path | None = None,
     seed: int = 0,
+    *,
+    explain: bool = False,
 ) -> Decisions:
     """What to charge and order in the period after the latest sales table.
 
@@ -276,6 +279,8 @@ def decide(
             are enough. What the market does not know, or the table lacks, is left out with a note.
         stock: columns location, item, on_hand and optionally on_order, in units; assumed if not given.
         seed: for policies with random actions.
+        explain: add the price and the order that the policy ordinarily decides for each series, and what each
+            group of what it sees adds to them.
 
     Returns:
         ``.rows``, a data frame with one row per series; ``.csv()``, the same as text; ``.gain`` with
@@ -289,7 +294,31 @@ def decide(
     own = fitted_panel(shop)
     latest = panel if isinstance(panel, SalesPanel) else own.reading.read(panel, otherwise=own.frequency)
     at_hand = None if stock is None else read_stock(stock, shop, own.reading.map)
-    return decisions.decide(shop, who, own, latest, at_hand, seed)
+    return decisions.decide(shop, who, own, latest, at_hand, seed, explain)
+
+
+def why(market: AnyMarket, location: str, item: str, date: str | np.datetime64 | None = None) -> pd.DataFrame:
+    """Why the market expects what it does of one series: what each group of inputs multiplies demand with.
+
+    From an ordinary period, before which every series sold its usual amount at its reference price, without
+    promotions, at the average time of the year: integrated gradients through regressions, Transformer and
+    price response. A period of the table is explained at its own prices and promotions, as the simulated
+    market expects it from what precedes it; the coming one at the last prices.
+
+    Args:
+        market: a fitted market.
+        location: of the series.
+        item: of the series.
+        date: first day of a period of the table, after its first; the period after the table if not given.
+
+    Returns:
+        One row per step from ``an ordinary period`` to ``expected``: ``step``, ``times``, which multiplies,
+        and ``units`` so far.
+
+    Raises:
+        InputError: a market that was not fitted, or a location, an item or a date that it does not know.
+    """
+    return expectation(_market(market), str(location), str(item), date)
 
 
 def whatif(

@@ -302,13 +302,33 @@ def decide(
     out: Annotated[Path, typer.Option(help="CSV to write, one row per location and item.")],
     stock: StockFile = None,
     currency: Currency = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add what stock, past demand … add to each price and order.")
+    ] = False,
     json: Json = False,
     seed: Seed = 0,
 ) -> None:
     """Decide prices and orders for the coming period."""
     from .commands.decide import run
 
-    run(market, policy, panel, stock, out, currency, json, seed)
+    run(market, policy, panel, stock, out, currency, explain, json, seed)
+
+
+@verb
+def why(
+    market: MarketFolder,
+    location: Annotated[str, typer.Option(help="Location of the series.")],
+    item: Annotated[str, typer.Option(help="Item of the series.")],
+    date: Annotated[
+        str | None,
+        typer.Option(help="First day of a period of the table (default: the period after it)."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show what moves the expected demand of one series away from that of an ordinary period."""
+    from .commands.why import run
+
+    run(market, location, item, date, json)
 
 
 @verb

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ..agents.explanation import explain_decision
 from ..agents.policy import Policy
 from ..envs.engine.finite import refuse_non_finite
 from ..envs.engine.rules import bounds, enforce
@@ -24,6 +25,7 @@ from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.simulation import LearnedDemand
 from ..forecasters.tensors import NoiseKey
+from .explained import with_parts
 from .price_tags import decimals_of, rounded
 from .reasons import SAME, TRIED, Known, why
 
@@ -65,6 +67,7 @@ def decide(
     latest: SalesPanel | None,
     stock: tuple[np.ndarray, np.ndarray] | None,
     seed: int,
+    explain: bool = False,
 ) -> Decisions:
     """Price and order of every series for the period right after the latest table.
 
@@ -86,6 +89,7 @@ def decide(
         latest: the latest sales table, which carries it on; None where there is none.
         stock: on hand and on order (S, I), NaN where unknown; the economics' initial cover where None.
         seed: for policies that draw.
+        explain: add the parts of each price and order (``explained``).
     """
     panel, notes = (own, []) if latest is None else extended(own, latest)
     market = after(market, panel)
@@ -105,6 +109,8 @@ def decide(
         reasons = _reasons(market, state, wanted, decision, outcome, 10.0**-decimals)
     known = np.zeros(market.shape, bool) if stock is None else np.isfinite(stock[0])
     rows = _rows(market, panel, sold, state, decision, outcome, reasons, known)
+    if explain:
+        rows = with_parts(rows, explain_decision(policy, market, state), panel.series[sold])
     return Decisions(rows, *outcome.total, notes)
 
 

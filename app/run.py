@@ -200,7 +200,7 @@ def go(
     benchmark = compare(market, learned, baselines, episodes, horizon, seed, case.truth, progress, workers)
     write_json(folder / "benchmark.json", benchmark.payload())
     best = benchmark.policy(headline(benchmark).learned)
-    decisions = decide(market, best, case.panel, None, case.stock, seed)
+    decisions = decide(market, best, case.panel, None, case.stock, seed, explain=True)
     write_text(folder / DECISIONS, decisions.csv())
     subject = Subject(
         case.name,

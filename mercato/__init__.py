@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .agents.learned import LearnedPolicy
     from .agents.train import DQNSettings, PPOSettings
-    from .app.api import benchmark, decide, fit, forecast, load_market, train, whatif
+    from .app.api import benchmark, decide, fit, forecast, load_market, train, whatif, why
     from .app.benchmarking import Benchmark
     from .app.console import Bars
     from .app.decisions import Decisions
@@ -66,12 +66,13 @@ __all__ = [
     "read_panel",
     "train",
     "whatif",
+    "why",
 ]
 
 _HOMES = {
     ".agents.learned": ("LearnedPolicy",),
     ".agents.train": ("DQNSettings", "PPOSettings"),
-    ".app.api": ("benchmark", "decide", "fit", "forecast", "load_market", "train", "whatif"),
+    ".app.api": ("benchmark", "decide", "fit", "forecast", "load_market", "train", "whatif", "why"),
     ".app.benchmarking": ("Benchmark",),
     ".app.console": ("Bars",),
     ".app.decisions": ("Decisions",),

@@ -24,7 +24,7 @@ def test_the_import_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["fit", "forecast", "read_panel", "load_market", "train", "benchmark", "decide", "whatif"]
+    "name", ["fit", "forecast", "read_panel", "load_market", "train", "benchmark", "decide", "whatif", "why"]
 )
 def test_the_way_through_is_one_import_away(name: str) -> None:
     assert name in dir(mercato)

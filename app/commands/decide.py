@@ -17,6 +17,7 @@ def run(
     stock: Path | None,
     out: Path,
     currency: str | None,
+    explain: bool,
     json: bool,
     seed: int,
 ) -> None:
@@ -25,7 +26,7 @@ def run(
     console = stderr()
     shop = load_market(market)
     shop = replace(shop, economics=shop.economics.counted_in(currency))
-    decisions = decide(shop, policy, panel, stock, seed)
+    decisions = decide(shop, policy, panel, stock, seed, explain=explain)
     write_text(out, decisions.csv())
     rows = decisions.rows
     if json:

@@ -132,6 +132,21 @@ class DecisionList(_Part):
     file: str  # with all of them, beside the page; empty where there is none
 
 
+class Breakdown(_Part):
+    """From what is ordinary to what is decided or expected: ``ordinary`` and its parts make ``result``."""
+
+    title: str
+    unit: str  # what the numbers are, for the axis
+    ordinary_name: str
+    ordinary: float
+    parts: list[tuple[str, float]]
+    result_name: str
+    result: float
+    multiplied: bool = False  # parts are multipliers, not to be added
+    reference: float | None = None  # marked, where there is one
+    reference_name: str = ""
+
+
 class Trust(_Part):
     """The verdict of the market's card."""
 
@@ -158,6 +173,7 @@ class Contents(_Part):
     trust: Trust | None = None  # where the market has a card
     other_customers: list[Shift]
     decisions: DecisionList | None = None
+    explanations: list[Breakdown] = []  # of the first of the decisions
     policies: list[PolicyRow]
     true_market: list[PolicyRow] = []
     forecasts: list[Forecast] = []

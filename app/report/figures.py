@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from operator import add, mul
 from typing import Any
 
 import matplotlib
@@ -13,7 +16,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from .contents import Contents, Forecast, Interval, Numbers, PolicyRow, Response, Trajectory
+from .contents import Breakdown, Contents, Forecast, Interval, Numbers, PolicyRow, Response, Trajectory
 from .words import MINUS
 
 INK, GREY, FAINT = "#1f2328", "#6b7280", "#d5d9de"
@@ -188,6 +191,66 @@ def _least(means: Sequence[float]) -> float:
     if len(ordered) > 2 and ordered[1] - ordered[0] > ordered[-1] - ordered[1]:
         return ordered[1]
     return ordered[0]
+
+
+def breakdown(part: Breakdown) -> str:
+    """Bars from what is ordinary, part by part, to the result."""
+    parts = _visible(part)
+    join = mul if part.multiplied else add
+    ends = list(accumulate((value for _, value in parts), join, initial=part.ordinary))
+    bars = [(value, *pair) for (_, value), pair in zip(parts, pairwise(ends), strict=True)]
+    names = [part.ordinary_name, *(name for name, _ in parts), part.result_name]
+    largest = max((abs(after - before) for _, before, after in bars), default=part.result / 10)
+    digits = max(0, 1 - math.floor(math.log10(largest))) if largest > 0 else 0  # two of the largest bar's
+    span = [*ends, part.result, *([] if part.reference is None else [part.reference])]
+    room = max(max(span) - min(span), 0.1 * max(map(abs, span)), 1e-6)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+
+        def say(text: str, value: float, height: int, color: str) -> None:
+            right: Any = {"xytext": (6, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate(text, (value, height), color=color, fontsize=8, **right)
+
+        for height, (value, before, after) in enumerate(bars, start=1):
+            color = LEARNED if after > before else MODEL
+            axes.barh(height, after - before, left=before, height=0.6, color=color)
+            said = f"× {value:.2f}" if part.multiplied else f"{value:+,.{digits}f}".replace("-", MINUS)
+            say(said, max(before, after), height, color)
+        last = len(names) - 1
+        for height, value in enumerate(ends):  # from one to the next
+            axes.plot([value, value], [height, height + 1], color=GREY, linewidth=0.7, zorder=0)
+        for height, value in ((0, part.ordinary), (last, part.result)):
+            axes.plot(value, height, "o", color=INK, markersize=5)
+            say(f"{value:,.{digits}f}", value, height, INK)
+        if part.reference is not None:
+            axes.axvline(part.reference, color=GREY, linewidth=0.8, linestyle=":", zorder=0)
+        axes.set_yticks(range(len(names)), names)
+        for tick in (axes.get_yticklabels()[0], axes.get_yticklabels()[last]):
+            tick.set_color(INK)
+            tick.set_fontweight("bold")
+        axes.set(title=part.title, xlim=(min(span) - 0.06 * room, max(span) + 0.22 * room))
+        axes.set_ylim(last + 0.6, -0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        _short(axes.xaxis)
+        dotted = "" if part.reference is None else f"; dotted: {part.reference_name}"
+        figure.supxlabel(part.unit + dotted, fontsize=9, color=INK)
+
+    return _draw(0.9 + 0.24 * len(names), draw)
+
+
+def _visible(part: Breakdown) -> list[tuple[str, float]]:
+    """The parts that can be seen beside the largest; all others are one more, if it can be."""
+
+    def size(value: float) -> float:
+        return abs(math.log(value) if part.multiplied else value)
+
+    least = 0.03 * max((size(value) for _, value in part.parts), default=0.0)
+    rest = [value for _, value in part.parts if size(value) <= least]
+    all_else = ("all else", math.prod(rest) if part.multiplied else sum(rest))
+    return [(name, value) for name, value in (*part.parts, all_else) if size(value) > least]
 
 
 def trajectory(part: Trajectory, contents: Contents) -> str:

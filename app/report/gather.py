@@ -7,19 +7,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from ...agents.evaluation import Evaluation, trajectory
 from ...agents.workers import HERE, Workers
 from ...envs.market import Market
+from ...forecasters.names import positions
 from ...forecasters.panel.sales_panel import SalesPanel
 from ...forecasters.progress import SILENT, Progress
 from ...forecasters.simulation import LearnedDemand, sample_paths
 from ...forecasters.tensors import NoiseKey
 from ..benchmarking import Benchmark
 from ..decisions import Decisions
+from ..expectation import EXPECTED, ORDINARY, steps
+from ..explained import parts_of
 from ..headline import assumptions, difference, headline, other_customers
 from .contents import (
+    Breakdown,
     Contents,
     DecisionList,
     DecisionRow,
@@ -88,6 +93,7 @@ def gather(
         assumptions=assumptions(benchmark, line, panel.cost is not None, shift_episodes, progress, workers),
         other_customers=other_customers(benchmark, line, shift_episodes, progress, workers),
         decisions=None if subject.decisions is None else _decisions(subject, subject.decisions),
+        explanations=[] if subject.decisions is None else _explanations(market, subject.decisions),
         policies=_rows(evaluation, benchmark, line),
         true_market=[] if benchmark.truth is None else _rows(benchmark.truth, benchmark, line),
         forecasts=forecasts,
@@ -120,8 +126,7 @@ def _rows(evaluation: Evaluation, benchmark: Benchmark, line: Headline) -> list[
 
 def _decisions(subject: Subject, decisions: Decisions) -> DecisionList:
     """What is decided, and for which series most hangs on it."""
-    rows = decisions.rows
-    most = rows.loc[rows["expected_gain"].abs().sort_values(ascending=False, kind="stable").index[:_DECIDED]]
+    rows, most = decisions.rows, _most_at_stake(decisions)
     return DecisionList(
         date=str(rows["date"].iloc[0]),
         series=len(rows),
@@ -140,6 +145,56 @@ def _decisions(subject: Subject, decisions: Decisions) -> DecisionList:
         ],
         file=subject.file,
     )
+
+
+def _most_at_stake(decisions: Decisions) -> pd.DataFrame:
+    """The rows that the page shows."""
+    gain = decisions.rows["expected_gain"].abs()
+    return decisions.rows.loc[gain.sort_values(ascending=False, kind="stable").index[:_DECIDED]]
+
+
+def _explanations(market: Market, decisions: Decisions) -> list[Breakdown]:
+    """The first row that the page shows, in parts, and its demand at the new prices; none without parts."""
+    if "ordinary_price" not in decisions.rows:
+        return []
+    first, period = _most_at_stake(decisions).iloc[0], period_name(market.frequency)
+    units = {"price": f"price ({market.economics.currency} per unit)", "order": "units ordered"}
+    decided = [
+        Breakdown(
+            title=what,
+            unit=unit,
+            ordinary_name=f"ordinary {what}",
+            ordinary=first[f"ordinary_{what}"],
+            parts=list(parts_of(first, what).items()),
+            result_name=f"new {what}" if what == "price" else what,
+            result=first[what],
+            reference=first["current_price"] if what == "price" else None,
+            reference_name="price now",
+        )
+        for what, unit in units.items()
+    ]
+    price = market.terms.reference_price.clone()
+    place, item = (
+        positions(decisions.rows[column].tolist(), known, f"a {column}")
+        for column, known in (("location", market.locations), ("item", market.items))
+    )
+    price[place, item] = torch.from_numpy(decisions.rows["price"].to_numpy(np.float32)).to(price)
+    row = list(decisions.rows.index).index(first.name)
+    told = steps(market, market.demand.periods, int(place[row]), int(item[row]), price).set_index("step")
+    parts = told["times"].drop([ORDINARY, EXPECTED])
+    return [
+        *decided,
+        Breakdown(
+            title="expected demand",
+            unit=f"units per {period} that customers want",
+            ordinary_name=f"ordinary {period}",
+            ordinary=told.loc[ORDINARY, "units"],
+            parts=list(parts.items()),
+            result_name="expected",
+            result=told.loc[EXPECTED, "units"],
+            multiplied=True,
+        ),
+    ]
 
 
 def _facts(panel: SalesPanel, demand: LearnedDemand) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ def render(contents: Contents) -> str:
             _economics(contents),
             _policies(contents),
             _decisions(contents),
+            _explanations(contents),
             _forecasts(contents),
             _responses(contents),
             _trajectory(contents),
@@ -207,6 +208,23 @@ def _decisions(contents: Contents) -> str:
         f"{table(header, rows, text=(1, 6))}"
         f'<p class="note">Expected gain: margin that the new price adds to its location.{some}{where}</p>'
         "</section>"
+    )
+
+
+def _explanations(contents: Contents) -> str:
+    """The first of the decisions in parts, and the demand that it expects."""
+    if contents.decisions is None or not contents.explanations:
+        return ""
+    first = contents.decisions.rows[0]
+    name = f"{first.item}, location {first.location}"
+    return gallery(
+        f"One decision in parts: {name}",
+        f"From what {contents.headline.learned} ordinarily decides for this series to what it decides now,"
+        f" and from an ordinary {contents.period}'s demand to that expected at the new price. An ordinary"
+        " decision is the mean over the last year if the series had the unit cost, the range of tried prices"
+        f" and the price response of the middle one; before an ordinary {contents.period} every series sold"
+        " its usual amount at its reference price.",
+        [picture(figures.breakdown(part), f"{part.title}: {name}") for part in contents.explanations],
     )
 
 

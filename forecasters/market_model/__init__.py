@@ -3,7 +3,7 @@
 from .adaptation import AdaptationSettings, LowRank, Prompt, Way, Whole, adapted
 from .direct import DirectModel, Linear, Trees, learn_direct
 from .ensemble import ADAPTED, GENERAL, LINEAR, TREES, Ensemble, Recipe, learn_ensemble, learn_members
-from .explanation import Explanation, explain
+from .explanation import explain
 from .features import Features, build_features
 from .future import Future, forecast_future
 from .lesson import learning_origins
@@ -22,7 +22,6 @@ __all__ = [
     "AdaptationSettings",
     "DirectModel",
     "Ensemble",
-    "Explanation",
     "Features",
     "Future",
     "Linear",

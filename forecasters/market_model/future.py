@@ -12,8 +12,9 @@ from ..features import AHEAD
 from ..panel.calendar import declared_grid
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
+from ..statistics import Explanation
 from .adaptation import AdaptationSettings, adapted
-from .explanation import Explanation, explain
+from .explanation import explain
 from .features import build_features
 from .model import MarketModel, in_units, log_deciles, shipped
 from .observed import observe

@@ -40,9 +40,13 @@ class Base:
         From features (…, S, I, F) of the past and (…, S, I, C) of what is known ahead of the period.
         """
         log_mean = torch.einsum("...sif,mif->...sim", features, self.past)
-        log_mean = log_mean + torch.einsum("...sif,mif->...sim", ahead, self.ahead)
+        log_mean = log_mean + self.from_ahead(ahead)
         log_mean = log_mean + self.place.permute(1, 2, 0)
         return torch.stack([log_mean, self.log_r.T.expand_as(log_mean)], dim=-1)
+
+    def from_ahead(self, ahead: Tensor) -> Tensor:
+        """(…, S, I, M) what of the log mean is due to what is known ahead, (…, S, I, C)."""
+        return torch.einsum("...sif,mif->...sim", ahead, self.ahead)
 
     def select(self, cut: Cut) -> Base:
         """The regressions of a sub-market."""

@@ -1,5 +1,6 @@
 """The fitted model as customers: sampled under any prices, means calibrated, played before it is trusted."""
 
+from .attribution import attribute
 from .demand import DemandProcess, Outlook, Period
 from .free_run import anchored
 from .informed import Informed
@@ -14,6 +15,7 @@ __all__ = [
     "Outlook",
     "Period",
     "anchored",
+    "attribute",
     "calibrated",
     "mean_path",
     "sample_paths",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..features import History, Past, build_history, scan
+from ..features import History, Past, build_history, past_features, scan
 from ..identification import impute_demand
 from ..model import DemandModel
 from ..network import RingCache, chain_news, demand_token, gather_cache
@@ -160,7 +160,7 @@ class LearnedDemand:
         """(T + 1, S, I, M, 2) log mean before price and log dispersion of periods 0 … T, one step ahead."""
         with torch.no_grad():
             dates = torch.arange(self.periods + 1, device=self._ids.device)
-            return self._told(self._out, self._reading.features, dates)
+            return self._told(self._out, self._reading.features, self._ahead(dates))
 
     def reset(self, start: Tensor, key: NoiseKey) -> LearnedState:
         """Markets about to play period ``start`` (B,) in 1 … periods, after the history before it."""
@@ -199,12 +199,26 @@ class LearnedDemand:
         own = self.response.own + common * item + single * key.normal(self._ids, _ELASTICITY)
         return own.clamp(max=WEAKEST)
 
-    def _told(self, out: Tensor, features: Tensor, date: Tensor) -> Tensor:
+    def _told(self, out: Tensor, features: Tensor, ahead: Tensor) -> Tensor:
         """(…, S, I, M, 2) log mean before price and log dispersion: level, base and the network's word."""
-        ahead = self.history.ahead[self._known(date)]
         told = self.model.base.predict(features, ahead) + out.unflatten(-1, (-1, 2))
         log_mean = self._within_reach(told[..., 0]) + self._level.unsqueeze(-1)
         return torch.stack([log_mean, told[..., 1]], dim=-1)
+
+    def log_base(self, adjusted: Tensor, ahead: Tensor) -> Tensor:
+        """(S, I, M) log mean before price of the period after a past, differentiable in what it reads.
+
+        Args:
+            adjusted: (t, S, I) log demand above the level, freed of prices, of the first t periods.
+            ahead: (S, I, C) what is known of the period t before it comes.
+        """
+        history, settings, t = self.history, self.model.settings.trunk, len(adjusted)
+        features = past_features(adjusted, history.known[:t], history.assortment)
+        tokens = demand_token(adjusted, history.known[:t], features[1:], history.static)
+        seen = slice(-1 - settings.blocks * (settings.window - 1), None)  # by the last token
+        listed = None if history.assortment is None else history.listed[:t][seen].unsqueeze(0)
+        out = self._network(tokens[seen].unsqueeze(0), self._identity, history.distance, None, listed)
+        return self._told(out[0, -1], features[-1], ahead)[..., 0]
 
     def _within_reach(self, above: Tensor) -> Tensor:
         """(…, S, I, M) log mean above the level, no further than demand ever was, but for a little."""
@@ -224,12 +238,20 @@ class LearnedDemand:
         log_base = self._within_reach(state.log_base + more[..., 0] - level) + level
         return replace(state, log_base=log_base, log_r=state.log_r + more[..., 1])
 
-    def _harmonic(self, date: Tensor) -> Tensor:
-        """(B, S, I, 2) sine and cosine of the year at calendar indices (B,)."""
-        return self.history.ahead[self._known(date)][..., :2]
+    def _ahead(self, date: Tensor) -> Tensor:
+        """(B, S, I, C) what is known of calendar indices (B,) before they come."""
+        return self.history.ahead[self.history.calendar_index(date)]
+
+    def at_date(self, state: LearnedState, date: Tensor) -> LearnedState:
+        """The state as it would be at calendar indices (B,), its past demand as it is."""
+        base, now = self.model.base, self._ahead(state.date)
+        more = base.from_ahead(self._ahead(date)) - base.from_ahead(now)
+        told = self.told_more(state, torch.stack([more, torch.zeros_like(more)], dim=-1))
+        return replace(told, date=date)
 
     def _context(self, state: LearnedState, own: Tensor | None = None, way: Way = Way()) -> Context:
-        return Context(self._harmonic(state.date), state.carryover, own, self._listed(state.date), way)
+        harmonic = self._ahead(state.date)[..., :2]
+        return Context(harmonic, state.carryover, own, self._listed(state.date), way)
 
     def _listed(self, date: Tensor) -> Tensor | None:
         """(B, S, I) bool what is sold where at calendar indices (B,); None where everything always is."""
@@ -241,13 +263,12 @@ class LearnedDemand:
         listed = self._listed(state.date)
         return units if listed is None else units * listed.to(units.dtype)
 
-    def _known(self, date: Tensor) -> Tensor:
-        return self.history.calendar_index(date)
-
     def outlook(self, state: LearnedState) -> Outlook:
         """Expected demand at reference prices, its relative spread, and the local own elasticity."""
         context = self._context(state)
-        mean = (_mean(state.log_base) + self.response.effect(self.response.pivot, context=context)).exp()
+        mean = (
+            log_mean_of_members(state.log_base) + self.response.effect(self.response.pivot, context=context)
+        ).exp()
         spread = (self.history.grain / mean + (-state.log_r.mean(-1)).exp()).sqrt()
         elasticity = self.response.local_elasticity(context).expand_as(mean)
         return Outlook(self._sold(mean, state), self._sold(spread, state), elasticity)
@@ -255,7 +276,7 @@ class LearnedDemand:
     def expected(self, state: LearnedState, price: Tensor) -> Tensor:
         """Mean demand at ``price``, with the promotion that goes with such a discount."""
         effect = self.response.effect(price.log(), context=self._context(state))
-        return self._sold((_mean(state.log_base) + effect).exp(), state)
+        return self._sold((log_mean_of_members(state.log_base) + effect).exp(), state)
 
     def disagreement(self, state: LearnedState, price: Tensor) -> Tensor:
         """(B, S, I) standard deviation of log mean demand at ``price`` over what the data leave open."""
@@ -304,7 +325,7 @@ class LearnedDemand:
         full = torch.cat([token, self._identity.expand(*token.shape[:-1], -1)], dim=-1)
         with torch.no_grad():
             hidden, cache = self._network.trunk.step(full, state.cache, self.history.distance, listed)
-            told = self._told(self._network.head(hidden), features, state.date + 1)
+            told = self._told(self._network.head(hidden), features, self._ahead(state.date + 1))
         return replace(
             state,
             cache=cache,
@@ -405,6 +426,6 @@ class LearnedDemand:
         return LearnedDemand(self.model.to(device), self.history.to(device), self.response.to(device))
 
 
-def _mean(log_base: Tensor) -> Tensor:
+def log_mean_of_members(log_base: Tensor) -> Tensor:
     """Log of the members' mean demand, (…, M) → (…)."""
     return log_base.logsumexp(-1) - math.log(log_base.shape[-1])

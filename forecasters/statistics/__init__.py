@@ -13,6 +13,7 @@ from .distributions import (
     poisson_quantile,
     row_log_likelihood,
 )
+from .explanation import Explanation, integrated_gradients, shapley
 from .mixed import BLOCK, Effects, Fit, Group, Rows, effects, fit_mixed, left_out
 from .product_limit import uncensored
 from .stock_outs import StockOuts, unseen
@@ -28,6 +29,7 @@ __all__ = [
     "CommonShocks",
     "Effects",
     "Estimates",
+    "Explanation",
     "Fit",
     "Group",
     "Rows",
@@ -39,6 +41,7 @@ __all__ = [
     "gamma_share",
     "gamma_table",
     "grain",
+    "integrated_gradients",
     "left_out",
     "nb_log_prob",
     "nb_log_survival",
@@ -50,6 +53,7 @@ __all__ = [
     "predict",
     "prior",
     "row_log_likelihood",
+    "shapley",
     "shrink",
     "uncensored",
     "unseen",

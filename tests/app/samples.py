@@ -6,6 +6,7 @@ import numpy as np
 
 from mercato.app.report.contents import (
     Assumption,
+    Breakdown,
     Contents,
     DecisionList,
     DecisionRow,
@@ -131,6 +132,34 @@ def contents() -> Contents:
             ],
             file="decisions.csv",
         ),
+        explanations=[
+            Breakdown(
+                title="price",
+                unit="price ($ per unit)",
+                ordinary_name="ordinary price",
+                ordinary=2.71,
+                parts=[
+                    ("stock", 0.0),
+                    ("tried prices", -0.21),
+                    ("price response", 0.48),
+                    ("calendar", 0.003),
+                ],
+                result_name="new price",
+                result=2.99,
+                reference=2.69,
+                reference_name="price now",
+            ),
+            Breakdown(
+                title="expected demand",
+                unit="units per week that customers want",
+                ordinary_name="ordinary week",
+                ordinary=500.0,
+                parts=[("its own price", 0.8), ("calendar", 1.25)],
+                result_name="expected",
+                result=500.0,
+                multiplied=True,
+            ),
+        ],
         policies=[row(name, profit, best, learned=name in ("ppo", "dqn")) for name, profit in names.items()],
         forecasts=[forecast(f"location {place}, tropicana 64 oz", rng) for place in (2, 44, 112)],
         responses=[

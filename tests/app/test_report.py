@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mercato.app.report import words
+from mercato.app.report import figures, words
 from mercato.app.report.contents import Contents, Interval, read_contents
 from mercato.app.report.page import render
 from mercato.forecasters.errors import InputError
@@ -66,7 +66,7 @@ def test_the_page_loads_nothing_from_outside(page: str) -> None:
 def test_every_picture_is_a_labelled_drawing_with_words_for_it(page: str) -> None:
     reader = read(page)
     pictures = [s for s in reader.sources if s.startswith("data:image/svg+xml;base64,")]
-    assert len(pictures) == len(reader.alts) == 2 + 3 + 2 + 1
+    assert len(pictures) == len(reader.alts) == 2 + 2 + 3 + 2 + 1
     assert all(reader.alts)
     drawings = [base64.b64decode(source.partition(",")[2]).decode() for source in pictures]
     for drawing in drawings:
@@ -111,6 +111,21 @@ def test_what_is_decided_next_is_shown_with_its_reasons(page: str) -> None:
     assert "Stock is assumed" in page
     assert "order: fills up to 2.0 periods of cover" in page
     assert 'All are in <a href="decisions.csv">' in page
+
+
+def test_one_decision_is_drawn_in_the_parts_that_can_be_seen(page: str) -> None:
+    assert "One decision in parts: tropicana 64 oz, location 2" in read(page).text
+    drawn = figures.breakdown(contents().explanations[0])
+    said = re.findall(r">([^<>]+)</text>", drawn)
+    assert [words for words in said if words in ("ordinary price", "stock", "tried prices", "new price")] == [
+        "ordinary price",
+        "tried prices",
+        "new price",
+    ]
+    assert {"2.71", "−0.21", "+0.48", "2.99"} <= set(said)
+    assert "season" not in said  # a third of a cent
+    multiplied = figures.breakdown(contents().explanations[1])
+    assert {"500", "× 0.80", "× 1.25"} <= set(re.findall(r">([^<>]+)</text>", multiplied))
 
 
 def test_a_policy_that_does_as_the_best_baseline_earns_the_same() -> None:
