@@ -248,9 +248,10 @@ def _visible(part: Breakdown) -> list[tuple[str, float]]:
         return abs(math.log(value) if part.multiplied else value)
 
     least = 0.03 * max((size(value) for _, value in part.parts), default=0.0)
+    shown = [(name, value) for name, value in part.parts if size(value) > least]
     rest = [value for _, value in part.parts if size(value) <= least]
-    all_else = ("all else", math.prod(rest) if part.multiplied else sum(rest))
-    return [(name, value) for name, value in (*part.parts, all_else) if size(value) > least]
+    together = math.prod(rest) if part.multiplied else sum(rest)
+    return [*shown, ("all else", together)] if size(together) > least / 6 else shown
 
 
 def trajectory(part: Trajectory, contents: Contents) -> str:

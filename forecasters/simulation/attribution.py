@@ -19,10 +19,11 @@ from ..tensors import room_for
 from .learned import LearnedDemand, log_mean_of_members
 
 _HELD = 160  # bytes a series, period, channel and block while gradients are taken
+_AT_ONCE = 2**15  # series and periods whose gradients are taken together, where there are more points
 
 
 def attribute(
-    demand: LearnedDemand, date: int, place: int, item: int, price: Tensor | None = None, steps: int = 32
+    demand: LearnedDemand, date: int, place: int, item: int, price: Tensor | None = None, steps: int = 8
 ) -> Explanation:
     """What each group of inputs adds to the log of the units expected of a series in a period, a number each.
 
@@ -42,9 +43,9 @@ def attribute(
         InputError: there is no memory for the gradients.
     """
     history, response, trunk = demand.history, demand.response, demand.model.settings.trunk
-    periods = min(date, trunk.blocks * trunk.window)
+    series, periods = history.known[0].numel(), min(date, trunk.blocks * trunk.window)
     each = _HELD * periods * trunk.width * trunk.blocks
-    room_for(history.known[0].numel(), each, "series of a market's gradients", history.units.device)
+    room_for(series, each, "series of a market's gradients", history.units.device)
     with torch.no_grad():
         context = history_context(history, response)
         effect = response.effect(history.log_price, history.promo, context.until(history.periods))
@@ -64,16 +65,15 @@ def attribute(
         promo = told["promo"] if price is None else None
         now = Context(told["ahead"][..., :2], told["carryover"], listed=listed)
         effect = response.effect(told["price"] + response.pivot, promo, now)
-        return (log_mean_of_members(base) + effect)[place, item]
+        return (log_mean_of_members(base) + effect)[:, place, item]
 
-    found = {
-        name: value.cpu().double().numpy()
-        for name, value in integrated_gradients(log_mean, inputs, steps).items()
-    }
+    at_once = max(1, _AT_ONCE // (series * periods))
+    found = integrated_gradients(log_mean, inputs, steps, at_once)
     with torch.no_grad():
-        ordinary = log_mean({name: torch.zeros_like(value) for name, value in inputs.items()})
-        whole = log_mean(inputs)
-    return Explanation(_number(ordinary), _grouped(found, place, item, history.week), _number(whole))
+        ends = {name: torch.stack([torch.zeros_like(value), value]) for name, value in inputs.items()}
+        ordinary, told = log_mean(ends).cpu().double().numpy()
+    parts = {name: value.cpu().double().numpy() for name, value in found.items()}
+    return Explanation(ordinary, _grouped(parts, place, item, history.week), told)
 
 
 def _grouped(found: Mapping[str, np.ndarray], place: int, item: int, week: int) -> dict[str, np.ndarray]:
@@ -92,7 +92,3 @@ def _grouped(found: Mapping[str, np.ndarray], place: int, item: int, week: int) 
     parts |= {"promotions": promo.sum()} if promo.shape[-1] else {}
     parts |= {"prices before": found["carryover"].sum(), "calendar": ahead[:seasons].sum()}
     return parts | ({"columns known ahead": ahead[seasons:].sum()} if len(ahead) > seasons else {})
-
-
-def _number(value: Tensor) -> np.ndarray:
-    return value.cpu().double().numpy()

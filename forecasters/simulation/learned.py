@@ -206,19 +206,23 @@ class LearnedDemand:
         return torch.stack([log_mean, told[..., 1]], dim=-1)
 
     def log_base(self, adjusted: Tensor, ahead: Tensor) -> Tensor:
-        """(S, I, M) log mean before price of the period after a past, differentiable in what it reads.
+        """(P, S, I, M) log mean before price of the period after P pasts, differentiable in what it reads.
 
         Args:
-            adjusted: (t, S, I) log demand above the level, freed of prices, of the first t periods.
-            ahead: (S, I, C) what is known of the period t before it comes.
+            adjusted: (P, t, S, I) log demand above the level, freed of prices, of the first t periods.
+            ahead: (P, S, I, C) what is known of the period t before it comes.
         """
-        history, settings, t = self.history, self.model.settings.trunk, len(adjusted)
-        features = past_features(adjusted, history.known[:t], history.assortment)
-        tokens = demand_token(adjusted, history.known[:t], features[1:], history.static)
+        history, settings, t = self.history, self.model.settings.trunk, adjusted.shape[1]
+        values = adjusted.transpose(0, 1)
+        known = history.known[:t].unsqueeze(1).expand_as(values)
+        features = past_features(values, known, history.assortment)
+        tokens = demand_token(values, known, features[1:], history.static).transpose(0, 1)
         seen = slice(-1 - settings.blocks * (settings.window - 1), None)  # by the last token
-        listed = None if history.assortment is None else history.listed[:t][seen].unsqueeze(0)
-        out = self._network(tokens[seen].unsqueeze(0), self._identity, history.distance, None, listed)
-        return self._told(out[0, -1], features[-1], ahead)[..., 0]
+        listed = None
+        if history.assortment is not None:
+            listed = history.listed[:t][seen].expand(len(adjusted), -1, -1, -1)
+        out = self._network(tokens[:, seen], self._identity, history.distance, None, listed)
+        return self._told(out[:, -1], features[-1], ahead)[..., 0]
 
     def _within_reach(self, above: Tensor) -> Tensor:
         """(…, S, I, M) log mean above the level, no further than demand ever was, but for a little."""

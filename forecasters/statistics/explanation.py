@@ -52,7 +52,10 @@ def shapley(
 
 
 def integrated_gradients(
-    function: Callable[[Mapping[str, Tensor]], Tensor], inputs: Mapping[str, Tensor], steps: int = 32
+    function: Callable[[Mapping[str, Tensor]], Tensor],
+    inputs: Mapping[str, Tensor],
+    steps: int = 32,
+    at_once: int = 32,
 ) -> dict[str, Tensor]:
     """Integrated gradients from inputs of zero (Sundararajan et al. 2017, arXiv 1703.01365, eq. 1).
 
@@ -60,19 +63,26 @@ def integrated_gradients(
     between them (Gauss–Legendre).
 
     Args:
-        function: of the inputs to one number, differentiable almost everywhere.
+        function: of inputs with an axis of points before their own to a number each (P,), differentiable
+            almost everywhere.
         inputs: by name, any shapes.
         steps: points of the quadrature.
+        at_once: of these, P at most.
 
     Returns:
         By name, of the shape of each input, what each of its numbers adds.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
+    nodes, weights = map(torch.from_numpy, np.polynomial.legendre.leggauss(steps))
     total = {name: torch.zeros_like(value) for name, value in inputs.items()}
-    for node, weight in zip(nodes.tolist(), weights.tolist(), strict=True):
+    for node, weight in zip(nodes.split(at_once), weights.split(at_once), strict=True):
         with torch.enable_grad():
-            here = {name: (value * (1 + node) / 2).requires_grad_() for name, value in inputs.items()}
-            slopes = torch.autograd.grad(function(here), list(here.values()), materialize_grads=True)
+            here = {
+                name: torch.stack([value * (1 + at) / 2 for at in node.tolist()]).requires_grad_()
+                for name, value in inputs.items()
+            }
+            values = function(here)
+            weighted = (values * weight.to(values)).sum()
+            slopes = torch.autograd.grad(weighted, list(here.values()), materialize_grads=True)
         for slope, sums in zip(slopes, total.values(), strict=True):
-            sums += weight / 2 * slope
+            sums += slope.sum(0) / 2
     return {name: total[name] * value for name, value in inputs.items()}

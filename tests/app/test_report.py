@@ -123,7 +123,7 @@ def test_one_decision_is_drawn_in_the_parts_that_can_be_seen(page: str) -> None:
         "new price",
     ]
     assert {"2.71", "−0.21", "+0.48", "2.99"} <= set(said)
-    assert "season" not in said  # a third of a cent
+    assert "season" not in said  # a tenth of a cent
     multiplied = figures.breakdown(contents().explanations[1])
     assert {"500", "× 0.80", "× 1.25"} <= set(re.findall(r">([^<>]+)</text>", multiplied))
 

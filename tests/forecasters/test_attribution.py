@@ -74,7 +74,7 @@ def test_a_market_that_memory_cannot_hold_is_refused(fitted: Fitted, monkeypatch
 def test_a_product_is_shared_out_as_the_paper_has_it() -> None:
     """x²y from nought: ∫ 2t²xy·x dt = 2/3 of it to x, 1/3 to y."""
     inputs = {"x": torch.tensor([3.0]), "y": torch.tensor([5.0]), "unread": torch.ones(2)}
-    found = integrated_gradients(lambda at: (at["x"] ** 2 * at["y"]).sum(), inputs)
+    found = integrated_gradients(lambda at: (at["x"] ** 2 * at["y"]).sum(1), inputs, at_once=5)
     assert found["x"].item() == pytest.approx(30)
     assert found["y"].item() == pytest.approx(15)
     assert found["unread"].tolist() == [0, 0]
@@ -85,6 +85,6 @@ def test_captum_finds_the_same() -> None:
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.GELU(), torch.nn.Linear(16, 1))
     x = torch.randn(1, 6)
-    ours = integrated_gradients(lambda at: network(at["x"]).sum(), {"x": x})["x"]
+    ours = integrated_gradients(lambda at: network(at["x"])[:, 0], {"x": x[0]})["x"]
     theirs = attr.IntegratedGradients(network).attribute(x, n_steps=32)
-    torch.testing.assert_close(ours, theirs.float(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(ours, theirs[0].float(), rtol=1e-4, atol=1e-6)
