@@ -152,6 +152,7 @@ class KeepBest(BaseCallback):
         self.stage.note(
             f"{self.num_timesteps:,} unit-periods: {gain:+.2%} over the starting policy in validation"
         )
+        self.stage.curve(self.num_timesteps, {"validation/profit": profit})
         if profit > self.most:
             self.most, self.best = profit, policy
 
@@ -171,6 +172,7 @@ class KeepBest(BaseCallback):
         )
 
     def _on_rollout_start(self) -> None:
+        self.stage.curve(self.num_timesteps, self.model.figures())
         if self.num_timesteps >= self.next_at:
             self.next_at += self.interval
             self.consider()

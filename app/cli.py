@@ -41,6 +41,7 @@ from .options import (
     Start,
     StockFile,
     Table,
+    TensorBoardFolder,
     Workers,
 )
 from .reading import parse_reading
@@ -132,11 +133,13 @@ def fit(
     holidays: Holidays = None,
     drop: Drop = [],  # noqa: B006
     seed: Seed = 0,
+    tensorboard: TensorBoardFolder = None,
 ) -> None:
     """Learn a market from a sales table."""
     from .commands.fit import run
 
-    run(panel, out, economics, start, effort, parse_reading(map, freq, absent, role, holidays, drop), seed)
+    reading = parse_reading(map, freq, absent, role, holidays, drop)
+    run(panel, out, economics, start, effort, reading, seed, tensorboard)
 
 
 @verb
@@ -208,11 +211,12 @@ def pretrain(
     width: Annotated[int | None, typer.Option(min=4, max=1024, help="Channels of the Transformer.")] = None,
     blocks: Annotated[int | None, typer.Option(min=1, max=16, help="Blocks of the Transformer.")] = None,
     seed: Seed = 0,
+    tensorboard: TensorBoardFolder = None,
 ) -> None:
     """Train a market model, which forecasts any table, on markets drawn at random."""
     from .commands.pretrain import run
 
-    run(out, steps, width, blocks, seed)
+    run(out, steps, width, blocks, seed, tensorboard)
 
 
 @verb
@@ -248,11 +252,12 @@ def train(
     ] = 1,
     workers: Workers = None,
     ray: Ray = None,
+    tensorboard: TensorBoardFolder = None,
 ) -> None:
     """Train a pricing and replenishment policy in a market."""
     from .commands.train import run
 
-    run(market, algo.value, out, caution, seed, seeds, workers, ray)
+    run(market, algo.value, out, caution, seed, seeds, workers, ray, tensorboard)
 
 
 @verb

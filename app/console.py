@@ -6,9 +6,10 @@ Standard output is for results alone, so that ``--json`` can be piped.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import SupportsFloat
 
 from rich.console import Console
 from rich.progress import (
@@ -54,6 +55,9 @@ class _Bar:
 
     def note(self, text: str) -> None:
         self.bars.console.print(f"  {text}", style="dim", markup=False)
+
+    def curve(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
+        pass  # a terminal has no room for them
 
 
 class Bars:

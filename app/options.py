@@ -93,6 +93,12 @@ Effort = Annotated[
         " the extra trees is installed."
     ),
 ]
+TensorBoardFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--tensorboard", help="Also write the curves of the training to this folder, for TensorBoard."
+    ),
+]
 Model = Annotated[
     Path | None, typer.Option(help="Market model that `mercato pretrain` wrote (default: the shipped one).")
 ]

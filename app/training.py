@@ -15,6 +15,7 @@ from ..agents.workers import HERE, Workers
 from ..envs.folders import sole_writer
 from ..envs.market import Market
 from ..forecasters.progress import SILENT, Progress
+from ..forecasters.tensorboard import drawn
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Training:
     seed: int
     checkpoint: Path  # in a folder of the machine that asks, who removes it
     base: Pair | None = None  # the baseline to correct; the best one is found where None
+    curves: Path | None = None  # folder for TensorBoard, of the machine that trains
 
 
 def train(market: Market, training: Training, progress: Progress) -> LearnedPolicy:
@@ -33,6 +35,7 @@ def train(market: Market, training: Training, progress: Progress) -> LearnedPoli
         folder = training.checkpoint.parent
         place = folder if folder.is_dir() else Path(passing)  # another machine has no such folder
         kept, base, seed = place / training.checkpoint.name, training.base, training.seed
+        progress = drawn(progress, training.curves)
         if isinstance(training.settings, PPOSettings):
             return train_ppo(market, training.settings, seed, progress, base=base, checkpoint=kept)
         return train_dqn(market, training.settings, seed, progress, base=base, checkpoint=kept)
@@ -46,10 +49,12 @@ def train_into(
     workers: Workers = HERE,
     wrote: Callable[[Path], None] = lambda _: None,
     base: Pair | None = None,
+    curves: Path | None = None,
 ) -> None:
     """Train a policy for each seed of ``files`` and write it there; ``wrote`` hears of each.
 
-    Each corrects ``base``, or the best baseline that it finds where None.
+    Each corrects ``base``, or the best baseline that it finds where None. Its curves go to the folder
+    ``curves``, where one is given, under the name of its file.
 
     A file is as it was until its training has ended. Interrupted, the same trainings go on from what they
     left beside their files.
@@ -58,7 +63,13 @@ def train_into(
         InputError: another process writes one of the files.
     """
     trainings = {
-        file: Training(settings, seed, file.resolve().with_name(f".{file.stem}-training.safetensors"), base)
+        file: Training(
+            settings,
+            seed,
+            file.resolve().with_name(f".{file.stem}-training.safetensors"),
+            base,
+            None if curves is None else curves.resolve() / file.stem,
+        )
         for seed, file in files.items()
     }
     with sole_writer(*trainings):

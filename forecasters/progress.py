@@ -6,14 +6,15 @@ Functions that take minutes accept a ``Progress``; the command line draws bars, 
         for step in range(steps):
             ...
             stage.advance()
+            stage.curve(step, {"loss": loss})
         stage.note("stopped early at 412 of 1,000 steps")
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Protocol, SupportsFloat
 
 
 class Stage(Protocol):
@@ -25,6 +26,10 @@ class Stage(Protocol):
 
     def note(self, text: str) -> None:
         """A short line that a reader of the run should see, such as a loss or why it stopped."""
+        ...
+
+    def curve(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
+        """Points of curves at ``step``, by name. Whoever draws none leaves a tensor on its device."""
         ...
 
 
@@ -47,6 +52,9 @@ class Silent:
         pass
 
     def note(self, text: str) -> None:
+        pass
+
+    def curve(self, step: int, values: Mapping[str, SupportsFloat]) -> None:
         pass
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .forecasters.errors import InputError, UnplayableError
     from .forecasters.model import FitSettings
     from .forecasters.panel import SalesPanel, read_panel
+    from .forecasters.tensorboard import TensorBoard
 
     __version__: str
 
@@ -55,6 +56,7 @@ __all__ = [
     "PriceRules",
     "SalesPanel",
     "Scenario",
+    "TensorBoard",
     "UnplayableError",
     "WhatIf",
     "__version__",
@@ -85,6 +87,7 @@ _HOMES = {
     ".forecasters.errors": ("InputError", "UnplayableError"),
     ".forecasters.model": ("FitSettings",),
     ".forecasters.panel": ("SalesPanel", "read_panel"),
+    ".forecasters.tensorboard": ("TensorBoard",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

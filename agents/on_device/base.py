@@ -5,12 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, SupportsFloat
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import MaybeCallback
+from stable_baselines3.common.utils import safe_mean
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
@@ -78,6 +79,14 @@ class OnDevice(BaseAlgorithm):
         torch.set_rng_state(tensors["chance"])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(tensors["chance there"], self.device)
+
+    def figures(self) -> dict[str, SupportsFloat]:
+        """What the last update and the last episodes tell, under the names that SB3 logs them by."""
+        logged = self.logger.name_to_value.items()
+        told: dict[str, SupportsFloat] = {name: value for name, value in logged if name.startswith("train/")}
+        if self.ep_info_buffer:
+            told["rollout/ep_rew_mean"] = safe_mean([episode["r"] for episode in self.ep_info_buffer])
+        return told
 
     def _maybe_recommend_cpu(self, *_: Any) -> None:
         """Nothing is copied to the host and back, so that a GPU is no worse for a small network."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, SupportsFloat, cast
 
 import numpy as np
 import torch
@@ -139,6 +139,9 @@ class DeviceDQN(OnDevice, DQN):
         self._n_updates += gradient_steps
         self._loss = torch.stack(losses).mean()
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+
+    def figures(self) -> dict[str, SupportsFloat]:
+        return super().figures() | ({} if self._loss is None else {"train/loss": self._loss})
 
     def dump_logs(self) -> None:
         if self._loss is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...forecasters.reading import Reading
+from ...forecasters.tensorboard import drawn
 from ..console import Bars, stderr
 from ..reading import account
 
@@ -17,6 +18,7 @@ def run(
     effort: str,
     reading: Reading,
     seed: int,
+    tensorboard: Path | None,
 ) -> None:
     from ...envs.economics import read_economics
     from ...envs.store import check_replaceable
@@ -29,7 +31,15 @@ def run(
     for line in account(panel, table):
         console.print(line)
     with Bars(console) as bars:
-        fit(table, out, shop, seed, model=None if start is None else str(start), effort=effort, progress=bars)
+        fit(
+            table,
+            out,
+            shop,
+            seed,
+            model=None if start is None else str(start),
+            effort=effort,
+            progress=drawn(bars, tensorboard),
+        )
     if shop.assumed():
         console.print(shop.assumed())
     console.print(f"wrote the market {out}; `mercato card {out}` says how far to trust it")

@@ -6,10 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...forecasters.errors import InputError
+from ...forecasters.tensorboard import drawn
 from ..console import Bars, stderr
 
 
-def run(out: Path, steps: int | None, width: int | None, blocks: int | None, seed: int) -> None:
+def run(
+    out: Path,
+    steps: int | None,
+    width: int | None,
+    blocks: int | None,
+    seed: int,
+    tensorboard: Path | None,
+) -> None:
     from ...envs.folders import sole_writer
     from ...forecasters.market_model import PretrainingSettings, pretrain
 
@@ -25,7 +33,7 @@ def run(out: Path, steps: int | None, width: int | None, blocks: int | None, see
         )
     console = stderr()
     with sole_writer(out), Bars(console) as bars:
-        model = pretrain(out, seed, settings, bars)
+        model = pretrain(out, seed, settings, drawn(bars, tensorboard))
     markets = settings.steps * settings.batch
     console.print(
         f"wrote {out}: {markets:,} markets, pinball loss {model.recipe['loss']:.4f} on the last ones"

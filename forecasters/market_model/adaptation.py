@@ -115,7 +115,7 @@ def adapted(
     optimiser = torch.optim.AdamW(moving, lr=rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, settings.steps, pct_start=0.1)
     with progress.stage("adapt the market model", settings.steps) as stage:
-        for _ in range(settings.steps):
+        for step in range(settings.steps):
             places, goods = (
                 np.sort(rng.permutation(size)[:most])
                 for size, most in zip(features.level.shape, (settings.locations, settings.items), strict=True)
@@ -128,8 +128,9 @@ def adapted(
             lost.backward()
             torch.nn.utils.clip_grad_norm_(moving, 1.0)
             optimiser.step()
-            schedule.step()
             stage.advance()
+            stage.curve(step + 1, {"loss": lost.detach(), "learning rate": schedule.get_last_lr()[0]})
+            schedule.step()
     return network.eval()
 
 

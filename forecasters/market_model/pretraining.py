@@ -99,6 +99,7 @@ def pretrain(
             keep = min(_REMEMBERED, 1 - 1 / done)
             lost = keep * lost + (1 - keep) * now
             stage.advance()
+            stage.curve(done, {"loss": now, "learning rate": optimiser.param_groups[0]["lr"]})
             if done % _SAVE_EVERY == 0:
                 _save(checkpoint, network, optimiser, done, lost)
                 stage.note(f"pinball loss of drawn markets {lost:.4f}, lower is better")

@@ -161,9 +161,11 @@ def train_network(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         stage.advance()
+        stage.curve(step + 1, {"loss": value.detach(), "learning rate": settings.learning_rate * scale})
         if has_validation and ((step + 1) % settings.check_every == 0 or step + 1 == settings.steps):
             score = validated()
             stage.note(f"validation: negative log likelihood a row {score:.4f}, lower is better")
+            stage.curve(step + 1, {"validation loss": score})
             better = score < state.best
             if better:
                 state.best, state.best_state = score, copy.deepcopy(network.state_dict())

@@ -119,6 +119,9 @@ class Listener:
     def advance(self, n: int = 1) -> None:
         self.done += n
 
+    def curve(self, *_: object) -> None:
+        pass
+
     def note(self, text: str) -> None:
         self.notes.append(text)
         if len(self.notes) == self.interrupt_at:

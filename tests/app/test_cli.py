@@ -222,8 +222,12 @@ def test_backtest_keeps_its_keys(home: Path, tmp_path: Path) -> None:
 
 def test_a_market_model_of_ones_own_forecasts_a_table(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
-    told = mercato("pretrain", "--out", out, "--steps", 2, "--width", 8, "--blocks", 1)
+    curves = tmp_path / "curves"
+    told = mercato(
+        "pretrain", "--out", out, "--steps", 2, "--width", 8, "--blocks", 1, "--tensorboard", curves
+    )
     assert told.exit_code == 0, told.stderr
+    assert [path.name for path in curves.iterdir()] == ["pre-train-the-market-model"]
     assert "16 markets, pinball loss" in told.stderr
     arguments = ["backtest", home / "sales.csv", "--horizon", 5, "--windows", 1, *MAPPED]
     models = result(*arguments, "--model", out, "--json")["models"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock
@@ -81,6 +83,9 @@ def test_an_interrupted_training_in_a_learned_market_goes_on_and_leaves_only_its
         def advance(self, n: int = 1) -> None:
             pass
 
+        def curve(self, *_: object) -> None:
+            pass
+
         def note(self, text: str) -> None:
             self.notes += 1
             if self.notes == 2:
@@ -100,3 +105,25 @@ def test_an_interrupted_training_in_a_learned_market_goes_on_and_leaves_only_its
     whole = {5: tmp_path / "whole.safetensors"}
     train_into(market, settings, whole, base=base)
     assert contents(LearnedPolicy.load(file[5])) == contents(LearnedPolicy.load(whole[5]))
+
+
+def test_curves_are_of_each_policy_wherever_it_was_trained(home: Path, tmp_path: Path) -> None:
+    market = load_market(home / "market")
+    base = Pair("base", MyopicPrice(), BaseStock(1.0))
+    for settings, names in (
+        (PPO, {"train/loss", "train/learning_rate", "rollout/ep_rew_mean", "validation/profit"}),
+        (DQN, {"train/loss", "rollout/ep_rew_mean", "validation/profit"}),
+    ):
+        files = {seed: tmp_path / f"policy-{seed}.safetensors" for seed in (0, 1)}
+        with employ(2) as processes:
+            train_into(market, settings, files, workers=processes, base=base, curves=tmp_path / "curves")
+        for file in files.values():
+            (folder,) = (tmp_path / "curves" / file.stem).iterdir()
+            assert names <= set(tags(folder))
+        shutil.rmtree(tmp_path / "curves")
+
+
+def tags(folder: Path) -> list[str]:
+    found = EventAccumulator(str(folder))
+    found.Reload()
+    return list(found.Tags()["scalars"])

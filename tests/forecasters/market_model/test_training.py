@@ -61,6 +61,9 @@ class _Interrupt:
         if self.left < 0:
             raise KeyboardInterrupt
 
+    def curve(self, *_: object) -> None:
+        pass
+
     def note(self, text: str) -> None:
         assert "lower is better" in text
 
