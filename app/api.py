@@ -35,6 +35,7 @@ from ..forecasters.model import FitSettings
 from ..forecasters.names import positions
 from ..forecasters.panel import SalesPanel, read_panel
 from ..forecasters.progress import SILENT, Progress
+from ..forecasters.tuning import Tuning
 from . import decisions
 from .benchmarking import Benchmark, check_horizon, compare, load_policies, load_policy
 from .decisions import Decisions
@@ -64,6 +65,7 @@ def fit(
     model: str | Path | None = None,
     effort: str = USUAL,
     settings: FitSettings | None = None,
+    tune: int = 0,
     progress: Progress = SILENT,
 ) -> Market:
     """Learn a market from a sales table.
@@ -82,6 +84,8 @@ def fit(
         effort: ``"zero-shot"`` trains nothing, ``"usual"``, or ``"accurate"``, which trains longer and asks
             gradient-boosted trees, too, where the extra ``trees`` is installed.
         settings: size and training time of the demand model, instead of those of the effort.
+        tune: try so many settings of its network, the given ones first, which stay unless others are clearly
+            better on the last periods; the trials are kept in ``out``. Needs the extra ``tune``.
         progress: is informed of every stage; ``Bars()`` draws progress bars.
 
     Returns:
@@ -91,7 +95,7 @@ def fit(
         InputError: the table, the economics or ``out`` do not fit; says what was expected and found.
         UnplayableError: what was learned does not simulate the table.
     """
-    seed, terms = _seed(seed), read_economics(economics)
+    seed, terms, tune = _seed(seed), read_economics(economics), whole("tune", tune, 0)
     if out is not None:
         store.check_replaceable(Path(out))
     if effort not in WORK:
@@ -100,9 +104,12 @@ def fit(
     forecaster, settings = work.forecaster(model), settings or work.settings
     table = panel if isinstance(panel, SalesPanel) else read_panel(panel)
     if out is not None:
-        market = store.fit_market(table, terms, Path(out), settings, seed, progress, device(), forecaster)
+        market = store.fit_market(
+            table, terms, Path(out), settings, seed, progress, device(), forecaster, tune
+        )
     else:
-        demand = fit_demand(table, settings, seed, progress, device())
+        tuning = Tuning(tune) if tune else None
+        demand = fit_demand(table, settings, seed, progress, device(), None, tuning)
         if forecaster is not None:
             demand = anchored_to_forecast(demand, table, forecaster, seed, progress)
         market = store.fitted_market(demand, table, terms, "market")

@@ -133,13 +133,20 @@ def fit(
     holidays: Holidays = None,
     drop: Drop = [],  # noqa: B006
     seed: Seed = 0,
+    tune: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Try this many settings of the demand network; the default stays unless clearly beaten.",
+        ),
+    ] = 0,
     tensorboard: TensorBoardFolder = None,
 ) -> None:
     """Learn a market from a sales table."""
     from .commands.fit import run
 
     reading = parse_reading(map, freq, absent, role, holidays, drop)
-    run(panel, out, economics, start, effort, reading, seed, tensorboard)
+    run(panel, out, economics, start, effort, reading, seed, tune, tensorboard)
 
 
 @verb

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from ..forecasters.seal import sealed, unsealed
 from ..forecasters.simulation import LearnedDemand
 from ..forecasters.store import load_model, save_model
 from ..forecasters.tensors import numbered
+from ..forecasters.tuning import Tuning
 from .economics import Economics
 from .engine.support import SUPPORT, PriceLists
 from .folders import replace_folder, sole_writer
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _ABOUT, _WHAT, _FORMAT = "market.json", "a fitted market", 2
 _PANEL, _READING = "panel.parquet", "reading.json"
+_TRIALS = "tuning.sqlite3"
 _LARGEST_COST = 0.98  # unit cost as a share of reference price, beyond which it is clipped
 
 
@@ -44,12 +47,13 @@ def fit_market(
     progress: Progress = SILENT,
     device: torch.device | str = "cpu",
     forecaster: Forecaster | None = None,
+    tune: int = 0,
 ) -> Market:
     """Fit a panel and write the market to the folder ``out``, whole or not at all.
 
     Its levels follow the forecast of ``forecaster`` where there is one, and it is better than their own.
-
-    Interrupted, the same fit goes on from the checkpoint beside ``out``.
+    With ``tune`` so many settings are tried; those that an earlier fit of the same tried, which lie in
+    ``out``, count. Interrupted, the same fit goes on from the checkpoint beside ``out``.
 
     Raises:
         InputError: ``out`` holds something else, or another process writes it.
@@ -57,11 +61,17 @@ def fit_market(
     check_replaceable(out)
     with sole_writer(out):
         checkpoint = out.parent / f".{out.name}-training.safetensors"
-        model = fit_demand(panel, settings, seed, progress, device, checkpoint)
+        trials = out.parent / f".{out.name}-{_TRIALS}"
+        if tune and not trials.exists() and (out / _TRIALS).is_file():
+            shutil.copyfile(out / _TRIALS, trials)
+        tuning = Tuning(tune, trials) if tune else None
+        model = fit_demand(panel, settings, seed, progress, device, checkpoint, tuning)
         if forecaster is not None:
             model = anchored_to_forecast(model, panel, forecaster, seed, progress)
-        save_market(out, model, panel, economics)
+        save_market(out, model, panel, economics, trials if tune else None)
         checkpoint.unlink(missing_ok=True)
+        if tune:
+            trials.unlink(missing_ok=True)
     return fitted_market(model, panel, economics, out.name)
 
 
@@ -142,8 +152,10 @@ def check_replaceable(folder: Path) -> None:
         )
 
 
-def save_market(folder: Path, model: DemandModel, panel: SalesPanel, economics: Economics) -> None:
-    """Write the market folder whole or not at all."""
+def save_market(
+    folder: Path, model: DemandModel, panel: SalesPanel, economics: Economics, trials: Path | None = None
+) -> None:
+    """Write the market folder whole or not at all, with a copy of the ``trials`` that found its settings."""
     check_replaceable(folder)
     about = {
         "format": _FORMAT,
@@ -161,6 +173,8 @@ def save_market(folder: Path, model: DemandModel, panel: SalesPanel, economics: 
         save_model(model, new)
         told = sealed(about, new, sorted(path.name for path in new.iterdir()))
         (new / _ABOUT).write_text(json.dumps(told, indent=1))
+        if trials is not None:  # not sealed: a tool that shows them may write to it
+            shutil.copyfile(trials, new / _TRIALS)
 
     replace_folder(folder, write)
 

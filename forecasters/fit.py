@@ -9,26 +9,18 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
-from .features import History, build_history, past_features
+from .features import History, build_history
 from .identification import ROUNDS, Elasticities, Known, Residuals, estimate, fit_nuisances
+from .learning import Ground, prepare
 from .model import DemandModel, FitSettings
-from .network import (
-    Base,
-    DemandNetwork,
-    SubMarket,
-    chain_news,
-    fit_base,
-    history_tokens,
-    known_ahead,
-    stabilised,
-    train_network,
-)
+from .network import DemandNetwork
 from .panel.sales_panel import SalesPanel
 from .progress import SILENT, Progress
 from .response import PriceResponse, adjusted_history, history_effect, log_level
 from .simulation import anchored, calibrated
-from .statistics import BLOCK, CommonShocks, row_log_likelihood
+from .statistics import CommonShocks
 from .tensors import Checkpoint, numbered, room_for
+from .tuning import Tuning
 
 _SETTLE, _SETTLED = 3, 0.03  # most rounds of correction; the mean move of elasticities that ends them
 _AT_MOST = 0.9  # of its own elasticity that an item's price loses by moving everywhere
@@ -86,11 +78,13 @@ def fit_demand(
     progress: Progress = SILENT,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
+    tuning: Tuning | None = None,
 ) -> DemandModel:
     """Fit the price response, then the trunk around it, on all of a panel.
 
     The trunk is trained on ``device``; the model comes back on the CPU, where the price response is
     estimated. An interrupted training leaves its best weights in ``checkpoint``; the same fit goes on there.
+    With ``tuning`` other settings than these may be found to be better.
 
     Raises:
         InputError: the panel is too short to learn from, or too large for the memory that is free.
@@ -107,7 +101,17 @@ def fit_demand(
     response, residuals, found = identify(panel, history, progress)
     history = replace(history, demand=residuals.demand)
     return learn_around(
-        panel, history, response, found, residuals.overfit, settings, seed, progress, device, checkpoint
+        panel,
+        history,
+        response,
+        found,
+        residuals.overfit,
+        settings,
+        seed,
+        progress,
+        device,
+        checkpoint,
+        tuning,
     )
 
 
@@ -122,21 +126,23 @@ def learn_around(
     progress: Progress = SILENT,
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
+    tuning: Tuning | None = None,
 ) -> DemandModel:
     """The model of a panel whose price response is given; arguments as ``fit_demand`` has them."""
-    network, level, base, informed, loss = fit_trunk(
-        history.to(device), response.to(device), settings, seed, progress, checkpoint
-    )
-    adjusted = adjusted_history(history, level.cpu(), history_effect(history, response))
+    ground = prepare(history.to(device), response.to(device), settings, seed, progress)
+    if tuning is not None:
+        settings = tuning.choose(ground, settings, seed, progress)
+    network, loss = train_on(ground, settings, seed, progress, checkpoint)
+    adjusted = adjusted_history(history, ground.level.cpu(), history_effect(history, response))
     model = DemandModel(
         panel.locations,
         panel.items,
         network,
         response,
-        level,
+        ground.level,
         reach(adjusted, history.known),
-        base,
-        informed,
+        ground.base,
+        ground.informed,
         CommonShocks.none(len(panel.items)),
         settings,
         found,
@@ -179,64 +185,17 @@ def identify(
     return response, residuals, found
 
 
-def fit_trunk(
-    history: History,
-    response: PriceResponse,
+def train_on(
+    ground: Ground,
     settings: FitSettings,
     seed: int,
     progress: Progress = SILENT,
     checkpoint: Path | None = None,
-) -> tuple[DemandNetwork, Tensor, Base, Base, float]:
-    """Second stage: network, level (S, I), base (as it is and informed) and validation loss.
-
-    The response is held fixed.
-    """
-    torch.manual_seed(seed)
-    periods, places, goods = history.units.shape
-    effect = history_effect(history, response)
-    level = log_level(history, effect)
-    adjusted = adjusted_history(history, level, effect)
-    tokens = history_tokens(history, adjusted)
-    device = tokens.device
-    held = min(settings.validation, periods // 5)
-    valid = torch.arange(periods, device=device) >= periods - held
-    members = settings.members
-    resampling = _resampling(periods, members, seed).to(device)
-    reads = (history, adjusted, level + effect)
-    with progress.stage("learn how demand follows past demand", 3 * goods) as stage:
-        ahead, found = known_ahead(*reads, ~valid, stage)
-        base, found = fit_base(*reads, ahead, ~valid, resampling, found, stage)
-        news = torch.cat([ahead, chain_news(history, response.pivot)], dim=-1)
-        informed, _ = fit_base(*reads, news, ~valid, resampling, found, stage)
-    base = stabilised(base)
-    before = past_features(adjusted, history.known, history.assortment)[:-1]
-    known = base.predict(before, ahead)
-    offset = (level + effect - history.grain.log()).unsqueeze(-1)
-    network = DemandNetwork(tokens.shape[-1], 2 * members, places, goods, settings.trunk).to(device)
-    counts, seen = history.units / history.grain, history.stock_outs
-
-    def loss(out: Tensor, cut: SubMarket, rows: Tensor) -> Tensor:
-        index = slice(cut.periods.start + 1, cut.periods.stop)
-
-        def part(x: Tensor) -> Tensor:
-            return x[index][:, cut.places][:, :, cut.goods]
-
-        weight = part(history.known).unsqueeze(-1) & rows[index].view(-1, 1, 1, 1)
-        if network.training:
-            weight = weight * resampling[index].view(-1, 1, 1, members)
-        told = part(known) + out[:-1].unflatten(-1, (members, 2))
-        log_mean, log_r = part(offset) + told[..., 0], told[..., 1]
-        log_mean = log_mean + part(seen.exposure).log().unsqueeze(-1)
-        units, bound = (part(x).unsqueeze(-1).expand_as(log_mean) for x in (counts, seen.bound))
-        value = -row_log_likelihood(units, bound, log_mean, log_r)
-        return (value * weight).sum() / weight.expand_as(value).sum().clamp(min=1)
-
+) -> tuple[DemandNetwork, float]:
+    """The network of the second stage, and its validation loss."""
     with progress.stage("train the demand network", settings.training.steps) as stage:
-        kept = None if checkpoint is None else Checkpoint.of(checkpoint, tokens, settings, seed)
-        best = train_network(
-            network, tokens, history, loss, ~valid, valid, settings.training, seed, stage, kept
-        )
-    return network, level, base, informed, best
+        kept = None if checkpoint is None else Checkpoint.of(checkpoint, ground.tokens, settings, seed)
+        return ground.train(settings, seed, stage, kept)
 
 
 def reach(adjusted: Tensor, known: Tensor) -> Tensor:
@@ -245,10 +204,3 @@ def reach(adjusted: Tensor, known: Tensor) -> Tensor:
     high = torch.where(known, adjusted, -torch.inf).amax((0, 1))
     seen = low <= high
     return torch.stack([torch.where(seen, low, 0.0), torch.where(seen, high, 0.0)])
-
-
-def _resampling(periods: int, members: int, seed: int) -> Tensor:
-    """(T, M) weights of a Bayesian bootstrap of blocks of periods (Rubin 1981, Ann. Stat. 9)."""
-    generator = torch.Generator().manual_seed(seed + 2)
-    blocks = torch.empty(periods // BLOCK + 1, members).exponential_(generator=generator)
-    return blocks.repeat_interleave(BLOCK, 0)[:periods]

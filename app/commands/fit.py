@@ -18,6 +18,7 @@ def run(
     effort: str,
     reading: Reading,
     seed: int,
+    tune: int,
     tensorboard: Path | None,
 ) -> None:
     from ...envs.economics import read_economics
@@ -38,6 +39,7 @@ def run(
             seed,
             model=None if start is None else str(start),
             effort=effort,
+            tune=tune,
             progress=drawn(bars, tensorboard),
         )
     if shop.assumed():

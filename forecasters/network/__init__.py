@@ -3,7 +3,7 @@
 from .base import Base, chain_news, fit_base, known_ahead
 from .demand_network import DemandNetwork, demand_token, history_tokens
 from .stability import gain, stabilised
-from .training import SubMarket, TrainingSettings, train_network
+from .training import Loss, SubMarket, TrainingSettings, losses_by_period, train_network
 from .trunk import Across, RingCache, TrunkSettings
 from .trunk.transformer import gather_cache
 
@@ -11,6 +11,7 @@ __all__ = [
     "Across",
     "Base",
     "DemandNetwork",
+    "Loss",
     "RingCache",
     "SubMarket",
     "TrainingSettings",
@@ -22,6 +23,7 @@ __all__ = [
     "gather_cache",
     "history_tokens",
     "known_ahead",
+    "losses_by_period",
     "stabilised",
     "train_network",
 ]

@@ -103,6 +103,33 @@ class _State:
         return True
 
 
+def _held_out(history: History, settings: TrainingSettings, seed: int) -> list[SubMarket]:
+    """The sub-markets that a training is validated on."""
+    fixed = torch.Generator().manual_seed(seed + 1)
+    last = slice(max(0, history.periods - settings.periods), history.periods)  # where the held-out rows are
+    return [replace(draw_sub_market(history, settings, fixed), periods=last) for _ in range(3)]
+
+
+@torch.no_grad()
+def losses_by_period(
+    network: DemandNetwork,
+    tokens: Tensor,
+    history: History,
+    loss: Loss,
+    rows: Tensor,
+    settings: TrainingSettings,
+    seed: int,
+) -> Tensor:
+    """(K,) mean loss of each of the K ``rows`` (T,), on the sub-markets that a training is validated on."""
+    network.eval()
+    each = torch.eye(len(rows), dtype=torch.bool, device=rows.device)[rows]
+    cuts, total = _held_out(history, settings, seed), torch.zeros(len(each))
+    for cut in cuts:
+        out = run_network(network, tokens, history, cut)
+        total += torch.tensor([float(loss(out, cut, only)) for only in each])
+    return total / len(cuts)
+
+
 def train_network(
     network: DemandNetwork,
     tokens: Tensor,
@@ -129,9 +156,7 @@ def train_network(
     )
     generator = torch.Generator().manual_seed(seed)
     state = _State(network, optimiser, generator, copy.deepcopy(network.state_dict()))
-    fixed = torch.Generator().manual_seed(seed + 1)
-    last = slice(max(0, history.periods - settings.periods), history.periods)  # where the held-out rows are
-    checks = [replace(draw_sub_market(history, settings, fixed), periods=last) for _ in range(3)]
+    checks = _held_out(history, settings, seed)
     has_validation = bool(valid_rows.any())
 
     def validated() -> float:

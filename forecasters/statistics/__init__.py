@@ -17,7 +17,7 @@ from .explanation import Explanation, integrated_gradients, shapley
 from .mixed import BLOCK, Effects, Fit, Group, Rows, effects, fit_mixed, left_out
 from .product_limit import uncensored
 from .stock_outs import StockOuts, unseen
-from .terms import MISLED, OPEN, SEASONAL, TERMS, Estimates, clear, pool, prior, shrink
+from .terms import MISLED, OPEN, SEASONAL, TERMS, Estimates, clear, pool, prior, shrink, student
 
 __all__ = [
     "BLOCK",
@@ -55,6 +55,7 @@ __all__ = [
     "row_log_likelihood",
     "shapley",
     "shrink",
+    "student",
     "uncensored",
     "unseen",
 ]

@@ -95,14 +95,14 @@ def clear(name: str, found: Pooled) -> bool:
 
     Items may differ in sign, as seasons do. What is remembered of an effect takes from it.
     """
-    clearly = _student(_CLEARLY, found.blocks)
+    clearly = student(_CLEARLY, found.blocks)
     if name in ("recent", "lasting"):
         return found.mean < -clearly * found.error
-    scattered = found.excess > (clearly if name in SEASONAL else _student(_SCATTERED, found.blocks))
+    scattered = found.excess > (clearly if name in SEASONAL else student(_SCATTERED, found.blocks))
     return abs(found.mean) > clearly * found.error or scattered
 
 
-def _student(z: float, blocks: int) -> float:
+def student(z: float, blocks: int) -> float:
     """What as many standard errors as ``z`` are, where errors are known from some blocks of periods only.
 
     The quantile of Student's t (Abramowitz and Stegun 1964, 26.7.5, to second order).

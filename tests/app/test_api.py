@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from mercato.app.training import Training
 from mercato.app.whatif import usual_policy
 from mercato.envs.structural import FAMILIES, Size, true_market
 from mercato.forecasters.model import DemandModel, FitSettings
-from mercato.forecasters.network.training import TrainingSettings
+from mercato.forecasters.network import TrainingSettings, TrunkSettings
+from mercato.forecasters.progress import Silent
 from mercato.forecasters.store import load_model
 from tests.app.conftest import MAP, contents, sales
 from tests.app.test_cli import MAPPED, result
@@ -54,6 +57,37 @@ def canned(home: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     monkeypatch.setattr("mercato.app.training.train", train_one)
     monkeypatch.setattr("mercato.app.api.tune_baselines", lambda market, *_, **__: [usual_policy(market)])
     return asked
+
+
+def test_tuned_settings_are_kept_in_the_market_and_tried_once(tmp_path: Path) -> None:
+    brief = FitSettings(TrunkSettings(8, window=8), TrainingSettings(steps=4, check_every=2, periods=12))
+    asked = {"out": tmp_path / "market", "settings": brief, "tune": 3}
+    panel, first, again = mercato.read_panel(sales(60), map=MAP), Notes(), Notes()
+    found = mercato.fit(panel, progress=first, **asked)
+    assert {path.name for path in tmp_path.iterdir()} == {"market"}
+    assert (tmp_path / "market" / "tuning.sqlite3").is_file()
+    mercato.fit(panel, progress=again, **asked)
+    assert first.trials == again.trials
+    assert "3 trials; validation loss" in first.trials[0]
+    assert (first.tried, again.tried) == (3, 0)
+    assert found.demand.model.settings == mercato.load_market(tmp_path / "market").demand.model.settings
+
+
+class Notes(Silent):
+    """What a search says."""
+
+    def __init__(self) -> None:
+        self.trials, self.tried = list[str](), 0
+
+    @contextmanager
+    def stage(self, name: str, total: int) -> Iterator[Silent]:
+        yield self if name == "try settings of the demand network" else Silent()
+
+    def note(self, text: str) -> None:
+        self.trials.append(text)
+
+    def curve(self, step: int, values: Any) -> None:
+        self.tried += 1
 
 
 @pytest.fixture(scope="module")

@@ -14,17 +14,31 @@ import torch
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.forecasters.errors import InputError
-from mercato.forecasters.features.history import build_history
-from mercato.forecasters.fit import fit_demand, fit_trunk, identify
+from mercato.forecasters.features.history import History, build_history
+from mercato.forecasters.fit import fit_demand, identify, train_on
+from mercato.forecasters.learning import prepare
 from mercato.forecasters.model import FitSettings
+from mercato.forecasters.network import DemandNetwork
 from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.network.trunk import TrunkSettings
 from mercato.forecasters.panel import read_panel
-from mercato.forecasters.progress import Silent
+from mercato.forecasters.progress import SILENT, Progress, Silent
+from mercato.forecasters.response import PriceResponse
 
 SHORT = FitSettings(
     TrunkSettings(width=8, window=8), TrainingSettings(steps=4, check_every=2, periods=12), validation=10
 )
+
+
+def trained(
+    history: History,
+    response: PriceResponse,
+    settings: FitSettings,
+    seed: int,
+    progress: Progress = SILENT,
+    checkpoint: Path | None = None,
+) -> tuple[DemandNetwork, float]:
+    return train_on(prepare(history, response, settings, seed), settings, seed, progress, checkpoint)
 
 
 def test_a_panel_longer_than_a_window_is_validated_on_its_last_periods() -> None:
@@ -36,8 +50,8 @@ def test_a_panel_longer_than_a_window_is_validated_on_its_last_periods() -> None
     units[-SHORT.validation :] *= 50
     surprised = replace(history, units=units)
     for seed in range(3):
-        *_, usual = fit_trunk(history, response, SHORT, seed)
-        *_, surprise = fit_trunk(surprised, response, SHORT, seed)
+        _, usual = trained(history, response, SHORT, seed)
+        _, surprise = trained(surprised, response, SHORT, seed)
         assert usual > 0
         assert surprise > usual + 1
 
@@ -89,13 +103,13 @@ def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path, moment
     response, _, _ = identify(panel, history)
     settings = replace(SHORT, training=replace(SHORT.training, steps=40, patience=40))
     file = tmp_path / "training.safetensors"
-    whole, *_, best = fit_trunk(history, response, settings, 0)
+    whole, best = trained(history, response, settings, 0)
     for after in moments:
         with pytest.raises(KeyboardInterrupt):
-            fit_trunk(history, response, settings, 0, Interrupting(after), file)
+            trained(history, response, settings, 0, Interrupting(after), file)
     torch.rand(3)  # what happens in between, and in another process, is no matter
     rest = Interrupting(10_000)
-    resumed, *_, found = fit_trunk(history, response, settings, 0, rest, file)
+    resumed, found = trained(history, response, settings, 0, rest, file)
     assert ("going on from step" in rest.notes[0]) == (moments != (1,))
     assert rest.done == settings.training.steps
     assert found == best
@@ -110,10 +124,10 @@ def test_what_another_training_left_is_no_matter(tmp_path: Path) -> None:
     response, _, _ = identify(panel, history)
     file = tmp_path / "training.safetensors"
     settings = replace(SHORT, training=replace(SHORT.training, steps=20))
-    fit_trunk(history, response, settings, 0, checkpoint=file)
+    trained(history, response, settings, 0, checkpoint=file)
     other = Interrupting(10_000)
-    left, *_, found = fit_trunk(history, response, settings, 1, other, file)
-    alone, *_, expected = fit_trunk(history, response, settings, 1)
+    left, found = trained(history, response, settings, 1, other, file)
+    alone, expected = trained(history, response, settings, 1)
     assert not any("going on" in note for note in other.notes)
     assert found == expected
     assert all(torch.equal(left.state_dict()[k], v) for k, v in alone.state_dict().items())
