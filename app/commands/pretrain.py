@@ -8,6 +8,7 @@ from pathlib import Path
 from ...forecasters.errors import InputError
 from ...forecasters.tensorboard import drawn
 from ..console import Bars, stderr
+from ..runtime import device
 
 
 def run(
@@ -20,6 +21,7 @@ def run(
 ) -> None:
     from ...envs.folders import sole_writer
     from ...forecasters.market_model import PretrainingSettings, pretrain
+    from ...forecasters.tensors import processes
 
     if out.suffix != ".safetensors":
         raise InputError(f"--out: expected a file ending in .safetensors, found {out}")
@@ -31,9 +33,12 @@ def run(
         raise InputError(
             f"--width: expected a multiple of the {settings.heads} heads of attention, found {settings.width}"
         )
-    console = stderr()
+    console, crew = stderr(), processes(device())
+    if crew.index > 0:  # the first process writes and tells
+        pretrain(out, seed, settings, crew=crew)
+        return
     with sole_writer(out), Bars(console) as bars:
-        model = pretrain(out, seed, settings, drawn(bars, tensorboard))
+        model = pretrain(out, seed, settings, drawn(bars, tensorboard), crew)
     markets = settings.steps * settings.batch
     console.print(
         f"wrote {out}: {markets:,} markets, pinball loss {model.recipe['loss']:.4f} on the last ones"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -35,6 +35,10 @@ class Lesson:
     def loss(self, network: nn.Module) -> Tensor:
         """Mean pinball loss of a row."""
         return loss(network(self.features, self.listed), self.value, self.level, self.counts)
+
+    def to(self, device: torch.device) -> Lesson:
+        """The same on another device."""
+        return Lesson(*(getattr(self, part.name).to(device) for part in fields(self)))
 
     def select(self, places: np.ndarray, goods: np.ndarray) -> Lesson:
         """The same of some locations and items, by index."""

@@ -2,6 +2,9 @@
 
 Market n of a training is a function of its seed and n alone. The learning rate rises over the first steps and
 falls along a cosine to nothing at the last one (Loshchilov and Hutter 2017, arXiv 1608.03983).
+
+Several processes share the markets of a step: the result is that of one, but for the order in which gradients
+are summed.
 """
 
 from __future__ import annotations
@@ -13,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..errors import InputError
 from ..progress import SILENT, Progress
-from ..tensors import Checkpoint, moments, named, put_back, taken
+from ..tensors import Alone, Checkpoint, Processes, moments, named, put_back, taken
 from .features import build_features
 from .lesson import Lesson, lesson
 from .model import MarketModel
@@ -66,33 +70,54 @@ def pretrain(
     seed: int = 0,
     settings: PretrainingSettings = PretrainingSettings(),
     progress: Progress = SILENT,
+    crew: Processes = Alone(),
 ) -> MarketModel:
     """Train a market model and write it to ``out``.
 
-    The state of the training is kept beside ``out`` until it ends; interrupted, the same call carries it on.
+    The state of the training is kept beside ``out`` until it ends; interrupted, the same call carries it on,
+    on whatever device and in however many processes. On a GPU the network computes in bfloat16.
+
+    Args:
+        out: file to write, by the first process; all of them see it.
+        seed: market n of the stream is a function of it and n.
+        settings: what, and how.
+        progress: is informed.
+        crew: the processes that share the work, and this one's device.
+
+    Raises:
+        InputError: more processes than markets of a step, or one that does not see ``out``.
     """
+    if crew.count > settings.batch:
+        raise InputError(f"expected at most {settings.batch} processes, one a market, found {crew.count}")
     torch.manual_seed(seed)
     width = drawn_lesson(seed, 0, settings).features.shape[-1]
     network = MarketNetwork(
         MarketNetworkSettings(width, settings.width, settings.blocks, settings.heads)
     ).train()
+    network.to(crew.device)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     path = out.with_name(f".{out.stem}-training.safetensors")
     checkpoint = Checkpoint.of(path, torch.empty(0), seed, settings)
     done, lost = _resume(checkpoint, network, optimiser)
+    _check_same(crew, done, out)
+    half = torch.autocast(crew.device.type, torch.bfloat16, enabled=crew.device.type == "cuda")
     with progress.stage("pre-train the market model", settings.steps) as stage:
         stage.advance(done)
         while done < settings.steps:
             for group in optimiser.param_groups:
                 group["lr"] = settings.learning_rate * _pace(done, settings)
             optimiser.zero_grad()
-            now = 0.0
-            for n in range(settings.batch):
-                one = drawn_lesson(seed, done * settings.batch + n, settings).loss(network) / settings.batch
+            told = torch.zeros((), device=crew.device)
+            for n in range(crew.index, settings.batch, crew.count):
+                market = drawn_lesson(seed, done * settings.batch + n, settings).to(crew.device)
+                with half:
+                    one = market.loss(network) / settings.batch
                 one.backward()
-                now += float(one.detach())
+                told += one.detach()
+            crew.add_up([told, *(p.grad for p in network.parameters() if p.grad is not None)])
+            now = float(told)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             done += 1
@@ -101,12 +126,22 @@ def pretrain(
             stage.advance()
             stage.curve(done, {"loss": now, "learning rate": optimiser.param_groups[0]["lr"]})
             if done % _SAVE_EVERY == 0:
-                _save(checkpoint, network, optimiser, done, lost)
+                if crew.index == 0:
+                    _save(checkpoint, network, optimiser, done, lost)
                 stage.note(f"pinball loss of drawn markets {lost:.4f}, lower is better")
-    model = MarketModel(network.eval(), {"seed": seed, "settings": asdict(settings), "loss": lost})
-    model.save(out)
-    path.unlink(missing_ok=True)
+    model = MarketModel(network.eval().cpu(), {"seed": seed, "settings": asdict(settings), "loss": lost})
+    if crew.index == 0:
+        model.save(out)
+        path.unlink(missing_ok=True)
     return model
+
+
+def _check_same(crew: Processes, done: int, out: Path) -> None:
+    """Raises InputError where the processes would begin at different steps."""
+    total = torch.tensor(float(done), device=crew.device)
+    crew.add_up([total])
+    if float(total) != done * crew.count:
+        raise InputError(f"{out}: expected a place that all processes see, found one that does not")
 
 
 def _pace(step: int, settings: PretrainingSettings) -> float:
