@@ -2,10 +2,13 @@
 
 One row of units far above all others of its series and its item (a total, a typing error) is unknown. One
 price far from the others of its series (a case for a piece) is unknown; where such prices are many, or all
-prices change by one factor for good, nobody can say which are right, and the table is refused.
+prices change by one factor for good, nobody can say which are right, and the table is refused. One value of
+another column far beyond all others is unknown, too: by it the whole column would be scaled.
 """
 
 from __future__ import annotations
+
+import warnings
 
 import numpy as np
 
@@ -40,7 +43,7 @@ def without_spikes(units: np.ndarray, price: np.ndarray, item: np.ndarray) -> tu
     order = np.argsort(item, kind="stable")
     for here in np.split(order, np.flatnonzero(np.diff(item[order])) + 1):
         values = positive[:, here]
-        whole = np.nanquantile(values, _HIGH) if np.isfinite(values).any() else np.inf
+        whole = np.nanquantile(values, _HIGH, method="lower") if np.isfinite(values).any() else np.inf
         usual[here] = np.maximum(whole, np.where(seen[here] >= _ENOUGH, of_series[here], whole))
     times = units / np.maximum(usual, 1e-9)
     spikes = times > _TIMES  # of unknown units, none
@@ -53,11 +56,34 @@ def without_spikes(units: np.ndarray, price: np.ndarray, item: np.ndarray) -> tu
 
 
 def _quantile(positive: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """(N,) of each series; 0 of one that never sold."""
+    """(N,) of each series; 0 of one that never sold. Never between two values: one may be the spike."""
     out = np.zeros(positive.shape[1])
     if (some := seen > 0).any():
-        out[some] = np.nanquantile(positive[:, some], _HIGH, axis=0)
+        out[some] = np.nanquantile(positive[:, some], _HIGH, axis=0, method="lower")
     return out
+
+
+def without_strays(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A column's values (T, N) with those beyond belief unknown, and which those are.
+
+    Beyond belief is what differs from the median of its series by ``_TIMES`` as much as nine in ten of those
+    values that differ at all, of the column and of the series. What is left would be kept by another pass.
+    """
+    left = values
+    while True:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of series without a value
+            away = np.abs(left - np.nanmedian(left, axis=0))
+        away = np.where(away > 0, away, np.nan)
+        seen = np.isfinite(away).sum(0)
+        if seen.sum() < _ENOUGH:
+            break
+        usual = np.where(seen >= _ENOUGH, _quantile(away, seen), 0.0)
+        more = away > _TIMES * np.maximum(np.nanquantile(away, _HIGH, method="lower"), usual)
+        if not more.any():
+            break
+        left = np.where(more, np.nan, left)
+    return left, np.isnan(left) & ~np.isnan(values)
 
 
 def without_slips(price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

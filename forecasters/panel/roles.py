@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import InputError
 from ..names import meant
 from .cells import Cells
+from .implausible import without_strays
 from .sales_panel import ROLES, Covariate, Role
 from .tables import FIELDS
 
@@ -65,6 +66,7 @@ def _covariate(name: str, cells: Cells, declared: str | None, notes: list[str]) 
     values = cells.values[name]
     if (unknown := np.isnan(values)).any():
         notes.append(f"{name}: {unknown.sum()} of {len(values)} rows are empty, kept as unknown")
+    values = _plausible(name, values, cells, notes)
     role = declared or _BY_NAME.get(name)
     if role is None and _is_promotion(name, values):
         notes.append(f"{name}: taken as a promotion (role decision); declare another role if that is wrong")
@@ -80,6 +82,17 @@ def _covariate(name: str, cells: Cells, declared: str | None, notes: list[str]) 
             _first_known(values, cells.period, len(cells.dates))[:, None], len(cells.series), axis=1
         )
     return Covariate(name, role, table)  # type: ignore[arg-type]  # checked against ROLES
+
+
+def _plausible(name: str, values: np.ndarray, cells: Cells, notes: list[str]) -> np.ndarray:
+    """``values`` (C,) with those beyond belief unknown."""
+    strays = without_strays(cells.spread(values))[1][cells.period, cells.owner]
+    if strays.any():
+        notes.append(
+            f"{name}: {strays.sum()} rows far from all others, such as {values[strays][0]:g}, taken as"
+            f" unknown, first: {cells.dates[cells.period[strays].min()]}"
+        )
+    return np.where(strays, np.nan, values)
 
 
 def _is_promotion(name: str, values: np.ndarray) -> bool:
