@@ -22,7 +22,6 @@ from ..envs.engine.types import State
 from ..envs.engine.view import View
 from ..envs.market import Market
 from ..envs.simulator import Simulator
-from ..forecasters.network import RingCache
 from ..forecasters.simulation import LearnedDemand
 from ..forecasters.statistics import Explanation, shapley
 from .policy import Policy
@@ -85,9 +84,8 @@ def _last_year(market: Market) -> Tensor:
 
 
 def _bare(state: State) -> State:
-    """The state without what the Transformer remembers, which is for playing on."""
-    cache = state.demand.cache
-    return replace(state, demand=replace(state.demand, cache=RingCache((), (), cache.position, cache.filled)))
+    """The state without what the network remembers, which is for playing on."""
+    return replace(state, demand=replace(state.demand, memory=None))
 
 
 def _mixed(demand: LearnedDemand, past: State, now: State, told: frozenset[str]) -> State:

@@ -42,6 +42,7 @@ from .options import (
     StockFile,
     Table,
     TensorBoardFolder,
+    Trunk,
     Workers,
 )
 from .reading import parse_reading
@@ -132,6 +133,15 @@ def fit(
     role: Roles = [],  # noqa: B006
     holidays: Holidays = None,
     drop: Drop = [],  # noqa: B006
+    trunk: Annotated[
+        Trunk | None,
+        typer.Option(
+            help="Network that corrects the regressions on past demand; none: they alone (default: a"
+            " transformer; none for zero-shot)."
+        ),
+    ] = None,
+    width: Annotated[int | None, typer.Option(min=4, max=1024, help="Channels of the network.")] = None,
+    blocks: Annotated[int | None, typer.Option(min=1, max=16, help="Blocks of the network.")] = None,
     seed: Seed = 0,
     tune: Annotated[
         int,
@@ -146,7 +156,8 @@ def fit(
     from .commands.fit import run
 
     reading = parse_reading(map, freq, absent, role, holidays, drop)
-    run(panel, out, economics, start, effort, reading, seed, tune, tensorboard)
+    network = {"kind": None if trunk is None else trunk.value, "width": width, "blocks": blocks}
+    run(panel, out, economics, start, effort, reading, network, seed, tune, tensorboard)
 
 
 @verb

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..forecasters.evaluation import Forecaster
 from ..forecasters.market_model import MarketModel, Recipe, shipped
 from ..forecasters.model import FitSettings
-from ..forecasters.network import TrainingSettings
+from ..forecasters.network import TrainingSettings, TrunkSettings
 
 SCRATCH = "scratch"
 
@@ -34,7 +34,7 @@ class Work:
 USUAL = "usual"
 WORK = {
     "zero-shot": Work(
-        FitSettings(training=TrainingSettings(steps=0)), Recipe(adaptation=None, linear=False, trees=False)
+        FitSettings(trunk=TrunkSettings(kind="none")), Recipe(adaptation=None, linear=False, trees=False)
     ),
     USUAL: Work(FitSettings(), Recipe(trees=False)),
     "accurate": Work(FitSettings(training=TrainingSettings(steps=360)), Recipe()),

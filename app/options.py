@@ -44,6 +44,13 @@ class Algorithm(StrEnum):
     dqn = "dqn"
 
 
+class Trunk(StrEnum):
+    transformer = "transformer"
+    gru = "gru"
+    lstm = "lstm"
+    none = "none"
+
+
 PanelFile = Annotated[Path, typer.Argument(help="Sales table, CSV or parquet.", metavar="PANEL")]
 MarketFolder = Annotated[Path, typer.Argument(help="Folder that `mercato fit` wrote.", metavar="MARKET")]
 PolicyFile = Annotated[Path, typer.Argument(help="File that `mercato train` wrote.", metavar="POLICY")]

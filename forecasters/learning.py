@@ -19,6 +19,7 @@ from .network import (
     Loss,
     SubMarket,
     chain_news,
+    demand_network,
     fit_base,
     history_tokens,
     known_ahead,
@@ -53,7 +54,7 @@ class Ground:
         torch.manual_seed(seed)
         _, places, goods = self.history.units.shape
         outputs = 2 * self.resampling.shape[1]
-        network = DemandNetwork(self.tokens.shape[-1], outputs, places, goods, settings.trunk)
+        network = demand_network(self.tokens.shape[-1], outputs, places, goods, settings.trunk)
         network = network.to(self.tokens.device)
         best = train_network(
             network,
@@ -123,7 +124,7 @@ def prepare(
         informed, _ = fit_base(*reads, news, ~valid, resampling, found, stage)
     base = stabilised(base)
     before = past_features(adjusted, history.known, history.assortment)[:-1]
-    known = base.predict(before, ahead)
+    known = base.predict(before, base.known(ahead))
     offset = (level + effect - history.grain.log()).unsqueeze(-1)
     return Ground(history, tokens, level, base, informed, known, offset, resampling, valid)
 

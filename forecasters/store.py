@@ -15,7 +15,7 @@ from .anchor import Anchor
 from .errors import InputError
 from .identification import Elasticities
 from .model import DemandModel, FitSettings
-from .network import Base, DemandNetwork, TrainingSettings, TrunkSettings
+from .network import Base, TrainingSettings, TrunkSettings, loaded_network
 from .response import Choice, PriceResponse
 from .statistics import CommonShocks
 
@@ -76,11 +76,7 @@ def load_model(folder: Path) -> DemandModel:
     settings = _settings(about["settings"])
     locations, items = tuple(about["locations"]), tuple(about["items"])
     weights = _part(tensors, "network")
-    embed = weights["trunk.embed.weight"].shape[1]
-    ids = weights["places.weight"].shape[1] + weights["goods.weight"].shape[1]
-    outputs = weights["head.weight"].shape[0]
-    network = DemandNetwork(embed - ids, outputs, len(locations), len(items), settings.trunk)
-    network.load_state_dict(weights)
+    network = loaded_network(weights, 2 * settings.members, len(locations), len(items), settings.trunk)
     choice = Choice(**_part(tensors, "choice"))
     found = {f.name: None for f in fields(Elasticities)} | _part(tensors, "elasticities")
     found |= about["found"] | {"choice": choice}

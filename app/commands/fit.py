@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ...forecasters.reading import Reading
 from ...forecasters.tensorboard import drawn
@@ -17,6 +20,7 @@ def run(
     start: Path | None,
     effort: str,
     reading: Reading,
+    trunk: Mapping[str, str | int | None],
     seed: int,
     tune: int,
     tensorboard: Path | None,
@@ -24,6 +28,11 @@ def run(
     from ...envs.economics import read_economics
     from ...envs.store import check_replaceable
     from ..api import fit
+    from ..efforts import WORK
+
+    settings = WORK[effort].settings
+    asked: dict[str, Any] = {name: value for name, value in trunk.items() if value is not None}
+    settings = replace(settings, trunk=replace(settings.trunk, **asked))
 
     console = stderr()
     shop = read_economics(economics)
@@ -39,6 +48,7 @@ def run(
             seed,
             model=None if start is None else str(start),
             effort=effort,
+            settings=settings,
             tune=tune,
             progress=drawn(bars, tensorboard),
         )

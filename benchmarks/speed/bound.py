@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from mercato.envs.market import Market
-from mercato.forecasters.network.trunk import TrunkSettings
-from mercato.forecasters.network.trunk.transformer import KEYS
+from mercato.forecasters.network.demand_network import TrunkNetwork
+from mercato.forecasters.network.trunk import Transformer, TrunkSettings
+from mercato.forecasters.network.trunk.attention import KEYS
 from mercato.forecasters.simulation.learned import LearnedDemand
 
 from .timing import Case
@@ -39,6 +40,8 @@ class Shape:
         demand = market.demand
         assert isinstance(demand, LearnedDemand)
         network = demand.model.network
+        assert isinstance(network, TrunkNetwork)
+        assert isinstance(network.trunk, Transformer)
         features, outputs = network.trunk.embed.in_features, network.head.out_features
         return cls(demand.model.settings.trunk, features, outputs, markets, *market.shape)
 

@@ -23,7 +23,7 @@ from mercato.forecasters.identification.elasticity import Elasticities
 from mercato.forecasters.identification.substitution import chosen
 from mercato.forecasters.model import DemandModel, FitSettings
 from mercato.forecasters.network.base import Base
-from mercato.forecasters.network.demand_network import DemandNetwork, history_tokens
+from mercato.forecasters.network.demand_network import TrunkNetwork, demand_network, history_tokens
 from mercato.forecasters.network.trunk import TrunkSettings
 from mercato.forecasters.panel import SalesPanel, read_panel
 from mercato.forecasters.response.choice import Choice
@@ -97,8 +97,9 @@ def _random_model(panel: SalesPanel, settings: FitSettings) -> DemandModel:
     places, goods = history.static.shape[:2]
     members, level = settings.members, (history.demand + 0.5).log().mean(0)
     features = history_tokens(history, torch.zeros_like(history.units)).shape[-1]
-    network = DemandNetwork(features, 2 * members, places, goods, settings.trunk)
-    torch.nn.init.normal_(network.head.weight, std=0.01)
+    network = demand_network(features, 2 * members, places, goods, settings.trunk)
+    if isinstance(network, TrunkNetwork):
+        torch.nn.init.normal_(network.head.weight, std=0.01)
     base = Base(
         past=torch.full((members, goods, 12), 0.02),
         ahead=torch.full((members, goods, history.ahead.shape[-1]), 0.02),

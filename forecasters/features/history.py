@@ -18,7 +18,8 @@ from ..panel.sales_panel import Covariate, SalesPanel
 from ..statistics import StockOuts, grain
 from ..tensors import Cut
 
-HARMONICS = 3  # of the year; forecasts use the first, a table having few years to learn more from
+HARMONICS = 3  # waves of the year that are laid out, and so the most that a regression reads
+_WEEKLY = 3  # waves of the week, of a daily table
 AHEAD = 60  # periods beyond the panel for which the calendar is laid out
 
 
@@ -34,8 +35,7 @@ class History:
     log_price: Tensor  # (T, S, I) filled forward and back
     promo: Tensor  # (T, S, I, K) decision-linked covariates, scaled to 0 … 1
     instrument: Tensor  # (T, S, I, Z) log of the declared cost shifters, Z is 0 or 1
-    ahead: Tensor  # (T + A, S, I, C) calendar and exogenous covariates, standardised
-    fine: Tensor  # (T, S, I, 4) higher harmonics of the year
+    ahead: Tensor  # (T + A, S, I, C) waves of the year and week, exogenous covariates, standardised
     static: Tensor  # (S, I, Q) attributes of the series, standardised
     distance: Tensor | None  # (S, S) in units of its mean, where coordinates are known
     grain: Tensor  # (I,) units that one count of the demand distribution stands for; 1 where all are whole
@@ -57,6 +57,11 @@ class History:
         return StockOuts.of(self.censored)
 
     @property
+    def exogenous(self) -> Tensor:
+        """(T + A, S, I, X) exogenous covariates, which follow the calendar in ``ahead``."""
+        return self.ahead[..., 2 * HARMONICS + (2 * _WEEKLY if self.week >= 7 else 0) :]
+
+    @property
     def times_of_year(self) -> Tensor:
         """(T + A,) share of the year, 0 … 1, of all that is laid out."""
         sine, cosine = self.ahead[:, 0, 0, :2].double().unbind(-1)
@@ -71,6 +76,11 @@ class History:
     def whole_year(self) -> bool:
         """Whether every time of the year was seen: what was not, a harmonic would only make up."""
         return self.periods >= self.year
+
+    @property
+    def waves(self) -> int:
+        """How many waves of the year may be looked for: more than one where two years were seen."""
+        return HARMONICS if self.periods >= 2 * self.year else int(self.whole_year)
 
     def calendar_index(self, date: Tensor) -> Tensor:
         """Index (B,) into what is laid out for calendar indices (B,): beyond its end it repeats a year.
@@ -93,7 +103,7 @@ class History:
 
 _AXES = {
     **dict.fromkeys(("units", "demand", "known", "censored", "log_price"), "TSI"),
-    **dict.fromkeys(("promo", "instrument", "ahead", "fine"), "TSIC"),
+    **dict.fromkeys(("promo", "instrument", "ahead"), "TSIC"),
     "listed": "TSI",
     "static": "SIQ",
     "distance": "SS",
@@ -109,7 +119,7 @@ def calendar(dates: np.ndarray, frequency: str, ahead: int = AHEAD) -> tuple[np.
     harmonics = [f(2 * np.pi * k * year) for k in range(1, HARMONICS + 1) for f in (np.sin, np.cos)]
     if _step(dates) <= np.timedelta64(1, "D"):
         week = stamps.day_of_week.to_numpy() / 7
-        harmonics += [f(2 * np.pi * k * week) for k in range(1, 4) for f in (np.sin, np.cos)]
+        harmonics += [f(2 * np.pi * k * week) for k in range(1, _WEEKLY + 1) for f in (np.sin, np.cos)]
     return full, np.stack(harmonics, axis=-1).astype(np.float32)
 
 
@@ -182,9 +192,7 @@ def build_history(panel: SalesPanel, fitted: int | None = None) -> History:
         promos.append(dense(np.nan_to_num(values / (top if top > 0 else 1.0)).clip(0, 1)))
     shifters = [dense(np.nan_to_num(_filled(np.log(np.maximum(v, 1e-6))))) for v in by_role["instrument"][:1]]
     dates, harmonics = calendar(panel.dates, panel.frequency)
-    whole = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in harmonics.T]
-    year, fine, week = whole[:2], whole[2 : 2 * HARMONICS], whole[2 * HARMONICS :]
-    ahead = year + week
+    ahead = [torch.from_numpy(w).view(-1, 1, 1).expand(-1, places, goods) for w in harmonics.T]
     ahead += [dense(_laid_out(c, dates, fitted)) for c in panel.covariates if c.role == "exogenous"]
     listed = np.zeros((periods + AHEAD, places, goods), dtype=bool)
     listed[:, panel.series[:, 0], panel.series[:, 1]] = _listed(panel)
@@ -205,7 +213,6 @@ def build_history(panel: SalesPanel, fitted: int | None = None) -> History:
         promo=stack(promos, (periods, places, goods)),
         instrument=stack(shifters, (periods, places, goods)),
         ahead=torch.stack(ahead, dim=-1),
-        fine=torch.stack(fine, dim=-1)[:periods],
         static=stack([dense(_standardised(v)[0]) for v in by_role["static"]], (places, goods)),
         distance=_distance(panel.coordinates),
         grain=torch.stack([grain(units[:fitted, :, i][known[:fitted, :, i]]) for i in range(goods)]),

@@ -80,7 +80,7 @@ def _past(x: Tensor, seen: Tensor, lags: int, half_lives: tuple[float, ...]) -> 
 def _demand_features(history: History, adjusted: Tensor) -> Tensor:
     """(T, S, I, P) the past of demand, freed of its prices, and the calendar; nothing of past prices."""
     columns = past_features(adjusted, history.known, history.assortment)[:-1]
-    return torch.cat([columns, history.ahead[: history.periods], history.fine], dim=-1)
+    return torch.cat([columns, history.ahead[: history.periods]], dim=-1)
 
 
 def _decision_features(history: History, shift: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..network import Across
-from ..network.trunk.transformer import KEYS, _Attention
+from ..network.trunk.attention import KEYS, Attention
 from .network import MarketNetwork
 
 _MASKED = -1e4  # log weight of a landmark of which nothing is listed; finite, since all may be so
@@ -45,7 +45,7 @@ class AnySize(nn.Module):
 class _AnyNumber(nn.Module):
     """Attention of (..., N, D) to landmarks; nothing where there is one token alone."""
 
-    def __init__(self, attention: _Attention):
+    def __init__(self, attention: Attention):
         super().__init__()
         self.norm, self.merge = attention.norm, attention.merge
         self.heads = attention.heads

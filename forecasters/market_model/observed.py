@@ -60,7 +60,6 @@ def observe(panel: SalesPanel, fitted: int, effect: np.ndarray | None = None, ah
     periods = history.periods
     dates = declared_grid(panel.frequency, panel.dates).starts(np.arange(periods + ahead))
     days = len(dates) > 1 and dates[-1] - dates[-2] <= _DAY
-    calendar = 8 if days else 2  # columns of ``ahead`` that are harmonics of year and week
     outs = history.stock_outs
 
     def longer(values: np.ndarray, after: float | np.ndarray) -> np.ndarray:
@@ -73,7 +72,7 @@ def observe(panel: SalesPanel, fitted: int, effect: np.ndarray | None = None, ah
         exposure=longer(exposure, 1.0),
         log_price=np.where(history.listed.numpy()[: len(dates)], longer(price, price[-1]), np.nan),
         promo=longer(history.promo.double().numpy(), 0.0),
-        exogenous=history.ahead[: len(dates), ..., calendar:].double().numpy(),
+        exogenous=history.exogenous[: len(dates)].double().numpy(),
         effect=effect,
         category=numbered(panel.categories).numpy(),
         year=history.times_of_year[: len(dates)].numpy(),

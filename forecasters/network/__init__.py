@@ -1,28 +1,28 @@
-"""Base demand around a given price response: regressions on the past, and the Transformer on top."""
+"""Base demand around a given price response: regressions on the past, and a trunk on top."""
 
 from .base import Base, chain_news, fit_base, known_ahead
-from .demand_network import DemandNetwork, demand_token, history_tokens
+from .demand_network import DemandNetwork, Seen, demand_network, history_tokens, loaded_network
 from .stability import gain, stabilised
 from .training import Loss, SubMarket, TrainingSettings, losses_by_period, train_network
-from .trunk import Across, RingCache, TrunkSettings
-from .trunk.transformer import gather_cache
+from .trunk import Across, Kept, TrunkSettings
 
 __all__ = [
     "Across",
     "Base",
     "DemandNetwork",
+    "Kept",
     "Loss",
-    "RingCache",
+    "Seen",
     "SubMarket",
     "TrainingSettings",
     "TrunkSettings",
     "chain_news",
-    "demand_token",
+    "demand_network",
     "fit_base",
     "gain",
-    "gather_cache",
     "history_tokens",
     "known_ahead",
+    "loaded_network",
     "losses_by_period",
     "stabilised",
     "train_network",

@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields, replace
 import torch
 from torch import Tensor
 
-from ..features import PARTS, History, past_features
+from ..features import HARMONICS, PARTS, History, past_features
 from ..progress import SILENT, Stage
 from ..statistics import Effects, Estimates, Fit, Group, Rows, clear, effects, fit_mixed, pool
 from ..tensors import Cut, side_by_side
@@ -34,19 +34,17 @@ class Base:
     place: Tensor  # (M, S, I)
     log_r: Tensor  # (M, I) log dispersion
 
-    def predict(self, features: Tensor, ahead: Tensor) -> Tensor:
+    def known(self, ahead: Tensor) -> Tensor:
+        """(…, S, I, M) what is known of a period ahead of it adds: of (…, S, I, C), and the place."""
+        return torch.einsum("...sif,mif->...sim", ahead, self.ahead) + self.place.permute(1, 2, 0)
+
+    def predict(self, features: Tensor, known: Tensor) -> Tensor:
         """(…, S, I, M, 2) log mean demand above the level, and log dispersion.
 
-        From features (…, S, I, F) of the past and (…, S, I, C) of what is known ahead of the period.
+        From features (…, S, I, F) of the past and what is ``known`` ahead of the period.
         """
-        log_mean = torch.einsum("...sif,mif->...sim", features, self.past)
-        log_mean = log_mean + self.from_ahead(ahead)
-        log_mean = log_mean + self.place.permute(1, 2, 0)
+        log_mean = torch.einsum("...sif,mif->...sim", features, self.past) + known
         return torch.stack([log_mean, self.log_r.T.expand_as(log_mean)], dim=-1)
-
-    def from_ahead(self, ahead: Tensor) -> Tensor:
-        """(…, S, I, M) what of the log mean is due to what is known ahead, (…, S, I, C)."""
-        return torch.einsum("...sif,mif->...sim", ahead, self.ahead)
 
     def select(self, cut: Cut) -> Base:
         """The regressions of a sub-market."""
@@ -59,13 +57,13 @@ class Base:
 def known_ahead(
     history: History, adjusted: Tensor, offset: Tensor, rows: Tensor, stage: Stage = SILENT
 ) -> tuple[Tensor, list[Effects]]:
-    """(T, S, I, C) calendar and exogenous covariates; the time of year only where items together show it.
+    """(T, S, I, C) calendar and exogenous covariates, with as many waves of the year as items together show.
 
-    A table of two years has seen each season twice: a harmonic that is not clear of the weeks' shocks is one
-    of them, and of no use in another year. Arguments as in ``fit_base``, for which the fits of all items,
-    which come back, too, are a start.
+    A table of two years has seen each season twice: a wave that is not clear of the weeks' shocks is one of
+    them, and of no use in another year. Every wave that is kept is clear, and so are all longer ones.
+    Arguments as in ``fit_base``, for which the fits of all items, which come back, too, are a start.
     """
-    ahead = history.ahead[: history.periods]
+    ahead = _with_waves(history.ahead[: history.periods], max(1, history.waves))
     table = _Table.of(history, adjusted, offset, ahead, rows)
 
     def one(number: int) -> Fit:
@@ -75,9 +73,10 @@ def known_ahead(
 
     fits = side_by_side(one, len(history.grain), table.keep[:, :, 0].numel())
     seen = [fit for fit, there in zip(fits, table.keep.any(0).any(0).tolist(), strict=True) if there]
-    if not (seen and history.whole_year and clear("season", pool(_season(seen)))):
-        ahead = torch.cat([torch.zeros_like(ahead[..., :2]), ahead[..., 2:]], dim=-1)
-    return ahead, list(fits)
+    waves = 0
+    while seen and waves < history.waves and clear("season", pool(_wave(seen, waves))):
+        waves += 1
+    return _with_waves(ahead, waves), list(fits)
 
 
 def chain_news(history: History, pivot: Tensor) -> Tensor:
@@ -202,9 +201,16 @@ class _Table:
         return _Item(rows, groups, scale, here, self.keep.shape[1])
 
 
-def _season(fits: list[Fit]) -> Estimates:
-    """Sine and cosine of the year of every item observed, one after the other."""
-    value = torch.cat([fit.mean("ahead")[:2] for fit in fits])
-    variance = torch.cat([fit.variance("ahead")[:2] for fit in fits]).clamp(min=0)
-    influence = torch.cat([fit.influence[:, fit.parts["ahead"]][:, :2] for fit in fits], dim=1)
+def _with_waves(ahead: Tensor, waves: int) -> Tensor:
+    """(…, C) with the first ``waves`` of the year alone, zeros for the others."""
+    first, end = 2 * waves, 2 * HARMONICS
+    return torch.cat([ahead[..., :first], torch.zeros_like(ahead[..., first:end]), ahead[..., end:]], dim=-1)
+
+
+def _wave(fits: list[Fit], number: int) -> Estimates:
+    """Sine and cosine of a wave of the year, 0 the longest, of every item observed, one after the other."""
+    part = slice(2 * number, 2 * number + 2)
+    value = torch.cat([fit.mean("ahead")[part] for fit in fits])
+    variance = torch.cat([fit.variance("ahead")[part] for fit in fits]).clamp(min=0)
+    influence = torch.cat([fit.influence[:, fit.parts["ahead"]][:, part] for fit in fits], dim=1)
     return Estimates(value, variance.sqrt(), influence)

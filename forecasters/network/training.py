@@ -151,11 +151,6 @@ def train_network(
         checkpoint: the state goes here at each validation; where an interrupted training left one, this one
             goes on from it, and ends as that one would have.
     """
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    generator = torch.Generator().manual_seed(seed)
-    state = _State(network, optimiser, generator, copy.deepcopy(network.state_dict()))
     checks = _held_out(history, settings, seed)
     has_validation = bool(valid_rows.any())
 
@@ -165,6 +160,14 @@ def train_network(
             told = [loss(run_network(network, tokens, history, cut), cut, valid_rows) for cut in checks]
         return sum(map(float, told)) / len(told)
 
+    if not any(True for _ in network.parameters()):
+        stage.advance(settings.steps)
+        return validated() if has_validation else math.inf
+    optimiser = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    generator = torch.Generator().manual_seed(seed)
+    state = _State(network, optimiser, generator, copy.deepcopy(network.state_dict()))
     if checkpoint is not None and state.load(checkpoint):
         stage.advance(state.step)
         stage.note(f"going on from step {state.step}, where a training was interrupted")

@@ -41,8 +41,8 @@ class Informed:
         model, date = self.demand.model, state.date.clamp(max=self.history.periods - 1)
         ahead = self.history.ahead[date]
         past = state.past.features(None if self.history.assortment is None else self.history.listed[date])
-        told = self._base.predict(past, torch.cat([ahead, self._news[date]], dim=-1))
-        state = self.demand.told_more(state, told - model.base.predict(past, ahead))
+        told = self._base.predict(past, self._base.known(torch.cat([ahead, self._news[date]], dim=-1)))
+        state = self.demand.told_more(state, told - model.base.predict(past, model.base.known(ahead)))
         return self.demand.sample(state, price, key, promo)
 
     def advance(

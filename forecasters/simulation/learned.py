@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..features import History, Past, build_history, past_features, scan
 from ..identification import impute_demand
 from ..model import DemandModel
-from ..network import RingCache, chain_news, demand_token, gather_cache
+from ..network import Kept, Seen, chain_news
 from ..panel.sales_panel import SalesPanel
 from ..response import WEAKEST, Context, PriceResponse, Way, adjusted_history, history_context
 from ..statistics import gamma_table, nb_mixture_cdf, nb_sample
@@ -32,12 +32,12 @@ _MEMBER, _ELASTICITY, _FORM = 5, 6, 7  # which market an episode is played in
 
 @dataclass(frozen=True)
 class LearnedState:
-    """What the model knows at the start of a period; ``advance`` updates the cache's tensors in place.
+    """What the model knows at the start of a period; ``advance`` may update the memory's tensors in place.
 
     Where an item is not listed nothing is expected, sold or seen of it, whatever the other fields say.
     """
 
-    cache: RingCache
+    memory: Any  # of the network: nested dataclasses and tuples of tensors (B, …)
     log_base: Tensor  # (B, S, I, M) log mean demand before price and promotion, by ensemble member
     log_r: Tensor  # (B, S, I, M) log dispersion
     past: Past  # of price-adjusted demand, (B, S, I)
@@ -131,27 +131,32 @@ class LearnedDemand:
         return _Reading(summary, summary.features(context.listed), effect, context.carryover)
 
     @cached_property
+    def _ordinary(self) -> Tensor:
+        """(T + A, S, I, M) what is known ahead adds, by the calendar; a step only looks it up."""
+        return self.model.base.known(self.history.ahead)
+
+    @cached_property
     def _out(self) -> Tensor:
         """(T + 1, S, I, 2·M) the network's word: row s is on period s."""
         return self._forward(None)
 
     @cached_property
-    def _layers(self) -> list[tuple[Tensor, Tensor]]:
-        """Keys and values (S, I, H, T, D/H) of each layer, from which every reset is a gather."""
-        settings, device = self.model.settings.trunk, self._ids.device
-        each = 4 * self.periods * settings.width * (2 * settings.blocks + 1)
-        room_for(self._ids.numel(), each, "series of a market's cache", device)
-        layers: list[tuple[Tensor, Tensor]] = []
+    def _layers(self) -> list[Kept]:
+        """What each layer of the network keeps of the history, from which every reset is a gather."""
+        each = 4 * self.periods * (self._network.kept_numbers + self.model.settings.trunk.width)
+        room_for(self._ids.numel(), each, "series of a market's memory", self._ids.device)
+        layers: list[Kept] = []
         self.__dict__["_out"] = self._forward(layers)
-        return [(k[0], v[0]) for k, v in layers]
+        return [tuple(part[0] for part in layer) for layer in layers]
 
     @torch.no_grad()
-    def _forward(self, keep: list[tuple[Tensor, Tensor]] | None) -> Tensor:
+    def _forward(self, keep: list[Kept] | None) -> Tensor:
         """One pass of the network over the history."""
         history, reading = self.history, self._reading
         adjusted = adjusted_history(history, self._level, reading.effect)
-        tokens = demand_token(adjusted, history.known, reading.features[1:], history.static).unsqueeze(0)
+        seen = Seen(adjusted, history.known, reading.features[1:], history.static)
         listed = None if history.assortment is None else history.listed[: self.periods].unsqueeze(0)
+        tokens = seen.tokens().unsqueeze(0)
         out = self._network(tokens, self._identity, history.distance, keep, listed)[0]
         return torch.cat([out[:1], out])
 
@@ -160,18 +165,18 @@ class LearnedDemand:
         """(T + 1, S, I, M, 2) log mean before price and log dispersion of periods 0 … T, one step ahead."""
         with torch.no_grad():
             dates = torch.arange(self.periods + 1, device=self._ids.device)
-            return self._told(self._out, self._reading.features, self._ahead(dates))
+            return self._told(self._out, self._reading.features, self._ordinary[dates])
 
     def reset(self, start: Tensor, key: NoiseKey) -> LearnedState:
         """Markets about to play period ``start`` (B,) in 1 … periods, after the history before it."""
         reading = self._reading
-        cache = gather_cache(self._layers, start, self.model.settings.trunk.window)
+        memory = self._network.begin(self._layers, start)
         told = self._expected[start]
         log_base = told[..., 0] + self._drift(start, start)
         past = Past(*(getattr(reading.past, f.name)[start] for f in fields(Past)))
         member = (key.uniform(self._market_id, _MEMBER)[:, 0] * told.shape[-2]).long()
         return LearnedState(
-            cache,
+            memory,
             log_base,
             told[..., 1],
             past,
@@ -199,9 +204,9 @@ class LearnedDemand:
         own = self.response.own + common * item + single * key.normal(self._ids, _ELASTICITY)
         return own.clamp(max=WEAKEST)
 
-    def _told(self, out: Tensor, features: Tensor, ahead: Tensor) -> Tensor:
+    def _told(self, out: Tensor, features: Tensor, known: Tensor) -> Tensor:
         """(…, S, I, M, 2) log mean before price and log dispersion: level, base and the network's word."""
-        told = self.model.base.predict(features, ahead) + out.unflatten(-1, (-1, 2))
+        told = self.model.base.predict(features, known) + out.unflatten(-1, (-1, 2))
         log_mean = self._within_reach(told[..., 0]) + self._level.unsqueeze(-1)
         return torch.stack([log_mean, told[..., 1]], dim=-1)
 
@@ -212,17 +217,16 @@ class LearnedDemand:
             adjusted: (P, t, S, I) log demand above the level, freed of prices, of the first t periods.
             ahead: (P, S, I, C) what is known of the period t before it comes.
         """
-        history, settings, t = self.history, self.model.settings.trunk, adjusted.shape[1]
+        history, t = self.history, adjusted.shape[1]
         values = adjusted.transpose(0, 1)
         known = history.known[:t].unsqueeze(1).expand_as(values)
         features = past_features(values, known, history.assortment)
-        tokens = demand_token(values, known, features[1:], history.static).transpose(0, 1)
-        seen = slice(-1 - settings.blocks * (settings.window - 1), None)  # by the last token
+        tokens = Seen(values, known, features[1:], history.static).tokens().transpose(0, 1)
         listed = None
         if history.assortment is not None:
-            listed = history.listed[:t][seen].expand(len(adjusted), -1, -1, -1)
-        out = self._network(tokens[:, seen], self._identity, history.distance, None, listed)
-        return self._told(out[:, -1], features[-1], ahead)[..., 0]
+            listed = history.listed[:t].expand(len(adjusted), -1, -1, -1)
+        out = self._network(tokens, self._identity, history.distance, None, listed)
+        return self._told(out[:, -1], features[-1], self.model.base.known(ahead))[..., 0]
 
     def _within_reach(self, above: Tensor) -> Tensor:
         """(…, S, I, M) log mean above the level, no further than demand ever was, but for a little."""
@@ -242,14 +246,17 @@ class LearnedDemand:
         log_base = self._within_reach(state.log_base + more[..., 0] - level) + level
         return replace(state, log_base=log_base, log_r=state.log_r + more[..., 1])
 
+    def _usual(self, date: Tensor) -> Tensor:
+        """(B, S, I, M) what is known ahead adds at calendar indices (B,)."""
+        return self._ordinary[self.history.calendar_index(date)]
+
     def _ahead(self, date: Tensor) -> Tensor:
         """(B, S, I, C) what is known of calendar indices (B,) before they come."""
         return self.history.ahead[self.history.calendar_index(date)]
 
     def at_date(self, state: LearnedState, date: Tensor) -> LearnedState:
         """The state as it would be at calendar indices (B,), its past demand as it is."""
-        base, now = self.model.base, self._ahead(state.date)
-        more = base.from_ahead(self._ahead(date)) - base.from_ahead(now)
+        more = self._usual(date) - self._usual(state.date)
         told = self.told_more(state, torch.stack([more, torch.zeros_like(more)], dim=-1))
         return replace(told, date=date)
 
@@ -325,14 +332,15 @@ class LearnedDemand:
         seen = torch.ones_like(adjusted, dtype=torch.bool) if listed is None else listed
         past = state.past.after(adjusted, seen)
         features = past.features(self._listed(state.date + 1))
-        token = demand_token(adjusted, seen, features, self.history.static)
-        full = torch.cat([token, self._identity.expand(*token.shape[:-1], -1)], dim=-1)
+        left = Seen(adjusted, seen, features, self.history.static)
         with torch.no_grad():
-            hidden, cache = self._network.trunk.step(full, state.cache, self.history.distance, listed)
-            told = self._told(self._network.head(hidden), features, self._ahead(state.date + 1))
+            out, memory = self._network.step(
+                left, self._identity, state.memory, self.history.distance, listed
+            )
+            told = self._told(out, features, self._usual(state.date + 1))
         return replace(
             state,
-            cache=cache,
+            memory=memory,
             log_base=(told[..., 0] + self._drift(state.begin, state.date + 1)).contiguous(),
             log_r=told[..., 1].contiguous(),
             past=past,
@@ -359,7 +367,8 @@ class LearnedDemand:
         log_mean, log_r = self.one_step(begin, end)
         past, ahead = self._reading.features[begin:end], self.history.ahead[begin:end]
         news = torch.cat([ahead, chain_news(self.history, self.response.pivot)[begin:end]], dim=-1)
-        more = self.model.informed.predict(past, news) - self.model.base.predict(past, ahead)
+        base, informed = self.model.base, self.model.informed
+        more = informed.predict(past, informed.known(news)) - base.predict(past, base.known(ahead))
         return log_mean + more[..., 0], log_r + more[..., 1]
 
     def with_elasticity(self, which: Literal["lo", "mean", "hi"]) -> LearnedDemand:
@@ -404,7 +413,7 @@ class LearnedDemand:
         history = build_history(panel, fitted)
         for what, have_n, want_n in (
             ("decision-linked columns", history.promo.shape[-1], self.history.promo.shape[-1]),
-            ("exogenous columns", history.ahead.shape[-1], self.history.ahead.shape[-1]),
+            ("exogenous columns", history.exogenous.shape[-1], self.history.exogenous.shape[-1]),
             ("static columns", history.static.shape[-1], self.history.static.shape[-1]),
         ):
             if have_n != want_n:
@@ -416,7 +425,7 @@ class LearnedDemand:
     ) -> LearnedDemand:
         """The customers of a sub-market, with the noise they have in the whole one.
 
-        The Transformer attends to the series that are there; means over locations or items are over those.
+        The network attends to the series that are there; means over locations or items are over those.
         """
         cut = Cut.of(self.locations, self.items, locations, items, self._ids.device)
         return LearnedDemand(self.model.select(cut), self.history.select(cut), self.response.select(cut))

@@ -27,7 +27,7 @@ from benchmarks.speed.timing import Case, Effort, rates
 from mercato.envs.engine.running import as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
-from mercato.forecasters.network.trunk.transformer import KEYS
+from mercato.forecasters.network.trunk.attention import KEYS
 
 ALONE = ["engine", "transformer", "peers", "growth by markets", "growth by series", "streaming"]
 
@@ -93,12 +93,12 @@ def test_the_bound_does_the_products_of_a_step_and_no_others(places: int, goods:
     network = market.demand.model.network  # type: ignore[attr-defined]
     token = torch.zeros(markets, places, goods, shape.features)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as step:  # others are not counted
-        hidden, _ = network.trunk.step(token, state.demand.cache, market.demand.history.distance)  # type: ignore[attr-defined]
+        hidden, _ = network.trunk.step(token, state.demand.memory, market.demand.history.distance)  # type: ignore[attr-defined]
         network.head(hidden)
     with FlopCounterMode(display=False) as bare:
         bound(shape, "bound", 1).run()
     assert step.get_total_flops() == bare.get_total_flops() == shape.operations
-    kept = [*state.demand.cache.keys, *state.demand.cache.values]
+    kept = [*state.demand.memory.keys, *state.demand.memory.values]
     assert shape.cache_bytes == sum(x.numel() * x.element_size() for x in kept)
 
 

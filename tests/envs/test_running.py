@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -16,12 +17,19 @@ from mercato.envs.engine.running import Compiled, as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
 from mercato.forecasters.errors import InputError
-from mercato.forecasters.network.trunk.transformer import KEYS
+from mercato.forecasters.network.trunk import TrunkSettings
+from mercato.forecasters.network.trunk.attention import KEYS
 
 MARKETS: dict[str, Callable[[], Market]] = {
     "closed form": lambda: make_market(2, 2, counts=Geometric(), elasticity=-2 * torch.eye(2)),
     "learned": lambda: untrained_market(2, 3),
     "learned, of many locations": lambda: untrained_market(KEYS + 3, 2),
+    **{
+        f"learned, {kind}": partial(
+            untrained_market, 2, 3, trunk=TrunkSettings(width=16, window=8, kind=kind)
+        )
+        for kind in ("gru", "lstm", "none")
+    },
 }
 
 

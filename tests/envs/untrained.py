@@ -17,7 +17,7 @@ from mercato.forecasters.identification.elasticity import Elasticities
 from mercato.forecasters.identification.substitution import chosen
 from mercato.forecasters.model import DemandModel, FitSettings
 from mercato.forecasters.network.base import Base
-from mercato.forecasters.network.demand_network import DemandNetwork, demand_token
+from mercato.forecasters.network.demand_network import Seen, demand_network
 from mercato.forecasters.network.trunk import TrunkSettings
 from mercato.forecasters.response.choice import Choice
 from mercato.forecasters.response.price_response import PriceResponse
@@ -85,7 +85,6 @@ def untrained_market(
         promo=torch.zeros(*shape, 0),
         instrument=torch.zeros(*shape, 0),
         ahead=harmonic,
-        fine=torch.zeros(*shape, 4),
         static=normal(places, goods, 1),
         distance=torch.from_numpy(np.abs(np.subtract.outer(np.arange(places), np.arange(places)))).float(),
         grain=torch.ones(goods),
@@ -109,8 +108,8 @@ def untrained_market(
         promo_slope=torch.zeros(goods, 0),
     )
     features = Past.none(units[0]).features().shape[-1]
-    tokens = demand_token(units[0], units[0] > 0, torch.zeros(places, goods, features), history.static)
-    network = DemandNetwork(tokens.shape[-1], 2 * _MEMBERS, places, goods, trunk)
+    tokens = Seen(units[0], units[0] > 0, torch.zeros(places, goods, features), history.static).tokens()
+    network = demand_network(tokens.shape[-1], 2 * _MEMBERS, places, goods, trunk)
     network.load_state_dict(
         {
             name: 0.3 * normal(*weight.shape) / weight.shape[-1] ** 0.5

@@ -95,3 +95,20 @@ def test_an_item_that_is_no_longer_sold_or_only_just_is_fitted_with_the_rest() -
         units[gone, panel.series[:, 1] == 1] = np.nan
         own = fit_demand(replace(panel, units=units), QUICK).elasticities.own
         assert bool((own.isfinite() & (own < 0)).all())
+
+
+def test_as_many_waves_of_the_year_are_read_as_items_show_and_two_years_are_there() -> None:
+    rng = np.random.default_rng(4)
+    usual = 3 + rng.normal(0, 0.15, (WEEKS, 1, 4)) + np.zeros((WEEKS, 3, 4))
+    turn = 2 * np.pi * np.arange(WEEKS).reshape(-1, 1, 1) / 52.18
+    phase = np.array([0.0, 1.0, 2.0, 3.0])
+    one = usual + 0.4 * np.sin(turn + phase)
+    three = one + 0.3 * np.sin(2 * turn + phase) + 0.3 * np.sin(3 * turn - phase)
+
+    def waves(log_mean: np.ndarray) -> list[bool]:
+        ahead = ahead_of(build_history(sold(log_mean, np.zeros_like(log_mean), 1)))
+        return [bool(ahead[..., 2 * k : 2 * k + 2].abs().max() > 0) for k in range(3)]
+
+    assert waves(three) == [True, True, True]
+    assert waves(one) == [True, False, False]
+    assert waves(three[:90]) == [True, False, False]

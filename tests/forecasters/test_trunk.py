@@ -7,7 +7,7 @@ import torch
 
 from mercato.envs.engine.tree import where
 from mercato.forecasters.network.trunk import Transformer, TrunkSettings
-from mercato.forecasters.network.trunk.transformer import KEYS, _Attention, gather_cache
+from mercato.forecasters.network.trunk.attention import KEYS, Attention
 
 MANY = [KEYS + 1, 2 * KEYS, 2 * KEYS + 7]  # more than are read one by one
 FEW_AND_MANY = [(4, 3), (MANY[0], 3), (2, MANY[2])]
@@ -30,12 +30,12 @@ def test_ring_cache_equals_the_full_forward_pass(
         full = trunk(tokens, distance, layers)
         history = [(k[0], v[0]) for k, v in layers]
         at = torch.tensor([3, 9, 1, 0])  # tokens that each market has seen
-        cache = gather_cache(history, at, window)
+        cache = trunk.begin(history, at)
         for step in range(steps):
             if step == window + 2:
                 again = torch.tensor([False, True, False, True])
                 at = torch.where(again, torch.tensor([0, 2, 0, 7]), at)
-                cache = where(again, gather_cache(history, at, window), cache)
+                cache = where(again, trunk.begin(history, at), cache)
             token = torch.stack([tokens[0, seen] for seen in at.tolist()])
             hidden, cache = trunk.step(token, cache, distance)
             expected = torch.stack([full[0, seen] for seen in at.tolist()])
@@ -47,7 +47,8 @@ def test_ring_cache_equals_the_full_forward_pass(
 def test_a_gathered_cache_has_the_strides_of_a_new_tensor(markets: int) -> None:
     """Compiled for other strides a step of a single market takes three times as long."""
     history = [(torch.randn(4, 3, 2, 9, 8), torch.randn(4, 3, 2, 9, 8))]
-    cache = gather_cache(history, torch.full((markets,), 9), 5)
+    trunk = Transformer(6, TrunkSettings(width=16, window=5))
+    cache = trunk.begin(history, torch.full((markets,), 9))
     fresh = torch.empty(markets, 4, 3, 2, 5, 8)
     assert cache.keys[0].stride() == cache.values[0].stride() == fresh.stride()
 
@@ -87,7 +88,7 @@ def cut(x: torch.Tensor, dim: int) -> list[torch.Tensor]:
 @pytest.mark.parametrize("with_bias", [False, True])
 def test_landmarks_are_exact_where_the_tokens_of_a_segment_are_equal(entries: int, with_bias: bool) -> None:
     torch.manual_seed(0)
-    layer = _Attention(16, 2).double()
+    layer = Attention(16, 2).double()
     lengths = torch.tensor(runs(entries))
     one_each = torch.randn(3, KEYS, 16, dtype=torch.float64)
     x = one_each.repeat_interleave(lengths, -2)
@@ -103,7 +104,7 @@ def test_landmarks_are_exact_where_the_tokens_of_a_segment_are_equal(entries: in
 @pytest.mark.parametrize("entries", MANY)
 def test_a_landmark_has_the_mean_key_value_and_bias_of_its_segment(entries: int) -> None:
     torch.manual_seed(0)
-    layer = _Attention(16, 2).double()
+    layer = Attention(16, 2).double()
     x = torch.randn(3, entries, 16, dtype=torch.float64)
     bias = torch.randn(2, entries, entries, dtype=torch.float64)
     q, k, v = layer.split(x)
@@ -154,7 +155,7 @@ def test_what_comes_and_goes_is_read_alike_in_steps_and_in_windows(shape: tuple[
     layers: list[tuple[torch.Tensor, torch.Tensor]] = []
     with torch.no_grad():
         full = trunk(tokens, None, layers, listed)
-        cache = gather_cache([(k[0], v[0]) for k, v in layers], torch.tensor([3]), 4)
+        cache = trunk.begin([(k[0], v[0]) for k, v in layers], torch.tensor([3]))
         for t in range(3, 9):
             hidden, cache = trunk.step(tokens[:, t], cache, None, listed[:, t])
             torch.testing.assert_close(hidden, full[:, t], atol=1e-12, rtol=0)
@@ -170,7 +171,7 @@ def test_a_large_panel_is_read_in_parts_as_in_one(monkeypatch: pytest.MonkeyPatc
     keep: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[], []]
     with torch.no_grad():
         whole = trunk(tokens, None, keep[0], listed)
-        monkeypatch.setattr("mercato.forecasters.network.trunk.transformer._AT_ONCE", 900)
+        monkeypatch.setattr("mercato.forecasters.network.trunk.attention._AT_ONCE", 900)
         parts = trunk(tokens, None, keep[1], listed)
     torch.testing.assert_close(parts, whole, atol=1e-12, rtol=0)
     for one, other in zip(*keep, strict=True):
