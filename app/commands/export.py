@@ -9,8 +9,7 @@ from ..console import stderr
 
 
 def run(model: Path | None, out: Path, int8: bool) -> None:
-    from ...forecasters.market_model import MarketModel, shipped
-    from ...forecasters.market_model.export import export_model
+    from ...forecasters.market_model import MarketModel, export_model, shipped
 
     if out.suffix != ".onnx":
         raise InputError(f"--out: expected a file ending in .onnx, found {out}")

@@ -4,6 +4,7 @@ from .adaptation import AdaptationSettings, LowRank, Prompt, Way, Whole, adapted
 from .direct import DirectModel, Linear, Trees, learn_direct
 from .ensemble import ADAPTED, GENERAL, LINEAR, TREES, Ensemble, Recipe, learn_ensemble, learn_members
 from .explanation import explain
+from .export import OnnxNetwork, export_model
 from .features import Features, build_features
 from .future import Future, forecast_future
 from .lesson import learning_origins
@@ -30,6 +31,7 @@ __all__ = [
     "MarketNetwork",
     "MarketNetworkSettings",
     "Observed",
+    "OnnxNetwork",
     "PretrainingSettings",
     "PriorSettings",
     "Prompt",
@@ -42,6 +44,7 @@ __all__ = [
     "build_features",
     "draw",
     "explain",
+    "export_model",
     "forecast",
     "forecast_future",
     "in_units",

@@ -12,8 +12,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from ..network import Across
-from ..network.trunk.attention import KEYS, Attention
+from ..network import KEYS, Across, Attention
 from .network import MarketNetwork
 
 _MASKED = -1e4  # log weight of a landmark of which nothing is listed; finite, since all may be so

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from ..files import replace_file
-from ..network.trunk.attention import KEYS
+from ..network import KEYS
 from .any_size import AnySize
 from .model import MarketModel
 from .network import MarketNetwork

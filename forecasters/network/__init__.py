@@ -5,9 +5,12 @@ from .demand_network import DemandNetwork, Seen, demand_network, history_tokens,
 from .stability import gain, stabilised
 from .training import Loss, SubMarket, TrainingSettings, losses_by_period, train_network
 from .trunk import Across, Kept, TrunkSettings
+from .trunk.attention import KEYS, Attention
 
 __all__ = [
+    "KEYS",
     "Across",
+    "Attention",
     "Base",
     "DemandNetwork",
     "Kept",
