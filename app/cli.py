@@ -20,6 +20,7 @@ from .options import (
     Absent,
     Algorithm,
     AnyTable,
+    Blocks,
     Currency,
     Drop,
     EconomicsFile,
@@ -42,7 +43,9 @@ from .options import (
     StockFile,
     Table,
     TensorBoardFolder,
-    Trunk,
+    TrunkKind,
+    Tune,
+    Width,
     Workers,
 )
 from .reading import parse_reading
@@ -133,23 +136,11 @@ def fit(
     role: Roles = [],  # noqa: B006
     holidays: Holidays = None,
     drop: Drop = [],  # noqa: B006
-    trunk: Annotated[
-        Trunk | None,
-        typer.Option(
-            help="Network that corrects the regressions on past demand; none: they alone (default: a"
-            " transformer; none for zero-shot)."
-        ),
-    ] = None,
-    width: Annotated[int | None, typer.Option(min=4, max=1024, help="Channels of the network.")] = None,
-    blocks: Annotated[int | None, typer.Option(min=1, max=16, help="Blocks of the network.")] = None,
+    trunk: TrunkKind = None,
+    width: Width = None,
+    blocks: Blocks = None,
     seed: Seed = 0,
-    tune: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            help="Try this many settings of the demand network; the default stays unless clearly beaten.",
-        ),
-    ] = 0,
+    tune: Tune = 0,
     tensorboard: TensorBoardFolder = None,
 ) -> None:
     """Learn a market from a sales table."""
@@ -226,8 +217,8 @@ def forecast(
 def pretrain(
     out: Annotated[Path, typer.Option(help="File to write, .safetensors.")],
     steps: Annotated[int | None, typer.Option(min=1, help="Steps, of 8 markets each.")] = None,
-    width: Annotated[int | None, typer.Option(min=4, max=1024, help="Channels of the Transformer.")] = None,
-    blocks: Annotated[int | None, typer.Option(min=1, max=16, help="Blocks of the Transformer.")] = None,
+    width: Width = None,
+    blocks: Blocks = None,
     seed: Seed = 0,
     tensorboard: TensorBoardFolder = None,
 ) -> None:

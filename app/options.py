@@ -106,6 +106,22 @@ TensorBoardFolder = Annotated[
         "--tensorboard", help="Also write the curves of the training to this folder, for TensorBoard."
     ),
 ]
+TrunkKind = Annotated[
+    Trunk | None,
+    typer.Option(
+        "--trunk",
+        help="Network that corrects the regressions on past demand; none: they alone (default: transformer;"
+        " none for zero-shot).",
+    ),
+]
+Width = Annotated[int | None, typer.Option(min=4, max=1024, help="Channels of the network.")]
+Blocks = Annotated[int | None, typer.Option(min=1, max=16, help="Blocks of the network.")]
+Tune = Annotated[
+    int,
+    typer.Option(
+        min=0, help="Try this many settings of the demand network; the default stays unless clearly beaten."
+    ),
+]
 Model = Annotated[
     Path | None, typer.Option(help="Market model that `mercato pretrain` wrote (default: the shipped one).")
 ]

@@ -11,16 +11,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..errors import InputError
-from ..features import History, Past, build_history, past_features, scan
+from ..features import History, Past, build_history, past_features
 from ..identification import impute_demand
 from ..model import DemandModel
 from ..network import Kept, Seen, chain_news
 from ..panel.sales_panel import SalesPanel
-from ..response import WEAKEST, Context, PriceResponse, Way, adjusted_history, history_context
+from ..response import WEAKEST, Context, PriceResponse, Way, adjusted_history
 from ..statistics import gamma_table, nb_mixture_cdf, nb_sample
 from ..tensors import Cut, NoiseKey, room_for, series_ids, stable_id
 from .demand import Outlook, Period
+from .reading import Reading, later_history, read_history
 
 _HELD = 200  # numbers a series and period at once while a history is read
 _BELOW = (
@@ -47,16 +47,6 @@ class LearnedState:
     own: Tensor  # (B, S, I) their own elasticities
     begin: Tensor  # (B,) int64 calendar index at which the episode began
     way: Way  # how they divide themselves over the items
-
-
-@dataclass(frozen=True)
-class _Reading:
-    """What the history holds before each period, as the model reads it."""
-
-    past: Past  # rows 0 … T
-    features: Tensor  # (T + 1, S, I, F) of the past
-    effect: Tensor  # (T, S, I) of the prices and promotions that were charged
-    effects: Tensor  # (T + 1, S, I, 2) carryover of past own price effects at the periods 0 … T
 
 
 class LearnedDemand:
@@ -116,19 +106,11 @@ class LearnedDemand:
         return self.with_bases(replace(self.model, anchor=None))
 
     @cached_property
-    def _reading(self) -> _Reading:
+    def _reading(self) -> Reading:
         """Made before a step is compiled, which then only reads it."""
         room_for(self._ids.numel(), 4 * self.periods * _HELD, "series of a learned market", self._ids.device)
         gamma_table(self._ids.device)
-        with torch.no_grad():
-            history, periods = self.history, self.periods
-            context = history_context(history, self.response)
-            effect = self.response.effect(history.log_price, history.promo, context.until(periods))
-            adjusted = adjusted_history(history, self._level, effect)
-            past = scan(adjusted, history.known)
-            summary = Past(*(torch.stack([getattr(p, f.name) for p in past]) for f in fields(Past)))
-        assert context.carryover is not None
-        return _Reading(summary, summary.features(context.listed), effect, context.carryover)
+        return read_history(self.history, self.response, self._level)
 
     @cached_property
     def _ordinary(self) -> Tensor:
@@ -395,29 +377,7 @@ class LearnedDemand:
 
         ``fitted`` are the first periods of the panel, those that the model was fitted on; all where None.
         """
-        for what, have, want in (
-            ("location", panel.locations, self.locations),
-            ("item", panel.items, self.items),
-        ):
-            missing = sorted(set(want) - set(have))
-            if missing:
-                raise InputError(
-                    f"the panel lacks {len(missing)} {what}(s) that the market was fitted on,"
-                    f" first {missing[0]!r}"
-                )
-        panel = panel.select(self.locations, self.items)
-        if panel.locations != self.locations or panel.items != self.items:
-            raise InputError(
-                "the panel lists locations or items in another order than the market's own table"
-            )
-        history = build_history(panel, fitted)
-        for what, have_n, want_n in (
-            ("decision-linked columns", history.promo.shape[-1], self.history.promo.shape[-1]),
-            ("exogenous columns", history.exogenous.shape[-1], self.history.exogenous.shape[-1]),
-            ("static columns", history.static.shape[-1], self.history.static.shape[-1]),
-        ):
-            if have_n != want_n:
-                raise InputError(f"the panel has {have_n} {what}, the market was fitted with {want_n}")
+        history = later_history(panel, self.locations, self.items, self.history, fitted)
         return self._after(self.model, history, self.response)
 
     def select(
