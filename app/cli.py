@@ -34,6 +34,7 @@ from .options import (
     MarketFolder,
     Model,
     PanelFile,
+    Peers,
     PolicyFile,
     Quick,
     Ray,
@@ -174,6 +175,7 @@ def backtest(
         Path | None, typer.Option(help="Also write the quantile forecasts, CSV or parquet.")
     ] = None,
     model: Model = None,
+    peers: Peers = False,
     map: Map = [],  # noqa: B006
     freq: Freq = None,
     absent: Absent = "unknown",
@@ -186,7 +188,7 @@ def backtest(
     from .commands.backtest import run
 
     reading = parse_reading(map, freq, absent, role, holidays, drop)
-    run(panel, horizon, windows, json, out, model, reading, seed)
+    run(panel, horizon, windows, json, out, model, peers, reading, seed)
 
 
 @verb

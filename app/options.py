@@ -125,6 +125,12 @@ Tune = Annotated[
 Model = Annotated[
     Path | None, typer.Option(help="Market model that `mercato pretrain` wrote (default: the shipped one).")
 ]
+Peers = Annotated[
+    bool,
+    typer.Option(
+        "--peers", help="Also LightGBM, tuned, and AutoETS, where the extras trees and ets are installed."
+    ),
+]
 Episodes = Annotated[
     int | None,
     typer.Option(

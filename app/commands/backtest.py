@@ -18,10 +18,11 @@ def run(
     json: bool,
     out: Path | None,
     model: Path | None,
+    peers: bool,
     reading: Reading,
     seed: int,
 ) -> None:
-    from ...forecasters.evaluation import run_backtest, with_forecast
+    from ...forecasters.evaluation import run_backtest, with_forecast, with_peers
     from ...forecasters.market_model import MarketModel
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
@@ -31,6 +32,8 @@ def run(
     with Bars(stderr()) as bars:
         found = run_backtest(table, horizon, windows, seed, bars)
         found = with_forecast(found, table, horizon, windows, seed, bars, model=general)
+        if peers:
+            found = with_peers(found, table, horizon, windows, seed, bars)
     if out is not None:
         write = found.quantiles.to_csv if out.suffix == ".csv" else found.quantiles.to_parquet
         write_file(out, lambda path: write(path, index=False))

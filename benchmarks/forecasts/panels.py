@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from typing import Any
 
 import numpy as np
 
 from mercato.agents.evaluation import bootstrap
 from mercato.envs.structural import FAMILIES, ROLES, Size
-from mercato.forecasters.evaluation import OURS, Backtest, run_backtest, with_forecast
+from mercato.forecasters.evaluation import OURS, Backtest, run_backtest, with_forecast, with_peers
 from mercato.forecasters.evaluation.backtest import WITHOUT
-from mercato.forecasters.evaluation.metrics import DECILES, scores
-from mercato.forecasters.market_model import observe
+from mercato.forecasters.evaluation.metrics import DECILES
 from mercato.forecasters.model import FitSettings
 from mercato.forecasters.network import TrainingSettings
 from mercato.forecasters.panel import SalesPanel, read_panel
 
-from ..peers.direct_trees import tuned_deciles
 from ..tables.at_hand import PANELS as AT_HAND
 from ..tables.piece import Plan, Skip
 
 WINDOWS, ITEMS = 3, 200
-PEER = "LightGBM, tuned"
 PANELS = {"orange-juice": 8, "ta-feng": 7, "FreshRetailNet": 7, "zone-season": 8, "attraction": 8}
 """Name and periods of a window."""
 SEED = 9301  # of the true markets
@@ -55,30 +50,16 @@ def measure(name: str, plan: Plan) -> dict[str, Any]:
     horizon, settings = PANELS[name], brief(plan)
     found = run_backtest(panel, horizon, WINDOWS, settings=settings)
     found = with_forecast(found, panel, horizon, WINDOWS, settings=settings)
-    models = dict(found.models)
-    try:
-        models[PEER] = _peer(panel, found, horizon)
-    except ImportError as why:
-        print(f"{name}: {PEER} left out: {why}", file=sys.stderr)
+    found = with_peers(found, panel, horizon, WINDOWS)
     return {
         "panel": name,
         "size": [len(panel.locations), len(panel.items), panel.periods],
         "horizon": horizon,
-        "models": models,
+        "models": found.models,
         "weights": found.stack.weights if found.stack else None,
         "spread": found.stack.spread if found.stack else None,
         "market_model_adds": _added(panel, found, horizon),
     }
-
-
-def _peer(panel: SalesPanel, found: Backtest, horizon: int) -> dict[str, float]:
-    began, first = time.perf_counter(), found.first
-    origins = [first + k * horizon for k in range(WINDOWS)]
-    told = tuned_deciles(observe(panel, first), origins, horizon)
-    place, item = panel.series.T
-    units = panel.units[first:]
-    told = told[:, place, item]
-    return {**scores(units[found.rows], told[found.rows]), "seconds": time.perf_counter() - began}
 
 
 def _added(panel: SalesPanel, found: Backtest, horizon: int) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """How good forecasts are: backtests, scores, calibration; and a market anchored to the best of them."""
 
 from .anchoring import Forecaster, anchored_to_forecast
-from .backtest import OURS, Backtest, run_backtest, with_forecast
+from .backtest import OURS, Backtest, run_backtest, with_forecast, with_peers
 from .calibration import calibration
 from .members import MARKET
 
@@ -14,4 +14,5 @@ __all__ = [
     "calibration",
     "run_backtest",
     "with_forecast",
+    "with_peers",
 ]

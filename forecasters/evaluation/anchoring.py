@@ -39,7 +39,7 @@ from .metrics import DECILES
 
 HORIZON = 26  # periods ahead
 _EVERY, _LEAST_HISTORY = 13, 8  # periods between origins; before the first of them
-_PATHS, _WORK = (2, 16), 2_000_000  # least and most an origin; series-steps of all together
+_PATHS, _WORK = (2, 16), 1_000_000  # least and most an origin; series-steps of all together
 _COMPARED = 50  # paths that the simulated market's forecast of the last periods is told by
 _FURTHEST = 1.0  # log units that a mean is moved by, at most
 

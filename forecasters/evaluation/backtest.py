@@ -13,18 +13,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import torch
 
 from ..errors import InputError
-from ..fit import fit_demand, periods_a_year
+from ..fit import fit_demand
 from ..market_model import ADAPTED, GENERAL, MarketModel, Stack, shipped
 from ..model import FitSettings
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
 from ..simulation import LearnedDemand
 from .anchoring import Forecaster, anchored_to_forecast
-from .members import MARKET, Forecast, Learned, deciles_of, simulate
+from .members import MARKET, Learned, deciles_of, simulate
 from .metrics import DECILES, scores
+from .peers import AUTO_ETS, LIGHTGBM, NAIVE, auto_ets, tuned_lightgbm
 
 OURS = "mercato"  # the mean of the members
 WITHOUT = "mercato without the market model"
@@ -90,14 +90,14 @@ def run_backtest(
     model = anchored_to_forecast(demand.model, panel.window(0, first), start, seed, progress)
     demand = demand.with_bases(model)
     models: dict[str, dict[str, float]] = {}
-    with progress.stage("forecast the backtest windows", windows * (1 + len(_RIVALS))) as stage:
+    with progress.stage("forecast the backtest windows", windows * (1 + len(NAIVE))) as stage:
         paths = []
         for origin in asked.origins:
             paths.append(simulate(demand, panel, first, origin, horizon, seed))
             stage.advance()
         own = np.concatenate([deciles_of(sampled) for sampled in paths])
         models[MARKET] = asked.score(own, began)
-        for name, forecast in _RIVALS.items():
+        for name, forecast in NAIVE.items():
             began = time.perf_counter()
             told = np.concatenate([forecast(panel, origin, horizon) for origin in asked.origins])
             models[name] = asked.score(told, began)
@@ -149,6 +149,36 @@ def with_forecast(
     )
 
 
+def with_peers(
+    found: Backtest,
+    panel: SalesPanel,
+    horizon: int,
+    windows: int,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Backtest:
+    """The same backtest with what others use: LightGBM, tuned on the window before, and AutoETS.
+
+    One whose library is missing is left out, with a note.
+    """
+    asked = _Windows(panel, [found.first + k * horizon for k in range(windows)], horizon)
+    peers = {
+        LIGHTGBM: (lambda: tuned_lightgbm(panel, asked.origins, horizon, seed), "trees"),
+        AUTO_ETS: (lambda: np.concatenate([auto_ets(panel, o, horizon) for o in asked.origins]), "ets"),
+    }
+    models, every = dict(found.models), dict(found.deciles)
+    with progress.stage("forecast by peers", len(peers)) as stage:
+        for name, (forecast, extra) in peers.items():
+            began = time.perf_counter()
+            try:
+                every[name] = forecast()
+                models[name] = asked.score(every[name], began)
+            except ImportError:
+                stage.note(f"{name} left out: pip install 'mercato[{extra}]'")
+            stage.advance()
+    return replace(found, models=models, deciles=every)
+
+
 def _all(learned: Learned, asked: _Windows) -> dict[str, np.ndarray]:
     """(H·K, N, 9) by forecaster."""
     told = [learned.deciles(asked.panel, origin, asked.horizon) for origin in asked.origins]
@@ -175,33 +205,6 @@ def _first(panel: SalesPanel, horizon: int, windows: int) -> int:
             f" has {panel.periods}, and {windows} windows of {horizon} take {horizon * windows}"
         )
     return first
-
-
-def _last_value(panel: SalesPanel, origin: int, horizon: int) -> np.ndarray:
-    """The last observed sales; spread from its own changes in logs, growing with √h."""
-    return _naive(panel, origin, horizon, 1)
-
-
-def _seasonal_naive(panel: SalesPanel, origin: int, horizon: int) -> np.ndarray:
-    """Sales of the same season last year, last values where there is no year of history."""
-    year = periods_a_year(panel)
-    return _naive(panel, origin, horizon, year if origin > year else 1)
-
-
-def _naive(panel: SalesPanel, origin: int, horizon: int, season: int) -> np.ndarray:
-    logs = np.log(pd.DataFrame(panel.units[:origin]).ffill().bfill().fillna(0).to_numpy() + 0.5)
-    changes = logs[season:] - logs[:-season]
-    spread = changes.std(0) if len(changes) > 2 else np.full(logs.shape[1], 0.5)
-    z = torch.special.ndtri(torch.tensor(DECILES, dtype=torch.float64)).numpy()
-    out = []
-    for step in range(horizon):
-        back = step % season - season  # negative: counted from the origin
-        growth = 1.0 if season > 1 else np.sqrt(step + 1)
-        out.append(np.exp(logs[back][:, None] + spread[:, None] * growth * z) - 0.5)
-    return np.maximum(np.stack(out), 0)
-
-
-_RIVALS: dict[str, Forecast] = {"last value": _last_value, "seasonal naive": _seasonal_naive}
 
 
 def _frame(panel: SalesPanel, index: np.ndarray, deciles: np.ndarray) -> pd.DataFrame:

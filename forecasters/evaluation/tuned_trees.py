@@ -10,16 +10,22 @@ from typing import Any
 
 import numpy as np
 
-from mercato.forecasters.evaluation.metrics import DECILES, scores
-from mercato.forecasters.market_model import Features, Observed, build_features
-
-from .trees import grow
+from ..market_model import Features, Observed, build_features
+from .metrics import DECILES, scores
 
 _SIZES: tuple[dict[str, Any], ...] = (
     {"num_leaves": 15, "min_data_in_leaf": 400, "learning_rate": 0.06, "num_iterations": 200},
     {"num_leaves": 31, "min_data_in_leaf": 100, "learning_rate": 0.06, "num_iterations": 250},
     {"num_leaves": 63, "min_data_in_leaf": 50, "learning_rate": 0.05, "num_iterations": 400},
 )
+_COMMON = {
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "num_threads": 1,
+    "deterministic": True,
+    "force_col_wise": True,
+    "verbosity": -1,
+}
 _SAMPLED = 0.5  # of the columns a tree sees: there are many
 _ROWS = 250_000  # that are learned from, at most
 _SOME = (0.1, 0.5, 0.9)  # deciles that sizes are compared by
@@ -59,6 +65,8 @@ def _fitted(
     seed: int,
 ) -> np.ndarray:
     """(H·K, S, I, Q) quantiles, learned from the first ``fitted`` periods."""
+    import lightgbm
+
     learn_at = list(range(max(_LEAST, fitted // 5), fitted))
     features = build_features(panel, fitted, sorted({*learn_at, *origins}))
     rng = np.random.default_rng(seed)
@@ -70,7 +78,8 @@ def _fitted(
     told = []
     for level in levels:
         how = {**size, "objective": "quantile", "alpha": level, "seed": seed, "feature_fraction": _SAMPLED}
-        booster = grow(x[keep], y[keep], names, how)
+        rows = lightgbm.Dataset(x[keep], y[keep], categorical_feature=names)
+        booster = lightgbm.train({**_COMMON, **how}, rows)
         told.append(booster.predict(to_tell.reshape(-1, x.shape[1]), num_threads=1))
     logs = np.sort(np.stack(told, axis=-1), axis=-1).reshape(*to_tell.shape[:3], -1)
     above = logs + features.level[..., None]
