@@ -60,7 +60,6 @@ class DemandModel:
             informed=self.informed.select(cut),
             common_shocks=self.common_shocks.select(cut),
             elasticities=self.elasticities.select(cut),
-            anchor=None if self.anchor is None else self.anchor.select(cut),
         )
 
     def to(self, device: torch.device | str) -> DemandModel:

@@ -1,10 +1,11 @@
-"""The simulated market is moved to where the best forecast of it is: at every horizon, at reference prices.
+"""The simulated market's level is that of the best forecast of it: at every horizon, at reference prices.
 
 What is sampled step by step drifts: half a year ahead the level of true markets was off by a fifth where a
-direct forecast was off by a tenth. So the log mean of every series is moved, by period ahead, to that of the
-direct forecast at the prices of the table (beyond it, at reference prices). Actions enter through the price
-response as before; paths keep their autocorrelation and common shocks, since what customers remember is free
-of the move.
+direct forecast was off by a tenth. So the log mean of all series is moved, by period ahead, until their total
+is that of the direct forecast at the prices of the table (beyond it, at reference prices). Actions enter
+through the price response as before; paths keep their autocorrelation and common shocks, since what customers
+remember is free of the move. Series are not moved apart: what a forecast says of one at a price that nobody
+charged is not identified, as the price response is.
 
 On a table where the simulated market forecast the last periods better than the direct forecast, which had not
 seen them, the market stays as it is.
@@ -115,12 +116,14 @@ def _anchor(
     promo = torch.cat([history.promo, history.promo.new_zeros(horizon, *history.promo.shape[1:])])
     origins = _origins(periods, horizon, pivot.numel())
     paths = int(np.clip(_WORK // (len(origins) * horizon * pivot.numel()), *_PATHS)) // 2 * 2
-    features, least, drift = build_features(seen, periods, origins), 0.01 * history.grain, []
+    features, drift = build_features(seen, periods, origins), []
     for origin in origins:
-        told = torch.from_numpy(mean_units(direct.deciles(seen, features, origin, horizon), seen)).float()
         rows = slice(origin, origin + horizon)
+        told = mean_units(direct.deciles(seen, features, origin, horizon), seen) * seen.listed[rows]
         simulated = mean_path(demand, price[rows], promo[rows], origin, paths, seed)
-        drift.append(((told + least).log() - (simulated + least).log()).clamp(-_FURTHEST, _FURTHEST))
+        total = torch.from_numpy(told.sum((1, 2))).float(), simulated.sum((1, 2))
+        log_told, log_simulated = (x.clamp(min=1e-6).log() for x in total)
+        drift.append((log_told - log_simulated).clamp(-_FURTHEST, _FURTHEST))
     return Anchor(torch.tensor(origins), torch.stack(drift))
 
 

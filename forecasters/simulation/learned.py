@@ -216,11 +216,11 @@ class LearnedDemand:
         return torch.clamp(above, low - _BELOW, high)
 
     def _drift(self, begin: Tensor, date: Tensor) -> Tensor:
-        """(B, S, I, 1) what a forecast from before ``begin`` adds to the log mean of ``date``."""
+        """(B, 1, 1, 1) what a forecast from before ``begin`` adds to the log mean of ``date``."""
         anchor = self.model.anchor
         if anchor is None:
-            return self._level.new_zeros(())
-        return anchor.at(begin, date).unsqueeze(-1)
+            return self._level.new_zeros(1, 1, 1, 1)
+        return anchor.at(begin, date).view(-1, 1, 1, 1)
 
     def told_more(self, state: LearnedState, more: Tensor) -> LearnedState:
         """The state with more (…, S, I, M, 2) in its log mean and log dispersion, within reach."""

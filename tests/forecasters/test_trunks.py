@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,25 +62,33 @@ def test_a_trunk_reads_other_series_but_nothing_of_the_future(kind: str) -> None
     assert float(felt[5:].max()) == 0
 
 
-def fitted(panel: SalesPanel, kind: str) -> DemandModel:
-    return fit_demand(
-        panel,
-        FitSettings(
-            TrunkSettings(width=8, blocks=1, window=8, kind=kind), TrainingSettings(steps=4, check_every=2)
-        ),
-    )
-
-
 @pytest.fixture(scope="module")
 def panel() -> SalesPanel:
     return read_panel(make_reference(seed=3, size=Size(locations=2, items=3, weeks=40))[0], roles=ROLES)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+Fit = Callable[[str], DemandModel]
+
+
+@pytest.fixture(scope="module")
+def fitted(panel: SalesPanel) -> Fit:
+    """A market by its kind of trunk, each fitted once; not to be changed."""
+
+    @cache
+    def fit(kind: str) -> DemandModel:
+        trunk = TrunkSettings(width=8, blocks=1, window=8, kind=kind)
+        return fit_demand(panel, FitSettings(trunk, TrainingSettings(steps=4, check_every=2)))
+
+    return fit
+
+
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind == "lstm")) for kind in KINDS]
+)
 def test_a_saved_market_is_played_with_the_trunk_that_it_was_fitted_with(
-    kind: str, panel: SalesPanel, tmp_path: Path
+    kind: str, panel: SalesPanel, fitted: Fit, tmp_path: Path
 ) -> None:
-    model = fitted(panel, kind)
+    model = copy.deepcopy(fitted(kind))
     if kind in TRUNKS:  # four steps leave the head near zero
         torch.nn.init.normal_(model.network.head.weight, std=0.3)  # type: ignore[union-attr, arg-type]
     save_model(model, tmp_path)
@@ -97,10 +108,10 @@ def test_a_saved_market_is_played_with_the_trunk_that_it_was_fitted_with(
     assert torch.equal(*steps)
 
 
-def test_no_trunk_leaves_the_regressions_as_they_are(panel: SalesPanel) -> None:
-    model = fitted(panel, "none")
+def test_no_trunk_leaves_the_regressions_as_they_are(panel: SalesPanel, fitted: Fit) -> None:
+    model = fitted("none")
     demand = LearnedDemand.after(model, panel)
-    other = fitted(panel, "gru")
+    other = copy.deepcopy(fitted("gru"))
     torch.nn.init.zeros_(other.network.head.weight)  # type: ignore[union-attr, arg-type]
     torch.nn.init.zeros_(other.network.head.bias)  # type: ignore[union-attr, arg-type]
     silent = LearnedDemand.after(replace(other, base=model.base, response=model.response), panel)
@@ -118,8 +129,8 @@ def test_a_trunk_that_there_is_not_is_refused(change: dict[str, object], said: s
         TrunkSettings(**change)  # type: ignore[arg-type]
 
 
-def test_a_file_that_names_no_trunk_has_a_transformer(panel: SalesPanel, tmp_path: Path) -> None:
-    save_model(fitted(panel, "transformer"), tmp_path)
+def test_a_file_that_names_no_trunk_has_a_transformer(fitted: Fit, tmp_path: Path) -> None:
+    save_model(fitted("transformer"), tmp_path)
     about = json.loads((tmp_path / "model.json").read_text())
     del about["settings"]["trunk"]["kind"]
     (tmp_path / "model.json").write_text(json.dumps(about))

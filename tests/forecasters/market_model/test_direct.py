@@ -18,16 +18,16 @@ from mercato.forecasters.market_model.direct import Regression
 
 WAYS = [
     Linear(),
-    pytest.param(Trees(count=100), marks=pytest.mark.skipif(not Trees.at_hand(), reason="trees")),
+    pytest.param(Trees(count=50), marks=pytest.mark.skipif(not Trees.at_hand(), reason="trees")),
 ]
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: type(way).__name__)
 def test_deciles_are_in_order_and_hold_about_what_they_say(way: Regression) -> None:
     inside, rows = 0, 0
-    for seed in range(6):
-        panel = draw(np.random.default_rng([40, seed]), PriorSettings(8, 6, (110, 120), (110, 120)))
-        fitted, origins = 90, learning_origins(90, 48, seed)
+    for seed in range(3):
+        panel = draw(np.random.default_rng([40, seed]), PriorSettings(6, 5, (110, 120), (110, 120)))
+        fitted, origins = 90, learning_origins(90, 30, seed)
         features = build_features(panel, fitted, [*origins, fitted, fitted + 8])
         model = learn_direct(panel, features, origins, fitted, 8, way, seed)
         for origin in (fitted, fitted + 8):

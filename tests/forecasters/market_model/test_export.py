@@ -78,6 +78,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_a_file_forecasts_as_the_network_does(files: dict[str, Path]) -> None:
     panel = draw(np.random.default_rng(5), SMALL)
     features = build_features(panel, 30, [30])
@@ -89,6 +90,7 @@ def test_a_file_forecasts_as_the_network_does(files: dict[str, Path]) -> None:
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_eight_bits_are_smaller_and_nearly_as_good(files: dict[str, Path]) -> None:
     assert files["int8"].stat().st_size < files["float32"].stat().st_size
     small = OnnxNetwork(files["int8"])
@@ -99,6 +101,7 @@ def test_eight_bits_are_smaller_and_nearly_as_good(files: dict[str, Path]) -> No
 
 
 @needs_onnx
+@pytest.mark.slow
 def test_a_file_says_what_it_is(files: dict[str, Path]) -> None:
     for precision, path in files.items():
         assert OnnxNetwork(path).about == {"precision": precision, "recipe": {"seed": 3}}
