@@ -113,7 +113,9 @@ def adapted(
     features = build_features(panel, fitted, origins.tolist())
     moving = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(moving, lr=rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, settings.steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, rate, settings.steps, pct_start=min(1.0, max(0.1, 2 / settings.steps))
+    )
     with progress.stage("adapt the market model", settings.steps) as stage:
         for step in range(settings.steps):
             places, goods = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -16,14 +17,23 @@ from mercato.envs.adapters.sb3_vec_env import MarketplaceVecEnv
 from mercato.envs.engine.running import Compiled, as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
+from mercato.forecasters.anchor import Anchor
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.network.trunk import TrunkSettings
 from mercato.forecasters.network.trunk.attention import KEYS
+
+
+def anchored(market: Market) -> Market:
+    demand = market.demand
+    anchor = Anchor(torch.tensor([10, 20]), torch.tensor([[0.1, -0.1], [0.2, 0.3]]))
+    return market.with_demand(demand.with_bases(replace(demand.model, anchor=anchor)))  # type: ignore[attr-defined]
+
 
 MARKETS: dict[str, Callable[[], Market]] = {
     "closed form": lambda: make_market(2, 2, counts=Geometric(), elasticity=-2 * torch.eye(2)),
     "learned": lambda: untrained_market(2, 3),
     "learned, of many locations": lambda: untrained_market(KEYS + 3, 2),
+    "learned, anchored": lambda: anchored(untrained_market(2, 3)),
     **{
         f"learned, {kind}": partial(
             untrained_market, 2, 3, trunk=TrunkSettings(width=16, window=8, kind=kind)
