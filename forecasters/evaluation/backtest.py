@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import InputError
 from ..fit import fit_demand
-from ..market_model import ADAPTED, GENERAL, MarketModel, Stack, shipped
+from ..market_model import ADAPTED, GENERAL, INFORMED, MarketModel, Stack, shipped
 from ..model import FitSettings
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
@@ -28,6 +28,7 @@ from .peers import AUTO_ETS, LIGHTGBM, NAIVE, auto_ets, tuned_lightgbm
 
 OURS = "mercato"  # the mean of the members
 WITHOUT = "mercato without the market model"
+_MARKET_MODELS = (GENERAL, INFORMED, ADAPTED)
 _KEPT_BACK = 2  # windows before the first, that the members' weights are found on, at most
 
 
@@ -136,10 +137,10 @@ def with_forecast(
         known = {name: deciles[rows] for name, deciles in known.items()}
         came = panel.units[kept_back.index][rows]
         stack = Stack.learned(known, came)
-        others = Stack.learned({name: known[name] for name in known if name not in (GENERAL, ADAPTED)}, came)
+        others = Stack.learned({name: known[name] for name in known if name not in _MARKET_MODELS}, came)
     else:
         stack = Stack.equal(list(told))
-        others = Stack.equal([name for name in told if name not in (GENERAL, ADAPTED)])
+        others = Stack.equal([name for name in told if name not in _MARKET_MODELS])
     deciles, rest = stack.deciles(told), others.deciles(told)
     models = {OURS: asked.score(deciles, began), WITHOUT: asked.score(rest, began), **found.models}
     models |= {name: asked.score(part, began) for name, part in told.items()}

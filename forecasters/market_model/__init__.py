@@ -2,7 +2,17 @@
 
 from .adaptation import AdaptationSettings, LowRank, Prompt, Way, Whole, adapted
 from .direct import DirectModel, Linear, Trees, learn_direct
-from .ensemble import ADAPTED, GENERAL, LINEAR, TREES, Ensemble, Recipe, learn_ensemble, learn_members
+from .ensemble import (
+    ADAPTED,
+    GENERAL,
+    INFORMED,
+    LINEAR,
+    TREES,
+    Ensemble,
+    Recipe,
+    learn_ensemble,
+    learn_members,
+)
 from .explanation import explain
 from .export import OnnxNetwork, export_model
 from .features import Features, build_features
@@ -18,6 +28,7 @@ from .stack import Stack, quantile_loss
 __all__ = [
     "ADAPTED",
     "GENERAL",
+    "INFORMED",
     "LINEAR",
     "TREES",
     "AdaptationSettings",

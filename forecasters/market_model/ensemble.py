@@ -21,6 +21,7 @@ from .observed import Observed
 from .stack import Stack, quantile_loss
 
 GENERAL, ADAPTED = "market model", "adapted market model"
+INFORMED = "market model, told the effect of prices"
 LINEAR, TREES = "direct linear regression", "direct gradient-boosted trees"
 _HELD_BACK, _LEAST = 0.2, 8  # share of the history, at most; periods before it, at least
 
@@ -53,6 +54,7 @@ class Trial:
 class Ensemble:
     """Fitted members and their weights."""
 
+    fitted: int  # periods of the panel that it has learned from
     networks: Mapping[str, MarketNetwork]
     regressions: Mapping[str, DirectModel]
     stack: Stack
@@ -63,6 +65,11 @@ class Ensemble:
     ) -> dict[str, np.ndarray]:
         """(H, S, I, 9) deciles of units by member, ``horizon`` periods from ``origin`` on."""
         told = {n: log_deciles(net, panel, features, origin, horizon) for n, net in self.networks.items()}
+        if panel.effect is not None:  # identified well or badly: the market model is asked without it, too
+            plain = replace(panel, effect=None)
+            alone = build_features(plain, self.fitted, [origin])
+            told[INFORMED] = told[GENERAL]
+            told[GENERAL] = log_deciles(self.networks[GENERAL], plain, alone, origin, horizon)
         told |= {n: m.log_deciles(features, origin, horizon) for n, m in self.regressions.items()}
         return {name: in_units(logs, panel) for name, logs in told.items()}
 
@@ -102,7 +109,8 @@ def learn_members(
             for name, kind in kinds.items():
                 regressions[name] = learn_direct(panel, features, origins, fitted, horizon, kind, seed)
                 stage.advance()
-    return Ensemble(networks, regressions, Stack.equal([*networks, *regressions]))
+    informed = [INFORMED] if panel.effect is not None else []
+    return Ensemble(fitted, networks, regressions, Stack.equal([*networks, *informed, *regressions]))
 
 
 def learn_ensemble(
