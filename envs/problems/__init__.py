@@ -1,0 +1,5 @@
+"""Problems whose optimum is known, each a configuration of the one engine."""
+
+from .lost_sales import ZIPKIN, LostSales
+
+__all__ = ["ZIPKIN", "LostSales"]

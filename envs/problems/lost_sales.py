@@ -1,0 +1,70 @@
+"""One item, lost sales, a lead time, independent demand: Zipkin 2008 ("Old and new methods for lost-sales
+inventory systems", Operations Research 56(5), 1256-1263).
+
+An order may be placed every period, for any whole number of units, and arrives L periods later. Unmet demand
+is lost. What is minimised is the average cost a period in the long run: h·(x - D)+ + p·(D - x)+, x being the
+stock on hand after the period's arrivals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from ...forecasters.errors import InputError
+from ..processes import Geometric, Poisson
+from ..processes.iid import Counts
+
+DEMANDS: dict[str, type[Counts]] = {"poisson": Poisson, "geometric": Geometric}
+
+
+@dataclass(frozen=True)
+class LostSales:
+    """A cell of the paper's tables.
+
+    Args:
+        lead_time: L, 1 or more periods.
+        penalty: p, cost of a sale lost.
+        demand: ``poisson`` or ``geometric``, on 0, 1, 2, …
+        mean: E[D], units a period.
+        holding: h, cost of a unit left at the end of a period.
+
+    Raises:
+        InputError: a value outside its range.
+    """
+
+    lead_time: int
+    penalty: float
+    demand: str = "poisson"
+    mean: float = 5.0
+    holding: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.lead_time <= 52:
+            raise InputError(f"lost sales: expected a lead time of 1 to 52 periods, found {self.lead_time}")
+        if self.demand not in DEMANDS:
+            raise InputError(f"lost sales: expected demand {' or '.join(DEMANDS)}, found {self.demand!r}")
+        for name in ("penalty", "mean", "holding"):
+            if not 0 < getattr(self, name) <= 1000:
+                found = getattr(self, name)
+                raise InputError(f"lost sales: expected a {name} above 0 and up to 1000, found {found}")
+
+    def __str__(self) -> str:
+        return f"{self.demand}, L = {self.lead_time}, p = {self.penalty:g}"
+
+    def probabilities(self, counts: int) -> np.ndarray:
+        """P(D = k) of k = 0 … ``counts`` - 1."""
+        k, mean = np.arange(counts), self.mean
+        if self.demand == "geometric":
+            return (mean / (1 + mean)) ** k / (1 + mean)
+        log_factorial = np.concatenate([[0.0], np.log(np.arange(1, counts)).cumsum()])
+        return np.exp(k * np.log(mean) - mean - log_factorial)
+
+
+ZIPKIN = tuple(
+    LostSales(lead_time, penalty, demand)
+    for demand, lead_time, penalty in product(DEMANDS, (1, 2, 3, 4), (4.0, 9.0, 19.0, 39.0))
+)
+"""The 32 cells of the paper's tables: mean demand 5, holding cost 1."""
