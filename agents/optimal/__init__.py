@@ -10,8 +10,10 @@ from .lost_sales import (
     constant_cost,
     optimum,
 )
+from .play import ByState, simulated_cost
 
 __all__ = [
+    "ByState",
     "CappedBaseStock",
     "Optimum",
     "average_cost",
@@ -20,4 +22,5 @@ __all__ = [
     "best_level",
     "constant_cost",
     "optimum",
+    "simulated_cost",
 ]

@@ -27,8 +27,10 @@ class Optimum:
     table: np.ndarray  # (X, Q, …, Q) int, units ordered at stock on hand and at each of L - 1 orders
 
     def __call__(self, states: np.ndarray) -> np.ndarray:
-        """Units (N,) ordered in the states (N, L)."""
-        return self.table[tuple(states.T)]
+        """Units (N,) ordered in the states (N, L); none beyond those that the policy stays in."""
+        most = np.array(self.table.shape) - 1
+        orders = self.table[tuple(np.minimum(states, most).T)]
+        return np.where((states <= most).all(1), orders, 0)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+import torch
 
 from ...forecasters.errors import InputError
-from ..processes import Geometric, Poisson
+from ..economics import Economics
+from ..market import Market, Terms
+from ..processes import Geometric, Independent, Poisson
 from ..processes.iid import Counts
 
 DEMANDS: dict[str, type[Counts]] = {"poisson": Poisson, "geometric": Geometric}
@@ -61,6 +64,32 @@ class LostSales:
             return (mean / (1 + mean)) ** k / (1 + mean)
         log_factorial = np.concatenate([[0.0], np.log(np.arange(1, counts)).cumsum()])
         return np.exp(k * np.log(mean) - mean - log_factorial)
+
+    def market(self) -> Market:
+        """The problem as a market of one series.
+
+        The price is fixed at the unit cost, 1, so that profit in an episode, whose opening stock is charged
+        and whose closing stock is credited, is the cost with its sign turned.
+        """
+        one = torch.ones(1, 1)
+        mean = self.mean * one
+        demand = Independent(DEMANDS[self.demand](), mean)
+        return Market(
+            name=str(self),
+            dates=np.array(["2024-01-01"], dtype="datetime64[D]"),
+            frequency="D",
+            categories=("all",),
+            price_groups=demand.locations,
+            economics=Economics(
+                lead_time=self.lead_time,
+                holding_rate=self.holding,
+                shortage_rate=self.penalty,
+                unit_cost_share=1.0,
+                initial_cover=self.lead_time + 1.0,
+            ),
+            terms=Terms(one, one, one, one, mean),
+            demand=demand,
+        )
 
 
 ZIPKIN = tuple(

@@ -7,9 +7,13 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
+from mercato.agents.baselines.prices import LastPrice
+from mercato.agents.evaluation import play
 from mercato.agents.optimal import (
+    ByState,
     CappedBaseStock,
     average_cost,
     best_capped,
@@ -17,7 +21,9 @@ from mercato.agents.optimal import (
     best_level,
     constant_cost,
     optimum,
+    simulated_cost,
 )
+from mercato.agents.policy import Pair
 from mercato.envs.problems import ZIPKIN, LostSales
 from mercato.forecasters.errors import InputError
 
@@ -103,6 +109,26 @@ def test_a_constant_order_is_a_cap_under_a_level_that_is_never_reached() -> None
     assert best_constant(problem)[1] == min(constant_cost(problem, order) for order in range(5))
     assert average_cost(problem, CappedBaseStock(80, 3)) == pytest.approx(constant_cost(problem, 3), abs=1e-5)
     assert constant_cost(problem, 0) == pytest.approx(20.0)  # all of demand is lost
+
+
+@pytest.mark.parametrize("problem", [LostSales(2, 4.0), LostSales(1, 19.0, "geometric")], ids=str)
+def test_the_optimal_policy_costs_in_its_market_what_the_optimum_says(problem: LostSales) -> None:
+    best = optimum(problem)
+    policy = Pair("optimal", LastPrice(), ByState(best))
+    cost, error = simulated_cost(problem.market(), policy, seed=0, markets=1024, periods=120, warm_up=30)
+    assert error < 0.01 * best.cost
+    assert abs(cost - best.cost) < 3 * error
+
+
+def test_profit_in_its_market_is_the_cost_with_its_sign_turned() -> None:
+    """A constant order of nothing loses all of demand, once the opening stock, which costs, is sold."""
+    market = LostSales(1, 9.0).market()
+    nothing = Pair("nothing", LastPrice(), ByState(CappedBaseStock(0, 0)))
+    played = play(market, nothing, torch.arange(8), 50, seed=1)
+    assert torch.all(played["price_sd"] == 0)
+    lost = played["demand"] - played["units"]
+    assert torch.all(played["profit"] <= -9 * lost + 1e-3)
+    assert torch.all(played["profit"] > -9 * lost - 10 * 10)  # ten units are held for less than ten periods
 
 
 def test_zipkin_has_thirty_two_cells() -> None:
