@@ -104,6 +104,7 @@ def test_what_is_better_in_some_periods_only_is_not(
     assert "within chance, the default stays" in hearing.notes[-1]
 
 
+@pytest.mark.slow
 def test_an_interrupted_search_ends_as_one_that_was_not(
     ground: Ground, pretended: list[FitSettings], tmp_path: Path
 ) -> None:
