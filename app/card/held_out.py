@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...forecasters.errors import InputError
-from ...forecasters.evaluation import Backtest, calibration, run_backtest
+from ...forecasters.evaluation import Backtest, Forecaster, calibration, run_backtest
+from ...forecasters.market_model import shipped
 from ...forecasters.panel.sales_panel import SalesPanel
 from ...forecasters.progress import SILENT, Progress
 from ...forecasters.simulation import LearnedDemand
@@ -27,7 +28,15 @@ def held_out(
     horizon = min(_HORIZON, spare)
     windows = min(_WINDOWS, spare // horizon)
     try:
-        found = run_backtest(panel, horizon, windows, seed, progress, demand.model.settings)
+        found = run_backtest(
+            panel,
+            horizon,
+            windows,
+            seed,
+            progress,
+            demand.model.settings,
+            None if demand.model.anchor is None else Forecaster(shipped()),
+        )
     except InputError:
         return {"backtest": None, "calibration": None}
     known = found.demand.condition(panel)

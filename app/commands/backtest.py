@@ -22,15 +22,15 @@ def run(
     reading: Reading,
     seed: int,
 ) -> None:
-    from ...forecasters.evaluation import run_backtest, with_forecast, with_peers
-    from ...forecasters.market_model import MarketModel
+    from ...forecasters.evaluation import Forecaster, run_backtest, with_forecast, with_peers
+    from ...forecasters.market_model import MarketModel, shipped
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise InputError(f"--out: expected a file ending in .csv or .parquet, found {out}")
     general = None if model is None else MarketModel.load(model)
     table = reading.read(panel)
     with Bars(stderr()) as bars:
-        found = run_backtest(table, horizon, windows, seed, bars)
+        found = run_backtest(table, horizon, windows, seed, bars, forecaster=Forecaster(general or shipped()))
         found = with_forecast(found, table, horizon, windows, seed, bars, model=general)
         if peers:
             found = with_peers(found, table, horizon, windows, seed, bars)

@@ -8,9 +8,10 @@ import numpy as np
 
 from mercato.agents.evaluation import bootstrap
 from mercato.envs.structural import FAMILIES, ROLES, Size
-from mercato.forecasters.evaluation import OURS, Backtest, run_backtest, with_forecast, with_peers
+from mercato.forecasters.evaluation import OURS, Backtest, Forecaster, run_backtest, with_forecast, with_peers
 from mercato.forecasters.evaluation.backtest import WITHOUT
 from mercato.forecasters.evaluation.metrics import DECILES
+from mercato.forecasters.market_model import shipped
 from mercato.forecasters.model import FitSettings
 from mercato.forecasters.network import TrainingSettings
 from mercato.forecasters.panel import SalesPanel, read_panel
@@ -48,7 +49,7 @@ def measure(name: str, plan: Plan) -> dict[str, Any]:
     except Skip as why:
         return {"panel": name, "skipped": str(why)}
     horizon, settings = PANELS[name], brief(plan)
-    found = run_backtest(panel, horizon, WINDOWS, settings=settings)
+    found = run_backtest(panel, horizon, WINDOWS, settings=settings, forecaster=Forecaster(shipped()))
     found = with_forecast(found, panel, horizon, WINDOWS, settings=settings)
     found = with_peers(found, panel, horizon, WINDOWS)
     return {

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 
 from ..anchor import Anchor
-from ..features import build_history
 from ..market_model import (
     Ensemble,
     MarketModel,
@@ -36,7 +35,7 @@ from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
 from ..response import history_effect
 from ..simulation import LearnedDemand, mean_path, sample_paths
-from .metrics import DECILES
+from .members import deciles_of
 
 HORIZON = 26  # periods ahead
 _EVERY, _LEAST_HISTORY = 13, 8  # periods between origins; before the first of them
@@ -70,11 +69,11 @@ def anchored_to_forecast(
         progress: is informed.
     """
     periods = panel.periods
-    horizon, history = min(HORIZON, periods), build_history(panel)
-    effect = history_effect(history, model.response).double().numpy()
+    horizon = min(HORIZON, periods)
+    demand = LearnedDemand.after(replace(model, anchor=None), panel)
+    effect = history_effect(demand.history, model.response).double().numpy()
     seen = observe(panel, periods, effect)
     direct = learn_ensemble(forecaster.model, seen, periods, horizon, forecaster.recipe, seed, progress)
-    demand = LearnedDemand.after(replace(model, anchor=None), panel)
     with progress.stage("anchor the simulated market to the forecast", 1) as stage:
         if direct.tried is not None:
             simulated, told = _simulated_loss(demand, seen, direct, seed), direct.tried.loss
@@ -92,7 +91,7 @@ def _simulated_loss(demand: LearnedDemand, seen: Observed, direct: Ensemble, see
     assert direct.tried is not None
     origin, horizon = direct.tried.origin, direct.tried.horizon
     paths = sample_paths(demand, demand.history, origin, horizon, _COMPARED, seed)
-    deciles = np.moveaxis(np.quantile(paths, DECILES, axis=0), 0, -1)
+    deciles = deciles_of(paths)
     rows = seen.scored[origin : origin + horizon]
     return quantile_loss(deciles[rows], seen.units[origin : origin + horizon][rows])
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import InputError
 from ..fit import fit_demand
-from ..market_model import ADAPTED, GENERAL, INFORMED, MarketModel, Stack, shipped
+from ..market_model import ADAPTED, GENERAL, INFORMED, MarketModel, Stack
 from ..model import FitSettings
 from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
@@ -77,8 +77,11 @@ def run_backtest(
     seed: int = 0,
     progress: Progress = SILENT,
     settings: FitSettings | None = None,
+    forecaster: Forecaster | None = None,
 ) -> Backtest:
     """Fit a market once, forecast ``windows`` windows of ``horizon`` periods, score all on the same rows.
+
+    The market's level follows the forecast of ``forecaster`` where there is one, as ``mercato fit`` has it.
 
     Raises:
         InputError: the panel is too short for the windows asked for.
@@ -87,9 +90,9 @@ def run_backtest(
     asked = _Windows(panel, [first + k * horizon for k in range(windows)], horizon)
     began = time.perf_counter()
     demand = _market(panel, first, seed, progress, settings)
-    start = Forecaster(shipped())
-    model = anchored_to_forecast(demand.model, panel.window(0, first), start, seed, progress)
-    demand = demand.with_bases(model)
+    if forecaster is not None:
+        past = panel.window(0, first)
+        demand = demand.with_bases(anchored_to_forecast(demand.model, past, forecaster, seed, progress))
     models: dict[str, dict[str, float]] = {}
     with progress.stage("forecast the backtest windows", windows * (1 + len(NAIVE))) as stage:
         paths = []
