@@ -1,6 +1,7 @@
-"""Demand that is not learned: independent periods, a replayed history, nature behind an observer."""
+"""Demand that is not learned: independent periods, logit customers, a replayed history, observed nature."""
 
 from .iid import DiscreteWeibull, Geometric, Independent, NegativeBinomial, Poisson
+from .logit import Logit, LogitDemand
 from .observed import ObservedDemand
 from .replay import Replay
 
@@ -8,6 +9,8 @@ __all__ = [
     "DiscreteWeibull",
     "Geometric",
     "Independent",
+    "Logit",
+    "LogitDemand",
     "NegativeBinomial",
     "ObservedDemand",
     "Poisson",
