@@ -16,6 +16,7 @@ from ..agents.explanation import explain_decision
 from ..agents.policy import Policy
 from ..envs.engine.finite import refuse_non_finite
 from ..envs.engine.rules import bounds, enforce
+from ..envs.engine.stock import fresh
 from ..envs.engine.types import Decision, State
 from ..envs.market import Market
 from ..envs.simulator import Simulator
@@ -155,7 +156,10 @@ def after(market: Market, panel: SalesPanel) -> Market:
 def state_after(
     market: Market, panel: SalesPanel, stock: tuple[np.ndarray, np.ndarray] | None, seed: int
 ) -> State:
-    """The one market's state at the start of the coming period; what is on order is due in the next one."""
+    """The one market's state at the start of the coming period.
+
+    What is on order is due in the next one. Stock counts as fresh: no table says how old it is.
+    """
     simulator = Simulator(market, 1, 1, seed, evaluation=True)
     start = torch.full((1,), panel.periods, dtype=torch.int64, device=market.device)
     state = simulator.initial_state(start, last_price=current_price(market, panel))
@@ -165,11 +169,12 @@ def state_after(
         return state
     on_hand, on_order = (torch.from_numpy(part).to(market.device).unsqueeze(0) for part in stock)
     on_hand = torch.where(on_hand.isnan(), state.on_hand, on_hand)
-    if market.economics.lead_time == 0:
-        return replace(state, on_hand=on_hand + on_order)
     pipeline = state.pipeline.clone()
-    pipeline[:, 0] = on_order
-    return replace(state, on_hand=on_hand, pipeline=pipeline)
+    if market.economics.lead_time == 0:
+        on_hand = on_hand + on_order
+    else:
+        pipeline[:, 0] = on_order
+    return replace(state, on_hand=on_hand, cohorts=fresh(on_hand, market.economics), pipeline=pipeline)
 
 
 def current_price(market: Market, panel: SalesPanel) -> Tensor:

@@ -66,12 +66,24 @@ class Economics(Settings):
     capacity: float | None = Field(
         None, gt=0, le=1e6, description="largest inventory position, in periods of demand"
     )
-    waste_rate: float = Field(0.0, ge=0, le=1, description="share of ending stock thrown away each period")
+    waste_rate: float = Field(0.0, ge=0, le=1, description="chance that a unit left spoils in a period, w")
     waste_cost_rate: float = Field(
         0.0, ge=0, le=100, description="cost of throwing a unit away, share of unit cost"
     )
+    shelf_life: int | None = Field(
+        None, ge=1, le=104, description="periods in which a unit can be sold, from its arrival on, m"
+    )
+    issuing: Literal["fifo", "lifo"] = Field(
+        "fifo", description="which units customers get: the oldest (fifo) or the freshest (lifo)"
+    )
     price_rules: PriceRules = Field(default_factory=PriceRules)
     currency: str = Field("money", description="currency, as text: € or USD")
+
+    @model_validator(mode="after")
+    def _check(self) -> Economics:
+        if self.issuing == "lifo" and self.shelf_life is None:
+            raise ValueError("expected a shelf_life beside issuing lifo: units that keep are all alike")
+        return self
 
     @field_validator("currency")
     @classmethod

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.simulation import DemandProcess
-from ..forecasters.tensors import Cut
+from ..forecasters.tensors import Cut, series_ids
 from .economics import Economics
+from .engine.spoilage import Spoilage
 from .engine.support import LIST_AXES, PriceLists, Supported
 from .engine.tree import each
 from .engine.units import Partition
@@ -101,6 +102,17 @@ class Market:
     def supported(self) -> Supported:
         """The prices that were tried."""
         return Supported(self)
+
+    @cached_property
+    def series_ids(self) -> Tensor:
+        """(S, I) int64 ids of the series, by name: whose noise it is."""
+        return series_ids(self.locations, self.items).to(self.device)
+
+    @cached_property
+    def spoilage(self) -> Spoilage | None:
+        """What stock spoils; None where nothing does."""
+        rate = self.economics.waste_rate
+        return Spoilage(rate, self.device) if rate else None
 
     @cached_property
     def clock(self) -> tuple[float, float]:

@@ -15,13 +15,14 @@ from .engine.doubt import Halt
 from .engine.finite import refuse_decision, refuse_demand, refuse_outcome
 from .engine.rules import enforce
 from .engine.step import initial_pipeline, step, stock_value
+from .engine.stock import fresh
 from .engine.types import Decision, Outcome, State
 from .engine.view import View
 from .market import Market
 
 __all__ = ["Simulator", "View"]
 
-START_STREAM = 20
+START_STREAM, WASTE_STREAM = 20, 21
 LARGEST_SEED = 2**52
 _COPIES = 3  # of the state at most: where episodes begin anew there are the old one, the new one, the choice
 _WORKING = 4096  # bytes a series while a step is taken, beyond the states
@@ -65,6 +66,7 @@ class Simulator:
         self._slot = torch.zeros_like(rows) if evaluation else rows
         self._first_episode = rows if evaluation else torch.zeros_like(rows)
         self._next = n_markets if evaluation else 1  # from one episode of a market to its next
+        self._cohorts = None if market.spoilage is None else _cohort_ids(market)
         self._starts = torch.tensor(list(market.starts(horizon)), device=device)
         if n_markets > 1:
             one = Simulator(market, 1, horizon, seed).reset()
@@ -97,7 +99,8 @@ class Simulator:
 
         Args:
             start: (B,) int64; ``market.demand.periods`` is the period right after the history.
-            on_hand: (S, I) or (B, S, I) units; ``initial_cover`` periods of expected demand where None.
+            on_hand: (S, I) or (B, S, I) units; ``initial_cover`` periods of expected demand where None;
+                fresh, where there is a shelf life.
             pipeline: (L, S, I) or (B, L, S, I) units on order, slot k due in k + 1 periods; empty where None.
             backorders: (S, I) or (B, S, I) units owed; none where None.
             last_price: (S, I) or (B, S, I); the logged price of the period before, else the reference price.
@@ -117,6 +120,7 @@ class Simulator:
         on_hand = filled(on_hand, (economics.initial_cover * mean).round())
         state = State(
             on_hand=on_hand,
+            cohorts=fresh(on_hand, economics),
             pipeline=filled(pipeline, initial_pipeline(on_hand, economics)),
             backorders=filled(backorders, torch.zeros_like(on_hand)),
             last_price=filled(last_price, self._price_before(start)),
@@ -154,7 +158,7 @@ class Simulator:
         demand = market.demand.sample(state.demand, decision.price, key)
         if at_once:
             refuse_demand(demand, state, market)
-        after, outcome = step(state, decision, demand, market)
+        after, outcome = step(state, decision, demand, market, self._luck(key))
         outcome = replace(outcome, disagreement=market.demand.disagreement(state.demand, decision.price))
         period = Period(price=decision.price, demand=demand, sales=outcome.sales)
         after = replace(
@@ -166,6 +170,10 @@ class Simulator:
         if at_once:
             refuse_outcome(outcome, state, market)
         return after, outcome
+
+    def _luck(self, key: NoiseKey) -> Tensor | None:
+        """(B, C, S, I) uniforms by which units spoil; None where none do."""
+        return None if self._cohorts is None else key.uniform(self._cohorts, WASTE_STREAM)
 
     def key(self, state: State) -> NoiseKey:
         """Whose noise the coming period has."""
@@ -195,3 +203,9 @@ class Simulator:
         if logged is None:
             return reference.expand(len(start), *reference.shape)
         return logged[(start - 1).clamp(0, len(logged) - 1)]
+
+
+def _cohort_ids(market: Market) -> Tensor:
+    """(C, S, I) whose noise the spoiling of each cohort is; C = 1 where units keep."""
+    numbers = torch.arange(market.economics.shelf_life or 1, device=market.device)
+    return market.series_ids + numbers.view(-1, 1, 1)

@@ -2,9 +2,10 @@
 
 1 the order due now has arrived (the state says so); 2 the policy has priced and ordered; an order placed in
 period t with lead time L >= 1 arrives at the start of t + L, with L = 0 at once; 3 demand; 4 sales, then lost
-sales or backorders; 5 costs on ending stock, waste, and the arrivals of the next morning, which serve what is
-owed first. The convention is that of Zipkin 2008 ("Old and new methods for lost-sales inventory systems",
-Operations Research 56(5)): ending stock (x - D)+ is held and (D - x)+ short, x being stock less backorders.
+sales or backorders; 5 costs on ending stock, waste (what is past its shelf life, and what spoils), and the
+arrivals of the next morning, which serve what is owed first. The convention is that of Zipkin 2008 ("Old and
+new methods for lost-sales inventory systems", Operations Research 56(5)): ending stock (x - D)+ is held and
+(D - x)+ short, x being stock less backorders.
 """
 
 from __future__ import annotations
@@ -14,31 +15,40 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ...forecasters.errors import InputError
 from ..economics import Economics
 from ..market import Market, Terms
+from .stock import Spoil, stock_of
 from .types import Decision, Outcome, State
 
 SAME_PRICE = 1e-4  # a price within this share of the reference price has not changed
 
 
-def step(state: State, decision: Decision, demand: Tensor, market: Market) -> tuple[State, Outcome]:
+def step(
+    state: State, decision: Decision, demand: Tensor, market: Market, luck: Tensor | None = None
+) -> tuple[State, Outcome]:
     """Next state and what the period brought, for ``demand`` (B, S, I) units; pure, on any device.
 
     The decision is taken as it is: price rules and capacity are enforced before. The demand process is not
     advanced: ``state.demand`` passes through, and what only the process knows (``disagreement``) is 0.
+    ``luck`` (B, C, S, I) are the uniforms by which units spoil, one a cohort (C = 1 without a shelf life).
+
+    Raises:
+        InputError: units spoil and there is no ``luck``.
     """
     economics, terms = market.economics, market.terms
     price, order = decision.price, decision.order
 
     at_once = order if economics.lead_time == 0 else torch.zeros_like(order)
-    stock, owed, served_now = _serve(state.on_hand + at_once, state.backorders)
-    sales = torch.minimum(demand, stock)
-    unmet, left = demand - sales, stock - sales
+    stock, served_now = stock_of(state, economics).add(at_once).take(state.backorders)
+    stock, sales = stock.take(demand)
+    unmet, left = demand - sales, stock.units
     backordered = unmet if economics.unmet == "backorder" else torch.zeros_like(unmet)
-    owed = owed + backordered
-    wasted = (economics.waste_rate * left).round()
+    owed = state.backorders - served_now + backordered
+    stock, wasted = stock.overnight(_spoil(market, luck))
     arrived, pipeline = _arrive(state.pipeline, order)
-    on_hand, backorders, served_next = _serve(left - wasted + arrived, owed)
+    stock, served_next = stock.add(arrived).take(owed)
+    on_hand, backorders = stock.units, owed - served_next
     changed = (price - state.last_price).abs() > SAME_PRICE * terms.reference_price
 
     outcome = Outcome(
@@ -65,6 +75,7 @@ def step(state: State, decision: Decision, demand: Tensor, market: Market) -> tu
     after = replace(
         state,
         on_hand=on_hand,
+        cohorts=stock.cohorts,
         pipeline=pipeline,
         backorders=backorders,
         last_price=price,
@@ -92,10 +103,14 @@ def initial_pipeline(on_hand: Tensor, economics: Economics) -> Tensor:
     return on_hand.new_zeros(markets, economics.lead_time, *series)
 
 
-def _serve(stock: Tensor, owed: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """First come, first served: stock goes to those who wait. Stock left, still owed, served."""
-    served = torch.minimum(stock, owed)
-    return stock - served, owed - served, served
+def _spoil(market: Market, luck: Tensor | None) -> Spoil:
+    """What spoils of units, by the period's luck."""
+    spoilage = market.spoilage
+    if spoilage is None:
+        return torch.zeros_like
+    if luck is None:
+        raise InputError("step: expected luck (B, C, S, I) beside a waste rate, found none")
+    return lambda units: spoilage(units, luck)
 
 
 def _arrive(pipeline: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:

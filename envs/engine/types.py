@@ -13,6 +13,7 @@ class State:
     """A batch of markets as the agent meets them: the order due now has arrived, nothing is decided."""
 
     on_hand: Tensor  # (B, S, I) units in stock, >= 0
+    cohorts: Tensor  # (B, A, S, I) of these, slot k to be sold in k more periods; A = 0 without a shelf life
     pipeline: Tensor  # (B, L, S, I) units ordered, not yet arrived; slot k arrives k + 1 periods from now
     backorders: Tensor  # (B, S, I) units owed, >= 0; always 0 where unmet demand is lost
     last_price: Tensor  # (B, S, I) price of the previous period
@@ -46,7 +47,7 @@ class Outcome:
     lost: Tensor  # units wanted, neither sold nor backordered
     backordered: Tensor  # units newly owed
     served: Tensor  # units handed over for backorders of earlier periods
-    wasted: Tensor  # units thrown away after sales
+    wasted: Tensor  # units thrown away after sales: past their shelf life, or spoilt
     revenue: Tensor  # price x (sales + backordered): a backorder's revenue counts at demand
     purchase: Tensor  # unit cost x ordered
     ordering: Tensor  # fixed cost of placing an order

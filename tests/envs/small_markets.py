@@ -53,10 +53,13 @@ def random_state(market: Market, n_markets: int, seed: int, largest: int = 30) -
     def units(*sizes: int) -> Tensor:
         return torch.randint(0, largest, sizes, generator=rng).float()
 
+    life = market.economics.shelf_life or 0
+    cohorts = units(n_markets, life, *market.shape)
     owed = units(*shape) if market.economics.unmet == "backorder" else torch.zeros(shape)
     clock = torch.zeros(n_markets, dtype=torch.int64)
     return State(
-        on_hand=units(*shape),
+        on_hand=cohorts.sum(1) if life else units(*shape),
+        cohorts=cohorts,
         pipeline=units(n_markets, market.economics.lead_time, *market.shape),
         backorders=owed,
         last_price=market.terms.reference_price * (0.5 + torch.rand(shape, generator=rng)),

@@ -33,7 +33,8 @@ def one_series(economics: Economics, **units: float) -> tuple[Market, State]:
 def play(market: Market, state: State, order: float, demand: float, price: float = 2.0):
     """One period of ``one_series``: the next state and the outcome as plain numbers."""
     decision = Decision(torch.full((1, 1, 1), price), torch.full((1, 1, 1), order))
-    after, outcome = step(state, decision, torch.full((1, 1, 1), demand), market)
+    luck = torch.full((1, 1, 1, 1), 0.5)
+    after, outcome = step(state, decision, torch.full((1, 1, 1), demand), market, luck)
     return after, {f.name: getattr(outcome, f.name).item() for f in fields(outcome)}
 
 
@@ -43,21 +44,37 @@ def play(market: Market, state: State, order: float, demand: float, price: float
     lead_time=st.integers(0, 4),
     unmet=st.sampled_from(["lost", "backorder"]),
     waste_rate=st.sampled_from([0.0, 0.3, 1.0]),
+    shelf_life=st.sampled_from([None, 1, 2, 4]),
+    issuing=st.sampled_from(["fifo", "lifo"]),
 )
-def test_units_are_conserved(seed: int, lead_time: int, unmet: str, waste_rate: float) -> None:
-    market = make_market(economics=Economics(lead_time=lead_time, unmet=unmet, waste_rate=waste_rate))
+def test_units_are_conserved(
+    seed: int, lead_time: int, unmet: str, waste_rate: float, shelf_life: int | None, issuing: str
+) -> None:
+    economics = Economics(
+        lead_time=lead_time,
+        unmet=unmet,
+        waste_rate=waste_rate,
+        shelf_life=shelf_life,
+        issuing=issuing if shelf_life else "fifo",
+    )
+    market = make_market(economics=economics)
     state = random_state(market, 5, seed)
     for period in range(4):
         rng = torch.Generator().manual_seed(seed + period)
         order, demand = torch.randint(0, 40, (2, 5, *market.shape), generator=rng).float()
-        after, out = step(state, Decision(state.last_price, order), demand, market)
+        luck = torch.rand(5, shelf_life or 1, *market.shape, generator=rng)
+        after, out = step(state, Decision(state.last_price, order), demand, market, luck)
         before_units = state.on_hand + state.pipeline.sum(1) + out.ordered
         gone = out.sales + out.served + out.wasted
         assert torch.equal(before_units, after.on_hand + after.pipeline.sum(1) + gone)
         assert torch.equal(out.demand, out.sales + out.lost + out.backordered)
         assert torch.equal(after.backorders, state.backorders + out.backordered - out.served)
-        for units in (after.on_hand, after.pipeline, after.backorders, *(out.lost, out.wasted, out.served)):
+        for units in (after.on_hand, after.cohorts, after.pipeline, after.backorders):
             assert (units >= 0).all()
+        for units in (out.lost, out.wasted, out.served):
+            assert (units >= 0).all()
+        if shelf_life is not None:
+            assert torch.equal(after.on_hand, after.cohorts.sum(1))
         assert not ((after.on_hand > 0) & (after.backorders > 0)).any(), "stock while customers wait"
         state = after
 
