@@ -120,7 +120,7 @@ def evaluate(
     progress: Progress = SILENT,
     workers: Workers = HERE,
 ) -> Evaluation:
-    """Play every policy through the same ``episodes`` of ``horizon`` periods.
+    """Play every policy through the same ``episodes`` of ``horizon`` periods, or of a season that is shorter.
 
     A job of the ``workers`` is a policy with a batch of episodes. A market of more series than can be in play
     together is played in parts (``sub_markets``), and the parts are added up.
@@ -138,6 +138,7 @@ def evaluate(
         raise InputError(
             f"evaluation: expected at least one episode and period, found {episodes} and {horizon}"
         )
+    horizon = market.economics.episode(horizon)
     parts = [
         _of_part(part, policies, episodes, horizon, seed, progress, workers) for part in sub_markets(market)
     ]
@@ -195,6 +196,7 @@ def _batch(market: Market) -> int:
 @torch.no_grad()
 def play(market: Market, policy: Policy, episodes: Tensor, horizon: int, seed: int) -> dict[str, Tensor]:
     """Metrics (B,) of one policy in the evaluation episodes numbered ``episodes`` (B,)."""
+    horizon = market.economics.episode(horizon)
     simulator = Simulator(market, len(episodes), horizon, seed, evaluation=True)
     state = simulator.reset(episodes.to(market.device))
     tally = _Tally(market, len(episodes))
@@ -295,6 +297,7 @@ def trajectory(
         if name not in known:
             raise InputError(f"trajectory: expected one of {', '.join(known[:5])} …, found {name!r}")
     s, i = market.locations.index(location), market.items.index(item)
+    horizon = market.economics.episode(horizon)
     simulator = Simulator(market, 1, horizon, seed, evaluation=True)
     state = simulator.reset(torch.tensor([episode], device=market.device))
     rows = []

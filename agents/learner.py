@@ -63,7 +63,7 @@ def validation_worth(
     least = ceil(_LEAST_SERIES / (len(market.locations) * len(market.items)))
     episodes = torch.arange(max(validation.episodes, least))
     earned = play(market, policy, episodes, validation.horizon, seed_for("validate", seed))
-    at_stake = validation.horizon * typical_revenue(market).double().sum()
+    at_stake = market.economics.episode(validation.horizon) * typical_revenue(market).double().sum()
     doubt = earned["disagreement"] + earned["off_support"]
     return float((earned["profit"] - caution * at_stake * doubt).mean())
 

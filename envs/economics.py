@@ -76,6 +76,10 @@ class Economics(Settings):
     issuing: Literal["fifo", "lifo"] = Field(
         "fifo", description="which units customers get: the oldest (fifo) or the freshest (lifo)"
     )
+    season: int | None = Field(None, ge=1, le=1000, description="periods until the season ends")
+    salvage_rate: float = Field(
+        1.0, ge=-10, le=1, description="worth of a unit left at the season's end, share of unit cost"
+    )
     price_rules: PriceRules = Field(default_factory=PriceRules)
     currency: str = Field("money", description="currency, as text: € or USD")
 
@@ -83,6 +87,8 @@ class Economics(Settings):
     def _check(self) -> Economics:
         if self.issuing == "lifo" and self.shelf_life is None:
             raise ValueError("expected a shelf_life beside issuing lifo: units that keep are all alike")
+        if self.salvage_rate != 1 and self.season is None:
+            raise ValueError("expected a season beside a salvage_rate: without one stock goes on to be sold")
         return self
 
     @field_validator("currency")
@@ -91,6 +97,10 @@ class Economics(Settings):
         if not 0 < len(text) <= _LONGEST or not text.isprintable() or text != text.strip():
             raise ValueError(f"expected 1 to {_LONGEST} printable characters such as € or USD")
         return text
+
+    def episode(self, horizon: int) -> int:
+        """Periods that an episode has of ``horizon``: no more than the season."""
+        return horizon if self.season is None else min(horizon, self.season)
 
     def given(self) -> dict[str, bool]:
         """For each field that a profit hangs on, whether the user gave it (True) or it is an assumption."""

@@ -35,9 +35,9 @@ class Simulator:
     episodes; in evaluation the slot is 0 and the episode number global, so that episode n has the same
     customers at any batch size. Nothing is kept between calls but constants: states go in and out.
 
-    Episodes truncate at the horizon, or terminate before it where ``halt`` says so. Opening stock is charged
-    to the first period's profit and closing stock (on hand + pipeline - backorders) credited to the last
-    one's, both at unit cost.
+    Episodes truncate at the horizon. They terminate with the season, where that ends by then, and where
+    ``halt`` says so. Opening stock is charged to the first period's profit at unit cost; closing stock (on
+    hand + pipeline - backorders) is credited to the last one's, at unit cost, or what a season's end leaves.
 
     Raises:
         InputError: no market, no period, a seed outside 0 … 2**52, or more markets than there is memory for.
@@ -59,7 +59,8 @@ class Simulator:
             )
         if not 0 <= seed < LARGEST_SEED:
             raise InputError(f"simulator: expected a seed in 0 … 2**52 - 1, found {seed}")
-        self.market, self.n_markets, self.horizon, self.seed = market, n_markets, horizon, seed
+        self.market, self.n_markets, self.seed = market, n_markets, seed
+        self.horizon = horizon = market.economics.episode(horizon)
         self.halt = halt
         device = market.device
         rows = torch.arange(n_markets, device=device)
@@ -180,8 +181,13 @@ class Simulator:
         return NoiseKey(state.seed, state.slot, state.episode, state.age)
 
     def done(self, state: State) -> Tensor:
-        """(B,) bool: the episode has reached its horizon, or was halted before."""
-        return state.halted | (state.age >= self.horizon)
+        """(B,) bool: the episode has ended, at its horizon or terminated before."""
+        return self.terminated(state) | (state.age >= self.horizon)
+
+    def terminated(self, state: State) -> Tensor:
+        """(B,) bool: the episode was halted or its season is over, so that nothing more is to be earned."""
+        season = self.market.economics.season
+        return state.halted if season is None else state.halted | (state.age >= season)
 
     def _accounted(self, before: State, after: State, outcome: Outcome) -> Tensor:
         opening = stock_value(before.on_hand, before.pipeline, before.backorders, self.market.terms)

@@ -34,7 +34,7 @@ class Played:
 
     observation: Tensor  # (B, U, F) at the next decision
     reward: Tensor  # (B, U)
-    terminated: Tensor  # (B,) bool the market was halted
+    terminated: Tensor  # (B,) bool the market was halted or its season has ended
     truncated: Tensor  # (B,) bool the episode reached its horizon
     info: dict[str, Tensor]  # each (B,): cash profit in money; disagreement and off_support, mean over series
     drawn: dict[str, Tensor]  # each (B,): what a picture shows of the period; empty where none is wanted
@@ -77,7 +77,7 @@ class MarketBatch:
         run: Runner = as_written,
         drawn: Drawn = nothing,
     ) -> None:
-        self.n_markets, self.horizon = whole("n_markets", n_markets), whole("horizon", horizon)
+        self.n_markets, horizon = whole("n_markets", n_markets), whole("horizon", horizon)
         for name, value, meant, right in (
             ("actions", actions, "what makes an action map, like BoxActions", callable(actions)),
             ("reward", reward, "an object that pays, like CategoryProfit()", _callable_object(reward)),
@@ -87,6 +87,7 @@ class MarketBatch:
             if not right:
                 raise InputError(f"{name}: expected {meant}, found {value!r:.60}")
         self.market, self.reward, self.halt, self.drawn = as_market(market), reward, halt, drawn
+        self.horizon = self.market.economics.episode(horizon)
         self.actions = actions(self.market)
         self.units = len(self.market.groups) * len(self.market.items)
         self._period = run(self._play)
@@ -124,12 +125,13 @@ class MarketBatch:
         decision = self.actions.to_decision(action, self.simulator.view(state))
         before = state
         state, outcome = self.simulator.step(state, decision)
+        terminated = self.simulator.terminated(state)
         reward = self.reward(outcome, self.market) - self.halt.penalty * state.halted.unsqueeze(1)
         played = Played(
             observation=observe(self.simulator.view(state)),
             reward=reward,
-            terminated=state.halted,
-            truncated=self.simulator.done(state) & ~state.halted,
+            terminated=terminated,
+            truncated=self.simulator.done(state) & ~terminated,
             info={
                 "profit": outcome.profit.sum((1, 2)),
                 "disagreement": over_market(outcome.disagreement, self.market),

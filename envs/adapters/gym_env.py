@@ -46,8 +46,9 @@ class MarketplaceEnv(Timed, gymnasium.Env[np.ndarray, np.ndarray]):
         distance), means over the series by typical revenue.
 
     Termination:
-        Where ``halt`` says that the model is not to be trusted any more; never, unless one is given. The
-        episode truncates after ``horizon`` periods, which ``spec.max_episode_steps`` repeats.
+        At the end of the season, where the economics have one, and where ``halt`` says that the model is not
+        to be trusted any more. Otherwise the episode truncates after ``horizon`` periods, which
+        ``spec.max_episode_steps`` repeats.
 
     State:
         ``mercato.envs.engine.types.State`` of one market. ``reset(seed=s)`` plays episode 0 of slot 0 under

@@ -32,7 +32,7 @@ class Ended:
     """The episodes that a period ended, by slot; rows of slots that play on mean nothing."""
 
     done: Tensor  # (N,) bool
-    terminated: Tensor  # (N,) bool halted, not truncated
+    terminated: Tensor  # (N,) bool halted or at the season's end, not truncated
     observation: Tensor  # (N, F) the last one
     doubt: Tensor  # (N, 2) disagreement and off_support of the slot's market, means over the episode
 
@@ -54,7 +54,7 @@ class MarketplaceVecEnv(VecEnv):
 
     A slot observes (F,), acts with one unit's action ((2,) or Discrete) and gets that unit's reward; slots
     share the policy. ``reset_tensor`` and ``step_tensor`` are the same without numpy. Without a ``halt`` all
-    markets begin and truncate together, and no step has to ask the device when; with one they end apart.
+    markets begin and end together, and no step has to ask the device when; with one they end apart.
     Training belongs here: one batched step for all markets, one policy for all units, and, with ``DevicePPO``
     and ``DeviceDQN``, nothing that leaves the device.
 

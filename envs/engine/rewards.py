@@ -1,9 +1,10 @@
 """What a learner is paid: profit a decision unit, in multiples of typical revenue.
 
-Rewards use the accrued profit: a unit's cost is paid when it is sold, owed or wasted, not when it is ordered.
-Summed over an episode this equals the cash profit with opening stock charged and closing stock credited at
-unit cost, but period by period it credits the decision that earned it and needs no entry at truncation,
-where learners bootstrap (a potential-based shaping; Ng, Harada and Russell 1999, theorem 1).
+Rewards use the accrued profit: a unit's cost is paid when it is sold, owed or wasted, not when it is ordered,
+and what it loses as a season ends in the season's last period. Summed over an episode this equals the cash
+profit with opening stock charged and closing stock credited, but period by period it credits the decision
+that earned it and needs no entry at truncation, where learners bootstrap (a potential-based shaping; Ng,
+Harada and Russell 1999, theorem 1).
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ class Reward(Protocol):
 
 
 def accrued_profit(outcome: Outcome, market: Market) -> Tensor:
-    """(B, S, I) revenue less the cost of goods sold, owed or wasted and the period's other costs."""
+    """(B, S, I) revenue less the cost of goods sold, owed or wasted, write-offs, and the other costs."""
     goods = market.terms.unit_cost * (outcome.sales + outcome.backordered + outcome.wasted)
     costs = outcome.ordering + outcome.holding + outcome.shortage + outcome.price_change + outcome.waste
-    return outcome.revenue - goods - costs
+    return outcome.revenue - goods - outcome.write_off - costs
 
 
 def typical_revenue(market: Market) -> Tensor:

@@ -49,6 +49,7 @@ def step(
     arrived, pipeline = _arrive(state.pipeline, order)
     stock, served_next = stock.add(arrived).take(owed)
     on_hand, backorders = stock.units, owed - served_next
+    loss = _write_off(on_hand + pipeline.sum(1), state.age, market)
     changed = (price - state.last_price).abs() > SAME_PRICE * terms.reference_price
 
     outcome = Outcome(
@@ -68,7 +69,8 @@ def step(
         price_change=economics.price_change_cost * changed,
         waste=economics.waste_cost_rate * terms.unit_cost * wasted,
         profit=torch.zeros_like(price),
-        ending_value=stock_value(on_hand, pipeline, backorders, terms),
+        write_off=loss,
+        ending_value=stock_value(on_hand, pipeline, backorders, terms) - loss,
         disagreement=torch.zeros_like(price),
         off_support=market.supported.distance(price),
     )
@@ -95,6 +97,15 @@ def cash_profit(outcome: Outcome) -> Tensor:
 def stock_value(on_hand: Tensor, pipeline: Tensor, backorders: Tensor, terms: Terms) -> Tensor:
     """(B, S, I) inventory position at unit cost: on hand (B, S, I) + pipeline (B, L, S, I) - backorders."""
     return terms.unit_cost * (on_hand + pipeline.sum(1) - backorders)
+
+
+def _write_off(units: Tensor, age: Tensor, market: Market) -> Tensor:
+    """(B, S, I) what ``units`` (B, S, I), on hand or on order, lose of their cost as the season ends."""
+    economics = market.economics
+    if economics.season is None or economics.salvage_rate == 1:
+        return torch.zeros_like(units)
+    last = (age + 1 == economics.season).view(-1, 1, 1)
+    return torch.where(last, (1 - economics.salvage_rate) * market.terms.unit_cost * units, 0.0)
 
 
 def initial_pipeline(on_hand: Tensor, economics: Economics) -> Tensor:

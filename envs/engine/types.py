@@ -56,6 +56,7 @@ class Outcome:
     price_change: Tensor  # cost of changing the price
     waste: Tensor  # cost of throwing away
     profit: Tensor  # revenue less all costs
-    ending_value: Tensor  # inventory position after this period at unit cost (counted at the episode's end)
+    write_off: Tensor  # what stock left is worth less than its cost as the season ends; 0 before
+    ending_value: Tensor  # inventory position after this period at unit cost, less the write-off
     disagreement: Tensor  # standard deviation of log mean demand at this price: how unsure the model is
     off_support: Tensor  # log distance of the price from the supported range, 0 inside
