@@ -179,12 +179,12 @@ def load_policies(sources: Sequence[Policy | str | Path]) -> list[Policy]:
 
 
 def check_horizon(market: Market, horizon: int) -> None:
-    """Refuse episodes longer than the history.
+    """Refuse episodes longer than the history; a market without one plays for ever.
 
     Raises:
         InputError: the history is shorter than an episode.
     """
-    if horizon > market.demand.periods:
+    if market.logged_price is not None and horizon > market.demand.periods:
         raise InputError(
             f"horizon: expected at most the {market.demand.periods} periods of the history, found {horizon}"
         )

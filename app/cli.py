@@ -125,6 +125,21 @@ def data(
 
 
 @verb
+def problem(
+    name: Annotated[
+        str | None, typer.Argument(help="Which one: lost-sales/poisson-L4-p4.", metavar="[NAME]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write the market to.")] = None,
+    list: Annotated[bool, typer.Option("--list", help="Show all problems, with optimum and source.")] = False,
+    json: Json = False,
+) -> None:
+    """Write a problem whose optimum is known as a market."""
+    from .commands.problem import run
+
+    run(name, out, list, json)
+
+
+@verb
 def fit(
     panel: PanelFile,
     out: Annotated[Path, typer.Option(help="Folder to write the market to.")],

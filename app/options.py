@@ -52,7 +52,9 @@ class Trunk(StrEnum):
 
 
 PanelFile = Annotated[Path, typer.Argument(help="Sales table, CSV or parquet.", metavar="PANEL")]
-MarketFolder = Annotated[Path, typer.Argument(help="Folder that `mercato fit` wrote.", metavar="MARKET")]
+MarketFolder = Annotated[
+    Path, typer.Argument(help="Folder that `mercato fit` or `mercato problem` wrote.", metavar="MARKET")
+]
 PolicyFile = Annotated[Path, typer.Argument(help="File that `mercato train` wrote.", metavar="POLICY")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same result.")]

@@ -37,5 +37,5 @@ def fitted_panel(market: Market) -> SalesPanel:
         InputError: it was fitted to none.
     """
     if market.panel is None:
-        raise InputError(f"market {market.name}: expected one that was fitted to a table, found a true one")
+        raise InputError(f"market {market.name}: expected one that was fitted to a table, found another")
     return market.panel

@@ -1,9 +1,23 @@
-"""Markets as environments; importing this registers ``mercato.envs:Marketplace-v0`` with Gymnasium."""
+"""Markets as environments; importing this registers them with Gymnasium.
+
+``mercato.envs:Marketplace-v0`` plays any market; the others problems whose optimum is known, a family each,
+``cell`` being one of `mercato problem --list`.
+"""
 
 from gymnasium import register
+
+_PROBLEMS = {"LostSales-v0": ("lost-sales", "poisson-L4-p4")}
+"""Family of problems by its id, and its usual cell."""
 
 register(
     id="Marketplace-v0",
     entry_point="mercato.envs.adapters.gym_env:MarketplaceEnv",
     vector_entry_point="mercato.envs.adapters.vector_env:MarketplaceVectorEnv",
 )
+for _id, (_family, _cell) in _PROBLEMS.items():
+    register(
+        id=_id,
+        entry_point="mercato.envs.problems.environments:environment",
+        vector_entry_point="mercato.envs.problems.environments:vector_environment",
+        kwargs={"family": _family, "cell": _cell},
+    )

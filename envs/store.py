@@ -1,4 +1,4 @@
-"""A fitted market on disk: the panel it was learned from, the demand model, the terms and the economics."""
+"""Markets on disk; of a fitted one the panel, the demand model, the terms and the economics."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from ..forecasters.tuning import Tuning
 from .economics import Economics
 from .engine.support import SUPPORT, PriceLists
 from .folders import replace_folder, sole_writer
+from .independent import ABOUT as _INDEPENDENT
+from .independent import read_independent, write_independent
 from .market import Market, Terms
 
 if TYPE_CHECKING:
@@ -146,7 +148,8 @@ def check_replaceable(folder: Path) -> None:
     Raises:
         InputError: ``folder`` is a file, or a folder that holds something else.
     """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / _ABOUT).exists()):
+    market = any((folder / name).exists() for name in (_ABOUT, _INDEPENDENT))
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not market):
         raise InputError(
             f"{folder}: expected a market folder to replace or a new name, found something else there"
         )
@@ -179,6 +182,18 @@ def save_market(
     replace_folder(folder, write)
 
 
+def write_market(market: Market, folder: Path) -> None:
+    """Write a market of independent demand, whole or not at all.
+
+    Raises:
+        InputError: its demand is of another kind; ``folder`` holds something else, or another process writes
+            it.
+    """
+    check_replaceable(folder)
+    with sole_writer(folder):
+        write_independent(market, folder)
+
+
 def load_panel(folder: Path) -> SalesPanel:
     """The panel of a market's folder, with the cleaning report of the table that it was read from, and how.
 
@@ -206,12 +221,15 @@ def _within(folder: Path) -> str:
 
 
 def load_market(path: str | Path) -> Market:
-    """A fitted market folder, or the truth folder of a reference panel, as a market to play.
+    """A market folder, of a fitted market or one of independent demand, or the truth folder of a reference
+    panel, as a market to play.
 
     Raises:
-        InputError: the path is neither.
+        InputError: the path is none of them.
     """
     folder = Path(path)
+    if (folder / _INDEPENDENT).exists():
+        return read_independent(folder)
     if any((folder / name).exists() for name in (_ABOUT, "model.json")):
         about = unsealed(folder, _ABOUT, _WHAT, _FORMAT)
         panel, economics = _told_panel(folder, about), Economics(**about["economics"])

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 
 from mercato.envs.market import Market
-from mercato.envs.processes import DiscreteWeibull, Geometric, NegativeBinomial
-from mercato.envs.processes.iid import Counts
+from mercato.envs.processes import Counts, DiscreteWeibull, Geometric, NegativeBinomial
 
 from .bound import Shape, bound
 from .markets import closed_form, copies

@@ -13,8 +13,7 @@ import torch
 from mercato.app.run import RunSettings
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market, Terms
-from mercato.envs.processes import Independent
-from mercato.envs.processes.iid import Counts
+from mercato.envs.processes import Counts, Independent
 from mercato.envs.store import fit_market, fitted_market
 from mercato.envs.structural.draw import Size
 from mercato.envs.structural.reference import ROLES, make_reference

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from ...forecasters.errors import InputError
 from ..economics import Economics
-from ..market import Market, Terms
-from ..processes import Geometric, Independent, Poisson
-from ..processes.iid import Counts
+from ..market import Market
+from ..processes import Counts, Geometric, Independent, Poisson
+from .problem import COST, Objective, one_series
 
-DEMANDS: dict[str, type[Counts]] = {"poisson": Poisson, "geometric": Geometric}
+DEMANDS: dict[str, Counts] = {"poisson": Poisson(), "geometric": Geometric()}
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,9 @@ class LostSales:
     Raises:
         InputError: a value outside its range.
     """
+
+    source: ClassVar[str] = "Zipkin 2008, Operations Research 56(5)"
+    objective: ClassVar[Objective] = COST
 
     lead_time: int
     penalty: float
@@ -59,11 +63,15 @@ class LostSales:
 
     def probabilities(self, counts: int) -> np.ndarray:
         """P(D = k) of k = 0 … ``counts`` - 1."""
-        k, mean = np.arange(counts), self.mean
-        if self.demand == "geometric":
-            return (mean / (1 + mean)) ** k / (1 + mean)
-        log_factorial = np.concatenate([[0.0], np.log(np.arange(1, counts)).cumsum()])
-        return np.exp(k * np.log(mean) - mean - log_factorial)
+        return DEMANDS[self.demand].probabilities(torch.tensor(self.mean), counts).numpy()
+
+    @property
+    def name(self) -> str:
+        return f"lost-sales/{self.demand}-L{self.lead_time}-p{self.penalty:g}"
+
+    @property
+    def about(self) -> str:
+        return f"lost sales, lead time {self.lead_time}, {self.demand} demand, penalty {self.penalty:g}"
 
     def market(self) -> Market:
         """The problem as a market of one series.
@@ -71,25 +79,15 @@ class LostSales:
         The price is fixed at the unit cost, 1, so that profit in an episode, whose opening stock is charged
         and whose closing stock is credited, is the cost with its sign turned.
         """
-        one = torch.ones(1, 1)
-        mean = self.mean * one
-        demand = Independent(DEMANDS[self.demand](), mean)
-        return Market(
-            name=str(self),
-            dates=np.array(["2024-01-01"], dtype="datetime64[D]"),
-            frequency="D",
-            categories=("all",),
-            price_groups=demand.locations,
-            economics=Economics(
-                lead_time=self.lead_time,
-                holding_rate=self.holding,
-                shortage_rate=self.penalty,
-                unit_cost_share=1.0,
-                initial_cover=self.lead_time + 1.0,
-            ),
-            terms=Terms(one, one, one, one, mean),
-            demand=demand,
+        demand = Independent(DEMANDS[self.demand], torch.tensor([[self.mean]]))
+        economics = Economics(
+            lead_time=self.lead_time,
+            holding_rate=self.holding,
+            shortage_rate=self.penalty,
+            unit_cost_share=1.0,
+            initial_cover=self.lead_time + 1.0,
         )
+        return one_series(self, demand, economics)
 
 
 ZIPKIN = tuple(

@@ -1,11 +1,13 @@
 """Demand that is not learned: independent periods, logit customers, a replayed history, observed nature."""
 
-from .iid import DiscreteWeibull, Geometric, Independent, NegativeBinomial, Poisson
+from .counts import Counts, DiscreteWeibull, Geometric, NegativeBinomial, Poisson
+from .iid import Independent, constant_elasticity, exponential, linear
 from .logit import Logit, LogitDemand
 from .observed import ObservedDemand
 from .replay import Replay
 
 __all__ = [
+    "Counts",
     "DiscreteWeibull",
     "Geometric",
     "Independent",
@@ -15,4 +17,7 @@ __all__ = [
     "ObservedDemand",
     "Poisson",
     "Replay",
+    "constant_elasticity",
+    "exponential",
+    "linear",
 ]

@@ -81,8 +81,8 @@ def test_single_markets_restart_while_the_others_play_on(market: Market) -> None
         assert torch.equal(now[[0, 2]], before[[0, 2]])
         assert torch.equal(now[1], new[1])
     assert torch.equal(
-        restarted.demand.start,
-        torch.stack([state.demand.start[0], fresh.demand.start[1], state.demand.start[2]]),
+        restarted.demand.index,
+        torch.stack([state.demand.index[0], fresh.demand.index[1], state.demand.index[2]]),
     )
 
 

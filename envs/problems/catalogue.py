@@ -1,0 +1,24 @@
+"""All problems by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...forecasters.names import positions
+from .lost_sales import ZIPKIN
+from .problem import Problem
+
+_ALL: tuple[Sequence[Problem], ...] = (ZIPKIN,)
+
+CATALOGUE: dict[str, Problem] = {problem.name: problem for problems in _ALL for problem in problems}
+"""Every problem by its name, ``family/cell``."""
+
+
+def problem(name: str) -> Problem:
+    """The problem of that name.
+
+    Raises:
+        InputError: there is none; names the nearest one.
+    """
+    names = list(CATALOGUE)
+    return CATALOGUE[names[positions([name], names, "a problem of `mercato problem --list`")[0]]]
