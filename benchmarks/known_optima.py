@@ -1,9 +1,9 @@
 """How far policies are from the optimum where it is known: ``python -m benchmarks.known_optima``.
 
-Lost sales with a lead time, the 32 cells of Zipkin 2008 (``mercato.envs.problems.ZIPKIN``). Exact: the
-optimum, the best base-stock, the best capped base-stock and the best constant order. Simulated in the cell's
-market, with 95% intervals of independent runs: the optimal policy, which has to cost what the exact value
-says, and the baseline that ``mercato train`` would start from, tuned as it tunes it.
+The problems of ``mercato problem --list``. Exact: the optimum and the best of simpler rules. Simulated in the
+problem's market, with 95% intervals of independent runs: the optimal policy, which has to be worth what the
+exact value says, the baseline that ``mercato train`` would start from, tuned as it tunes it, and whoever else
+is among ``COMPETITORS``.
 """
 
 from __future__ import annotations
@@ -12,106 +12,115 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 
-from mercato.agents.baselines.prices import LastPrice
-from mercato.agents.optimal import (
-    ByState,
-    best_capped,
-    best_constant,
-    best_level,
-    optimum,
-    simulated_cost,
-)
-from mercato.agents.policy import Pair
+from mercato.agents.optimal import simulated, solve
+from mercato.agents.policy import Policy
 from mercato.agents.train import best_base
 from mercato.agents.tuning import tune_baselines
-from mercato.envs.problems import ZIPKIN, LostSales
+from mercato.envs.market import Market
+from mercato.envs.problems import CATALOGUE, Problem
 
 from .record import resumed, write_result
 
 SEED = 0
 MARKETS = 4096  # independent runs of a simulated policy
-QUICK_LEAD_TIME, QUICK_MARKETS = 2, 1024
-RULES = ("base-stock", "capped base-stock", "constant order")
+QUICK, QUICK_MARKETS = 2, 512  # problems of a family, and runs, for a look
 
 
-def one_cell(problem: LostSales, markets: int) -> dict[str, Any]:
-    """Costs a period of every policy, exact ones and simulated ones."""
+def tuned_baseline(market: Market) -> Policy:
+    """The baseline that ``mercato train`` would start from."""
+    return best_base(market, tune_baselines(market, SEED), SEED)
+
+
+COMPETITORS: dict[str, Callable[[Market], Policy]] = {"mercato's baseline": tuned_baseline}
+"""Policies beside the optimum by name, each made for the market that it plays; learners belong here."""
+
+
+def one_problem(problem: Problem, markets: int) -> dict[str, Any]:
+    """Values of every policy, exact ones and simulated ones."""
     began = time.perf_counter()
-    best = optimum(problem)
+    best = solve(problem)
     solved = time.perf_counter() - began
-    (base, base_cost), (capped, capped_cost) = best_level(problem), best_capped(problem)
-    constant, constant_cost = best_constant(problem)
-    exact = time.perf_counter() - began
     market = problem.market()
-    chosen = best_base(market, tune_baselines(market, SEED), SEED)
+    made = {name: make(market) for name, make in COMPETITORS.items()}
     played = {
-        "optimum": Pair("optimum", LastPrice(), ByState(best)),
-        "mercato's baseline": chosen,
+        name: played_by(problem, policy, best.value, markets)
+        for name, policy in {"optimum": best.policy, **made}.items()
     }
     return {
-        **asdict(problem),
-        "optimum": best.cost,
-        "base-stock": {"cost": base_cost, "level": base.level},
-        "capped base-stock": {"cost": capped_cost, **asdict(capped)},
-        "constant order": {"cost": constant_cost, "order": constant},
-        "simulated": {
-            name: simulated(problem, policy, best.cost, markets) for name, policy in played.items()
+        "problem": problem.name,
+        "of": str(problem.objective),
+        "optimum": best.value,
+        "rules": {
+            kind: {"value": rule.value, "gap": gap(problem, rule.value, best.value)}
+            for kind, rule in best.rules.items()
         },
-        "chosen": chosen.name,
-        "seconds": {"optimum": solved, "exact": exact, "all": time.perf_counter() - began},
+        "simulated": played,
+        "seconds": {"solve": solved, "all": time.perf_counter() - began},
     }
 
 
-def simulated(problem: LostSales, policy: Pair, best: float, markets: int) -> dict[str, Any]:
-    """Mean cost with its standard error, and the gap to the optimum with its 95% interval."""
-    mean, error = simulated_cost(problem.market(), policy, SEED, markets=markets)
-    gap, half = mean / best - 1, 1.96 * error / best
-    return {"cost": mean, "error": error, "gap": [gap, gap - half, gap + half]}
+def gap(problem: Problem, value: float, best: float) -> float:
+    """What is lost of the optimum, as a share of it."""
+    return problem.objective.sign * (best - value) / abs(best)
 
 
-def cells(markets: int, pieces: Sequence[int]) -> Iterator[dict[str, Any]]:
-    """The cells of those places in ``ZIPKIN``."""
-    return (one_cell(ZIPKIN[piece], markets) for piece in pieces)
+def played_by(problem: Problem, policy: Policy, best: float, markets: int) -> dict[str, Any]:
+    """Mean value with its standard error, and the gap to the optimum with its 95% interval."""
+    mean, error = simulated(problem, policy, SEED, markets=markets)
+    lost, half = gap(problem, mean, best), 1.96 * error / abs(best)
+    return {"policy": policy.name, "value": mean, "error": error, "gap": [lost, lost - half, lost + half]}
+
+
+def measured(markets: int, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The problems of those names."""
+    return (one_problem(CATALOGUE[name], markets) for name in names)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One row a cell, in Markdown: costs a period, gaps to the optimum, standard errors off it."""
-    heads = ("demand", "L", "p", "optimum", *RULES, "mercato's baseline", "gap", "optimal policy, simulated")
+    """One row a problem, in Markdown: the optimum, what each policy loses of it, standard errors off it."""
+    heads = ("problem", "of", "optimum", "best simpler rules", *COMPETITORS, "optimal policy, simulated")
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for row in rows:
-        best, played = row["optimum"], row["simulated"]
-        fields = [row["demand"], str(row["lead_time"]), f"{row['penalty']:g}", f"{best:.3f}"]
-        fields += [f"{row[rule]['cost'] / best - 1:+.1%}" for rule in RULES]
-        fields += [row["chosen"], "{:+.1%} [{:+.1%}, {:+.1%}]".format(*played["mercato's baseline"]["gap"])]
-        off = (played["optimum"]["cost"] - best) / played["optimum"]["error"]
-        fields.append(f"{played['optimum']['cost']:.3f} ({off:+.1f} standard errors)")
+        rules = ", ".join(f"{kind} {rule['gap']:.1%}" for kind, rule in row["rules"].items())
+        fields = [row["problem"], row["of"], f"{row['optimum']:.4g}", rules or "-"]
+        for name in COMPETITORS:
+            played = row["simulated"][name]
+            fields.append("{:.1%} [{:.1%}, {:.1%}]".format(*played["gap"]) + f" ({played['policy']})")
+        own = row["simulated"]["optimum"]
+        off = (own["value"] - row["optimum"]) / own["error"]
+        fields.append(f"{own['value']:.4g} ({off:+.1f} standard errors)")
         lines.append(f"| {' | '.join(fields)} |")
     return "\n".join(lines)
+
+
+def chosen(quick: bool) -> list[str]:
+    """All problems, or the first of each family."""
+    families: dict[str, list[str]] = {}
+    for name in CATALOGUE:
+        families.setdefault(name.partition("/")[0], []).append(name)
+    return [name for names in families.values() for name in (names[:QUICK] if quick else names)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     parser.add_argument(
-        "--quick", action="store_true", help="lead times of 1 and 2 with fewer runs; not kept"
+        "--quick", action="store_true", help="the first problems of each family with fewer runs; not kept"
     )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    longest = QUICK_LEAD_TIME if arguments.quick else max(cell.lead_time for cell in ZIPKIN)
     markets = QUICK_MARKETS if arguments.quick else MARKETS
-    places = [place for place, cell in enumerate(ZIPKIN) if cell.lead_time <= longest]
     rows = []
-    for place, row in resumed(f"known_optima-{markets}", places, partial(cells, markets)):
+    for name, row in resumed(f"known_optima-{markets}", chosen(arguments.quick), partial(measured, markets)):
         rows.append(row)
-        print(f"{ZIPKIN[place]}: {row['optimum']:.3f}, {row['seconds']['all']:.0f} s", file=sys.stderr)
-    result = {"seed": SEED, "markets": markets, "cells": rows}
+        print(f"{name}: {row['optimum']:.4g}, {row['seconds']['all']:.0f} s", file=sys.stderr)
+    result = {"seed": SEED, "markets": markets, "problems": rows}
     if not arguments.quick:
         print(f"wrote {write_result('known_optima', result)}", file=sys.stderr)
     print(json.dumps(result) if arguments.json else table(rows))

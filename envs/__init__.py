@@ -6,7 +6,11 @@
 
 from gymnasium import register
 
-_PROBLEMS = {"LostSales-v0": ("lost-sales", "poisson-L4-p4")}
+_PROBLEMS = {
+    "FixedOrderCost-v0": ("fixed-order-cost", "poisson-L0-m20-K64"),
+    "LostSales-v0": ("lost-sales", "poisson-L4-p4"),
+    "Newsvendor-v0": ("newsvendor", "poisson-m50-h0.18-p0.7"),
+}
 """Family of problems by its id, and its usual cell."""
 
 register(

@@ -56,7 +56,7 @@ def read_independent(folder: Path) -> Market:
         categories=tuple(about["categories"]),
         price_groups=tuple(about["price_groups"]),
         economics=Economics(**about["economics"]),
-        terms=Terms(**{name: tensors[f"terms.{name}"] for name in _TERMS}),
+        terms=Terms(lists=None, **{name: tensors[f"terms.{name}"] for name in _TERMS}),
         demand=Independent(
             from_spec(demand["counts"]),
             curve=CURVES[demand["curve"]],

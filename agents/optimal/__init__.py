@@ -2,6 +2,7 @@
 
 from .lost_sales import (
     CappedBaseStock,
+    Constant,
     Optimum,
     average_cost,
     best_capped,
@@ -10,17 +11,30 @@ from .lost_sales import (
     constant_cost,
     optimum,
 )
-from .play import ByState, simulated_cost
+from .play import ByState, simulated
+from .positions import ReorderPoint, best_reorder_point, newsvendor_level
+from .series import Plan, Program, Series
+from .solution import Rule, Solution, solve
 
 __all__ = [
     "ByState",
     "CappedBaseStock",
+    "Constant",
     "Optimum",
+    "Plan",
+    "Program",
+    "ReorderPoint",
+    "Rule",
+    "Series",
+    "Solution",
     "average_cost",
     "best_capped",
     "best_constant",
     "best_level",
+    "best_reorder_point",
     "constant_cost",
+    "newsvendor_level",
     "optimum",
-    "simulated_cost",
+    "simulated",
+    "solve",
 ]

@@ -48,6 +48,17 @@ class CappedBaseStock:
         return (self.level - states.sum(1)).clip(0, self.cap)
 
 
+@dataclass(frozen=True)
+class Constant:
+    """The same units in every period."""
+
+    units: int
+
+    def __call__(self, states: np.ndarray) -> np.ndarray:
+        """Units (N,) ordered in the states (N, L)."""
+        return np.full(len(states), self.units)
+
+
 def optimum(problem: LostSales, tolerance: float = 1e-6) -> Optimum:
     """The optimal policy; its cost is right to half of ``tolerance``."""
     levels = vector_levels(problem)

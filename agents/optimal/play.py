@@ -1,4 +1,4 @@
-"""Policies of the lost-sales problem in its market: what they cost in simulation."""
+"""Policies of problems in their markets: what they are worth in simulation."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...envs.engine.rewards import accrued_profit
 from ...envs.engine.view import View
-from ...envs.market import Market
+from ...envs.problems import Problem
 from ...envs.simulator import Simulator
 from ..policy import Policy
 from .pipeline import Orders
@@ -29,18 +30,23 @@ class ByState:
 
 
 @torch.no_grad()
-def simulated_cost(
-    market: Market, policy: Policy, seed: int, *, markets: int = 4096, periods: int = 240, warm_up: int = 60
+def simulated(
+    problem: Problem, policy: Policy, seed: int, *, markets: int = 4096, periods: int = 240, warm_up: int = 60
 ) -> tuple[float, float]:
-    """Holding and shortage a period in the long run, and the standard error of that mean.
+    """What a policy makes of a problem's objective in its market, and the standard error of that mean.
 
-    It is over ``markets`` independent runs of ``periods`` periods each, after ``warm_up`` uncounted ones.
+    It is over ``markets`` independent runs: of a season where the problem has one, else of ``periods``
+    periods each, after ``warm_up`` uncounted ones. Accounts are those that rewards are made of, which say
+    where a long run goes and not what stock it ends with.
     """
-    simulator = Simulator(market, markets, warm_up + periods, seed)
-    state, cost = simulator.reset(), torch.zeros(markets, dtype=torch.float64)
-    for period in range(warm_up + periods):
+    market, objective = problem.market(), problem.objective
+    first, last = (0, market.demand.periods) if objective.season else (warm_up, warm_up + periods)
+    simulator = Simulator(market, markets, last, seed)
+    state, earned = simulator.reset(), torch.zeros(markets, dtype=torch.float64)
+    for period in range(last):
         state, outcome = simulator.step(state, policy.decide(simulator.view(state)))
-        if period >= warm_up:
-            cost += (outcome.holding + outcome.shortage).sum((1, 2)).cpu()
-    means = (cost / periods).numpy()
-    return float(means.mean()), float(means.std(ddof=1) / np.sqrt(markets))
+        if period >= first:
+            profit = outcome.profit if objective.season else accrued_profit(outcome, market)
+            earned += profit.double().sum((1, 2)).cpu()
+    value = (objective.sign * earned / (1 if objective.season else periods)).numpy()
+    return float(value.mean()), float(value.std(ddof=1) / np.sqrt(markets))

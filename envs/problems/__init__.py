@@ -2,17 +2,23 @@
 
 from .catalogue import CATALOGUE, problem
 from .duopoly import LogitDuopoly
+from .fixed_order_cost import ZHENG_FEDERGRUEN, FixedOrderCost
 from .lost_sales import ZIPKIN, LostSales
+from .newsvendor import NEWSVENDORS, Newsvendor
 from .problem import COST, PROFIT, SEASON, Objective, Problem
 
 __all__ = [
     "CATALOGUE",
     "COST",
+    "NEWSVENDORS",
     "PROFIT",
     "SEASON",
+    "ZHENG_FEDERGRUEN",
     "ZIPKIN",
+    "FixedOrderCost",
     "LogitDuopoly",
     "LostSales",
+    "Newsvendor",
     "Objective",
     "Problem",
     "problem",

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...forecasters.names import positions
+from .fixed_order_cost import ZHENG_FEDERGRUEN
 from .lost_sales import ZIPKIN
+from .newsvendor import NEWSVENDORS
 from .problem import Problem
 
-_ALL: tuple[Sequence[Problem], ...] = (ZIPKIN,)
+_ALL: tuple[Sequence[Problem], ...] = (NEWSVENDORS, ZHENG_FEDERGRUEN, ZIPKIN)
 
 CATALOGUE: dict[str, Problem] = {problem.name: problem for problems in _ALL for problem in problems}
 """Every problem by its name, ``family/cell``."""

@@ -12,20 +12,13 @@ from dataclasses import dataclass
 from itertools import product
 from typing import ClassVar
 
-import numpy as np
-import torch
-
-from ...forecasters.errors import InputError
 from ..economics import Economics
 from ..market import Market
-from ..processes import Counts, Geometric, Independent, Poisson
-from .problem import COST, Objective, one_series
-
-DEMANDS: dict[str, Counts] = {"poisson": Poisson(), "geometric": Geometric()}
+from .problem import COST, DEMANDS, Objective, Stationary, among, one_series, ranged, waiting
 
 
 @dataclass(frozen=True)
-class LostSales:
+class LostSales(Stationary):
     """A cell of the paper's tables.
 
     Args:
@@ -49,21 +42,12 @@ class LostSales:
     holding: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 1 <= self.lead_time <= 52:
-            raise InputError(f"lost sales: expected a lead time of 1 to 52 periods, found {self.lead_time}")
-        if self.demand not in DEMANDS:
-            raise InputError(f"lost sales: expected demand {' or '.join(DEMANDS)}, found {self.demand!r}")
-        for name in ("penalty", "mean", "holding"):
-            if not 0 < getattr(self, name) <= 1000:
-                found = getattr(self, name)
-                raise InputError(f"lost sales: expected a {name} above 0 and up to 1000, found {found}")
+        waiting(self, self.lead_time, 1)
+        among(self, "demand", DEMANDS)
+        ranged(self, "penalty", "mean", "holding")
 
     def __str__(self) -> str:
         return f"{self.demand}, L = {self.lead_time}, p = {self.penalty:g}"
-
-    def probabilities(self, counts: int) -> np.ndarray:
-        """P(D = k) of k = 0 … ``counts`` - 1."""
-        return DEMANDS[self.demand].probabilities(torch.tensor(self.mean), counts).numpy()
 
     @property
     def name(self) -> str:
@@ -79,7 +63,6 @@ class LostSales:
         The price is fixed at the unit cost, 1, so that profit in an episode, whose opening stock is charged
         and whose closing stock is credited, is the cost with its sign turned.
         """
-        demand = Independent(DEMANDS[self.demand], torch.tensor([[self.mean]]))
         economics = Economics(
             lead_time=self.lead_time,
             holding_rate=self.holding,
@@ -87,7 +70,7 @@ class LostSales:
             unit_cost_share=1.0,
             initial_cover=self.lead_time + 1.0,
         )
-        return one_series(self, demand, economics)
+        return one_series(self, self.process(), economics)
 
 
 ZIPKIN = tuple(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
+from ...forecasters.errors import InputError
 from ..economics import Economics
 from ..market import Market, Terms
-from ..processes import Independent
+from ..processes import Counts, Geometric, Independent, Poisson
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,13 @@ PROFIT = Objective("profit per period", 1, season=False)
 SEASON = Objective("profit per season", 1, season=True)
 
 
+DEMANDS: dict[str, Counts] = {"poisson": Poisson(), "geometric": Geometric()}
+"""Families that problems of the literature have, by name."""
+
+_LARGEST, _LONGEST = 1000.0, 52  # a number that states a problem, and a lead time
+
+
+@runtime_checkable
 class Problem(Protocol):
     """A market small enough that its optimum is known."""
 
@@ -50,6 +60,59 @@ class Problem(Protocol):
     def market(self) -> Market:
         """The problem as a market."""
         ...
+
+
+class Stationary:
+    """A problem whose demand is the same in every period, whatever is charged."""
+
+    mean: float  # E[D], units a period
+    demand: str  # one of ``DEMANDS``
+
+    def probabilities(self, counts: int) -> np.ndarray:
+        """P(D = k) of k = 0 … ``counts`` - 1."""
+        return DEMANDS[self.demand].probabilities(torch.tensor(self.mean), counts).numpy()
+
+    def process(self) -> Independent:
+        """Its customers."""
+        return Independent(DEMANDS[self.demand], torch.tensor([[self.mean]]))
+
+
+def ranged(problem: Problem, *names: str, largest: float = _LARGEST) -> None:
+    """Refuse numbers that are not above 0 and up to ``largest``.
+
+    Raises:
+        InputError: says which field, and what was found.
+    """
+    for name in names:
+        if not 0 < (found := getattr(problem, name)) <= largest:
+            wanted = f"a {name.replace('_', ' ')} above 0 and up to {largest:g}"
+            raise InputError(f"{_kind(problem)}: expected {wanted}, found {found}")
+
+
+def waiting(problem: Problem, lead_time: int, least: int) -> None:
+    """Refuse a lead time that is not ``least`` to 52 periods.
+
+    Raises:
+        InputError: says what was found.
+    """
+    if not least <= lead_time <= _LONGEST:
+        wanted = f"a lead time of {least} to {_LONGEST} periods"
+        raise InputError(f"{_kind(problem)}: expected {wanted}, found {lead_time}")
+
+
+def among(problem: Problem, name: str, allowed: Iterable[str]) -> None:
+    """Refuse a field that is none of those ``allowed``.
+
+    Raises:
+        InputError: says which are, and what was found.
+    """
+    if (found := getattr(problem, name)) not in (names := list(allowed)):
+        raise InputError(f"{_kind(problem)}: expected {name} {' or '.join(names)}, found {found!r}")
+
+
+def _kind(problem: Problem) -> str:
+    """LostSales: lost sales."""
+    return re.sub("(?<=.)([A-Z])", r" \1", type(problem).__name__).lower()
 
 
 def one_series(

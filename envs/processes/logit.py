@@ -11,7 +11,8 @@ from torch import Tensor
 from ...forecasters.errors import InputError
 from ...forecasters.simulation import Outlook, Period
 from ...forecasters.tensors import NoiseKey, positions, series_ids
-from .iid import Counts, IndependentState
+from .counts import Counts
+from .iid import IndependentState
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from mercato.agents.optimal import (
     best_level,
     constant_cost,
     optimum,
-    simulated_cost,
+    simulated,
+    solve,
 )
 from mercato.agents.policy import Pair
 from mercato.envs.problems import ZIPKIN, LostSales
@@ -113,11 +114,10 @@ def test_a_constant_order_is_a_cap_under_a_level_that_is_never_reached() -> None
 
 @pytest.mark.parametrize("problem", [LostSales(2, 4.0), LostSales(1, 19.0, "geometric")], ids=str)
 def test_the_optimal_policy_costs_in_its_market_what_the_optimum_says(problem: LostSales) -> None:
-    best = optimum(problem)
-    policy = Pair("optimal", LastPrice(), ByState(best))
-    cost, error = simulated_cost(problem.market(), policy, seed=0, markets=1024, periods=120, warm_up=30)
-    assert error < 0.01 * best.cost
-    assert abs(cost - best.cost) < 3 * error
+    best = solve(problem)
+    cost, error = simulated(problem, best.policy, seed=0, markets=1024, periods=120, warm_up=30)
+    assert error < 0.01 * best.value
+    assert abs(cost - best.value) < 3 * error
 
 
 def test_profit_in_its_market_is_the_cost_with_its_sign_turned() -> None:

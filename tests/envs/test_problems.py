@@ -11,7 +11,11 @@ from mercato.envs.problems import CATALOGUE, problem
 from mercato.envs.problems.optima import OPTIMA
 from mercato.forecasters.errors import InputError
 
-FAMILIES = {"LostSales-v0": "lost-sales"}
+FAMILIES = {
+    "FixedOrderCost-v0": "fixed-order-cost",
+    "LostSales-v0": "lost-sales",
+    "Newsvendor-v0": "newsvendor",
+}
 
 
 def test_every_problem_has_an_optimum_and_a_source() -> None:

@@ -1,0 +1,209 @@
+"""One series with independent demand as a dynamic program: the best prices and orders, and the best orders at
+each price that stays.
+
+The period is that of ``mercato.envs.engine.step``, and so are the accounts, as rewards have them: a unit's
+cost is paid when it is sold, owed or wasted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+
+from ...envs.economics import Economics
+from ...envs.market import Market
+from ...envs.processes import Counts, Independent
+from ...envs.processes.iid import IndependentState
+from ...forecasters.errors import InputError
+from .shelf import Shelf
+
+_NOTHING, _MOST_CLASSES = 1e-10, 4096  # probability of demand that is left out, and demands told apart
+
+
+@dataclass(frozen=True)
+class Series:
+    """What is known of a series. Dates are those of a season, or of a cycle that goes on for ever."""
+
+    economics: Economics
+    reference_price: float
+    unit_cost: float
+    prices: np.ndarray  # (P,) candidates
+    chances: np.ndarray  # (T, P, D) P(D = d) at each date and price; the last is of d or more
+    mean: np.ndarray  # (T, P) E[D]
+    most_stock: int  # largest stock on hand that is told apart
+    most_order: int  # largest order
+    room: int | None = None  # largest inventory position; None: any
+    orders_on: np.ndarray | None = None  # (T,) bool, dates at which an order may be placed; None: all
+    salvage: float | None = None  # what a unit left at the season's end brings; None: its cost
+
+    @staticmethod
+    def of(market: Market, prices: np.ndarray, most_stock: int, most_order: int) -> Series:
+        """The only series of a market of independent demand, at ``prices`` (P,)."""
+        demand, terms = market.demand, market.terms
+        if not isinstance(demand, Independent) or market.shape != (1, 1):
+            raise InputError(f"{market.name}: expected one series of independent demand, found {market!r}")
+        dates = torch.arange(1 if demand.base.dim() == 2 else len(demand.base)).repeat_interleave(len(prices))
+        charged = (
+            torch.as_tensor(prices, dtype=torch.float64).repeat(len(dates) // len(prices)).view(-1, 1, 1)
+        )
+        mean = demand.expected(IndependentState(dates), charged).double().view(-1, len(prices))
+        return Series(
+            economics=market.economics,
+            reference_price=float(terms.reference_price),
+            unit_cost=float(terms.unit_cost),
+            prices=np.asarray(prices, dtype=float),
+            chances=_chances(demand.counts, mean, most_stock if market.economics.unmet == "lost" else None),
+            mean=mean.numpy(),
+            most_stock=most_stock,
+            most_order=most_order,
+            room=room(market),
+        )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Prices and orders by date and state, and what they are worth."""
+
+    value: float  # profit a period in the long run; of a season where it has one, from its start
+    price: np.ndarray  # (T, *states) int, place in ``Series.prices``
+    order: np.ndarray  # (T, *states) int, units
+
+
+class Program:
+    """The dynamic program of a series.
+
+    States are (stock, q_1, …, q_{L - 1}): what is on the shelf, and orders on their way, the next due first.
+    With a lead time of 0 an order is placed, and arrives, before the stock meets demand.
+    """
+
+    def __init__(self, series: Series) -> None:
+        self.series, self.lead_time = series, series.economics.lead_time
+        self.shelf = Shelf.of(series)
+        rewards, kernels = zip(
+            *(self.shelf.period(series, date) for date in range(len(series.chances))), strict=True
+        )
+        self.rewards, self.kernels = rewards, kernels  # each (P, K), (P, K, K')
+        self.arrive = self.shelf.arrive(series.most_order)  # (K', Q)
+        orders = np.arange(series.most_order + 1)
+        self.ordering = series.economics.fixed_order_cost * (orders > 0)
+        self.full = self._full(orders)
+
+    def season(self, start: np.ndarray | int) -> Plan:
+        """The best plan of a season that begins at a stock ``start`` with nothing on order."""
+        value, prices, orders = self._ending(), [], []
+        for date in reversed(range(len(self.rewards))):
+            value, price, order = self._best(self._worth(value, date))
+            prices.append(price)
+            orders.append(order)
+        at = self.shelf.place(start)
+        worth = float(value[0].reshape(len(value[0]), -1)[at, 0])
+        return Plan(worth, np.stack(prices[::-1]), np.stack(orders[::-1]))
+
+    def season_at_each_price(self, start: np.ndarray | int) -> np.ndarray:
+        """(P,) worth of the season with the best orders at each price that stays."""
+        value = self._ending()
+        for date in reversed(range(len(self.rewards))):
+            value = self._worth(value, date).max(-1)
+        return value.reshape(*value.shape[:2], -1)[:, self.shelf.place(start), 0]
+
+    def long_run(self, tolerance: float = 1e-6) -> Plan:
+        """The best plan for ever, by relative value iteration; right to half of ``tolerance``."""
+        value = self._nothing()
+        while True:
+            before, prices, orders = value, [], []
+            for date in reversed(range(len(self.rewards))):
+                value, price, order = self._best(self._worth(value, date))
+                prices.append(price)
+                orders.append(order)
+            change = (value - before) / len(self.rewards)
+            if change.max() - change.min() <= tolerance:
+                return Plan(
+                    float(change.max() + change.min()) / 2, np.stack(prices[::-1]), np.stack(orders[::-1])
+                )
+            value = value - value.flat[0]
+
+    def long_run_at_each_price(self, tolerance: float = 1e-6) -> np.ndarray:
+        """(P,) the same with the best orders at each price that stays."""
+        value = np.repeat(self._nothing(), len(self.series.prices), axis=0)
+        axes = tuple(range(1, value.ndim))
+        while True:
+            before = value
+            for date in reversed(range(len(self.rewards))):
+                value = self._worth(value, date).max(-1)
+            change = (value - before) / len(self.rewards)
+            highest, lowest = change.max(axes), change.min(axes)
+            if (highest - lowest).max() <= tolerance:
+                return (highest + lowest) / 2
+            value = value - value.reshape(len(value), -1)[:, 0].reshape(-1, *(1,) * (value.ndim - 1))
+
+    def _worth(self, value: np.ndarray, date: int) -> np.ndarray:
+        """(P, *states, Q) worth of each price and order at the states, ``value`` (1 or P, *states) being that
+        of the states of the next date."""
+        reward, kernel = self.rewards[date], self.kernels[date]
+        if self.lead_time == 0:
+            after = reward + (kernel @ value[..., None])[..., 0]  # (P, K) of what is on the shelf at demand
+            worth = after[:, self.arrive] - self.ordering
+        else:
+            later = value[
+                :, self.arrive
+            ]  # (1 or P, K', Q, …): what is due next, then the others, the new last
+            flat = kernel @ later.reshape(*later.shape[:2], -1)
+            worth = flat.reshape(*kernel.shape[:2], *later.shape[2:])
+            worth = worth + reward.reshape(*reward.shape, *(1,) * self.lead_time) - self.ordering
+        allowed = self.series.orders_on is None or bool(self.series.orders_on[date])
+        if not allowed:
+            return worth[..., :1]
+        return np.where(self.full, -np.inf, worth)
+
+    def _best(self, worth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of ``worth`` (P, *states, Q) the largest (1, *states), its price and its order."""
+        each, states = np.moveaxis(worth, 0, -2), worth.shape[1:-1]
+        flat = each.reshape(*states, -1)
+        best = flat.argmax(-1)
+        price, order = np.divmod(best, worth.shape[-1])
+        return np.take_along_axis(flat, best[..., None], -1)[..., 0][None], price, order
+
+    def _nothing(self) -> np.ndarray:
+        """(1, *states) zeros."""
+        if self.lead_time == 0:
+            return np.zeros((1, len(self.arrive)))
+        return np.zeros((1, len(self.shelf.stock), *(self.arrive.shape[1],) * (self.lead_time - 1)))
+
+    def _ending(self) -> np.ndarray:
+        """(1, *states) what stock, counted at its cost, loses where the season's end takes it for less."""
+        series = self.series
+        lost = 0.0 if series.salvage is None else series.unit_cost - series.salvage
+        return self._nothing() - lost * self._held().clip(min=0)
+
+    def _held(self) -> np.ndarray:
+        """Stock, less what is owed, and everything on order, at the states."""
+        stock = self.shelf.stock if self.lead_time else self.shelf.left
+        for _ in range(self.lead_time - 1):
+            stock = stock[..., None] + np.arange(self.series.most_order + 1)
+        return stock
+
+    def _full(self, orders: np.ndarray) -> np.ndarray:
+        """(*states, Q) bool, orders that the shop has no room for."""
+        room, position = self.series.room, self._held()[..., None]
+        return np.zeros(1, dtype=bool) if room is None else (orders > 0) & (position + orders > room)
+
+
+def room(market: Market) -> int | None:
+    """Largest inventory position of the only series of a market; None where its shop has no capacity."""
+    capacity = market.economics.capacity
+    return None if capacity is None else ceil(capacity * float(market.terms.typical_demand))
+
+
+def _chances(counts: Counts, mean: torch.Tensor, most: int | None) -> np.ndarray:
+    """(T, P, D) P(D = d), the last of d or more: of ``most`` + 1, or what is next to impossible."""
+    classes = 64 if most is None else most + 1
+    while True:
+        found = counts.probabilities(mean, classes).numpy()
+        rest = 1 - found.sum(-1)
+        if most is not None or rest.max() < _NOTHING or classes >= _MOST_CLASSES:
+            found[..., -1] += rest
+            return found
+        classes *= 2
