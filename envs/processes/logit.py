@@ -61,12 +61,8 @@ class LogitDemand:
         goods: Tensor | None = None,
     ) -> None:
         places, menu = tastes.value.shape
-        self.tastes, self.reference_price, self.counts, self.periods = (
-            tastes,
-            reference_price,
-            counts,
-            periods,
-        )
+        self.tastes, self.reference_price = tastes, reference_price
+        self.counts, self.periods = counts, periods
         self.locations = tuple(locations) if locations else tuple(f"location {k + 1}" for k in range(places))
         self.menu = tuple(items) if items else tuple(f"item {k + 1}" for k in range(menu))
         self.goods = torch.arange(menu, device=reference_price.device) if goods is None else goods
@@ -77,7 +73,7 @@ class LogitDemand:
         return IndependentState(start)
 
     def outlook(self, state: IndependentState) -> Outlook:
-        price = self.reference_price[:, self.goods].expand(len(state.start), -1, -1)
+        price = self.reference_price[:, self.goods].expand(len(state.index), -1, -1)
         mean = self.expected(state, price)
         spread = torch.zeros_like(mean) if self.counts is None else self.counts.spread(mean)
         return Outlook(mean, spread, -price / self.tastes.scale * (1 - self._shares(price)))
@@ -93,7 +89,7 @@ class LogitDemand:
         return mean if self.counts is None else self.counts.sample(mean, key, self._ids)
 
     def advance(self, state: IndependentState, period: Period, key: NoiseKey) -> IndependentState:
-        return state
+        return IndependentState(state.index + 1)
 
     def select(
         self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
