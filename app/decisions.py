@@ -15,7 +15,8 @@ from torch import Tensor
 from ..agents.explanation import explain_decision
 from ..agents.policy import Policy
 from ..envs.engine.finite import refuse_non_finite
-from ..envs.engine.rules import bounds, enforce
+from ..envs.engine.order_rules import order_rules
+from ..envs.engine.rules import bound, bounds, enforce
 from ..envs.engine.stock import fresh
 from ..envs.engine.types import Decision, State
 from ..envs.market import Market
@@ -286,6 +287,8 @@ def _reasons(
     room = torch.full_like(position, torch.inf)
     if market.economics.capacity is not None:
         room = (market.economics.capacity * market.terms.typical_demand).ceil() - position
+    moved = bound(wanted, state, market)
+    cuts = {name: moved[name][0].cpu().numpy() for name in order_rules(state, market) if name != "capacity"}
     edge = market.supported.at_edge(decision.price)[0]
     usual = market.by_group.spread(market.supported.centre, -2).exp()
     below, above = (  # a limit between two prices binds at the nearer one
@@ -315,6 +318,7 @@ def _reasons(
             Known(
                 **{name: float(value[place, item]) for name, value in told.items()},
                 lasts=market.economics.lead_time + 1,
+                order_rule=next((name for name in reversed(cuts) if cuts[name][place, item]), None),
                 held=bool(held[place, item]),
                 ending=rules.ending,
                 below=low,

@@ -145,7 +145,7 @@ def _otherwise(market: Market, name: str) -> Iterator[tuple[str, Market]]:
             round(now.unit_cost_share * 0.9, 3),
             round(min(now.unit_cost_share * 1.1, 0.95), 3),
         ),
-        "initial_cover": (now.initial_cover / 2,),
+        "initial_cover": (_half(now.initial_cover),),
         "capacity": (float(now.lead_time + 2),),
         "waste_rate": (0.05,),
     }
@@ -158,6 +158,10 @@ def _otherwise(market: Market, name: str) -> Iterator[tuple[str, Market]]:
             f"{value:g}" if isinstance(value, float) else f"{value}",
             replace(market, economics=economics, terms=terms),
         )
+
+
+def _half(cover: float | tuple[float, float]) -> float | tuple[float, float]:
+    return (cover[0] / 2, cover[1] / 2) if isinstance(cover, tuple) else cover / 2
 
 
 _MOSTLY = 0.5  # share of prices at a bound beyond which the range decides rather than the policy

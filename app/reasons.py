@@ -43,6 +43,7 @@ class Known:
     order: float
     lasts: int  # periods that an order must last: lead time + 1
     room: float = float("inf")  # units that the capacity leaves for an order
+    order_rule: str | None = None  # what cut the order last, but for the capacity
     held: bool = False  # the price may not change yet
     ending: float | None = None  # what every price must end in
     below: Mapping[str, float] = field(default_factory=dict)
@@ -117,6 +118,8 @@ def _earns(known: Known, up: bool) -> str:
 
 def _order(known: Known) -> str:
     cover = _cover(known)
+    if known.order_rule is not None:
+        return f"{'no order' if known.order <= 0 else 'order'}: order rule binds: {known.order_rule}"
     if known.order <= 0:
         if known.room < 1:
             return "no order: no room for more"

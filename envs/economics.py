@@ -5,16 +5,40 @@ Every report prints what was given and what was assumed (``Economics.given``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from ..forecasters.errors import InputError
 from .settings_file import Settings, read_settings
 
+Cover = Annotated[float, Field(ge=0, le=1000)]  # periods of expected demand
+
 _LONGEST = 8  # characters of a currency
+
+
+class Fairness(Settings):
+    """Groups of locations within which the prices of an item are equal, or nearly."""
+
+    groups: dict[str, tuple[str, ...]] = Field(min_length=1, description="locations of each group")
+    largest_spread: float = Field(
+        0.0, ge=0, le=100, description="(highest - lowest) / lowest price of an item in a group; 0: equal"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Fairness:
+        named = [location for group in self.groups.values() for location in group]
+        if twice := [location for location in named if named.count(location) > 1]:
+            raise ValueError(f"expected a location in one group, found {twice[0]} in two")
+        return self
+
+    def within(self, locations: Sequence[str]) -> Fairness | None:
+        """The groups as far as they are among ``locations``; None where there is nothing left to compare."""
+        kept = {name: tuple(one for one in group if one in locations) for name, group in self.groups.items()}
+        groups = {name: group for name, group in kept.items() if len(group) > 1}
+        return self.model_copy(update={"groups": groups}) if groups else None
 
 
 class PriceRules(Settings):
@@ -36,6 +60,8 @@ class PriceRules(Settings):
     ceiling: float | None = Field(
         None, gt=0, le=1000, description="highest price, multiple of the reference price"
     )
+
+    fairness: Fairness | None = Field(None, description="locations whose prices may not differ much")
 
     @model_validator(mode="after")
     def _check(self) -> PriceRules:
@@ -60,8 +86,21 @@ class Economics(Settings):
     unit_cost_share: float = Field(
         0.7, gt=0, le=100, description="unit cost, share of reference price, if the sales table has none"
     )
-    initial_cover: float = Field(
-        2.0, ge=0, le=1000, description="stock at the start, in periods of expected demand"
+    initial_cover: Cover | tuple[Cover, Cover] = Field(
+        2.0, description="stock at the start, in periods of expected demand; [low, high]: drawn in between"
+    )
+    decide: Literal["both", "price", "order"] = Field(
+        "both", description="what is decided; prices stay at the reference price, or nothing is ordered"
+    )
+    order_every: int = Field(1, ge=1, le=1000, description="periods from one day of orders to the next")
+    largest_order: float | None = Field(
+        None, gt=0, le=1e6, description="largest order of a series, in periods of demand"
+    )
+    joint_order_cost: float = Field(
+        0.0, ge=0, le=1e9, description="cost of a period in which a location orders anything"
+    )
+    order_budget: float | None = Field(
+        None, gt=0, le=1e12, description="money that a location may order for in a period"
     )
     capacity: float | None = Field(
         None, gt=0, le=1e6, description="largest inventory position, in periods of demand"
@@ -91,6 +130,13 @@ class Economics(Settings):
             raise ValueError("expected a season beside a salvage_rate: without one stock goes on to be sold")
         return self
 
+    @field_validator("initial_cover")
+    @classmethod
+    def _ordered(cls, cover: float | tuple[float, float]) -> float | tuple[float, float]:
+        if isinstance(cover, tuple) and cover[0] > cover[1]:
+            raise ValueError("expected [low, high] with low at or below high")
+        return cover
+
     @field_validator("currency")
     @classmethod
     def _printable(cls, text: str) -> str:
@@ -101,6 +147,14 @@ class Economics(Settings):
     def episode(self, horizon: int) -> int:
         """Periods that an episode has of ``horizon``: no more than the season."""
         return horizon if self.season is None else min(horizon, self.season)
+
+    def within(self, locations: Sequence[str]) -> Economics:
+        """The same for some of the shop's locations."""
+        if self.price_rules.fairness is None:
+            return self
+        fairness = self.price_rules.fairness.within(locations)
+        rules = self.price_rules.model_copy(update={"fairness": fairness})
+        return self.model_copy(update={"price_rules": rules})
 
     def given(self) -> dict[str, bool]:
         """For each field that a profit hangs on, whether the user gave it (True) or it is an assumption."""

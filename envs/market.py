@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..forecasters.errors import InputError
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.simulation import DemandProcess
 from ..forecasters.tensors import Cut, series_ids
@@ -60,6 +61,15 @@ class Market:
     first_start: int = 0  # earliest calendar index at which an episode may begin
     panel: SalesPanel | None = None  # the table that it was fitted to; None: not a fitted market
 
+    def __post_init__(self) -> None:
+        """Raises InputError where the price rules name a location that the market lacks."""
+        fairness = self.economics.price_rules.fairness
+        for name, group in fairness.groups.items() if fairness else ():
+            if strange := sorted(set(group) - set(self.locations)):
+                raise InputError(
+                    f"fairness group {name}: expected locations of the market, found {strange[0]!r}"
+                )
+
     def __repr__(self) -> str:
         size = f"locations={len(self.locations)}, items={len(self.items)}"
         when = f"periods={len(self.dates)}, frequency={self.frequency!r}"
@@ -92,6 +102,21 @@ class Market:
     def by_group(self) -> Partition:
         """Locations in price groups."""
         return Partition.of(self.price_groups, self.device)
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """(S,) labels of locations, the same where price rules compare them; price groups stay whole."""
+        fairness = self.economics.price_rules.fairness
+        groups = fairness.groups.items() if fairness else ()
+        named = {place: name for name, group in groups for place in group}
+        pairs = zip(self.locations, self.price_groups, strict=True)
+        of_group = {group: f"fair {named[place]}" for place, group in pairs if place in named}
+        return tuple(of_group.get(group, group) for group in self.price_groups)
+
+    @cached_property
+    def by_fairness(self) -> Partition:
+        """Locations whose prices are compared."""
+        return Partition.of(self.compared, self.device)
 
     @cached_property
     def by_category(self) -> Partition:
@@ -137,6 +162,7 @@ class Market:
         return replace(
             self,
             categories=tuple(self.categories[i] for i in cut.goods.tolist()),
+            economics=self.economics.within([self.locations[i] for i in cut.places.tolist()]),
             price_groups=tuple(self.price_groups[i] for i in cut.places.tolist()),
             terms=self.terms.select(cut),
             demand=self.demand.select(*cut.names(self.locations, self.items)),

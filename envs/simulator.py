@@ -22,7 +22,7 @@ from .market import Market
 
 __all__ = ["Simulator", "View"]
 
-START_STREAM, WASTE_STREAM = 20, 21
+START_STREAM, WASTE_STREAM, STOCK_STREAM = 20, 21, 22
 LARGEST_SEED = 2**52
 _COPIES = 3  # of the state at most: where episodes begin anew there are the old one, the new one, the choice
 _WORKING = 4096  # bytes a series while a step is taken, beyond the states
@@ -62,6 +62,7 @@ class Simulator:
         self.market, self.n_markets, self.seed = market, n_markets, seed
         self.horizon = horizon = market.economics.episode(horizon)
         self.halt = halt
+        _ = market.by_fairness  # made before compiled code asks for it
         device = market.device
         rows = torch.arange(n_markets, device=device)
         self._slot = torch.zeros_like(rows) if evaluation else rows
@@ -104,21 +105,21 @@ class Simulator:
                 fresh, where there is a shelf life.
             pipeline: (L, S, I) or (B, L, S, I) units on order, slot k due in k + 1 periods; empty where None.
             backorders: (S, I) or (B, S, I) units owed; none where None.
-            last_price: (S, I) or (B, S, I); the logged price of the period before, else the reference price.
+            last_price: (S, I) or (B, S, I); the logged price of the period before, else the reference price;
+                that, too, where prices are not decided.
             episodes: (B,) int64 whose noise it is; the first ones where None.
         """
         market, economics = self.market, self.market.economics
         episode = self._first_episode if episodes is None else episodes
         start = start.to(self._slot)
-        demand = market.demand.reset(
-            start.clone(), NoiseKey(self.seed, self._slot, episode, torch.zeros_like(start))
-        )
+        key = NoiseKey(self.seed, self._slot, episode, torch.zeros_like(start))
+        demand = market.demand.reset(start.clone(), key)
         mean = market.demand.outlook(demand).mean
 
         def filled(given: Tensor | None, otherwise: Tensor) -> Tensor:
             return otherwise if given is None else given.to(mean).expand_as(otherwise).clone()
 
-        on_hand = filled(on_hand, (economics.initial_cover * mean).round())
+        on_hand = filled(on_hand, (self._cover(key) * mean).round())
         state = State(
             on_hand=on_hand,
             cohorts=fresh(on_hand, economics),
@@ -203,10 +204,18 @@ class Simulator:
         uniform = key.uniform(torch.zeros(1, dtype=torch.int64, device=episodes.device), START_STREAM)[:, 0]
         return self._starts[(uniform * len(self._starts)).long().clamp(max=len(self._starts) - 1)]
 
+    def _cover(self, key: NoiseKey) -> float | Tensor:
+        """Periods of demand in stock at the start of an episode: the same always, or drawn (B, S, I)."""
+        cover = self.market.economics.initial_cover
+        if not isinstance(cover, tuple):
+            return cover
+        low, high = cover
+        return low + (high - low) * key.uniform(self.market.series_ids, STOCK_STREAM)
+
     def _price_before(self, start: Tensor) -> Tensor:
         """(B, S, I) price of the period before ``start``."""
         logged, reference = self.market.logged_price, self.market.terms.reference_price
-        if logged is None:
+        if logged is None or self.market.economics.decide == "order":
             return reference.expand(len(start), *reference.shape)
         return logged[(start - 1).clamp(0, len(logged) - 1)]
 

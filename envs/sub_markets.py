@@ -13,7 +13,8 @@ AT_ONCE = 16_384  # series in play together
 def sub_markets(market: Market, most: int = AT_ONCE) -> Iterator[Market]:
     """The market itself where it has at most ``most`` series, else parts of it, each made as it is asked for.
 
-    Every series is in one part. Price groups and categories stay whole, for their sake a part may be larger.
+    Every series is in one part. Price groups and categories stay whole, and so do locations whose prices are
+    compared and items that are ordered together; for their sake a part may be larger.
     A learned market's series see those of their own part alone (``LearnedDemand.select``); between parts
     nothing is shared, a large assortment being many shelves that do not know of each other.
     """
@@ -22,8 +23,9 @@ def sub_markets(market: Market, most: int = AT_ONCE) -> Iterator[Market]:
         yield market
         return
     side = isqrt(most)
-    items = _blocks(market.items, market.categories, side)
-    locations = _blocks(market.locations, market.price_groups, most // max(map(len, items)))
+    together = market.economics.order_budget is not None or market.economics.joint_order_cost > 0
+    items = _blocks(market.items, market.items[:1] * goods if together else market.categories, side)
+    locations = _blocks(market.locations, market.compared, max(1, most // max(map(len, items))))
     for some_locations in locations:
         for some_items in items:
             yield market.select(some_locations, some_items)

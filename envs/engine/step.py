@@ -63,7 +63,7 @@ def step(
         wasted=wasted,
         revenue=price * (sales + backordered),
         purchase=terms.unit_cost * order,
-        ordering=economics.fixed_order_cost * (order > 0),
+        ordering=_ordering(order > 0, economics),
         holding=economics.holding_rate * terms.unit_cost * left,
         shortage=economics.shortage_rate * terms.reference_price * (unmet - backordered + owed),
         price_change=economics.price_change_cost * changed,
@@ -112,6 +112,14 @@ def initial_pipeline(on_hand: Tensor, economics: Economics) -> Tensor:
     """Nothing on order: zeros (B, L, S, I) beside ``on_hand`` (B, S, I)."""
     markets, *series = on_hand.shape
     return on_hand.new_zeros(markets, economics.lead_time, *series)
+
+
+def _ordering(placed: Tensor, economics: Economics) -> Tensor:
+    """(B, S, I) cost of orders ``placed`` (B, S, I); a location's joint cost is shared by what it orders."""
+    if economics.joint_order_cost == 0:
+        return economics.fixed_order_cost * placed
+    together = placed.sum(-1, keepdim=True).clamp(min=1)
+    return (economics.fixed_order_cost + economics.joint_order_cost / together) * placed
 
 
 def _spoil(market: Market, luck: Tensor | None) -> Spoil:

@@ -125,6 +125,8 @@ def test_an_order_has_the_reason_that_holds(changes: dict[str, Any], said: str) 
         (Economics(price_rules=PriceRules(cadence=1000)), "kept: price rule binds: cadence"),
         (Economics(capacity=1.0, initial_cover=2.0), "no order: no room for more"),
         (Economics(initial_cover=500.0), "no order: stock covers more than 99 periods"),
+        (Economics(initial_cover=0.0, decide="price"), "no order: order rule binds: no orders"),
+        (Economics(initial_cover=0.0, largest_order=0.01), "order: order rule binds: largest order"),
     ],
 )
 def test_what_binds_in_a_market_is_said_of_every_series(home: Path, economics: Economics, said: str) -> None:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from small_markets import make_market, random_state
 from torch import Tensor
 
-from mercato.envs.economics import Economics, PriceRules
+from mercato.envs.economics import Economics, Fairness, PriceRules
 from mercato.envs.engine.rules import enforce, limits
 from mercato.envs.engine.types import Decision
 from mercato.envs.market import Market
+from mercato.forecasters.errors import InputError
 
 
 def priced(market: Market, wanted: Tensor | float, last: Tensor | float, since: int = 100) -> Tensor:
@@ -118,3 +119,74 @@ def test_orders_are_whole_units_within_the_capacity() -> None:
     assert (order >= 0).all()
     assert ((position + order <= 30) | (order == 0)).all()
     assert torch.equal(order, wanted.round().clamp(min=0).minimum((30 - position).clamp(min=0)))
+
+
+FAIR = {"groups": {"north": ["location 1", "location 2"]}}
+
+
+@pytest.mark.parametrize("ending", [None, 0.99, 0.5])
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    spread=st.sampled_from([0.0, 0.05, 0.4]),
+    change=st.sampled_from([None, 0.1]),
+    cadence=st.integers(1, 3),
+)
+def test_prices_of_an_item_stay_fair_among_locations_that_are_compared(
+    ending, seed, spread, change, cadence
+) -> None:
+    fairness = Fairness(**FAIR, largest_spread=spread)
+    market = make_market(
+        4,
+        2,
+        groups=("a", "b", "c", "c"),
+        economics=Economics(
+            price_rules=PriceRules(fairness=fairness, ending=ending, largest_change=change, cadence=cadence)
+        ),
+        price=6.0,
+    )
+    state = random_state(market, 5, seed)
+    fair = 5.0 + (ending or 0.0)
+    state = replace(state, last_price=torch.full_like(state.last_price, fair))
+    rng = torch.Generator().manual_seed(seed)
+    for _ in range(4):
+        wanted = 3 + 6 * torch.rand(state.last_price.shape, generator=rng)
+        decided = enforce(Decision(wanted, torch.zeros_like(wanted)), state, market)
+        north = decided.price[:, :2]
+        assert (north.amax(1) <= north.amin(1) * (1 + spread) + 1e-4).all()
+        if ending is not None:
+            assert ((decided.price - ending).round() + ending - decided.price).abs().max() < 1e-4
+        again = enforce(decided, state, market)
+        assert torch.allclose(again.price, decided.price, atol=1e-4), "a fair price is left alone"
+        moved = (decided.price - state.last_price).abs() > 1e-4
+        since = torch.where(moved, 1, state.since_change + 1)
+        state = replace(state, last_price=decided.price, since_change=since)
+
+
+def test_fair_prices_meet_in_the_middle_and_others_stay_free() -> None:
+    market = make_market(3, 1, economics=Economics(price_rules={"fairness": FAIR}))
+    state = random_state(market, 1, seed=0)
+    wanted = torch.tensor([[[1.0], [4.0], [9.0]]])
+    price = enforce(Decision(wanted, torch.zeros_like(wanted)), state, market).price
+    assert price.flatten().tolist() == pytest.approx([2.0, 2.0, 9.0])
+
+
+def test_fairness_yields_to_limits_and_is_kept_within_them_where_it_can() -> None:
+    rules = PriceRules(fairness=Fairness(**FAIR, largest_spread=0.1), minimum_margin=0.5)
+    market = make_market(2, 1, economics=Economics(price_rules=rules))
+    market = replace(market, terms=replace(market.terms, unit_cost=torch.tensor([[1.0], [1.5]])))
+    state = random_state(market, 1, seed=0)
+    wanted = torch.tensor([[[2.0], [2.0]]])
+    price = enforce(Decision(wanted, torch.zeros_like(wanted)), state, market).price
+    assert price.flatten().tolist() == pytest.approx([3 / 1.1, 3.0])
+
+
+def test_a_strange_location_in_a_fairness_group_is_refused_and_a_sub_market_keeps_its_own() -> None:
+    rules = PriceRules(fairness=FAIR)
+    with pytest.raises(InputError, match=r"north.*location 2"):
+        make_market(1, 1, economics=Economics(price_rules=rules))
+    whole = make_market(3, 1, economics=Economics(price_rules=rules))
+    assert whole.select(["location 3"]).economics.price_rules.fairness is None
+    assert whole.select(["location 1", "location 2"]).economics == whole.economics
+    with pytest.raises(InputError, match="one group"):
+        Fairness(groups={"a": ["x", "y"], "b": ["y", "z"]})

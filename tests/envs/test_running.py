@@ -14,6 +14,7 @@ from small_markets import make_market
 from untrained import untrained_market
 
 from mercato.envs.adapters.sb3_vec_env import MarketplaceVecEnv
+from mercato.envs.economics import Economics
 from mercato.envs.engine.running import Compiled, as_written
 from mercato.envs.market import Market
 from mercato.envs.processes import Geometric
@@ -21,6 +22,28 @@ from mercato.forecasters.anchor import Anchor
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.network.trunk import TrunkSettings
 from mercato.forecasters.network.trunk.attention import KEYS
+
+RULED = Economics(
+    lead_time=2,
+    waste_rate=0.1,
+    shelf_life=3,
+    issuing="lifo",
+    season=3,
+    salvage_rate=0.2,
+    initial_cover=(0.5, 2.0),
+    order_every=2,
+    largest_order=2.0,
+    order_budget=20.0,
+    joint_order_cost=1.0,
+    capacity=4.0,
+    price_rules={
+        "fairness": {"groups": {"all": ["location 1", "location 3"]}, "largest_spread": 0.1},
+        "ending": 0.99,
+        "largest_change": 0.2,
+        "cadence": 2,
+        "minimum_margin": 0.1,
+    },
+)
 
 
 def anchored(market: Market) -> Market:
@@ -31,6 +54,7 @@ def anchored(market: Market) -> Market:
 
 MARKETS: dict[str, Callable[[], Market]] = {
     "closed form": lambda: make_market(2, 2, counts=Geometric(), elasticity=-2 * torch.eye(2)),
+    "closed form, every rule": lambda: make_market(3, 2, groups=("a", "b", "b"), economics=RULED),
     "learned": lambda: untrained_market(2, 3),
     "learned, of many locations": lambda: untrained_market(KEYS + 3, 2),
     "learned, anchored": lambda: anchored(untrained_market(2, 3)),
