@@ -45,11 +45,10 @@ class Series:
         demand, terms = market.demand, market.terms
         if not isinstance(demand, Independent) or market.shape != (1, 1):
             raise InputError(f"{market.name}: expected one series of independent demand, found {market!r}")
-        dates = torch.arange(1 if demand.base.dim() == 2 else len(demand.base)).repeat_interleave(len(prices))
-        charged = (
-            torch.as_tensor(prices, dtype=torch.float64).repeat(len(dates) // len(prices)).view(-1, 1, 1)
-        )
-        mean = demand.expected(IndependentState(dates), charged).double().view(-1, len(prices))
+        dates = torch.arange(1 if demand.base.dim() == 2 else len(demand.base))
+        charged = torch.as_tensor(prices, dtype=torch.float32).repeat(len(dates)).view(-1, 1, 1)
+        each = IndependentState(dates.repeat_interleave(len(prices)))
+        mean = demand.expected(each, charged).double().view(-1, len(prices))
         return Series(
             economics=market.economics,
             reference_price=float(terms.reference_price),

@@ -5,7 +5,7 @@ from .duopoly import LogitDuopoly
 from .fixed_order_cost import ZHENG_FEDERGRUEN, FixedOrderCost
 from .lost_sales import ZIPKIN, LostSales
 from .newsvendor import NEWSVENDORS, Newsvendor
-from .problem import COST, PROFIT, SEASON, Objective, Problem
+from .problem import COST, PROFIT, SEASON, Objective, Problem, one_series
 
 __all__ = [
     "CATALOGUE",
@@ -21,5 +21,6 @@ __all__ = [
     "Newsvendor",
     "Objective",
     "Problem",
+    "one_series",
     "problem",
 ]

@@ -65,7 +65,7 @@ class FixedOrderCost(Stationary):
             unit_cost_share=1.0,
             initial_cover=self.lead_time + 1.0,
         )
-        return one_series(self, self.process(), economics)
+        return one_series(self.name, self.process(), economics)
 
 
 _MEANS = (*range(10, 80, 5), 21, 22, 23, 24, 51, 52, 59, 61, 63, 64)

@@ -70,7 +70,7 @@ class LostSales(Stationary):
             unit_cost_share=1.0,
             initial_cover=self.lead_time + 1.0,
         )
-        return one_series(self, self.process(), economics)
+        return one_series(self.name, self.process(), economics)
 
 
 ZIPKIN = tuple(

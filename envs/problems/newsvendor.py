@@ -58,7 +58,7 @@ class Newsvendor(Stationary):
             unit_cost_share=1.0,
             initial_cover=0.0,
         )
-        return one_series(self, self.process(), economics)
+        return one_series(self.name, self.process(), economics)
 
 
 NEWSVENDORS = (

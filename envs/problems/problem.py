@@ -116,7 +116,7 @@ def _kind(problem: Problem) -> str:
 
 
 def one_series(
-    problem: Problem,
+    name: str,
     demand: Independent,
     economics: Economics,
     *,
@@ -127,7 +127,7 @@ def one_series(
     """A market of one series whose reference price is 1 and whose prices may be ``low`` to ``high``."""
     one = torch.ones(1, 1)
     return Market(
-        name=problem.name,
+        name=name,
         dates=np.array(["2024-01-01"], dtype="datetime64[D]"),
         frequency="D",
         categories=("all",),
