@@ -125,36 +125,43 @@ class AdditiveQPolicy(DQNPolicy):
         return AdditiveQNetwork(**arguments, **self.factors).to(self.device)
 
 
-class KeepBest(BaseCallback):
-    """Advances the progress, validates at even intervals, keeps the best policy and the training's state."""
-
-    model: OnDevice
+class Best:
+    """The policy that earned most in validation so far."""
 
     def __init__(
         self,
         candidates: Callable[[], Sequence[LearnedPolicy]],
         worth: Callable[[Policy], float],
-        interval: int,
         stage: Stage,
-        checkpoint: Checkpoint | None,
     ) -> None:
-        super().__init__()
-        self.candidates, self.worth, self.interval = candidates, worth, interval
-        self.stage, self.checkpoint = stage, checkpoint
-        self.best = candidates()[0]
-        self.start = self.most = worth(self.best)
-        self.next_at = interval
+        self.candidates, self.worth, self.stage = candidates, worth, stage
+        self.policy = candidates()[0]
+        self.start = self.most = worth(self.policy)
 
-    def consider(self) -> None:
-        """Keep a policy that can be read off now if it earns more than any before."""
+    def consider(self, done: int) -> None:
+        """Keep a policy that can be read off now, after ``done`` unit-periods, if it earns more."""
         profit, policy = max(((self.worth(one), one) for one in self.candidates()), key=itemgetter(0))
         gain = (profit - self.start) / max(abs(self.start), 1e-9)
-        self.stage.note(
-            f"{self.num_timesteps:,} unit-periods: {gain:+.2%} over the starting policy in validation"
-        )
-        self.stage.curve(self.num_timesteps, {"validation/profit": profit})
+        self.stage.note(f"{done:,} unit-periods: {gain:+.2%} over the starting policy in validation")
+        self.stage.curve(done, {"validation/profit": profit})
         if profit > self.most:
-            self.most, self.best = profit, policy
+            self.most, self.policy = profit, policy
+
+    def put_back(self, most: float, weights: dict[str, Tensor]) -> None:
+        """The best of a training that was interrupted."""
+        self.policy.network.load_state_dict(weights)
+        self.most = most
+
+
+class KeepBest(BaseCallback):
+    """Advances the progress, validates at even intervals, keeps the best policy and the training's state."""
+
+    model: OnDevice
+
+    def __init__(self, best: Best, interval: int, checkpoint: Checkpoint | None) -> None:
+        super().__init__()
+        self.best, self.stage, self.checkpoint = best, best.stage, checkpoint
+        self.interval = self.next_at = interval
 
     def _on_training_start(self) -> None:
         kept = None if self.checkpoint is None else self.checkpoint.load()
@@ -163,8 +170,8 @@ class KeepBest(BaseCallback):
         about, tensors = kept
         self.model.put_back(about["model"], taken("model", tensors))
         self._env().put_back([value for _, value in sorted(taken("env", tensors).items())])
-        self.best.network.load_state_dict(taken("best", tensors))
-        self.most, self.next_at = about["most"], about["next"]
+        self.best.put_back(about["most"], taken("best", tensors))
+        self.next_at = about["next"]
         self.num_timesteps = self.model.num_timesteps
         self.stage.advance(self.num_timesteps)
         self.stage.note(
@@ -175,7 +182,7 @@ class KeepBest(BaseCallback):
         self.stage.curve(self.num_timesteps, self.model.figures())
         if self.num_timesteps >= self.next_at:
             self.next_at += self.interval
-            self.consider()
+            self.best.consider(self.num_timesteps)
             if self.checkpoint is not None:
                 self._keep(self.checkpoint)
 
@@ -183,8 +190,10 @@ class KeepBest(BaseCallback):
         about, tensors = self.model.snapshot()
         env = {f"{number:04}": tensor for number, tensor in enumerate(self._env().tensors())}
         checkpoint.save(
-            {"model": about, "most": self.most, "next": self.next_at},
-            named("model", tensors) | named("env", env) | named("best", self.best.network.state_dict()),
+            {"model": about, "most": self.best.most, "next": self.next_at},
+            named("model", tensors)
+            | named("env", env)
+            | named("best", self.best.policy.network.state_dict()),
         )
 
     def _env(self) -> MarketplaceVecEnv:
@@ -223,12 +232,13 @@ def learn(
     name = candidates()[0].name
     with progress.stage(f"train {name}", total=settings.steps) as stage, few_threads():
         interval = max(1, settings.steps // settings.validation.times)
-        keeper = KeepBest(candidates, worth, interval, stage, checkpoint)
+        best = Best(candidates, worth, stage)
+        keeper = KeepBest(best, interval, checkpoint)
         try:
             model.learn(settings.steps, callback=keeper, log_interval=None)  # type: ignore[arg-type]
-            keeper.consider()
+            best.consider(keeper.num_timesteps)
         except KeyboardInterrupt:
             if checkpoint is not None:
                 raise
             stage.note("interrupted: the best policy so far is kept")
-    return keeper.best
+    return best.policy

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 _MOST_LAYERS = 64
-ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
+ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "silu": nn.SiLU}
 
 
 class Standardise(nn.Module):

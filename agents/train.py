@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from math import ceil, log
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,7 @@ from .tuning import tune_baselines
 _LEAST_SLOTS = 1024  # decision units side by side, where the number of markets is not given
 
 
-def _check_counts(settings: Any, *names: str) -> None:
+def check_counts(settings: Any, *names: str) -> None:
     """Raises InputError where one of these settings is not a whole number of 1 or more."""
     for name in names:
         whole(name, getattr(settings, name))
@@ -72,7 +72,7 @@ class PPOSettings:
 
     def __post_init__(self) -> None:
         given = () if self.markets is None else ("markets",)
-        _check_counts(self, "steps", *given, "horizon", "rollout", "batch", "epochs")
+        check_counts(self, "steps", *given, "horizon", "rollout", "batch", "epochs")
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class DQNSettings:
 
     def __post_init__(self) -> None:
         given = () if self.markets is None else ("markets",)
-        _check_counts(self, "steps", *given, "horizon", "buffer", "every", "batch", "returns")
+        check_counts(self, "steps", *given, "horizon", "buffer", "every", "batch", "returns")
 
 
 def train_ppo(
@@ -128,7 +128,8 @@ def train_ppo(
 
     Interrupted (KeyboardInterrupt), it returns the best policy so far; with a ``checkpoint`` it goes on up.
     """
-    actions = _residual(market, base, settings, seed, progress)
+    base = base_of(market, base, settings, seed, progress)
+    actions = Residual.of(base, settings.price_reach, settings.cover_reach)
     env, seen = _slots(market, actions, settings, seed)
     standardise = Standardise.of(seen)
     model = DevicePPO(
@@ -153,10 +154,10 @@ def train_ppo(
     def candidates() -> list[LearnedPolicy]:
         layers = linear_layers(model.policy.mlp_extractor.policy_net, model.policy.action_net)
         network = PolicyNetwork.copied(standardise, layers, "tanh")
-        return [LearnedPolicy("PPO", network, actions, _record(settings, seed, market))]
+        return [LearnedPolicy("PPO", network, actions, record_of(settings, seed, market))]
 
-    kept = _kept(checkpoint, market, actions, settings, seed)
-    return learn(model, candidates, _worth(market, settings, seed), settings, progress, kept)
+    kept = kept_at(checkpoint, market, actions, settings, seed)
+    return learn(model, candidates, worth_in(market, settings, seed), settings, progress, kept)
 
 
 def train_dqn(
@@ -169,7 +170,8 @@ def train_dqn(
     checkpoint: Path | None = None,
 ) -> LearnedPolicy:
     """Train DQN in a market; arguments as in ``train_ppo``."""
-    residual = _residual(market, base, settings, seed, progress)
+    base = base_of(market, base, settings, seed, progress)
+    residual = Residual.of(base, settings.price_reach, settings.cover_reach)
     actions = ResidualGrid(residual, settings.prices, settings.covers)
     env, seen = _slots(market, actions, settings, seed)
     standardise = Standardise.of(seen)
@@ -204,10 +206,20 @@ def train_dqn(
     def candidates() -> list[LearnedPolicy]:
         network = PolicyNetwork.copied(standardise, linear_layers(model.q_net_target.q_net), "relu")
         careful = [_careful(network, actions, seen, margin) for margin in settings.margins]
-        return [LearnedPolicy("DQN", one, actions, _record(settings, seed, market)) for one in careful]
+        return [LearnedPolicy("DQN", one, actions, record_of(settings, seed, market)) for one in careful]
 
-    kept = _kept(checkpoint, market, actions, settings, seed)
-    return learn(model, candidates, _worth(market, settings, seed), settings, progress, kept)
+    kept = kept_at(checkpoint, market, actions, settings, seed)
+    return learn(model, candidates, worth_in(market, settings, seed), settings, progress, kept)
+
+
+class Settings(Protocol):
+    """The part of a learner's settings that says what a policy is worth."""
+
+    @property
+    def caution(self) -> float: ...
+
+    @property
+    def validation(self) -> Validation: ...
 
 
 def best_base(
@@ -222,14 +234,17 @@ def best_base(
     return max(pairs, key=lambda pair: validation_worth(market, pair, seed, validation, caution))
 
 
-def _residual(
-    market: Market, base: Pair | None, settings: PPOSettings | DQNSettings, seed: int, progress: Progress
-) -> Residual:
-    """Corrections of ``base``; of the best baseline where None."""
-    if base is None:
-        baselines = tune_baselines(market, seed, progress=progress)
-        base = best_base(market, baselines, seed, settings.validation, settings.caution)
-    return Residual.of(base, settings.price_reach, settings.cover_reach)
+def base_of(market: Market, base: Pair | None, settings: Settings, seed: int, progress: Progress) -> Pair:
+    """``base``; the best baseline where None."""
+    if base is not None:
+        return base
+    baselines = tune_baselines(market, seed, progress=progress)
+    return best_base(market, baselines, seed, settings.validation, settings.caution)
+
+
+def side_by_side(market: Market, markets: int | None, slots: int = _LEAST_SLOTS) -> int:
+    """``markets``; where None as many as have that many decision units, 4 at least."""
+    return markets or max(4, ceil(slots / (len(market.groups) * len(market.items))))
 
 
 def _slots(
@@ -237,21 +252,22 @@ def _slots(
 ) -> tuple[LearnerVecEnv, Tensor]:
     """The learner's environment, and a sample (N, F) of what is observed there."""
     training_seed = seed_for("train", seed)
-    markets = settings.markets or max(4, ceil(_LEAST_SLOTS / (len(market.groups) * len(market.items))))
+    markets = side_by_side(market, settings.markets)
     reward = Cautious(CategoryProfit(), settings.caution, settings.caution)
     env = LearnerVecEnv(market, markets, settings.horizon, training_seed, lambda _: actions, reward)
     return env, watch(env, training_seed)
 
 
-def _worth(market: Market, settings: PPOSettings | DQNSettings, seed: int) -> Callable[[Policy], float]:
+def worth_in(market: Market, settings: Settings, seed: int) -> Callable[[Policy], float]:
+    """What a policy is worth on validation customers."""
     return lambda policy: validation_worth(market, policy, seed, settings.validation, settings.caution)
 
 
-def _kept(
+def kept_at(
     path: Path | None,
     market: Market,
     actions: Residual | ResidualGrid,
-    settings: PPOSettings | DQNSettings,
+    settings: Settings,
     seed: int,
 ) -> Checkpoint | None:
     """A checkpoint by all that a training depends on, the number of threads included, which rounds sums."""
@@ -322,6 +338,6 @@ def _careful(network: PolicyNetwork, grid: ResidualGrid, seen: Tensor, margin: f
     return careful
 
 
-def _record(settings: PPOSettings | DQNSettings, seed: int, market: Market) -> dict[str, Any]:
+def record_of(settings: Any, seed: int, market: Market) -> dict[str, Any]:
     """How a policy was trained, for its file."""
     return {"settings": asdict(settings), "seed": seed, "market": market.name, "shape": list(market.shape)}

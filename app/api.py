@@ -20,6 +20,7 @@ import pandas as pd
 
 from ..agents.evaluation import usual_episodes
 from ..agents.learned import LearnedPolicy
+from ..agents.pathwise import PathwiseSettings
 from ..agents.policy import Policy
 from ..agents.train import DQNSettings, PPOSettings
 from ..agents.tuning import tune_baselines
@@ -44,10 +45,10 @@ from .expectation import expectation
 from .runtime import device, fitted_panel, open_market
 from .scenario import Scenario, multiples, read_scenario
 from .stock import read_stock
-from .training import train_into
+from .training import LearnerSettings, train_into
 from .whatif import WhatIf, answer, usual_policy
 
-LEARNERS = {"ppo": PPOSettings, "dqn": DQNSettings}
+LEARNERS = {"ppo": PPOSettings, "dqn": DQNSettings, "pathwise": PathwiseSettings}
 LARGEST_SEED = 2**31 - 1
 
 AnyMarket = Market | str | Path
@@ -184,18 +185,19 @@ def train(
     caution: float = 0.0,
     out: str | Path | None = None,
     *,
-    settings: PPOSettings | DQNSettings | None = None,
+    settings: LearnerSettings | None = None,
     progress: Progress = SILENT,
 ) -> LearnedPolicy:
     """Train a pricing and replenishment policy that starts from the best tuned baseline and corrects it.
 
     Args:
         market: where to train.
-        algo: the algorithm, ``ppo`` or ``dqn``.
+        algo: the algorithm, ``ppo``, ``dqn`` or ``pathwise``.
         seed: the same seed gives the same policy on the same machine.
         caution: penalise this multiple of the revenue that the model is unsure of.
         out: ``.safetensors`` file to write the policy to, for ``LearnedPolicy.load`` and the command line.
-        settings: of the algorithm, instead of the default: ``PPOSettings`` or ``DQNSettings``.
+        settings: of the algorithm, instead of the default: ``PPOSettings``, ``DQNSettings`` or
+            ``PathwiseSettings``.
         progress: is informed of every stage.
 
     Raises:
@@ -208,9 +210,7 @@ def train(
         return LearnedPolicy.load(file)
 
 
-def settings_of(
-    algo: str, caution: float = 0.0, settings: PPOSettings | DQNSettings | None = None
-) -> PPOSettings | DQNSettings:
+def settings_of(algo: str, caution: float = 0.0, settings: LearnerSettings | None = None) -> LearnerSettings:
     """Settings of the learner called ``algo``, or ``settings`` if they are that learner's.
 
     Raises:

@@ -42,6 +42,7 @@ class FitEffort(StrEnum):
 class Algorithm(StrEnum):
     ppo = "ppo"
     dqn = "dqn"
+    pathwise = "pathwise"
 
 
 class Trunk(StrEnum):

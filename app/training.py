@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..agents.learned import LearnedPolicy
+from ..agents.pathwise import PathwiseSettings, train_pathwise
 from ..agents.policy import Pair
 from ..agents.train import DQNSettings, PPOSettings, train_dqn, train_ppo
 from ..agents.workers import HERE, Workers
@@ -17,12 +18,14 @@ from ..envs.market import Market
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.tensorboard import drawn
 
+LearnerSettings = PPOSettings | DQNSettings | PathwiseSettings
+
 
 @dataclass(frozen=True)
 class Training:
     """What to train, and where the state of an interrupted training is kept."""
 
-    settings: PPOSettings | DQNSettings
+    settings: LearnerSettings
     seed: int
     checkpoint: Path  # in a folder of the machine that asks, who removes it
     base: Pair | None = None  # the baseline to correct; the best one is found where None
@@ -36,14 +39,18 @@ def train(market: Market, training: Training, progress: Progress) -> LearnedPoli
         place = folder if folder.is_dir() else Path(passing)  # another machine has no such folder
         kept, base, seed = place / training.checkpoint.name, training.base, training.seed
         progress = drawn(progress, training.curves)
-        if isinstance(training.settings, PPOSettings):
-            return train_ppo(market, training.settings, seed, progress, base=base, checkpoint=kept)
-        return train_dqn(market, training.settings, seed, progress, base=base, checkpoint=kept)
+        trainers: dict[type, Callable[..., LearnedPolicy]] = {
+            PPOSettings: train_ppo,
+            DQNSettings: train_dqn,
+            PathwiseSettings: train_pathwise,
+        }
+        trained = trainers[type(training.settings)]
+        return trained(market, training.settings, seed, progress, base=base, checkpoint=kept)
 
 
 def train_into(
     market: Market,
-    settings: PPOSettings | DQNSettings,
+    settings: LearnerSettings,
     files: Mapping[int, Path],
     progress: Progress = SILENT,
     workers: Workers = HERE,

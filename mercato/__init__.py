@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .agents.learned import LearnedPolicy
+    from .agents.pathwise import PathwiseSettings
     from .agents.train import DQNSettings, PPOSettings
     from .app.api import benchmark, decide, fit, forecast, load_market, train, whatif, why
     from .app.benchmarking import Benchmark
@@ -53,6 +54,7 @@ __all__ = [
     "MarketplaceEnv",
     "MarketplaceVectorEnv",
     "PPOSettings",
+    "PathwiseSettings",
     "PriceRules",
     "SalesPanel",
     "Scenario",
@@ -73,6 +75,7 @@ __all__ = [
 
 _HOMES = {
     ".agents.learned": ("LearnedPolicy",),
+    ".agents.pathwise": ("PathwiseSettings",),
     ".agents.train": ("DQNSettings", "PPOSettings"),
     ".app.api": ("benchmark", "decide", "fit", "forecast", "load_market", "train", "whatif", "why"),
     ".app.benchmarking": ("Benchmark",),

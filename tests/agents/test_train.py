@@ -15,6 +15,7 @@ from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import AdditiveQPolicy, Validation, validation_worth
 from mercato.agents.on_device.dqn import DeviceDQN
+from mercato.agents.pathwise import PathwiseSettings, train_pathwise
 from mercato.agents.policy import Pair
 from mercato.agents.residual import Residual, ResidualGrid
 from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
@@ -101,7 +102,8 @@ BRIEF_PPO = PPOSettings(steps=2_000, markets=2, horizon=8, rollout=8, hidden=(8,
 BRIEF_DQN = DQNSettings(
     steps=2_000, markets=2, horizon=8, warm_up=500, batch=64, hidden=(8,), validation=TINY
 )
-BRIEF = [(train_ppo, BRIEF_PPO), (train_dqn, BRIEF_DQN)]
+BRIEF_PATHWISE = PathwiseSettings(steps=2_000, markets=2, horizon=8, window=8, hidden=(8,), validation=TINY)
+BRIEF = [(train_ppo, BRIEF_PPO), (train_dqn, BRIEF_DQN), (train_pathwise, BRIEF_PATHWISE)]
 
 
 class Listener:

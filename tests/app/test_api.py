@@ -265,7 +265,7 @@ def wrong(name: str) -> Any:
         ("field", "economics: lead_tim: no such field (did you mean lead_time?)"),
         ("value", "economics: lead_time.0: expected text, a number or a list, found object"),
         ("market", "market: expected a market or the path of one, found int"),
-        ("algo", "algo: expected a learner (ppo, dqn), found 'poo'; did you mean 'ppo'?"),
+        ("algo", "algo: expected a learner (ppo, dqn, pathwise), found 'poo'; did you mean 'ppo'?"),
         ("settings", "settings: expected DQNSettings for dqn, found PPOSettings"),
         ("caution", "caution: expected a number of 0 or more, found inf"),
         ("out", "out: expected a file ending in .safetensors, found policy.zip"),
