@@ -10,16 +10,16 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch import nn
 
-from ..envs.engine.observation import FEATURES, observe
+from ..envs.engine.observation import FEATURES
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from ..forecasters.errors import InputError
 from ..forecasters.files import replace_file
 from ..forecasters.seal import SEAL, fingerprint
 from .network import PolicyNetwork
+from .reading import see, unknown
 from .residual import Residual, ResidualGrid, from_spec, to_spec
 
 _FORMAT = "mercato policy 2"
@@ -102,9 +102,7 @@ class LearnedPolicy:
     @classmethod
     def _described(cls, description: dict[str, Any], weights: dict[str, torch.Tensor]) -> LearnedPolicy:
         features = tuple(description["features"])
-        known = (*FEATURES, *slot_features(len(features) - len(FEATURES)))
-        if features != known:
-            odd = sorted(set(features) ^ set(known)) or ["their order"]
+        if odd := unknown(features):
             raise InputError(f"expected the features of this version, found a difference in {', '.join(odd)}")
         network = PolicyNetwork.of_weights(description["sizes"], description["activation"], weights)
         return cls(
@@ -114,25 +112,6 @@ class LearnedPolicy:
             training=description["training"],
             features=features,
         )
-
-
-def slot_features(slots: int) -> tuple[str, ...]:
-    """Names of what ``slots`` slots of the pipeline tell beyond the next arrival."""
-    return tuple(f"due_in_{slot + 2}_cover" for slot in range(slots))
-
-
-def see(view: View, features: tuple[str, ...]) -> Tensor:
-    """(B, U, F) what a policy of these features reads: ``observe``, and log(1 + units due in k periods /
-    expected demand) of each further slot; nothing is due where the market's lead time is shorter."""
-    seen, slots = observe(view), len(features) - len(FEATURES)
-    if slots <= 0:
-        return seen
-    groups, typical = view.market.by_group, view.market.terms.typical_demand
-    mean = torch.maximum(view.outlook.mean, 1e-3 * typical).clamp(min=1e-6)
-    later = view.state.pipeline[:, 1 : slots + 1]
-    cover = torch.log1p(groups.total(later, -2).clamp(min=0) / groups.total(mean, -2).unsqueeze(1))
-    cover = pad(cover.flatten(2), (0, 0, 0, slots - cover.shape[1]))
-    return torch.cat([seen, cover.transpose(1, 2)], dim=-1)
 
 
 def _seal(description: str, weights: dict[str, torch.Tensor]) -> str:

@@ -35,10 +35,9 @@ from ...envs.engine.view import View
 from ...envs.market import Market
 from ...envs.simulator import Simulator
 from ...forecasters.simulation import Period
-from ...forecasters.tensors import NoiseKey, series_ids
+from ...forecasters.tensors import NoiseKey
 
 NUDGE = 1e-3  # units
-_ROUNDING_STREAM = 30
 
 
 class _AsMeant(torch.autograd.Function):
@@ -100,6 +99,7 @@ class Differentiable:
 
     simulator: Simulator
     actions: ActionMap
+    luck: torch.Generator  # of the market's device; decides how orders become whole
     caution: float = 0.0  # charged per unit of what the demand model is unsure of
 
     @property
@@ -118,7 +118,7 @@ class Differentiable:
         with StraightThrough(bounds=True):
             decision = self._apart(self.actions.to_decision(action, view))
             meant = decision.order
-            whole = _at_random(meant, key, market)
+            whole = (meant + torch.rand(meant.shape, generator=self.luck, device=market.device)).floor()
             decision = enforce(replace(decision, order=whole), state, market)
         order = decision.order + NUDGE * (meant - whole).detach()
         demand = self._demand(state, decision.price, key)
@@ -163,9 +163,3 @@ class Differentiable:
             return worth
         unsure = market.demand.disagreement(state.demand, outcome.price)
         return worth - self.caution * over_market(unsure + outcome.off_support, market)
-
-
-def _at_random(order: Tensor, key: NoiseKey, market: Market) -> Tensor:
-    """The whole number below or above each order (B, S, I), as likely as makes their mean the order."""
-    ids = series_ids(market.locations, market.items).to(order.device)
-    return (order + key.uniform(ids, _ROUNDING_STREAM)).floor()

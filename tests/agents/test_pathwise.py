@@ -58,7 +58,7 @@ class Outright:
 
 def worth(market: Market, markets: int, periods: int, action: torch.Tensor) -> torch.Tensor:
     """(B,) of some periods at one action (B, 1, 2)."""
-    play = Differentiable(Simulator(market, markets, periods, seed=3), Outright())
+    play = Differentiable(Simulator(market, markets, periods, seed=3), Outright(), torch.Generator())
     state, total = play.simulator.reset(), torch.zeros(markets)
     for _ in range(periods):
         state, earned = play.period(play.view(state), action)
