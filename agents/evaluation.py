@@ -206,6 +206,18 @@ def play(market: Market, policy: Policy, episodes: Tensor, horizon: int, seed: i
     return tally.metrics(horizon, state.on_hand)
 
 
+@torch.no_grad()
+def earned(market: Market, policy: Policy, episodes: Tensor, horizon: int, seed: int) -> Tensor:
+    """Profit (B, S, I) of each series in the evaluation episodes numbered ``episodes`` (B,)."""
+    simulator = Simulator(market, len(episodes), horizon, seed, evaluation=True)
+    state = simulator.reset(episodes.to(market.device))
+    profit = torch.zeros_like(state.on_hand, dtype=torch.float64)
+    for _ in range(horizon):
+        state, outcome = simulator.step(state, policy.decide(simulator.view(state)))
+        profit += outcome.profit
+    return profit
+
+
 class _Tally:
     """Running sums over the periods of a batch of episodes, on the market's device."""
 

@@ -22,7 +22,7 @@ from .network import PolicyNetwork
 from .reading import see, unknown
 from .residual import Residual, ResidualGrid, from_spec, to_spec
 
-_FORMAT = "mercato policy 2"
+_FORMAT = "mercato policy 3"
 
 
 @dataclass(frozen=True)

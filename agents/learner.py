@@ -12,14 +12,17 @@ from typing import Any, Protocol, cast
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.vector.utils import batch_space
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor, create_mlp
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
 
 from ..envs.adapters.sb3_vec_env import MarketplaceVecEnv
+from ..envs.engine.observation import observe
 from ..envs.engine.rewards import typical_revenue
 from ..envs.market import Market
+from ..envs.simulator import Simulator
 from ..forecasters.progress import Progress, Stage
 from ..forecasters.tensors import Checkpoint, named, taken
 from .evaluation import play
@@ -29,7 +32,7 @@ from .on_device.base import OnDevice
 from .policy import Policy
 from .seeds import seed_for
 
-_WARM_UP = 8  # periods watched to fix the observation's statistics
+_DATES = 8  # from which whole episodes are watched, to fix the observation's statistics
 _LEAST_SERIES = 1024  # played in validation: a small shop needs more episodes to tell policies apart
 _THREADS = 4  # more only get in each other's way with so small a network
 
@@ -83,14 +86,26 @@ class StandardFeatures(BaseFeaturesExtractor):
 
 @torch.no_grad()
 def watch(env: MarketplaceVecEnv, seed: int) -> Tensor:
-    """Observations (N, F) of a warm-up at random actions; the environment begins anew afterwards."""
-    env.action_space.seed(seed)
-    seen = [env.reset_tensor()]
-    for _ in range(_WARM_UP):
-        actions = np.stack([env.action_space.sample() for _ in range(env.num_envs)])
-        seen.append(env.step_tensor(env.batch.tensor(actions))[0])
+    """Observations (N, F) of whole episodes at random actions; the environment begins anew afterwards.
+
+    They begin on dates spread evenly over those that an episode may begin on: a season that the statistics
+    have not seen whole would be cut off later on.
+    """
+    batch = env.batch
+    market, starts = batch.market, batch.market.starts(batch.horizon)
+    dates = torch.linspace(0, len(starts) - 1, _DATES).round().long() + starts[0]
+    simulator = Simulator(market, _DATES, batch.horizon, seed)
+    state, seen = simulator.initial_state(dates), []
+    actions = batch_space(env.action_space, _DATES * batch.units)
+    actions.seed(seed)
+    for _ in range(batch.horizon):
+        view = simulator.view(state)
+        seen.append(observe(view).flatten(0, 1).cpu())
+        action = batch.tensor(actions.sample(), actions.shape)
+        decision = batch.actions.to_decision(action.unflatten(0, (_DATES, -1)), view)
+        state, _ = simulator.step(state, decision)
     env.seed(seed)
-    return torch.cat(seen).cpu()
+    return torch.cat(seen)
 
 
 class AdditiveQNetwork(QNetwork):

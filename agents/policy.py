@@ -47,11 +47,11 @@ class OrderRule(Protocol):
         ...
 
 
-class LevelRule(OrderRule, Protocol):
-    """An order rule that orders up to a level."""
+class LiftedRule(OrderRule, Protocol):
+    """An order rule that can be told to order for more or less than it would."""
 
-    def level(self, view: View, price: Tensor) -> Tensor:
-        """Order-up-to level (B, S, I) in units."""
+    def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
+        """Units (B, S, I) ordered, its level or rate multiplied by ``lift`` (B, S, I), >= 0."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,34 +13,50 @@ from torch import Tensor
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from .baselines.myopic import MyopicPrice
-from .baselines.orders import BaseStock, FixedCover, order_up_to
-from .baselines.prices import CostPlus, LastPrice
-from .policy import LevelRule, Pair, PriceRule, nearest, price_range
+from .baselines.orders import (
+    BaseStock,
+    CappedBaseStock,
+    ConstantOrder,
+    FixedCover,
+    ReorderPoint,
+    WasteAware,
+)
+from .baselines.prices import CostPlus, LastPrice, LoggedPrice, StaticPrice
+from .policy import LiftedRule, Pair, PriceRule, nearest, price_range
 
-# the rules that mean the same in any market; a learned policy's file may name them
+# the rules that a learned policy's file may name
 PRICE_RULES: dict[str, type] = {
     "myopic": MyopicPrice,
     "cost_plus": CostPlus,
+    "static": StaticPrice,
     "last_price": LastPrice,
+    "logged_price": LoggedPrice,
 }
-ORDER_RULES: dict[str, type] = {"base_stock": BaseStock, "fixed_cover": FixedCover}
+ORDER_RULES: dict[str, type] = {
+    "base_stock": BaseStock,
+    "fixed_cover": FixedCover,
+    "capped_base_stock": CappedBaseStock,
+    "constant_order": ConstantOrder,
+    "reorder_point": ReorderPoint,
+    "waste_aware": WasteAware,
+}
 
 
-def portable(pair: Pair) -> bool:
-    """Whether a pair's rules mean the same in any market."""
+def correctable(pair: Pair) -> bool:
+    """Whether a learner may start from a pair: both rules can be written to a policy's file."""
     return type(pair.pricing) in PRICE_RULES.values() and type(pair.ordering) in ORDER_RULES.values()
 
 
 @dataclass(frozen=True)
 class Residual:
-    """Corrects a baseline's price and order-up-to level by two numbers in [-1, 1].
+    """Corrects a baseline's price and what it orders for by two numbers in [-1, 1].
 
     log price = log base price + ``price_reach`` · a₀ · (log high - log low), kept inside the supported range;
-    log level = log base level at that price + ``cover_reach`` · a₁.
+    log level = log base level at that price + ``cover_reach`` · a₁, or the rate of a rule without a level.
     """
 
     pricing: PriceRule
-    ordering: LevelRule
+    ordering: LiftedRule
     price_reach: float = 0.25  # share of the supported log range
     cover_reach: float = 0.5  # log of the largest multiple of the base level
     space: spaces.Space = field(
@@ -50,7 +66,7 @@ class Residual:
 
     @classmethod
     def of(cls, base: Pair, price_reach: float, cover_reach: float) -> Residual:
-        """Corrections of a baseline, whose order rule must order up to a level."""
+        """Corrections of a baseline, whose order rule must take a lift."""
         return cls(base.pricing, base.ordering, price_reach, cover_reach)  # type: ignore[arg-type]
 
     def to_decision(self, action: Tensor, view: View) -> Decision:
@@ -62,7 +78,7 @@ class Residual:
         log_price = base + self.price_reach * (high - low) * correction[..., 0]
         price = groups.spread(nearest(log_price, view.market).exp(), -2)
         lift = groups.spread((self.cover_reach * correction[..., 1]).exp(), -2)
-        return Decision(price=price, order=order_up_to(lift * self.ordering.level(view, price), view))
+        return Decision(price=price, order=self.ordering.order(view, price, lift))
 
     def greedy(self, output: Tensor) -> Tensor:
         """The action (B, U, 2) that a network's output (B, U, 2) means."""
@@ -124,8 +140,16 @@ def from_spec(spec: dict[str, Any]) -> Residual | ResidualGrid:
 
 def _rule_spec(rule: Any, known: dict[str, type]) -> dict[str, Any]:
     names = {kind: name for name, kind in known.items()}
-    return {"rule": names[type(rule)], **asdict(rule)}
+    numbers = {
+        key: value.tolist() if isinstance(value, Tensor) else value for key, value in vars(rule).items()
+    }
+    return {"rule": names[type(rule)], **numbers}
 
 
 def _rule(spec: dict[str, Any], known: dict[str, type]) -> Any:
-    return known[spec["rule"]](**{key: value for key, value in spec.items() if key != "rule"})
+    numbers = {key: value for key, value in spec.items() if key != "rule"}
+    lists = {key: value for key, value in numbers.items() if isinstance(value, list)}
+    for key, value in lists.items():
+        names = all(isinstance(one, str) for one in value)
+        numbers[key] = tuple(value) if names else torch.tensor(value)
+    return known[spec["rule"]](**numbers)

@@ -37,7 +37,7 @@ from .network import PolicyNetwork, Standardise
 from .on_device.dqn import DeviceDQN
 from .on_device.ppo import DevicePPO
 from .policy import Pair, Policy
-from .residual import Residual, ResidualGrid, portable, to_spec
+from .residual import Residual, ResidualGrid, correctable, to_spec
 from .seeds import seed_for
 from .tuning import tune_baselines
 
@@ -229,8 +229,8 @@ def best_base(
     validation: Validation = Validation(),
     caution: float = 0.0,
 ) -> Pair:
-    """Of the baselines whose rules fit any market, the one worth most on validation customers."""
-    pairs = [policy for policy in baselines if isinstance(policy, Pair) and portable(policy)]
+    """Of the baselines that a learner can correct, the one worth most on validation customers."""
+    pairs = [policy for policy in baselines if isinstance(policy, Pair) and correctable(policy)]
     return max(pairs, key=lambda pair: validation_worth(market, pair, seed, validation, caution))
 
 

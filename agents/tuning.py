@@ -1,104 +1,222 @@
-"""The baselines of a market, tuned by simulation on customers that no report meets."""
+"""The baselines of a market, tuned by simulated profit on customers that no report meets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from operator import itemgetter
 
 import torch
 from torch import Tensor
 
+from ..envs.economics import Economics
 from ..envs.market import Market
-from ..envs.simulator import Simulator
+from ..envs.sub_markets import sub_markets
 from ..forecasters.progress import SILENT, Progress
+from ..forecasters.tensors import Cut
 from .baselines.myopic import MyopicPrice, best_price
-from .baselines.orders import BaseStock, FixedCover
+from .baselines.orders import (
+    BaseStock,
+    CappedBaseStock,
+    ConstantOrder,
+    FixedCover,
+    ReorderPoint,
+    WasteAware,
+)
 from .baselines.prices import CostPlus, LastPrice, LoggedPrice, StaticPrice
 from .baselines.random import RandomPolicy
-from .evaluation import play
-from .policy import Pair, Policy, PriceRule
+from .evaluation import earned
+from .policy import OrderRule, Pair, Policy, PriceRule, within
+from .recorded import AsRecorded, RecordedStates, at_prices, record
+from .search import best_of_grid, pattern_search
 from .seeds import seed_for
+
+_LEAST_EPISODES = 4  # whatever a market's size: on so many dates prices have to be good
+_ELEMENTS = 200_000  # series of all markets side by side in a trial
+_HOPEFUL = 2  # kinds of order rules that are tuned, of those whose first candidates earn most
+_DATES = 13  # periods of each episode over which a static price is optimised
 
 
 @dataclass(frozen=True)
 class TuningSettings:
     """How much simulation the tuning may cost."""
 
-    periods: int = 13  # of each trial
-    episodes: int = 1  # played by each candidate, the same for all; every series in it counts
-    markups: int = 9  # candidates for cost-plus, evenly over the supported range
-    safeties: tuple[float, ...] = (0.6, 0.75, 0.87, 1.0, 1.15, 1.35, 1.7)  # multiples of the newsvendor level
-    covers: tuple[float, ...] = (0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.5)  # multiples of lead time + 1 periods
-    dates: int = 8  # of the history over which a static price is optimised
+    periods: int = 26  # of each trial
+    volume: int = 50_000  # series-periods that each candidate plays at least, the same for all
+    rounds: int = 8  # of refinement of each search
+    markups: int = 9  # first candidates for cost-plus, evenly over the supported range
+
+
+@dataclass(frozen=True)
+class OrderFamily:
+    """A kind of order rule, with the first candidates for its numbers."""
+
+    name: str
+    make: Callable[..., OrderRule]
+    grids: tuple[tuple[float, ...], ...]
+
+
+_SAFETIES = (0.5, 0.6, 0.72, 0.85, 1.0, 1.2, 1.45, 1.75)  # multiples of the newsvendor level
+
+
+def order_families(economics: Economics) -> Iterator[OrderFamily]:
+    """The kinds of order rules that make sense in a shop."""
+    cycle = economics.lead_time + 1
+    yield OrderFamily("base-stock", BaseStock, (_SAFETIES,))
+    covers = tuple(cover * cycle for cover in (0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.5))
+    yield OrderFamily("fixed cover", FixedCover, (covers,))
+    if economics.unmet == "lost" and economics.lead_time > 0:
+        safeties, caps = (0.85, 1.0, 1.2, 1.45, 1.75), (0.9, 1.05, 1.25, 1.5, 2.0, 3.0)
+        yield OrderFamily("capped base-stock", CappedBaseStock, (safeties, caps))
+        yield OrderFamily("constant order", ConstantOrder, ((0.5, 0.65, 0.75, 0.85, 0.9, 0.95, 1.0, 1.05),))
+    if economics.fixed_order_cost > 0:
+        yield OrderFamily("(s, S)", ReorderPoint, (_SAFETIES[1:7], (0.35, 0.5, 0.7, 1.0, 1.4)))
+    if economics.waste_rate > 0:
+        yield OrderFamily("waste-aware base-stock", WasteAware, (_SAFETIES,))
 
 
 def tune_baselines(
     market: Market, seed: int, settings: TuningSettings = TuningSettings(), progress: Progress = SILENT
 ) -> list[Policy]:
-    """Every baseline with its free parameter tuned; not on the customers of ``evaluate(seed=seed)``."""
-    trials = _Trials(market, settings, seed_for("tune", seed))
-    prices: dict[str, PriceRule] = {
-        "static price": StaticPrice(trials.static_price(), market.locations, market.items),
-        "myopic price": MyopicPrice(),
-        "last price": LastPrice(),
-    }
-    if market.logged_price is not None:
-        prices["logged price"] = LoggedPrice()
-    with progress.stage("tune the baselines", total=len(prices) + 4) as stage:
-        prices = {"cost-plus": CostPlus(trials.markup()), **prices}
+    """Every price rule with its free numbers tuned, and the order rule that earns most with it.
+
+    Not on the customers of ``evaluate(seed=seed)``.
+    """
+    rules = 4 + (market.logged_price is not None)
+    with progress.stage("tune the baselines", total=1 + 2 * rules) as stage:
+        trials = Trials.of(market, settings, seed_for("tune", seed))
         stage.advance()
         tuned: list[Policy] = []
-        for name, pricing in prices.items():
-            tuned.append(Pair(f"{name}, base-stock", pricing, BaseStock(trials.safety(pricing))))
+        for name, pricing in trials.prices():
             stage.advance()
-        for name in ("myopic price", "last price"):
-            tuned.append(Pair(f"{name}, fixed cover", prices[name], FixedCover(trials.cover(prices[name]))))
+            tuned.append(trials.best_pair(name, pricing))
             stage.advance()
     return [*tuned, RandomPolicy(seed=seed, max_cover=2.0 * (market.economics.lead_time + 1))]
 
 
 @dataclass(frozen=True)
-class _Trials:
-    """Simulated trials of one market; every candidate meets the same customers."""
+class Trials:
+    """Simulated trials of one market; every candidate meets the same customers, who are recorded.
 
-    market: Market
+    Of a market too large to play at once they are trials of its first part.
+    """
+
+    whole: Market
+    market: Market  # recorded
     settings: TuningSettings
+    episodes: int
     seed: int
+
+    @classmethod
+    def of(cls, market: Market, settings: TuningSettings, seed: int) -> Trials:
+        """Record the customers at reference prices."""
+        part = next(sub_markets(market))
+        series = part.shape[0] * part.shape[1]
+        episodes = max(_LEAST_EPISODES, ceil(settings.volume / (settings.periods * series)))
+        usual = within(part.terms.reference_price, part)
+        rule = Pair("usual", StaticPrice(usual, part.locations, part.items), BaseStock())
+        recorded = record(part, rule, episodes, settings.periods, seed)
+        return cls(market, recorded, settings, episodes, seed)
+
+    def prices(self) -> Iterator[tuple[str, PriceRule]]:
+        """Every price rule, tuned, by name."""
+        markup = self.markup()
+        yield "cost-plus", CostPlus(markup)
+        yield "static price", self.static_price(markup)
+        yield "myopic price", MyopicPrice(markup=markup)
+        yield "last price", LastPrice()
+        if self.whole.logged_price is not None:
+            yield "logged price", LoggedPrice()
+
+    def best_pair(self, name: str, pricing: PriceRule) -> Pair:
+        """A price rule with the order rule that earns most with it, of kinds that look good untuned."""
+        met, worths = self._at_prices(pricing), {}
+        for family in order_families(self.market.economics):
+            worths[family] = best_of_grid(partial(self._side_by_side, met, family.make), family.grids)
+        hopeful = sorted(worths, key=lambda family: worths[family][1])[-_HOPEFUL:]
+        tuned = [(family.name, *self._tuned(met, family, worths[family][0])) for family in hopeful]
+        kind, rule, _ = max(tuned, key=itemgetter(2))
+        return Pair(f"{name}, {kind}", pricing, rule)
+
+    def tuned_orders(self, pricing: PriceRule, family: OrderFamily) -> OrderRule:
+        """An order rule tuned for prices that do not look at the stock."""
+        return self._tuned(self._at_prices(pricing), family)[0]
+
+    def _at_prices(self, pricing: PriceRule) -> Market:
+        return at_prices(self.market, pricing, self.episodes, self.settings.periods, self.seed)
+
+    def _tuned(
+        self, met: Market, family: OrderFamily, start: Tensor | None = None
+    ) -> tuple[OrderRule, float]:
+        """An order rule tuned on recorded demand, and its profit."""
+        worth = partial(self._side_by_side, met, family.make)
+        best = pattern_search(worth, family.grids, self.settings.rounds, start)
+        return family.make(*best), float(worth(torch.tensor([best]), 1.0))
+
+    def _side_by_side(
+        self, met: Market, make: Callable[..., OrderRule], candidates: Tensor, share: float
+    ) -> Tensor:
+        """(K,) mean profit of order rules with the numbers (K, D), by a share of the episodes."""
+        played = ceil(share * self.episodes)
+        room = max(1, _ELEMENTS // (played * met.shape[0] * met.shape[1]))
+        means = []
+        for some in candidates.to(met.device, torch.float32).split(room):
+            numbers = some.repeat_interleave(played, 0).unbind(1)
+            rule = Pair("trial", AsRecorded(), make(*(number.view(-1, 1, 1) for number in numbers)))
+            episodes = torch.arange(played).repeat(len(some))
+            profit = earned(met, rule, episodes, self.settings.periods, self.seed)
+            means.append(profit.sum((1, 2)).view(len(some), -1).mean(1))
+        return torch.cat(means).cpu()
+
+    def profit(self, pricing: PriceRule, ordering: OrderRule = BaseStock(), share: float = 1.0) -> Tensor:
+        """(S, I) mean profit of each series under a pair, by a share of the episodes."""
+        episodes, periods = torch.arange(ceil(share * self.episodes)), self.settings.periods
+        return earned(self.market, Pair("trial", pricing, ordering), episodes, periods, self.seed).mean(0)
 
     def markup(self) -> float:
         """Markup of cost-plus, over the supported range."""
         terms = self.market.terms
-        lowest = ((terms.price_low / terms.unit_cost).quantile(0.1) - 1.0).clamp(min=0.0)
-        highest = torch.maximum((terms.price_high / terms.unit_cost).quantile(0.9) - 1.0, lowest)
-        candidates = torch.linspace(float(lowest), float(highest), self.settings.markups).tolist()
-        return self._best(candidates, lambda markup: Pair("trial", CostPlus(markup), BaseStock()))
+        lowest = (terms.price_low / terms.unit_cost).quantile(0.1).clamp(min=1.0)
+        highest = torch.maximum((terms.price_high / terms.unit_cost).quantile(0.9), lowest * 1.001)
+        grid = torch.logspace(float(lowest.log10()), float(highest.log10()), self.settings.markups).tolist()
 
-    def safety(self, pricing: PriceRule) -> float:
-        """Multiple of the newsvendor level for a price rule."""
-        return self._best(self.settings.safeties, lambda safety: Pair("trial", pricing, BaseStock(safety)))
+        def worth(candidates: Tensor, share: float) -> Tensor:
+            profits = [self.profit(CostPlus(float(one) - 1.0), share=share).sum() for one in candidates]
+            return torch.stack(profits).cpu()
 
-    def cover(self, pricing: PriceRule) -> float:
-        """Periods of cover for a price rule."""
-        cycle = self.market.economics.lead_time + 1
-        candidates = [cover * cycle for cover in self.settings.covers]
-        return self._best(candidates, lambda cover: Pair("trial", pricing, FixedCover(cover)))
+        (multiple,) = pattern_search(worth, (grid,), self.settings.rounds // 2)
+        return multiple - 1.0
 
-    def static_price(self) -> Tensor:
-        """(S, I) prices that earn most on average over dates of the history, as the model expects."""
-        market, dates = self.market, self.settings.dates
-        simulator = Simulator(market, dates, self.settings.periods, self.seed)
-        view = simulator.view(simulator.reset())
+    def static_price(self, markup: float) -> StaticPrice:
+        """The prices that earn most if they are held."""
+        prices, terms = self._static_prices(markup), self.whole.terms
+        usual = float((prices / terms.reference_price).log().mean().exp())
+        return StaticPrice(prices, self.whole.locations, self.whole.items, usual)
+
+    def _static_prices(self, markup: float) -> Tensor:
+        parts = list(sub_markets(self.whole))
+        if len(parts) == 1:
+            return self._held(markup)
+        whole = torch.zeros_like(self.whole.terms.reference_price)
+        for part in parts:
+            prices = Trials.of(part, self.settings, self.seed)._held(markup)
+            cut = Cut.of(self.whole.locations, self.whole.items, part.locations, part.items, whole.device)
+            whole[cut.places.unsqueeze(1), cut.goods] = prices
+        return whole
+
+    def _held(self, markup: float) -> Tensor:
+        """(S, I) prices that earn most on average over the periods recorded, as the model expects."""
+        market = self.market
+        process = market.demand
+        assert isinstance(process, RecordedStates)
+        states = process.states[:: max(1, len(process.states) // _DATES)]
 
         def profit(price: Tensor) -> Tensor:
-            sold = view.expected(price.expand(dates, -1, -1)).mean(0, keepdim=True)
+            held = price.expand(self.episodes, -1, -1)
+            sold = torch.stack([process.process.expected(state, held).mean(0) for state in states]).mean(0)
             return (price - market.terms.unit_cost) * sold
 
-        return best_price(profit, market, markets=1, iterations=20)[0]
-
-    def _best(self, candidates: Sequence[float], policy: Callable[[Tensor], Policy]) -> float:
-        """The candidate that earns most; all play at once, each in its own markets."""
-        episodes = torch.arange(self.settings.episodes).repeat(len(candidates))
-        values = torch.tensor(candidates, device=self.market.device)
-        tried = values.repeat_interleave(self.settings.episodes).view(-1, 1, 1)
-        earned = play(self.market, policy(tried), episodes, self.settings.periods, self.seed)["profit"]
-        return candidates[int(earned.view(len(candidates), -1).mean(1).argmax())]
+        starts = [market.terms.unit_cost * (1.0 + markup), market.terms.reference_price]
+        return best_price(profit, market, [start.unsqueeze(0) for start in starts], iterations=20)[0]

@@ -16,7 +16,12 @@ from .benchmarking import Benchmark, other_markets
 from .report.contents import Assumption, Headline, Interval, Shift
 from .report.words import NOTHING
 
-LOGGED = "logged price, base-stock"
+LOGGED, LAST, STATIC = "logged price", "last price", "static price"  # with the orders that suit them best
+
+
+def of_price(pricing: str, names: Sequence[str]) -> str | None:
+    """The policy that charges by a rule of that name; None where there is none."""
+    return next((name for name in names if name.split(", ")[0] == pricing), None)
 
 
 def difference(evaluation: Evaluation, a: str, b: str) -> Interval:
@@ -32,7 +37,7 @@ def headline(benchmark: Benchmark) -> Headline:
     evaluation = benchmark.evaluation
     rules = [policy.name for policy in benchmark.baselines]
     learned = evaluation.best([policy.name for policy in benchmark.learned])
-    baseline, logged = evaluation.best(rules), LOGGED if LOGGED in rules else "last price, base-stock"
+    baseline, logged = evaluation.best(rules), of_price(LOGGED, rules) or of_price(LAST, rules) or rules[0]
     profit = dict(zip(evaluation.names, evaluation.values["profit"].mean(axis=1), strict=True))
     least = NOTHING * abs(profit[baseline])
     not_beaten = [rule for rule in rules if difference(evaluation, learned, rule).lo <= least]

@@ -1,4 +1,4 @@
-"""Order rules: order-up-to levels from what is expected of the coming periods."""
+"""Order rules, from what is expected until the next order can arrive."""
 
 from __future__ import annotations
 
@@ -24,14 +24,10 @@ class BaseStock:
 
     def level(self, view: View, price: Tensor) -> Tensor:
         """Order-up-to level (B, S, I) in units at the prices (B, S, I) about to be charged."""
-        cycle = view.market.economics.lead_time + 1
-        mean = view.expected(price) * cycle
-        ninth = view.outlook.spread.square() / (9.0 * cycle)  # a ninth of the cycle's squared variation
-        z = torch.special.ndtri(critical_ratio(view, price))
-        return self.safety * mean * (1.0 - ninth + z * ninth.sqrt()).clamp(min=0.0).pow(3)
+        return self.safety * newsvendor(view, price)
 
-    def order(self, view: View, price: Tensor) -> Tensor:
-        return order_up_to(self.level(view, price), view)
+    def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
+        return order_up_to(lift * self.level(view, price), view)
 
 
 @dataclass(frozen=True)
@@ -42,15 +38,96 @@ class FixedCover:
 
     def level(self, view: View, price: Tensor) -> Tensor:
         """Order-up-to level (B, S, I) in units at the prices (B, S, I) about to be charged."""
-        return self.cover * view.expected(price)
+        return self.cover * expected_a_period(view, price)
 
-    def order(self, view: View, price: Tensor) -> Tensor:
-        return order_up_to(self.level(view, price), view)
+    def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
+        return order_up_to(lift * self.level(view, price), view)
+
+
+@dataclass(frozen=True)
+class CappedBaseStock:
+    """Base-stock, but never more at once than ``cap`` periods of expected demand.
+
+    Asymptotically optimal under lost sales for long lead times and for dear shortages alike (Xin 2021,
+    Understanding the performance of capped base-stock policies in lost-sales inventory models, Operations
+    Research 69(1)).
+    """
+
+    safety: float | Tensor = 1.0  # of ``BaseStock``
+    cap: float | Tensor = 2.0  # periods of expected demand
+
+    def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
+        most = lift * self.cap * expected_a_period(view, price)
+        return torch.minimum(BaseStock(self.safety).order(view, price, lift), most)
+
+
+@dataclass(frozen=True)
+class ConstantOrder:
+    """The same share of expected demand every period, whatever the stock.
+
+    Optimal under lost sales as the lead time grows (Goldberg, Katz-Rogozhnikov, Lu, Sharma and Squillante
+    2016, Mathematics of Operations Research 41(3)). Fractions of a unit are made up for in later periods.
+    """
+
+    share: float | Tensor = 0.9  # of the expected demand of a period
+
+    def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
+        rate = lift * self.share * expected_a_period(view, price)
+        age = view.state.age.view(-1, 1, 1)
+        return (rate * (age + 1)).floor() - (rate * age).floor()
+
+
+@dataclass(frozen=True)
+class ReorderPoint:
+    """(s, S): order up to S where the inventory position is down to s (Scarf 1960), for a fixed order cost.
+
+    s is the level of ``BaseStock``; S lies ``batch`` economic order quantities √(2·K·λ / h) above it (Harris
+    1913), with the fixed cost K, expected demand λ a period and the holding cost h of a unit and period.
+    """
+
+    safety: float | Tensor = 1.0  # of ``BaseStock``
+    batch: float | Tensor = 1.0  # economic order quantities
+
+    def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
+        economics, terms = view.market.economics, view.market.terms
+        point = lift * BaseStock(self.safety).level(view, price)
+        holding = (left_rate(view) * terms.unit_cost).clamp(min=1e-9)
+        quantity = (2 * economics.fixed_order_cost * expected_a_period(view, price) / holding).sqrt()
+        due = view.position() <= point
+        return torch.where(due, order_up_to(point + self.batch * quantity, view), 0.0)
+
+
+@dataclass(frozen=True)
+class WasteAware:
+    """Base-stock that does not count the units which are expected to spoil before the next order arrives.
+
+    Broekmeulen and van Donselaar 2009 (A heuristic to manage perishable inventory with batch ordering,
+    positive lead-times, and time-varying demand, Computers & Operations Research 36(11)).
+    """
+
+    safety: float | Tensor = 1.0  # of ``BaseStock``
+
+    def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
+        level = lift * BaseStock(self.safety).level(view, price)
+        return (level - view.position() + expected_waste(view, price)).clamp(min=0.0)
 
 
 def order_up_to(level: Tensor, view: View) -> Tensor:
     """Units (B, S, I) that bring the inventory position to ``level`` (B, S, I)."""
     return (level - view.position()).clamp(min=0.0)
+
+
+def expected_a_period(view: View, price: Tensor) -> Tensor:
+    """(B, S, I) mean demand a period until the next order but this one arrives."""
+    return view.expected_until_arrival(price) / (view.market.economics.lead_time + 1)
+
+
+def newsvendor(view: View, price: Tensor) -> Tensor:
+    """(B, S, I) quantile of demand until the next order but this one arrives, at the critical ratio."""
+    cycle = view.market.economics.lead_time + 1
+    ninth = view.outlook.spread.square() / (9.0 * cycle)  # a ninth of the cycle's squared variation
+    z = torch.special.ndtri(critical_ratio(view, price))
+    return view.expected_until_arrival(price) * (1.0 - ninth + z * ninth.sqrt()).clamp(min=0.0).pow(3)
 
 
 def critical_ratio(view: View, price: Tensor) -> Tensor:
@@ -64,5 +141,21 @@ def critical_ratio(view: View, price: Tensor) -> Tensor:
         (price - terms.unit_cost).clamp(min=0.0) if economics.unmet == "lost" else torch.zeros_like(price)
     )
     short = margin + economics.shortage_rate * terms.reference_price
-    left_rate = economics.holding_rate + economics.waste_rate * (1.0 + economics.waste_cost_rate)
-    return (short / (short + left_rate * terms.unit_cost).clamp(min=1e-9)).clamp(1e-3, 0.999)
+    return (short / (short + left_rate(view) * terms.unit_cost).clamp(min=1e-9)).clamp(1e-3, 0.999)
+
+
+def left_rate(view: View) -> float:
+    """Cost of a unit left at the end of a period, share of unit cost: holding and expected waste."""
+    economics = view.market.economics
+    return economics.holding_rate + economics.waste_rate * (1.0 + economics.waste_cost_rate)
+
+
+def expected_waste(view: View, price: Tensor) -> Tensor:
+    """(B, S, I) units, on hand or on order, expected to spoil before an order placed now arrives."""
+    rate, demand = view.market.economics.waste_rate, expected_a_period(view, price)
+    stock, waste = view.state.on_hand, torch.zeros_like(demand)
+    for arriving in view.state.pipeline.unbind(1):
+        left = (stock - demand).clamp(min=0.0)
+        waste = waste + rate * left
+        stock = (1.0 - rate) * left + arriving
+    return waste

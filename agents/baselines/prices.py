@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ...envs.engine.view import View
+from ...envs.market import Market
 from ...forecasters.errors import InputError
-from ...forecasters.tensors import Cut
 from ..policy import common, within
 
 
@@ -23,29 +24,55 @@ class CostPlus:
         return price.expand_as(view.state.on_hand)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StaticPrice:
-    """The same price for ever, one a series; of a part of the market that it was tuned for, those there."""
+    """The same price for ever, one a series; of a part of the market that it was tuned for, those there.
+
+    A series that it was not tuned for is charged ``elsewhere`` times its reference price.
+    """
 
     prices: Tensor  # (S, I)
     locations: tuple[str, ...]  # (S,)
     items: tuple[str, ...]  # (I,)
+    elsewhere: float | None = None  # None: there is no such series
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StaticPrice):
+            return NotImplemented
+        return (self.locations, self.items, self.elsewhere) == (
+            other.locations,
+            other.items,
+            other.elsewhere,
+        ) and torch.equal(self.prices, other.prices)
 
     def price(self, view: View) -> Tensor:
         market = view.market
-        for what, have, want in (
-            ("location", self.locations, market.locations),
-            ("item", self.items, market.items),
-        ):
-            if missing := sorted(set(want) - set(have)):
-                raise InputError(
-                    f"static price: expected a {what} that it was tuned for, found {missing[0]!r}"
-                    f" and {len(missing) - 1} more"
-                )
         if (market.locations, market.items) == (self.locations, self.items):
-            return self.prices.expand_as(view.state.on_hand)
-        cut = Cut.of(self.locations, self.items, market.locations, market.items, self.prices.device)
-        return cut.tensor(self.prices, "SI").expand_as(view.state.on_hand)
+            return self.prices.to(market.device).expand_as(view.state.on_hand)
+        return common(self._of(market), market).expand_as(view.state.on_hand)
+
+    def _of(self, market: Market) -> Tensor:
+        """(S, I) prices of another market's series."""
+        places, goods = (
+            self._places("location", self.locations, market.locations),
+            self._places("item", self.items, market.items),
+        )
+        known = self.prices.to(market.device)[places.clamp(min=0).unsqueeze(1), goods.clamp(min=0)]
+        if self.elsewhere is None:
+            return known
+        tuned = (places >= 0).unsqueeze(1) & (goods >= 0)
+        return torch.where(tuned.to(market.device), known, self.elsewhere * market.terms.reference_price)
+
+    def _places(self, what: str, have: tuple[str, ...], want: tuple[str, ...]) -> Tensor:
+        """Where each of ``want`` is in ``have``, -1 for nowhere."""
+        place = {name: number for number, name in enumerate(have)}
+        missing = [name for name in want if name not in place]
+        if missing and self.elsewhere is None:
+            raise InputError(
+                f"static price: expected a {what} that it was tuned for, found {missing[0]!r}"
+                f" and {len(missing) - 1} more"
+            )
+        return torch.tensor([place.get(name, -1) for name in want])
 
 
 @dataclass(frozen=True)

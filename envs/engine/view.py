@@ -26,3 +26,11 @@ class View:
     def expected(self, price: Tensor) -> Tensor:
         """(B, S, I) mean demand of the coming period at ``price`` (B, S, I)."""
         return self.market.demand.expected(self.state.demand, price)
+
+    def expected_until_arrival(self, price: Tensor) -> Tensor:
+        """(B, S, I) mean demand until the next order but this one arrives, at ``price`` (B, S, I) held.
+
+        It is what the stock after this order has to last for: lead time + 1 periods.
+        """
+        periods = self.market.economics.lead_time + 1
+        return self.market.demand.later(self.state.demand, price, periods)

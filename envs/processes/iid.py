@@ -112,6 +112,9 @@ class Independent:
             return mean.expand_as(price)
         return mean * self.curve(price / self.reference_price, self.elasticity)
 
+    def later(self, state: IndependentState, price: Tensor, periods: int) -> Tensor:
+        return periods * self.expected(state, price)
+
     def disagreement(self, state: IndependentState, price: Tensor) -> Tensor:
         return torch.zeros_like(price)
 

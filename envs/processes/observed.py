@@ -57,6 +57,9 @@ class ObservedDemand:
     def expected(self, state: ObservedState, price: Tensor) -> Tensor:
         return self.observer.expected(state.observer, price)
 
+    def later(self, state: ObservedState, price: Tensor, periods: int) -> Tensor:
+        return self.observer.later(state.observer, price, periods)
+
     def disagreement(self, state: ObservedState, price: Tensor) -> Tensor:
         return self.observer.disagreement(state.observer, price)
 

@@ -52,6 +52,9 @@ class Replay:
     def expected(self, state: ReplayState, price: Tensor) -> Tensor:
         return self._mean.expand_as(price)
 
+    def later(self, state: ReplayState, price: Tensor, periods: int) -> Tensor:
+        return periods * self.expected(state, price)
+
     def disagreement(self, state: ReplayState, price: Tensor) -> Tensor:
         return torch.zeros_like(price)
 

@@ -42,6 +42,9 @@ class ScaledDemand:
     def expected(self, state: Any, price: Tensor) -> Tensor:
         return self.process.expected(state, price) * self.scale
 
+    def later(self, state: Any, price: Tensor, periods: int) -> Tensor:
+        return self.process.later(state, price, periods) * self.scale
+
     def disagreement(self, state: Any, price: Tensor) -> Tensor:
         return self.process.disagreement(state, price)
 

@@ -80,6 +80,9 @@ class AttractionDemand(StructuralDemand):
     ) -> Customers:
         return self.parameters.shocks.next(state, self._names, key)
 
+    def ahead(self, state: Customers, price: Tensor, weeks: int) -> Customers:
+        return self.parameters.shocks.ahead(state, weeks)
+
     def level(self) -> Tensor:
         p = self.parameters
         return (p.traffic.unsqueeze(-1) + _log_share(p, p.value))[:, self.goods]

@@ -42,6 +42,10 @@ class StructuralDemand(ABC):
         """State of the next week, given what this one brought."""
 
     @abstractmethod
+    def ahead(self, state: Any, price: Tensor, weeks: int) -> Any:
+        """The state ``weeks`` on, at ``price`` (B, S, I) held, whose mean demand is the mean of theirs."""
+
+    @abstractmethod
     def level(self) -> Tensor:
         """(S, I) log mean demand at reference price in an ordinary week, without promotion."""
 
@@ -96,6 +100,12 @@ class StructuralDemand(ABC):
 
     def expected(self, state: Any, price: Tensor) -> Tensor:
         return self._listed(state, self.log_mean(state, price).exp())
+
+    def later(self, state: Any, price: Tensor, periods: int) -> Tensor:
+        return sum(
+            (self.expected(self.ahead(state, price, weeks), price) for weeks in range(1, periods)),
+            start=self.expected(state, price),
+        )
 
     def disagreement(self, state: Any, price: Tensor) -> Tensor:
         return torch.zeros_like(price)

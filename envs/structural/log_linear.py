@@ -83,6 +83,9 @@ class LogLinearDemand(StructuralDemand):
     ) -> Customers:
         return self.parameters.shocks.next(state, self._names, key)
 
+    def ahead(self, state: Customers, price: Tensor, weeks: int) -> Customers:
+        return self.parameters.shocks.ahead(state, weeks)
+
     def level(self) -> Tensor:
         return self.parameters.level
 

@@ -82,6 +82,9 @@ class NestedLogitDemand(StructuralDemand):
     ) -> Customers:
         return self.parameters.shocks.next(state, self._names, key)
 
+    def ahead(self, state: Customers, price: Tensor, weeks: int) -> Customers:
+        return self.parameters.shocks.ahead(state, weeks)
+
     def own_of(self, state: Customers) -> Tensor:
         return self._own(self._utility(state))
 

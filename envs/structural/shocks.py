@@ -25,6 +25,11 @@ class Ar1:
     def step(self, value: Tensor, normal: Tensor) -> Tensor:
         return self.persistence * value + self.spread * (1 - self.persistence**2) ** 0.5 * normal
 
+    def ahead(self, value: Tensor, periods: int) -> Tensor:
+        """log E[exp(x)] of x ``periods`` after ``value``."""
+        kept = self.persistence**periods
+        return kept * value + self.spread**2 * (1 - kept**2) / 2
+
 
 @dataclass(frozen=True)
 class Customers:
@@ -80,6 +85,16 @@ class Shocks:
             series=self.series.step(now.series, key.normal(names.series, _SERIES)),
             location=self.location.step(now.location, key.normal(names.location, _LOCATION)),
             chain=self.chain.step(now.chain, key.normal(names.chain, _CHAIN)),
+        )
+
+    def ahead(self, now: Customers, weeks: int) -> Customers:
+        """Those ``weeks`` on by the logs of their means: exact where shocks multiply demand."""
+        return replace(
+            now,
+            week=now.week + weeks,
+            series=self.series.ahead(now.series, weeks),
+            location=self.location.ahead(now.location, weeks),
+            chain=self.chain.ahead(now.chain, weeks),
         )
 
 

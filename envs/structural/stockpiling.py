@@ -60,11 +60,18 @@ class StockpilingDemand(LogLinearDemand):
         return super().log_mean(state, price, promo) - self.parameters.restraint * state.pantry
 
     def advance(self, state: Any, period: Period, key: NoiseKey, promo: Tensor | float = 0.0) -> Households:
-        p = self.parameters
-        shift = (self.heard(state, period.price) / self.shop.reference_price).log()
-        answer = self.own_of(state) * shift + p.lift * promo
-        pantry = p.keep * state.pantry + answer.expm1().clamp(min=0)
-        return _at_home(super().advance(state, period, key), pantry)
+        bought = self._ahead_of_need(state, period.price, promo)
+        return _at_home(super().advance(state, period, key), self.parameters.keep * state.pantry + bought)
+
+    def ahead(self, state: Any, price: Tensor, weeks: int) -> Households:
+        left = self.parameters.keep**weeks
+        bought = self._ahead_of_need(state, price) * (1 - left) / (1 - self.parameters.keep)
+        return _at_home(super().ahead(state, price, weeks), left * state.pantry + bought)
+
+    def _ahead_of_need(self, state: Any, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
+        """(B, S, I) weeks of usual demand that go into the pantry in a week."""
+        shift = (self.heard(state, price) / self.shop.reference_price).log()
+        return (self.own_of(state) * shift + self.parameters.lift * promo).expm1().clamp(min=0)
 
 
 def with_pantries(market: LogLinearDemand, keep: float, restraint: float) -> StockpilingDemand:

@@ -66,6 +66,13 @@ class DemandProcess(Protocol):
         """Mean demand (B, S, I) at ``price`` (B, S, I), differentiable in price; no noise."""
         ...
 
+    def later(self, state: Any, price: Tensor, periods: int) -> Tensor:
+        """Mean demand (B, S, I) of the coming ``periods`` >= 1 together, at ``price`` (B, S, I) held.
+
+        The coming period counts as the first: ``later(state, price, 1)`` is ``expected(state, price)``.
+        """
+        ...
+
     def disagreement(self, state: Any, price: Tensor) -> Tensor:
         """How unsure ``expected`` is: standard deviation (B, S, I) of log mean demand at ``price`` (B, S, I).
 

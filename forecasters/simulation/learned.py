@@ -271,6 +271,22 @@ class LearnedDemand:
         effect = self.response.effect(price.log(), context=self._context(state))
         return self._sold((log_mean_of_members(state.log_base) + effect).exp(), state)
 
+    def later(self, state: LearnedState, price: Tensor, periods: int) -> Tensor:
+        """Mean demand of the coming ``periods`` in all at ``price``, by what is known of their dates.
+
+        What past demand and prices say of the coming period counts for the later ones, too, so that none of
+        them takes a step of the network: the regressions' calendar and the forecast tell them apart.
+        """
+        now, drift = state.date, self._drift(state.begin, state.date)
+        base = log_mean_of_members(state.log_base)
+        coming = (base + self.response.effect(price.log(), context=self._context(state))).exp()
+        total = self._sold(coming, state)
+        for period in range(1, periods):
+            then = self.at_date(state, now + period)
+            log_base = then.log_base + self._drift(state.begin, then.date) - drift
+            total = total + self._sold(coming * (log_mean_of_members(log_base) - base).exp(), then)
+        return total
+
     def disagreement(self, state: LearnedState, price: Tensor) -> Tensor:
         """(B, S, I) standard deviation of log mean demand at ``price`` over what the data leave open."""
         between = state.log_base.var(-1, correction=0)

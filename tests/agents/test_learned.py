@@ -6,12 +6,19 @@ from safetensors.torch import save_file
 from shops import shop
 
 from mercato.agents.baselines.myopic import MyopicPrice
-from mercato.agents.baselines.orders import BaseStock, FixedCover
-from mercato.agents.baselines.prices import CostPlus, StaticPrice
+from mercato.agents.baselines.orders import (
+    BaseStock,
+    CappedBaseStock,
+    ConstantOrder,
+    FixedCover,
+    ReorderPoint,
+    WasteAware,
+)
+from mercato.agents.baselines.prices import StaticPrice
 from mercato.agents.learned import LearnedPolicy, _seal
 from mercato.agents.network import PolicyNetwork, Standardise
 from mercato.agents.policy import Pair
-from mercato.agents.residual import Residual, ResidualGrid, portable
+from mercato.agents.residual import Residual, ResidualGrid
 from mercato.envs.economics import Economics
 from mercato.envs.engine.observation import FEATURES, observe
 from mercato.envs.engine.view import View
@@ -120,9 +127,21 @@ def test_the_network_is_the_mlp_it_was_copied_from():
     assert float(network.layers[0].weight.abs().sum()) > 0
 
 
-def test_portable_baselines_name_no_series():
-    assert portable(Pair("a", CostPlus(0.3), FixedCover(2.0)))
-    assert not portable(Pair("b", StaticPrice(torch.ones(1, 1), ("here",), ("this",)), BaseStock()))
+@pytest.mark.parametrize(
+    "ordering",
+    [FixedCover(2.0), CappedBaseStock(1.1, 1.5), ConstantOrder(0.9), ReorderPoint(1.0, 0.7), WasteAware(1.2)],
+)
+def test_a_policy_remembers_static_prices_and_any_order_rule(tmp_path, ordering):
+    market = shop([[-3.0, 0.5], [0.2, -4.0]], locations=2)
+    static = StaticPrice(torch.tensor([[1.5, 1.6], [1.7, 1.8]]), market.locations, market.items, 0.9)
+    residual = Residual.of(Pair("static", static, ordering), 0.2, 0.5)
+    drawn(2, residual).save(tmp_path / "p.safetensors")
+    loaded = LearnedPolicy.load(tmp_path / "p.safetensors")
+    assert loaded.actions == residual
+    assert torch.equal(loaded.decide(look(market)).price, drawn(2, residual).decide(look(market)).price)
+    unknown = shop([[-3.0]], locations=3)  # the third location is new to it, and charged 0.9 of the usual
+    price = loaded.actions.to_decision(torch.zeros(3, 3, 2), look(unknown)).price
+    assert price[0].flatten().tolist() == pytest.approx([1.5, 1.7, 0.9 * 1.8])
 
 
 def test_wrong_files_are_named(tmp_path):

@@ -208,7 +208,7 @@ def test_what_cannot_be_read_is_not_gone_on_with(tmp_path):
     assert same(policy, train_ppo(market, settings, 3, base=RIVALS))
 
 
-def test_without_a_base_the_best_portable_baseline_is_tuned_and_corrected():
+def test_without_a_base_the_best_baseline_is_tuned_and_corrected():
     market = shop([[-3.0, 1.0], [1.0, -3.0]], locations=4)
     base = best_base(market, tune_baselines(market, seed=0), 0, BRIEF_PPO.validation)
     policy = train_ppo(market, BRIEF_PPO, seed=0)
