@@ -164,6 +164,9 @@ def identify(
     categories, rule = numbered(panel.categories), promo_rule(history, pivot)
     runs = 3 + min(1, history.instrument.shape[-1])
 
+    def believed(residuals: Residuals) -> History:
+        return replace(history, units=residuals.units)
+
     def once(number: int, known: Known | None, before: Elasticities | None) -> tuple[Residuals, Elasticities]:
         which = f"pass {number} of at most {1 + _SETTLE}"
         with progress.stage(f"learn how prices were set, {which}", ROUNDS) as stage:
@@ -171,12 +174,12 @@ def identify(
         with progress.stage(
             f"learn how customers respond to prices, {which}", runs * len(panel.items)
         ) as stage:
-            return residuals, estimate(history, residuals, categories, stage, before)
+            return residuals, estimate(believed(residuals), residuals, categories, stage, before)
 
     residuals, found = once(1, None, None)
     response = price_response(pivot, found, rule)
     for number in range(2, 2 + _SETTLE):
-        known = Known.of(response, history)
+        known = Known.of(response, believed(residuals))
         moved = (known.slopes - residuals.slopes)[..., 0].abs().mean()
         if float(moved + (known.carryover - residuals.carryover).abs().mean()) < _SETTLED:
             break

@@ -17,11 +17,11 @@ from ..features import History, local_calendar, local_news, past_features
 from ..progress import SILENT, Stage
 from ..response import PriceResponse, history_context, history_effect, log_level, mean_listed
 from ..statistics import predict, unseen
+from .outliers import LEAST_GAMMA, tamed
 
 ROUNDS = 4  # price adjustment and stock-out imputation need each other's result
 _SAME = 1e-4  # log prices closer than this are the same price
 _OFTEN = 0.3  # share of rows with a new price beyond which every row counts as a decision
-_LEAST_GAMMA = 0.01  # variance of log demand beyond a Poisson count's, at least
 _FIRST_GUESS = -2.0  # own elasticity of the first price adjustment
 
 
@@ -44,6 +44,7 @@ class Residuals:
     rows: Tensor  # (T, S, I) bool: observed rows with a past
     decided: Tensor  # (T, S, I) bool: those among them in which a price was decided
     demand: Tensor  # (T, S, I) units wanted: the sales, or their expected value where stock ran out
+    units: Tensor  # (T, S, I) units sold, those far from what was expected brought nearer
     overfit: (
         float  # spread of in-fold price residuals over out-of-fold ones; near 1 is sound, 0.5 is over-trained
     )
@@ -107,7 +108,7 @@ def _impute(history: History, observed: Tensor, fitted: Tensor, level: Tensor, s
     sold, mean = history.units / history.grain, (fitted + level).exp() / history.grain
     rows = history.known.float()
     poisson = (rows / mean.clamp(min=0.05)).sum((0, 1)) / rows.sum((0, 1)).clamp(min=1)
-    r = 1 / (spread.square() - poisson).clamp(min=_LEAST_GAMMA)
+    r = 1 / (spread.square() - poisson).clamp(min=LEAST_GAMMA)
     more = unseen(sold, mean, r, seen.exposure)
     total = sold + more + 0.5
     variance = more + more.square() / (r + sold)
@@ -131,15 +132,17 @@ class Known:
     slopes: Tensor  # (S, I, 1 + K) effects of price and promotions
     carryover: Tensor  # (T, S, I) effect on log demand of earlier prices
     lost: Tensor  # (T, S, I) effect on log demand of what other categories cost
+    units: Tensor  # (T, S, I) units sold, those far from what was expected brought nearer
 
     @staticmethod
     def of(response: PriceResponse, history: History) -> Known:
-        """What a price response says of the prices of a history."""
+        """What a price response says of the prices of a history, whose units are as that round believed."""
         promo = response.promo.expand(len(response.own), -1, -1)
         slopes = torch.cat([response.own.unsqueeze(-1), promo], dim=-1)
         carryover = history_context(history, response).carryover
         assert carryover is not None
-        return Known(slopes, (carryover[:-1] * response.carryover).sum(-1), _lost(history, response))
+        carried_over = (carryover[:-1] * response.carryover).sum(-1)
+        return Known(slopes, carried_over, _lost(history, response), history.units)
 
 
 def _lost(history: History, response: PriceResponse) -> Tensor:
@@ -174,7 +177,10 @@ def fit_nuisances(
     promos = history.promo.shape[-1]
     bend = shift.square().unsqueeze(-1) / 2
     decisions = torch.cat([shift.unsqueeze(-1), history.promo, bend, shifter], dim=-1)
-    observed = (history.units + 0.5 * history.grain).log() - history.stock_outs.exposure.log() - level
+    sold = history
+    if before is not None:
+        history = replace(history, units=before.units)
+    observed = _log_demand(history, level)
     rows = history.known & history.listed[: history.periods]
     there = listed.float()
     rows[0] = False
@@ -202,6 +208,9 @@ def fit_nuisances(
         if before is None:
             slopes = _regress(demand - mean, residual[..., : 1 + promos], rows)
         fitted = expected[..., 0] + _priced(decisions, slopes) + carryover
+        if before is None:
+            history = tamed(sold, _log_demand(sold, level) - fitted, fitted + level, rows)
+            observed = _log_demand(history, level)
         spread = ((observed - fitted).square() * exact).sum((0, 1)) / exact.sum((0, 1)).clamp(min=1)
         demand = _impute(history, observed, fitted, level, spread.sqrt().clamp(min=0.05))
         stage.advance()
@@ -226,10 +235,16 @@ def fit_nuisances(
         rows=rows,
         decided=decided,
         demand=torch.where(
-            history.stock_outs.whole, history.units, (demand + level).exp() - 0.5 * history.grain
+            history.stock_outs.whole, sold.units, (demand + level).exp() - 0.5 * history.grain
         ).clamp(min=0),
+        units=history.units,
         overfit=float(in_fold.std() / out_of_fold.std().clamp(min=1e-9)) if len(in_fold) > 1 else 1.0,
     )
+
+
+def _log_demand(history: History, level: Tensor) -> Tensor:
+    """(T, S, I) log demand above its level as sales tell of it: a lower bound where they are one."""
+    return (history.units + 0.5 * history.grain).log() - history.stock_outs.exposure.log() - level
 
 
 def _decided(shift: Tensor, rows: Tensor) -> Tensor:

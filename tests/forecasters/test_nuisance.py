@@ -67,7 +67,7 @@ def test_customers_of_each_location_are_freed_of_prices_as_they_themselves_mind_
     table = pd.DataFrame({name: values.ravel() for name, values in columns.items()}).assign(item="milk")
     history = build_history(read_panel(table.astype({"location": str})))
     level, pivot = log_level(history), torch.zeros(3, 1)
-    known = Known(own.unsqueeze(-1), *2 * [torch.zeros_like(history.units)])
+    known = Known(own.unsqueeze(-1), *2 * [torch.zeros_like(history.units)], history.units)
     found = fit_nuisances(history, level, pivot, torch.zeros(1).long(), before=known)
     left = history.units.log() - found.log_mean
     unlike = (left - own * found.price)[found.rows]  # a constant, the log of the level
