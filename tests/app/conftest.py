@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,16 @@ from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
 from mercato.agents.residual import to_spec
 from mercato.agents.train import PPOSettings, train_ppo
+from mercato.app.card.card import market_card
 from mercato.envs.economics import Economics
-from mercato.envs.store import fit_market, load_market
+from mercato.envs.store import fit_market, load_market, load_panel
+from mercato.forecasters.market_model import ensemble
+from mercato.forecasters.market_model.adaptation import AdaptationSettings
+from mercato.forecasters.market_model.network import MarketNetwork
 from mercato.forecasters.model import FitSettings
 from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.reading import Reading
+from tests.once import once
 
 MAP = {"date": "day", "item": "sku", "location": "shop", "units": "qty", "price": "unit price"}
 
@@ -39,10 +47,41 @@ def sales(days: int = 120) -> pd.DataFrame:
     return table[~table["day"].between("2023-03-06", "2023-03-12")]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def hardly_adapted() -> Iterator[None]:
+    """Market models are adapted, but a few steps are enough to see it."""
+    whole = ensemble.adapted
+
+    def adapted(*given: Any) -> MarketNetwork:
+        *before, settings, progress = given
+        assert isinstance(settings, AdaptationSettings)
+        return whole(*before, replace(settings, steps=min(settings.steps, 8)), progress)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ensemble, "adapted", adapted)
+        yield
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with sales.csv, market/ and ppo.safetensors."""
-    folder = tmp_path_factory.mktemp("home")
+    return once(tmp_path_factory, "home", settle)
+
+
+@pytest.fixture(scope="session")
+def card(home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The card of the market at home."""
+
+    def write(folder: Path) -> None:
+        told = market_card(load_market(home / "market"), load_panel(home / "market"), seed=0)
+        (folder / "card.json").write_text(json.dumps(told, allow_nan=False))
+
+    read: dict[str, Any] = json.loads((once(tmp_path_factory, "card", write) / "card.json").read_text())
+    return read
+
+
+def settle(folder: Path) -> None:
+    """Fill a home."""
     sales().to_csv(folder / "sales.csv", index=False)
     settings = FitSettings(training=TrainingSettings(steps=8))
     panel = Reading(map=MAP).read(folder / "sales.csv")
@@ -50,7 +89,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     glance = Validation(times=1, episodes=1, horizon=4)
     settings_ppo = PPOSettings(steps=600, markets=4, horizon=8, validation=glance)
     train_ppo(load_market(folder / "market"), settings_ppo).save(folder / "ppo.safetensors")
-    return folder
 
 
 def contents(policy: LearnedPolicy) -> tuple[Any, ...]:

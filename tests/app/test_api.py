@@ -18,6 +18,7 @@ from mercato.app.output import plain
 from mercato.app.training import Training
 from mercato.app.whatif import usual_policy
 from mercato.envs.structural import FAMILIES, Size, true_market
+from mercato.forecasters.evaluation import Forecaster
 from mercato.forecasters.model import DemandModel, FitSettings
 from mercato.forecasters.network import TrainingSettings, TrunkSettings
 from mercato.forecasters.progress import Silent
@@ -35,6 +36,7 @@ class Asked:
     """What was asked for instead of done."""
 
     fits: list[tuple[mercato.SalesPanel, int]] = field(default_factory=list)  # panel, seed
+    forecasters: list[Forecaster] = field(default_factory=list)  # that levels are to follow
     trainings: list[Training] = field(default_factory=list)
 
 
@@ -48,12 +50,17 @@ def canned(home: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
         asked.fits.append((panel, seed))
         return model
 
+    def anchored(model: DemandModel, panel: object, forecaster: Forecaster, *_: object) -> DemandModel:
+        asked.forecasters.append(forecaster)
+        return model
+
     def train_one(market: mercato.Market, training: Training, progress: object) -> mercato.LearnedPolicy:
         asked.trainings.append(training)
         return trained
 
-    monkeypatch.setattr("mercato.envs.store.fit_demand", fit_demand)
-    monkeypatch.setattr("mercato.app.api.fit_demand", fit_demand)
+    for module in ("mercato.envs.store", "mercato.app.api"):
+        monkeypatch.setattr(f"{module}.fit_demand", fit_demand)
+        monkeypatch.setattr(f"{module}.anchored_to_forecast", anchored)
     monkeypatch.setattr("mercato.app.training.train", train_one)
     monkeypatch.setattr("mercato.app.api.tune_baselines", lambda market, *_, **__: [usual_policy(market)])
     return asked
@@ -61,7 +68,7 @@ def canned(home: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
 
 def test_tuned_settings_are_kept_in_the_market_and_tried_once(tmp_path: Path) -> None:
     brief = FitSettings(TrunkSettings(8, window=8), TrainingSettings(steps=4, check_every=2, periods=12))
-    asked = {"out": tmp_path / "market", "settings": brief, "tune": 3}
+    asked = {"out": tmp_path / "market", "settings": brief, "tune": 3, "model": "scratch"}
     panel, first, again = mercato.read_panel(sales(60), map=MAP), Notes(), Notes()
     found = mercato.fit(panel, progress=first, **asked)
     assert {path.name for path in tmp_path.iterdir()} == {"market"}
@@ -100,9 +107,8 @@ def policy(home: Path) -> mercato.LearnedPolicy:
     return mercato.LearnedPolicy.load(home / "ppo.safetensors")
 
 
-def test_a_market_in_memory_is_the_one_in_its_folder(home: Path) -> None:
-    short = FitSettings(training=TrainingSettings(steps=8))
-    fitted = mercato.fit(mercato.read_panel(sales(), map=MAP), settings=short)
+def test_a_market_in_memory_is_the_one_in_its_folder(home: Path, canned: Asked) -> None:
+    fitted = mercato.fit(mercato.read_panel(sales(), map=MAP))
     folder = mercato.load_market(home / "market")
     assert fitted.panel is not None
     assert folder.panel is not None
@@ -119,6 +125,9 @@ def test_the_command_line_asks_for_the_same_fit(home: Path, tmp_path: Path, cann
     assert their_seed == our_seed == 3
     assert theirs.reading == ours.reading
     np.testing.assert_array_equal(theirs.units, ours.units)
+    assert canned.forecasters[0] == canned.forecasters[1]
+    mercato.fit(mercato.read_panel(home / "sales.csv", map=MAP), model="scratch")
+    assert len(canned.forecasters) == 2  # its levels are its own
 
 
 def test_the_command_line_asks_for_the_same_training(home: Path, tmp_path: Path, canned: Asked) -> None:

@@ -17,7 +17,7 @@ from mercato.agents.workers import HERE, Workers, employ
 from mercato.app import demo, training
 from mercato.app.report import words
 from mercato.app.report.contents import read_contents
-from mercato.app.run import Finished, RunSettings
+from mercato.app.run import Case, Finished, RunSettings
 from mercato.envs.structural import Size, write_reference
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.model import FitSettings
@@ -125,10 +125,21 @@ def test_an_unreachable_source_is_said_in_one_line_and_replaced(
     def unreachable(name: str, out: Path) -> Path:
         raise SourceUnavailable(f"{name}: no way there")
 
+    asked: list[Case] = []
+
+    def go(work: Path, case: Case, *_: object) -> None:
+        asked.append(case)
+        raise KeyboardInterrupt
+
     monkeypatch.setattr(demo, "write_source", unreachable)
-    finished, said = run(tmp_path / "run", "orange-juice")
+    monkeypatch.setattr(demo, "go", go)
+    said: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        demo.run_demo(tmp_path / "run", "orange-juice", 1, SMALL, SILENT, said.append)
     assert said == ["orange-juice: no way there; going on with the reference market, whose truth is known"]
-    assert finished.contents.true_market
+    assert asked[0].name == "reference"
+    assert asked[0].truth is not None
+    assert asked[0].truth.is_dir()
 
 
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

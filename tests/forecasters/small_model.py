@@ -15,6 +15,8 @@ from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.network.trunk import TrunkSettings
 from mercato.forecasters.panel import SalesPanel, read_panel
 from mercato.forecasters.simulation.learned import LearnedDemand
+from mercato.forecasters.store import load_model, save_model
+from tests.once import once
 
 QUICK = FitSettings(TrunkSettings(width=16, window=8), TrainingSettings(steps=30, check_every=10))
 
@@ -28,8 +30,11 @@ class Fitted:
 
 
 @pytest.fixture(scope="session")
-def fitted() -> Fitted:
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Fitted:
     table, truth = make_reference(seed=7, size=Size(locations=8, items=4, weeks=120))
     panel = read_panel(table, roles=ROLES)
-    model = fit_demand(panel, QUICK, seed=0)
+    saved = once(
+        tmp_path_factory, "fitted", lambda folder: save_model(fit_demand(panel, QUICK, seed=0), folder)
+    )
+    model = load_model(saved)
     return Fitted(panel, truth, model, LearnedDemand.after(model, panel))
