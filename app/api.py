@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from math import isfinite
 from numbers import Real
 from pathlib import Path
@@ -28,6 +27,7 @@ from ..agents.workers import HERE, Workers
 from ..envs import store
 from ..envs.economics import Economics, read_economics
 from ..envs.market import Market
+from ..envs.scenarios import AnyScenario, read_scenarios
 from ..forecasters.errors import InputError, whole
 from ..forecasters.evaluation import anchored_to_forecast
 from ..forecasters.fit import fit_demand
@@ -42,11 +42,11 @@ from .benchmarking import Benchmark, check_horizon, compare, load_policies, load
 from .decisions import Decisions
 from .efforts import USUAL, WORK
 from .expectation import expectation
+from .policies import policies_named
 from .runtime import device, fitted_panel, open_market
-from .scenario import Scenario, multiples, read_scenario
 from .stock import read_stock
 from .training import LearnerSettings, train_into
-from .whatif import WhatIf, answer, usual_policy
+from .whatif import By, WhatIf, answer_each
 
 LEARNERS = {"ppo": PPOSettings, "dqn": DQNSettings, "pathwise": PathwiseSettings}
 LARGEST_SEED = 2**31 - 1
@@ -54,7 +54,6 @@ LARGEST_SEED = 2**31 - 1
 AnyMarket = Market | str | Path
 AnyPanel = SalesPanel | pd.DataFrame | str | Path
 AnyPolicy = Policy | str | Path
-AnyScenario = Scenario | Mapping[str, Any] | str | Path
 
 
 def fit(
@@ -334,49 +333,68 @@ def whatif(
     policy: AnyPolicy | None = None,
     seed: int = 0,
     *,
+    by: By | None = None,
     progress: Progress = SILENT,
 ) -> WhatIf:
     """Simulate the same episodes with and without a scenario, with the same customers.
 
     Args:
         market: the market to simulate.
-        scenario: changes of demand, cost and price: ``Scenario``, a mapping of its fields such as
-            ``{"changes": [{"price": 0.9, "items": ["mocha"]}]}``, or a YAML file.
-        policy: the policy that decides; None: the prices of the table, with base-stock orders.
+        scenario: a ``Scenario``, a mapping of its fields such as ``{"cost": 1.05}``, a YAML file, the name
+            of a ready one, or a list of these, which apply at once, in order.
+        policy: the policy that decides, or the name of a baseline (``policies_named``); None: the prices of
+            the table, with base-stock orders.
         seed: of the customers.
+        by: ``location`` or ``item``, for the table of each (``.groups``).
         progress: is informed of every stage.
 
     Returns:
         ``.table``, means per episode and differences, with 95% intervals; ``.items``, profit by item.
 
     Raises:
-        InputError: the scenario has an unknown or impossible field, or names what the market lacks.
+        InputError: the scenario has an unknown or impossible field, names what the market lacks, or has
+            several values of a field (``whatif_each`` tries them all).
     """
-    (found,) = whatif_each(market, [scenario], policy, seed, progress=progress)
-    return found
+    found = whatif_each(market, [scenario], [policy], seed, by=by, progress=progress)
+    if len(found) > 1:
+        raise InputError(
+            f"scenario: expected one value a field, found {len(found)} combinations;"
+            " whatif_each tries them all"
+        )
+    return found[0]
 
 
 def whatif_each(
     market: AnyMarket,
     scenarios: Sequence[AnyScenario],
-    policy: AnyPolicy | None = None,
+    policies: Sequence[AnyPolicy | None] = (None,),
     seed: int = 0,
     *,
+    episodes: int | None = None,
+    by: By | None = None,
     progress: Progress = SILENT,
     workers: Workers = HERE,
 ) -> list[WhatIf]:
-    """``whatif`` of several scenarios, which are jobs of the ``workers``."""
-    asked, shop = [read_scenario(scenario) for scenario in scenarios], _market(market)
-    for one, source in zip(asked, scenarios, strict=True):
+    """``whatif`` of every scenario under every policy; what is simulated are jobs of the ``workers``.
+
+    A scenario whose numbers are lists is one scenario a combination of their values.
+
+    Args:
+        episodes: of each, instead of what the scenarios say.
+    """
+    shop, seed = _market(market), _seed(seed)
+    asked = [one for scenario in scenarios for one in read_scenarios(scenario)]
+    if episodes is not None:
+        asked = [one.with_episodes(whole("episodes", episodes, 2, 10_000)) for one in asked]
+    for one in asked:
+        one.plan(shop)
         try:
-            check_horizon(shop, one.horizon)
-            multiples(one, shop, "demand")  # refuses names that the market lacks
+            check_horizon(shop, one.scenario.horizon)
         except InputError as error:
-            where = f"scenario file {source}" if isinstance(source, str | Path) else "scenario"
-            raise InputError(f"{where}: {error}") from None
-    who = usual_policy(shop) if policy is None else load_policy(policy)
-    work = partial(answer, shop, who, _seed(seed))
-    return [WhatIf(told) for told in workers.map("simulate the scenarios", work, asked, progress)]
+            raise InputError(f"{one.where}: {error}") from None
+    who = policies_named(shop, policies, seed, progress)
+    told = answer_each(shop, who, asked, seed, by, progress, workers)
+    return [WhatIf(one) for one in told]
 
 
 def _market(market: AnyMarket) -> Market:

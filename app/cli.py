@@ -21,6 +21,7 @@ from .options import (
     Algorithm,
     AnyTable,
     Blocks,
+    By,
     Currency,
     Drop,
     EconomicsFile,
@@ -308,21 +309,49 @@ def benchmark(
 
 @verb
 def whatif(
-    market: MarketFolder,
-    scenarios: Annotated[list[Path], typer.Argument(help="Scenario files, YAML.", metavar="SCENARIO.yaml…")],
+    market: Annotated[
+        Path | None, typer.Argument(help="Folder that `mercato fit` wrote.", metavar="MARKET")
+    ] = None,
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(help="Scenario files, YAML, or names (--list).", metavar="SCENARIO…"),
+    ] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(help="One more scenario; a.yaml+b.yaml: both at once.", metavar="FILE"),
+    ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(help="Policy that decides (default: the prices of the table, base-stock orders)."),
     ] = None,
+    policies: Annotated[
+        str | None,
+        typer.Option(help="Several: files and names of baselines, a,b (usual, cost-plus, static-price …)."),
+    ] = None,
+    episodes: Annotated[
+        int | None, typer.Option(min=2, max=10_000, help="Instead of the scenario's.")
+    ] = None,
+    by: Annotated[By | None, typer.Option(help="Also a table of each location or item.")] = None,
+    ready: Annotated[bool, typer.Option("--list", help="Print the ready scenarios.")] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of scenario files.")
+    ] = False,
     json: Json = False,
     seed: Seed = 0,
     workers: Workers = None,
     ray: Ray = None,
 ) -> None:
     """Simulate the same episodes with and without a scenario, and show what it changes."""
-    from .commands.whatif import run
+    from .commands.whatif import list_ready, print_schema, run
 
-    run(market, scenarios, policy, json, seed, workers, ray)
+    if ready:
+        list_ready(json)
+    elif schema:
+        print_schema()
+    else:
+        asked = [*(scenarios or []), *(scenario or [])]
+        chosen = [policy, *(policies or "").split(",")]
+        run(market, asked, [one for one in chosen if one], episodes, by, json, seed, workers, ray)
 
 
 @verb

@@ -39,6 +39,11 @@ class FitEffort(StrEnum):
     accurate = "accurate"
 
 
+class By(StrEnum):
+    location = "location"
+    item = "item"
+
+
 class Algorithm(StrEnum):
     ppo = "ppo"
     dqn = "dqn"

@@ -1,11 +1,13 @@
-"""Play episodes with and without a scenario, before the same customers, and say what it changes."""
+"""Play episodes with and without scenarios, before the same customers, and say what they change."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -14,18 +16,20 @@ from ..agents.baselines.orders import BaseStock
 from ..agents.baselines.prices import LastPrice, LoggedPrice
 from ..agents.evaluation import bootstrap
 from ..agents.policy import Pair, Policy
+from ..agents.workers import HERE, Workers
 from ..envs.engine.finite import refuse_non_finite
-from ..envs.engine.types import Decision
-from ..envs.engine.view import View
 from ..envs.market import Market
-from ..envs.simulator import Simulator
+from ..envs.scenarios import Asked, Plan, Scenario
+from ..envs.scenarios.played import Played
 from ..envs.sub_markets import AT_ONCE
-from ..forecasters.progress import SILENT, Progress, Stage
+from ..forecasters.progress import SILENT, Progress
 from .benchmarking import other_markets
-from .scenario import Scenario, multiples, periods
+from .tally import ADDITIVE, METRICS, Sums, Tally, quantities
 
 _EPISODES = 16  # before each of the other customers
-METRICS = ("profit", "revenue", "units", "demand", "unmet", "ordered")
+_AS_FITTED = "as fitted"
+_NOTICEABLE = 0.005  # share of series-periods
+By = Literal["location", "item"]
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,21 @@ class WhatIf:
         return _differences(self.told["items"], "item")
 
     @property
+    def locations(self) -> pd.DataFrame:
+        """The same by location."""
+        return _differences(self.told["locations"], "location")
+
+    @property
     def customers(self) -> pd.DataFrame:
         """The same of all items, in a few episodes, with each kind of customers consistent with the data."""
         return _differences(self.told["customers"], "customers")
+
+    @property
+    def groups(self) -> pd.DataFrame:
+        """The table of each location or item, as ``by`` asked for; rows (location or item, metric)."""
+        key = self.told["by"]
+        names = {"diff_mean": "difference", "diff_lo": "lo", "diff_hi": "hi"}
+        return pd.DataFrame(self.told["groups"]).set_index([key, "metric"]).rename(columns=names)
 
     def __repr__(self) -> str:
         profit = self.table.loc["profit"]
@@ -64,39 +80,77 @@ def _differences(rows: list[dict[str, Any]], key: str) -> pd.DataFrame:
     return pd.DataFrame(rows).set_index(key).rename(columns=names)[list(names.values())]
 
 
-def answer(
-    market: Market, policy: Policy, seed: int, scenario: Scenario, progress: Progress = SILENT
-) -> dict[str, Any]:
-    """Totals an episode with and without the scenario, and paired differences with 95% intervals.
+@dataclass(frozen=True)
+class Totals:
+    """What each of E episodes brought, by location and by item."""
 
-    The difference of profit is told before other customers that the data leave possible, too.
+    locations: tuple[str, ...]
+    items: tuple[str, ...]
+    by_location: Sums  # (E, S) each
+    by_item: Sums  # (E, I) each
+
+    def whole(self, episodes: int | None = None) -> dict[str, Tensor]:
+        """(E,) each metric of the market, of the first ``episodes``."""
+        return quantities({name: values[:episodes].sum(1) for name, values in self.by_location.items()})
+
+    def groups(self, by: By) -> tuple[tuple[str, ...], dict[str, Tensor]]:
+        """Names, and (E, N) each metric of their series."""
+        names, sums = (self.locations, self.by_location) if by == "location" else (self.items, self.by_item)
+        return names, quantities(sums)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Episodes to play."""
+
+    customers: str  # whose market
+    policy: Policy
+    scenario: Scenario
+    changed: bool  # with the scenario, or without it
+    episodes: int
+
+    def key(self) -> tuple[Any, ...]:
+        """The same for jobs that bring the same."""
+        what = self.scenario if self.changed else self._frame()
+        return (self.customers, self.policy.name, self.changed, what.model_dump_json(), self.episodes)
+
+    def _frame(self) -> Scenario:
+        """A scenario without effects, in the same episodes."""
+        scenario = self.scenario
+        dated = any(effect.dated for _, _, effect in scenario.effects())
+        name = "dated" if dated and scenario.start is None else "frame"
+        return Scenario(name=name, horizon=scenario.horizon, start=scenario.start)
+
+
+def answer_each(
+    market: Market,
+    policies: Sequence[Policy],
+    scenarios: Sequence[Asked],
+    seed: int,
+    by: By | None = None,
+    progress: Progress = SILENT,
+    workers: Workers = HERE,
+) -> list[dict[str, Any]]:
+    """Totals an episode with and without each scenario under each policy, and paired differences.
+
+    All of them meet the same customers. The difference of profit is told before other customers that the
+    data leave possible, too.
     """
-    others = other_markets(market)
-    few = min(scenario.episodes, _EPISODES)
-    work = _batches(market, scenario.episodes) + len(others) * _batches(market, few)
-    with progress.stage("simulate with and without the scenario", total=work) as stage:
-        without, changed = _both(market, policy, seed, scenario, scenario.episodes, stage)
-        customers = {"as fitted": _profit((without[:, :few], changed[:, :few]), seed)}
-        for name, shop in others.items():
-            customers[name] = _profit(_both(shop, policy, seed, scenario, few, stage), seed)
-    return {
-        "scenario": scenario.name,
-        "policy": policy.name,
-        "episodes": scenario.episodes,
-        "horizon": scenario.horizon,
-        "seed": seed,
-        "without": _means(without),
-        "with": _means(changed),
-        "differences": [
-            {"metric": name, **_difference(changed[m].sum(1) - without[m].sum(1), seed)}
-            for m, name in enumerate(METRICS)
-        ],
-        "items": [
-            {"item": item, "metric": "profit", **_difference(changed[0, :, i] - without[0, :, i], seed)}
-            for i, item in enumerate(market.items)
-        ],
-        "customers": [{"customers": name, "metric": "profit", **found} for name, found in customers.items()],
+    markets = {_AS_FITTED: market, **other_markets(market)}
+    jobs = {
+        job.key(): job
+        for asked in scenarios
+        for policy in policies
+        for job in _jobs(markets, policy, asked.scenario)
     }
+    work = partial(_played, markets, seed)
+    played = workers.map("simulate with and without the scenarios", work, list(jobs.values()), progress)
+    found = dict(zip(jobs, played, strict=True))
+    return [
+        _told(market, markets, policy, asked.scenario, found, seed, by)
+        for asked in scenarios
+        for policy in policies
+    ]
 
 
 def usual_policy(market: Market) -> Policy:
@@ -106,77 +160,129 @@ def usual_policy(market: Market) -> Policy:
     return Pair("logged price, base-stock", LoggedPrice(), BaseStock())
 
 
-@dataclass(frozen=True)
-class Repriced:
-    """A policy whose prices are multiplied; its order-up-to levels follow what is expected at them."""
-
-    policy: Policy
-    multiple: Tensor  # (S, I)
-
-    @property
-    def name(self) -> str:
-        return self.policy.name
-
-    def decide(self, view: View) -> Decision:
-        decision = self.policy.decide(view)
-        price, position = decision.price * self.multiple, view.position()
-        change = view.expected(price) / view.expected(decision.price).clamp(min=1e-9)
-        order = ((position + decision.order) * change - position).clamp(min=0.0)
-        return Decision(price=price, order=torch.where(decision.order > 0, order, 0.0))
+def _jobs(customers: Mapping[str, Market], policy: Policy, scenario: Scenario) -> Iterator[_Job]:
+    for name in customers:
+        episodes = scenario.episodes if name == _AS_FITTED else min(scenario.episodes, _EPISODES)
+        for changed in (False, True):
+            yield _Job(name, policy, scenario, changed, episodes)
 
 
-def _both(
-    market: Market, policy: Policy, seed: int, scenario: Scenario, episodes: int, stage: Stage
-) -> tuple[Tensor, Tensor]:
-    """Totals (metric, episode, item) without the scenario and with it, the same customers."""
-    still = [market] * scenario.horizon
-    plain = torch.ones(scenario.horizon, *market.shape, device=market.device)
-    moved, prices = periods(scenario, market), multiples(scenario, market, "price")
-    totals: tuple[list[Tensor], list[Tensor]] = ([], [])
-    for numbers in torch.arange(episodes, device=market.device).split(_at_once(market)):
-        totals[0].append(_play(still, plain, policy, numbers, seed))
-        totals[1].append(_play(moved, prices, policy, numbers, seed))
-        stage.advance()
-    without, changed = (torch.cat(played, dim=1).double().cpu() for played in totals)
-    return without, changed
-
-
-def _at_once(market: Market) -> int:
-    """Episodes that are played side by side."""
-    return max(1, AT_ONCE // (market.shape[0] * market.shape[1]))
-
-
-def _batches(market: Market, episodes: int) -> int:
-    return -(-episodes // _at_once(market))
-
-
-def _profit(both: tuple[Tensor, Tensor], seed: int) -> dict[str, float]:
-    without, changed = both
-    profit = METRICS.index("profit")
-    return _difference(changed[profit].sum(1) - without[profit].sum(1), seed)
+def _played(markets: Mapping[str, Market], seed: int, job: _Job, _: Progress) -> Totals:
+    market = markets[job.customers]
+    plan = job.scenario.plan(market) if job.changed else job.scenario.unchanged(market)
+    return simulated(plan, job.policy, job.episodes, seed)
 
 
 @torch.no_grad()
-def _play(markets: Sequence[Market], prices: Tensor, policy: Policy, episodes: Tensor, seed: int) -> Tensor:
-    """Totals of each metric by episode and item, (metric, B, I); period t is played in ``markets[t]``."""
-    simulators = [Simulator(market, len(episodes), len(markets), seed, evaluation=True) for market in markets]
-    state = simulators[0].reset(episodes)
-    total = torch.zeros(len(METRICS), len(episodes), len(markets[0].items), device=episodes.device)
-    for simulator, multiple in zip(simulators, prices, strict=True):
-        decision = Repriced(policy, multiple).decide(simulator.view(state))
-        state, outcome = simulator.step(state, decision)
-        unmet = outcome.lost + outcome.backordered
-        units = outcome.sales + outcome.backordered
-        parts = (outcome.profit, outcome.revenue, units, outcome.demand, unmet, outcome.ordered)
-        total += torch.stack([part.sum(1) for part in parts])
-    refuse_non_finite(dict(zip(METRICS, total, strict=True)), f"under {policy.name}")
-    return total
+def simulated(plan: Plan, policy: Policy, episodes: int, seed: int) -> Totals:
+    """What a policy brings in the first ``episodes`` of a plan."""
+    market = plan.market
+    at_once = max(1, AT_ONCE // (market.shape[0] * market.shape[1]))
+    parts = [
+        _sums(plan, policy, numbers, seed)
+        for numbers in torch.arange(episodes, device=market.device).split(at_once)
+    ]
+    by = [
+        {name: torch.cat([part[name].sum(axis) for part in parts]).cpu() for name in parts[0]}
+        for axis in (2, 1)
+    ]
+    return Totals(market.locations, market.items, *by)
 
 
-def _means(totals: Tensor) -> dict[str, float]:
-    return {name: float(totals[m].sum(1).mean()) for m, name in enumerate(METRICS)}
+def _sums(plan: Plan, policy: Policy, episodes: Tensor, seed: int) -> Sums:
+    """Sums (B, S, I) over the episodes numbered ``episodes`` (B,)."""
+    game = Played(plan, len(episodes), seed)
+    state, tally = game.reset(episodes), Tally(plan.market, len(episodes))
+    for t in range(plan.horizon):
+        view = game.view(state, t)
+        state, outcome = game.step(state, game.enacted(policy.decide(view), view, t), t)
+        tally.add(outcome)
+    sums = tally.by_series(state.on_hand)
+    refuse_non_finite({name: sums[name].sum((1, 2)) for name in ("profit", "demand")}, f"under {policy.name}")
+    return sums
+
+
+def _told(
+    market: Market,
+    customers: Mapping[str, Market],
+    policy: Policy,
+    scenario: Scenario,
+    found: Mapping[tuple[Any, ...], Totals],
+    seed: int,
+    by: By | None,
+) -> dict[str, Any]:
+    """What ``mercato whatif --json`` prints of one scenario under one policy."""
+    both: dict[str, list[Totals]] = {}
+    for job in _jobs(customers, policy, scenario):
+        both.setdefault(job.customers, []).append(found[job.key()])
+    without, changed = both[_AS_FITTED]
+    few = min(scenario.episodes, _EPISODES)
+    before, after = without.whole(), changed.whole()
+    out = {
+        "scenario": scenario.name,
+        "policy": policy.name,
+        "episodes": scenario.episodes,
+        "horizon": scenario.horizon,
+        "seed": seed,
+        "without": {name: float(values.mean()) for name, values in before.items()},
+        "with": {name: float(values.mean()) for name, values in after.items()},
+        "differences": [
+            {"metric": name, **_difference(after[name] - before[name], seed)} for name in METRICS
+        ],
+        "items": _of_groups(without, changed, "item", ("profit",), seed),
+        "locations": _of_groups(without, changed, "location", ("profit",), seed),
+        "customers": [
+            {
+                "customers": name,
+                "metric": "profit",
+                **_difference(then.whole(few)["profit"] - first.whole(few)["profit"], seed),
+            }
+            for name, (first, then) in both.items()
+        ],
+    }
+    out["notes"] = [*scenario.plan(market).notes, *_unsupported(out)]
+    if by is not None:
+        out |= {"by": by, "groups": _of_groups(without, changed, by, tuple(METRICS), seed, means=True)}
+    return out
+
+
+def _of_groups(
+    without: Totals, changed: Totals, by: By, metrics: Sequence[str], seed: int, means: bool = False
+) -> list[dict[str, Any]]:
+    """Differences by location or item; of one that is only there with the scenario, all that it brings."""
+    names, after = changed.groups(by)
+    known, before = without.groups(by)
+    rows = []
+    for n, name in enumerate(names):
+        for metric in metrics:
+            then = after[metric][:, n]
+            new = torch.zeros_like(then) if metric in ADDITIVE else torch.full_like(then, torch.nan)
+            first = before[metric][:, known.index(name)] if name in known else new
+            row: dict[str, Any] = {by: name, "metric": metric}
+            if means:
+                row |= {"without": float(first.mean()), "with": float(then.mean())}
+            rows.append(row | _difference(then - first, seed))
+    return rows
+
+
+def _unsupported(told: Mapping[str, Any]) -> list[str]:
+    """A line where the scenario leads prices out of what the data support."""
+    before, after = told["without"], told["with"]
+    if after["outside"] <= before["outside"] + _NOTICEABLE:
+        return []
+    worst = min(told["customers"], key=lambda row: row["diff_mean"])
+    line = (
+        f"outside what the data support: {after['outside']:.0%} of prices were never tried, alone or together"
+        f" ({before['outside']:.0%} without the scenario); demand there is extrapolated"
+    )
+    if len(told["customers"]) > 1:
+        line += f", and the worst customers consistent with the data make it {worst['diff_mean']:+,.4g}"
+    return [line]
 
 
 def _difference(values: Tensor, seed: int) -> dict[str, float]:
-    mean, lo, hi = bootstrap(values.numpy(), seed)
+    sample = values.numpy()
+    if np.isnan(sample).all():
+        return dict.fromkeys(("diff_mean", "diff_lo", "diff_hi"), float("nan"))
+    mean, lo, hi = bootstrap(sample, seed)
     return {"diff_mean": mean, "diff_lo": lo, "diff_hi": hi}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,8 +26,28 @@ _LARGEST = 1e12  # nothing that a shop counts is beyond
 _SHOWN = 60  # characters of a value in a message
 
 
+Place = tuple[str | int, ...]
+"""Where in a file something is: names of fields, and numbers of entries of lists from 0."""
+
+
 class _Refused(yaml.YAMLError):
     """What the plain YAML below does not have."""
+
+
+class Fault(Exception):
+    """What is wrong, and where; whoever knows the file says so in one line."""
+
+    def __init__(self, place: Place, said: str) -> None:
+        super().__init__(said)
+        self.place, self.said = place, said
+
+    def __str__(self) -> str:
+        return f"{dotted(self.place)}: {self.said}" if self.place else self.said
+
+
+def dotted(place: Place) -> str:
+    """A place as a message names it: demand.0.items."""
+    return ".".join(_cut(str(part)) for part in place)
 
 
 class _PlainYaml(yaml.SafeLoader):
@@ -74,7 +94,7 @@ class Settings(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise InputError(f"{type(self).__name__}: {_first_fault(error, type(self))}") from None
+            raise InputError(f"{type(self).__name__}: {first_fault(error, type(self))}") from None
 
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # pydantic: it validates as ever
 
@@ -98,43 +118,82 @@ def read_settings(
         name, data = what, dict(source)
     elif isinstance(source, str | Path):
         name = f"{what} file {source}"
-        data = _plain(Path(source), name)
+        data = plain(Path(source), name)
     else:
         raise InputError(f"{what}: expected a path or a mapping {holds}, found {type(source).__name__}")
     if not isinstance(data, dict):
-        raise InputError(f"{name}: expected a mapping {holds}, found {_kind(data)}")
-    data = _checked(data, name, "")
+        raise InputError(f"{name}: expected a mapping {holds}, found {kind_of(data)}")
+    try:
+        data = checked(data)
+    except Fault as fault:
+        raise InputError(f"{name}: {fault}") from None
     try:
         return model.model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        raise InputError(f"{name}: {_first_fault(error, model)}; {fields}") from None
+        raise InputError(f"{name}: {first_fault(error, model)}; {fields}") from None
 
 
-def _first_fault(error: ValidationError, model: type[BaseModel]) -> str:
+def first_fault(error: ValidationError, model: type[BaseModel]) -> Fault:
     """Where, what was expected, and what was found."""
     first = error.errors()[0]
-    where = ".".join(_cut(str(part)) for part in first["loc"])
+    place = first["loc"]
     if first["type"] == "extra_forbidden":
-        return f"{where}: no such field{_nearest(str(first['loc'][-1]), model)}"
+        return Fault(place, f"no such field{_nearest(str(place[-1]), model)}")
     found = "" if first["type"] == "missing" else f", found {_short(first['input'])}"
-    said = first["msg"].removeprefix("Value error, ") + found
-    return f"{where}: {said}" if where else said
+    return Fault(place, first["msg"].removeprefix("Value error, ") + found)
 
 
-def _plain(path: Path, name: str) -> Any:
-    """Mappings, lists and scalars of a file."""
+def plain(path: Path, name: str) -> Any:
+    """Mappings, lists and scalars of a file, which is called ``name`` in errors.
+
+    Raises:
+        InputError: it cannot be read, is too large, or neither YAML nor JSON.
+    """
+    text = _text(path, name)
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(f"{name}: expected at most 1 MiB, found {path.stat().st_size:,} bytes")
-        text = path.read_text(encoding="utf-8-sig")
         if path.suffix == ".json":
             return json.loads(text, object_pairs_hook=_once)
         return yaml.load(text, Loader=_PlainYaml)
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"{name}: not valid YAML or JSON ({_reason(error)})") from None
+
+
+def lines(path: Path, name: str) -> dict[Place, int]:
+    """The line, from 1, of each place in a YAML file that ``plain`` reads; none for JSON."""
+    found: dict[Place, int] = {}
+
+    def walk(node: yaml.Node | None, place: Place) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                found[(*place, key.value)] = key.start_mark.line + 1
+                walk(value, (*place, key.value))
+        elif isinstance(node, yaml.SequenceNode):
+            for number, value in enumerate(node.value):
+                found[(*place, number)] = value.start_mark.line + 1
+                walk(value, (*place, number))
+
+    if path.suffix != ".json":
+        walk(yaml.compose(_text(path, name), Loader=_PlainYaml), ())
+    return found
+
+
+def _text(path: Path, name: str) -> str:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise InputError(f"{name}: expected at most 1 MiB, found {path.stat().st_size:,} bytes")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror})") from None
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        said = "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
-        raise InputError(f"{name}: not valid YAML or JSON ({said})") from None
+    except ValueError as error:
+        raise InputError(f"{name}: not valid YAML or JSON ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"line {error.problem_mark.line + 1}: {error.problem}"
+    return str(error).splitlines()[0]
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -146,22 +205,27 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _checked(value: Any, file: str, where: str) -> Any:
-    """``value`` with 2.0 as 2; numbers that are none, or beyond all that a shop counts, are refused."""
-    if isinstance(value, dict):
+def checked(value: Any, place: Place = ()) -> Any:
+    """``value`` with 2.0 as 2.
+
+    Raises:
+        Fault: a number that is none, or beyond all that a shop counts; something else than text, numbers,
+            lists and mappings of names.
+    """
+    if isinstance(value, Mapping):
         if odd := [name for name in value if not isinstance(name, str)]:
-            raise InputError(f"{file}: expected names of fields, found {_short(odd[0])}")
-        return {k: _checked(part, file, f"{where}.{_cut(k)}".strip(".")) for k, part in value.items()}
+            raise Fault(place, f"expected names of fields, found {_short(odd[0])}")
+        return {k: checked(part, (*place, k)) for k, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_checked(part, file, f"{where}.{number}") for number, part in enumerate(value)]
+        return [checked(part, (*place, number)) for number, part in enumerate(value)]
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | str):
         return value
     if not isinstance(value, int | float):
-        raise InputError(f"{file}: {where}: expected text, a number or a list, found {type(value).__name__}")
+        raise Fault(place, f"expected text, a number or a list, found {type(value).__name__}")
     if not abs(value) <= _LARGEST:  # nor is NaN
-        raise InputError(f"{file}: {where}: expected a number up to {_LARGEST:g}, found {_short(value)}")
+        raise Fault(place, f"expected a number up to {_LARGEST:g}, found {_short(value)}")
     return int(value) if value == int(value) else value
 
 
@@ -183,10 +247,16 @@ def _nearest(name: str, model: type[BaseModel]) -> str:
             inner = info.annotation
             args = [inner, *getattr(inner, "__args__", ())]
             models += [part for part in args if isinstance(part, type) and issubclass(part, BaseModel)]
+    return nearest(name, names)
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """The one of ``names`` that was perhaps meant, to end an error with."""
     near = difflib.get_close_matches(name, names, 1)
     return f" (did you mean {near[0]}?)" if near else ""
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What a value is, in words."""
     kinds = {list: "a list", str: "text", type(None): "nothing", bool: "a truth value"}
     return kinds.get(type(value), "a number")

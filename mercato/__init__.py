@@ -9,7 +9,7 @@ market = mercato.fit("sales.csv")
 policy = mercato.train(market, "ppo")
 print(mercato.benchmark(market, policy).table)
 print(mercato.decide(market, policy, "sales.csv").rows)
-print(mercato.whatif(market, {"changes": [{"price": 0.9}]}).table)
+print(mercato.whatif(market, {"price": 0.9}).table)
 ```
 
 Nothing heavy is loaded until a name is used.
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from .agents.learned import LearnedPolicy
     from .agents.pathwise import PathwiseSettings
     from .agents.train import DQNSettings, PPOSettings
-    from .app.api import benchmark, decide, fit, forecast, load_market, train, whatif, why
+    from .app.api import benchmark, decide, fit, forecast, load_market, train, whatif, whatif_each, why
     from .app.benchmarking import Benchmark
     from .app.console import Bars
     from .app.decisions import Decisions
-    from .app.scenario import Scenario
     from .app.whatif import WhatIf
     from .envs.adapters.gym_env import MarketplaceEnv
     from .envs.adapters.vector_env import MarketplaceVectorEnv
     from .envs.economics import Economics, PriceRules
     from .envs.market import Market
+    from .envs.scenarios import Scenario
     from .forecasters.errors import InputError, UnplayableError
     from .forecasters.model import FitSettings
     from .forecasters.panel import SalesPanel, read_panel
@@ -70,6 +70,7 @@ __all__ = [
     "read_panel",
     "train",
     "whatif",
+    "whatif_each",
     "why",
 ]
 
@@ -77,11 +78,21 @@ _HOMES = {
     ".agents.learned": ("LearnedPolicy",),
     ".agents.pathwise": ("PathwiseSettings",),
     ".agents.train": ("DQNSettings", "PPOSettings"),
-    ".app.api": ("benchmark", "decide", "fit", "forecast", "load_market", "train", "whatif", "why"),
+    ".app.api": (
+        "benchmark",
+        "decide",
+        "fit",
+        "forecast",
+        "load_market",
+        "train",
+        "whatif",
+        "whatif_each",
+        "why",
+    ),
     ".app.benchmarking": ("Benchmark",),
     ".app.console": ("Bars",),
     ".app.decisions": ("Decisions",),
-    ".app.scenario": ("Scenario",),
+    ".envs.scenarios": ("Scenario",),
     ".app.whatif": ("WhatIf",),
     ".envs.adapters.gym_env": ("MarketplaceEnv",),
     ".envs.adapters.vector_env": ("MarketplaceVectorEnv",),

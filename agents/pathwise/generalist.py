@@ -16,11 +16,9 @@ from torch import Tensor
 
 from ...envs.economics import Economics
 from ...envs.market import Market, Terms
-from ...envs.processes import Independent
+from ...envs.processes import Independent, NegativeBinomial
 from ...forecasters.errors import InputError
 from ...forecasters.progress import SILENT, Progress
-from ...forecasters.statistics import nb_sample
-from ...forecasters.tensors import NoiseKey
 from ..baselines.orders import BaseStock
 from ..baselines.prices import LastPrice
 from ..learned import LearnedPolicy
@@ -72,24 +70,6 @@ class _Practice:
     caution: float = 0.0
 
 
-class AnyShape:
-    """Negative binomial demand, a dispersion for every series: 1 is geometric, ``_POISSON`` Poisson."""
-
-    def __init__(self, dispersion: Tensor) -> None:
-        self.dispersion = dispersion  # (S, 1)
-
-    def sample(self, mean: Tensor, key: NoiseKey, ids: Tensor) -> Tensor:
-        log_r = self.dispersion.log().expand_as(mean)
-        return nb_sample(key.normal(ids, 1), key.uniform(ids, 0), mean.log(), log_r)
-
-    def spread(self, mean: Tensor) -> Tensor:
-        over = torch.where(self.dispersion < _POISSON, 1 / self.dispersion, 0.0)
-        return (1 / mean + over).sqrt()
-
-    def to(self, device: torch.device | str) -> AnyShape:
-        return AnyShape(self.dispersion.to(device))
-
-
 def many_problems(lead_time: int, count: int, drawn: Problems, seed: int) -> Market:
     """A market whose ``count`` locations are problems of one lead time, drawn at random."""
     generator = torch.Generator().manual_seed(seed_for(f"problems {lead_time}", seed))
@@ -116,7 +96,7 @@ def many_problems(lead_time: int, count: int, drawn: Problems, seed: int) -> Mar
             lead_time=lead_time, holding_rate=1.0, shortage_rate=0.0, initial_cover=lead_time + 1.0
         ),
         terms=Terms(price, price, price, cost, mean),
-        demand=Independent(AnyShape(dispersion), mean, locations=names),
+        demand=Independent(NegativeBinomial(dispersion), mean, locations=names),
     )
 
 

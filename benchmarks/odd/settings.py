@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from mercato.app.scenario import Scenario, read_scenario
 from mercato.envs.economics import Economics, read_economics
+from mercato.envs.scenarios import Scenario, read_scenario
 
 from .verdict import Verdict, tried
 

@@ -126,29 +126,33 @@ class DiscreteWeibull(ByInverse):
 
 @dataclass(frozen=True)
 class NegativeBinomial:
-    """Variance m + m²/r, r the dispersion: a Gamma–Poisson mixture, from two random numbers a count."""
+    """Variance m + m²/r, r the dispersion: a Gamma–Poisson mixture, from two random numbers a count.
 
-    dispersion: float
+    Geometric where r is 1; the larger r, the nearer to Poisson.
+    """
+
+    dispersion: float | Tensor  # of all series, or (S, I) of each
 
     def __post_init__(self) -> None:
-        if not self.dispersion > 0:
+        if not bool((torch.as_tensor(self.dispersion) > 0).all()):
             raise InputError(f"negative binomial: expected a dispersion above 0, found {self.dispersion}")
 
     def sample(self, mean: Tensor, key: NoiseKey, ids: Tensor) -> Tensor:
-        log_r = mean.new_full((), math.log(self.dispersion))
-        return nb_sample(key.normal(ids, 1), key.uniform(ids, 0), mean.log(), log_r)
+        log_r = torch.as_tensor(self.dispersion, dtype=mean.dtype, device=mean.device).log()
+        return nb_sample(key.normal(ids, 1), key.uniform(ids, 0), mean.log(), log_r.expand_as(mean))
 
     def spread(self, mean: Tensor) -> Tensor:
         return (1 / mean.clamp(min=_LEAST) + 1 / self.dispersion).sqrt()
 
     def probabilities(self, mean: Tensor, counts: int) -> Tensor:
         k, mean = _columns(mean, counts)
-        r = torch.tensor(self.dispersion, dtype=torch.float64)
+        r = torch.as_tensor(self.dispersion, dtype=torch.float64).unsqueeze(-1)
         ways = torch.lgamma(k + r) - torch.lgamma(r) - torch.lgamma(k + 1)
         return (ways + r * (r / (r + mean)).log() + torch.xlogy(k, mean / (r + mean))).exp()
 
     def to(self, device: torch.device | str) -> NegativeBinomial:
-        return self
+        r = self.dispersion
+        return self if isinstance(r, float) else NegativeBinomial(torch.as_tensor(r).to(device))
 
 
 FAMILIES: dict[str, type] = {

@@ -113,7 +113,10 @@ class Independent:
         return mean * self.curve(price / self.reference_price, self.elasticity)
 
     def later(self, state: IndependentState, price: Tensor, periods: int) -> Tensor:
-        return periods * self.expected(state, price)
+        if self.base.dim() == 2:
+            return periods * self.expected(state, price)
+        dates = (IndependentState(state.index + ahead) for ahead in range(periods))
+        return torch.stack([self.expected(date, price) for date in dates]).sum(0)
 
     def disagreement(self, state: IndependentState, price: Tensor) -> Tensor:
         return torch.zeros_like(price)

@@ -81,6 +81,9 @@ class LogitDemand:
     def expected(self, state: IndependentState, price: Tensor) -> Tensor:
         return self.tastes.customers.unsqueeze(-1) * self._shares(price)
 
+    def later(self, state: IndependentState, price: Tensor, periods: int) -> Tensor:
+        return periods * self.expected(state, price)
+
     def disagreement(self, state: IndependentState, price: Tensor) -> Tensor:
         return torch.zeros_like(price)
 

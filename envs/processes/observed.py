@@ -82,6 +82,11 @@ class ObservedDemand:
         told[ran_out] = nb_mean_above(period.sales[ran_out] + 1, mean[ran_out].log(), log_r[ran_out])
         return told
 
+    def shifted(self, state: ObservedState, periods: int) -> ObservedState:
+        """The state as it would be so many periods later in the calendar, where both know one."""
+        nature = self.nature.shifted(state.nature, periods)  # type: ignore[attr-defined]
+        return ObservedState(nature, self.observer.shifted(state.observer, periods))  # type: ignore[attr-defined]
+
     def select(
         self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
     ) -> ObservedDemand:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,61 +10,54 @@ import torch
 from torch import Tensor
 
 from ...forecasters.simulation import DemandProcess, Outlook, Period
-from ...forecasters.tensors import Cut, NoiseKey, series_ids
+from ...forecasters.tensors import NoiseKey, series_ids
+from .wrapped import Wrapped
 
 ROUNDING_STREAM = 10
 
 
-class ScaledDemand:
-    """``process`` with every demand multiplied by ``scale`` >= 0, states shared with ``process``.
+class ScaledDemand(Wrapped):
+    """``process`` with every demand multiplied by ``scale`` >= 0, then ``units`` more; states are shared.
 
-    ``scale`` is (S, I), or (B, S, I) for scenarios side by side in one batch.
+    Both are (S, I), or (B, S, I) for scenarios side by side in one batch; ``units`` may be negative, demand
+    is never below 0.
 
-    The expected demand is exactly the multiple; sampled demand is the multiple of the process' own count,
+    The expected demand is exactly that; sampled demand is made of the process' own count,
     rounded up or down by a uniform of its own, so that it keeps its mean, stays monotone for fixed noise, and
     a scale of one changes nothing. The process remembers its own customers, not the multiple: a scenario does
     not feed on itself, and since states are shared the scale may differ from period to period. At a scale of
     0 an item is not sold; its customers are remembered as they would have been.
     """
 
-    def __init__(self, process: DemandProcess, scale: Tensor) -> None:
-        self.process, self.scale = process, scale
-        self.locations, self.items, self.periods = process.locations, process.items, process.periods
+    def __init__(self, process: DemandProcess, scale: Tensor, units: Tensor | float = 0.0) -> None:
+        super().__init__(process)
+        self.scale = scale
+        self.units = torch.as_tensor(units, dtype=scale.dtype, device=scale.device).expand_as(scale)
         self._ids = series_ids(self.locations, self.items).to(scale.device)
-
-    def reset(self, start: Tensor, key: NoiseKey) -> Any:
-        return self.process.reset(start, key)
 
     def outlook(self, state: Any) -> Outlook:
         outlook = self.process.outlook(state)
-        return replace(outlook, mean=outlook.mean * self.scale)
+        return replace(outlook, mean=self._moved(outlook.mean))
 
     def expected(self, state: Any, price: Tensor) -> Tensor:
-        return self.process.expected(state, price) * self.scale
+        return self._moved(self.process.expected(state, price))
 
     def later(self, state: Any, price: Tensor, periods: int) -> Tensor:
-        return self.process.later(state, price, periods) * self.scale
-
-    def disagreement(self, state: Any, price: Tensor) -> Tensor:
-        return self.process.disagreement(state, price)
+        return (self.process.later(state, price, periods) * self.scale + periods * self.units).clamp(min=0.0)
 
     def sample(self, state: Any, price: Tensor, key: NoiseKey) -> Tensor:
         own = self.process.sample(state, price, key)
-        scaled = own * self.scale
-        rounded = torch.floor(scaled + key.uniform(self._ids, ROUNDING_STREAM))
-        return torch.where(own == own.round(), rounded, scaled)  # what is weighed is no count
+        moved = self._moved(own)
+        rounded = torch.floor(moved + key.uniform(self._ids, ROUNDING_STREAM))
+        return torch.where(own == own.round(), rounded, moved)  # what is weighed is no count
 
     def advance(self, state: Any, period: Period, key: NoiseKey) -> Any:
         own = self.process.sample(state, period.price, key)
         served = torch.where(period.demand > 0, period.sales / period.demand, 1.0)
         return self.process.advance(state, replace(period, demand=own, sales=own * served), key)
 
-    def select(
-        self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
-    ) -> ScaledDemand:
-        cut = Cut.of(self.locations, self.items, locations, items, self.scale.device)
-        scale = self.scale.index_select(-2, cut.places).index_select(-1, cut.goods)
-        return ScaledDemand(self.process.select(locations, items), scale)
+    def _moved(self, demand: Tensor) -> Tensor:
+        return (demand * self.scale + self.units).clamp(min=0.0)
 
-    def to(self, device: torch.device | str) -> ScaledDemand:
-        return ScaledDemand(self.process.to(device), self.scale.to(device))
+    def _around(self, process: DemandProcess, tensor: Callable[[Tensor], Tensor]) -> ScaledDemand:
+        return ScaledDemand(process, tensor(self.scale), tensor(self.units))

@@ -74,6 +74,10 @@ class StructuralDemand(ABC):
         none = {name: torch.zeros_like(getattr(state, name)) for name in ("series", "location", "chain")}
         return replace(state, **none)
 
+    def shifted(self, state: Any, periods: int) -> Any:
+        """The state as it would be so many periods later in the calendar, its shocks as they are."""
+        return replace(state, week=state.week + periods)
+
     def rows(self, weeks: Tensor) -> Any:
         """The realised states of ``weeks`` (B,)."""
         return map_tensors(self.realised, lambda tensor: tensor[weeks])

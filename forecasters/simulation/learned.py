@@ -242,6 +242,10 @@ class LearnedDemand:
         told = self.told_more(state, torch.stack([more, torch.zeros_like(more)], dim=-1))
         return replace(told, date=date)
 
+    def shifted(self, state: LearnedState, periods: int) -> LearnedState:
+        """The state as it would be so many periods later in the calendar, its past demand as it is."""
+        return self.at_date(state, state.date + periods)
+
     def _context(self, state: LearnedState, own: Tensor | None = None, way: Way = Way()) -> Context:
         harmonic = self._ahead(state.date)[..., :2]
         return Context(harmonic, state.carryover, own, self._listed(state.date), way)

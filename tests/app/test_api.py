@@ -286,7 +286,7 @@ def wrong(name: str) -> Any:
         ("stock", "stock: expected a path or a data frame, found int"),
         ("stock rows", "stock: expected columns location, item, on_hand and perhaps on_order, found item"),
         ("true", "market truth: expected one that was fitted to a table, found another"),
-        ("scenario", "scenario: expected a path or a mapping with changes, found int"),
+        ("scenario", "scenario: expected a path, a name or a mapping with effects, found int"),
         ("item", "did you mean 'mocha'?"),
     ],
 )

@@ -1,0 +1,150 @@
+"""What a scenario changes: the answer is paired, and a scenario that changes nothing says so exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mercato.agents.baselines.orders import BaseStock
+from mercato.agents.evaluation import METRICS, evaluate
+from mercato.agents.policy import Pair
+from mercato.app.api import whatif, whatif_each
+from mercato.app.policies import policies_named
+from mercato.app.tally import METRICS as TOLD
+from mercato.app.whatif import answer_each, usual_policy
+from mercato.envs.market import Market
+from mercato.envs.scenarios import Scenario, read_scenarios
+from mercato.forecasters.errors import InputError
+from tests.agents.shops import shop
+
+
+def market() -> Market:
+    return shop([[-2.0, 0.0], [0.0, -2.0]], locations=2, base=50.0)
+
+
+def told(scenario: dict[str, Any], market: Market = market(), **options: Any) -> dict[str, Any]:
+    asked = read_scenarios({"horizon": 6, "episodes": 24, **scenario})
+    (one,) = answer_each(market, [usual_policy(market)], asked, 3, **options)
+    return one
+
+
+def means(told: dict[str, Any], metric: str) -> tuple[float, float, float]:
+    (row,) = [row for row in told["differences"] if row["metric"] == metric]
+    return row["diff_mean"], row["diff_lo"], row["diff_hi"]
+
+
+def test_more_customers_are_more_units_and_the_answer_is_paired() -> None:
+    found = told({"demand": 1.5})
+    mean, lo, hi = means(found, "demand")
+    assert lo < mean < hi
+    assert mean == pytest.approx(0.5 * found["without"]["demand"], rel=0.05)
+    assert found["with"]["demand"] == pytest.approx(found["without"]["demand"] + mean)
+    for by in ("items", "locations"):
+        total = sum(row["diff_mean"] for row in found[by])
+        assert total == pytest.approx(means(found, "profit")[0], rel=1e-3)
+
+
+def test_what_a_scenario_leaves_alone_stays_exactly_as_it_was() -> None:
+    found = told({"demand": {"multiplier": 1.5, "items": ["item 0"]}})
+    (other,) = [row for row in found["items"] if row["item"] == "item 1"]
+    assert (other["diff_mean"], other["diff_lo"], other["diff_hi"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        *({kind: 1} for kind in ("demand", "traffic", "elasticity", "reference", "cost", "holding", "price")),
+        {"cost": {"path": [1, 1]}},
+        {"demand": {"shift": 0}},
+        {"ordering": {"fixed": 0}},
+        {"price_limits": {"floor": 0.01, "cap": 100}},
+        {"demand": 1, "elasticity": 1, "cost": 1, "price": 1, "shortage": 1},
+    ],
+    ids=str,
+)
+def test_a_scenario_that_changes_nothing_changes_no_figure(nothing: dict[str, Any]) -> None:
+    found = told(nothing)
+    for row in (*found["differences"], *found["items"], *found["locations"]):
+        assert (row["diff_mean"], row["diff_lo"], row["diff_hi"]) == (0, 0, 0), row
+
+
+def test_dearer_goods_cost_what_they_cost() -> None:
+    found = told({"cost": 1.1})
+    assert means(found, "units") == pytest.approx((0, 0, 0), abs=1.0)
+    assert means(found, "profit")[0] == pytest.approx(-0.1 * found["without"]["units"], rel=0.1)
+
+
+def test_a_price_change_moves_demand_by_the_elasticity() -> None:
+    found = told({"price": 1.1})
+    assert found["with"]["demand"] / found["without"]["demand"] == pytest.approx(1.1**-2.0, rel=0.03)
+    assert found["with"]["price_mean"] / found["without"]["price_mean"] == pytest.approx(1.1)
+
+
+def test_an_item_that_a_scenario_takes_off_the_shelves_sells_nothing_and_no_number_breaks() -> None:
+    found = told({"demand": {"multiplier": 0.0, "items": "item 1", "window": [2, 4]}})
+    lost = found["with"]["demand"] / found["without"]["demand"]
+    assert lost == pytest.approx(1 - 0.5 * 3 / 6, abs=0.05)
+    assert all(abs(row["diff_mean"]) < 1e9 for row in found["differences"])
+
+
+def test_the_quantities_are_those_of_the_benchmark() -> None:
+    where, policy = market(), usual_policy(market())
+    found = told({"cost": 1})["without"]
+    (same,) = evaluate(where, [policy], 24, 6, 3).policies()
+    for metric in METRICS:
+        expected = same["profit_mean" if metric == "profit" else metric]
+        assert found[metric] == pytest.approx(expected, rel=1e-5, abs=1e-9), metric
+
+
+def test_by_location_says_every_quantity_of_each() -> None:
+    found = told({"demand": {"multiplier": 2, "locations": ["shop 1"]}}, by="location")
+    rows = {(row["location"], row["metric"]): row for row in found["groups"]}
+    assert len(rows) == 2 * len(TOLD)
+    assert rows["shop 0", "demand"]["diff_mean"] == 0
+    assert rows["shop 1", "demand"]["with"] == pytest.approx(
+        2 * rows["shop 1", "demand"]["without"], rel=0.05
+    )
+
+
+def test_prices_that_were_never_tried_are_said_beside_the_number() -> None:
+    inside, outside = told({"price": 1.2}), told({"price": 2.5})
+    assert inside["notes"] == []
+    (note,) = outside["notes"]
+    assert "100% of prices were never tried" in note
+
+
+def test_every_scenario_and_policy_meets_the_same_customers() -> None:
+    scenarios = [
+        {"horizon": 6, "demand": {"shift": 0, "multiplier": [0.5, 1.0]}},
+        Scenario(horizon=6, cost={"multiplier": 1.2}),  # type: ignore[arg-type]
+    ]
+    found = whatif_each(market(), scenarios, ["usual", "last-price"], 3, episodes=8)
+    named = [(one.told["scenario"], one.told["policy"], one.told["episodes"]) for one in found]
+    assert [scenario for scenario, _, _ in named[::2]] == [
+        "scenario: demand.multiplier 0.5",
+        "scenario: demand.multiplier 1",
+        "scenario",
+    ]
+    assert {episodes for _, _, episodes in named} == {8}
+    for policy in (found[0::2], found[1::2]):
+        assert policy[0].told["without"] == policy[1].told["without"] == policy[2].told["without"]
+    assert found[2].table["difference"].abs().max() == 0
+
+
+def test_a_policy_is_named_or_a_file_and_each_is_asked_once() -> None:
+    assert [one.name for one in policies_named(market(), ["usual", None][:1], 0)] == [
+        "logged price, base-stock"
+    ]
+    with pytest.raises(InputError, match=r"one of .*cost-plus.*did you mean 'static-price'"):
+        policies_named(market(), ["static-prices"], 0)
+    with pytest.raises(InputError, match="each one once"):
+        policies_named(market(), ["usual", None], 0)
+    mine = Pair("mine", usual_policy(market()).pricing, BaseStock(2.0))  # type: ignore[attr-defined]
+    assert policies_named(market(), [mine], 0) == [mine]
+
+
+def test_one_answer_is_asked_of_one_scenario() -> None:
+    with pytest.raises(InputError, match="found 2 combinations; whatif_each tries them all"):
+        whatif(market(), {"horizon": 4, "episodes": 2, "cost": [1.0, 1.1]})
+    assert whatif(market(), {"horizon": 4, "episodes": 4, "cost": 1.1}, by="item").groups.shape[1] == 5
