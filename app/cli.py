@@ -266,6 +266,14 @@ def export(
 
 
 @verb
+def bound(market: MarketFolder, economics: EconomicsFile = None, json: Json = False, seed: Seed = 0) -> None:
+    """Work out what prices that move with the stock are worth at most, before you train."""
+    from .commands.bound import run
+
+    run(market, economics, json, seed)
+
+
+@verb
 def train(
     market: MarketFolder,
     algo: Annotated[Algorithm, typer.Option(help="Learning algorithm.")],

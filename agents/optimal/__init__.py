@@ -1,5 +1,6 @@
 """Exact optima of problems that are small enough, and exact costs of policies in them."""
 
+from .bound import Bound, Typical, bound, bound_of, typical_series
 from .lost_sales import (
     CappedBaseStock,
     Constant,
@@ -17,6 +18,7 @@ from .series import Plan, Program, Series
 from .solution import Rule, Solution, solve
 
 __all__ = [
+    "Bound",
     "ByState",
     "CappedBaseStock",
     "Constant",
@@ -27,14 +29,18 @@ __all__ = [
     "Rule",
     "Series",
     "Solution",
+    "Typical",
     "average_cost",
     "best_capped",
     "best_constant",
     "best_level",
     "best_reorder_point",
+    "bound",
+    "bound_of",
     "constant_cost",
     "newsvendor_level",
     "optimum",
     "simulated",
     "solve",
+    "typical_series",
 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import ceil, sqrt
 
 import numpy as np
@@ -19,16 +20,16 @@ from torch import Tensor
 from ...envs.economics import Economics, PriceRules
 from ...envs.engine.rules import limits
 from ...envs.market import Market
-from ...envs.problems import one_series
-from ...envs.processes import Counts, Independent, NegativeBinomial, Poisson, constant_elasticity
+from ...envs.processes import Independent, constant_elasticity
 from ...envs.processes.iid import Curve
 from ...envs.simulator import Simulator
-from .series import Program, Series
+from .series import Program, Series, chances, shown
 
 PRICES = 25  # candidates, evenly over the logarithms of the range
 _DATES = 8  # of the history over which demand is averaged
-_LOTS = (40.0, 40.0, 6.0, 4.0)  # lots a period at most, by lead time: states multiply with it
-_FEW = 8.0  # lots a period that are enough, unless demand is more regular than so few can be
+_FEW, _MANY = 8.0, 40.0  # lots a period that are enough, and as many as regular demand may need
+_COARSEST, _LEAST = 1.5, 1e-3  # lots, and units, a period
+_WORK = 2.5e7  # multiplications of a period's step
 _PRECISION = 2e-6  # of what a period may earn
 
 
@@ -51,6 +52,7 @@ class Bound:
     """Profit of one typical series, a period or a season, in units times reference price."""
 
     typical: Typical
+    season: int | None  # periods; None: profit is a period's in the long run
     static_price: float
     static: float  # the best price that stays, with the best orders at it
     dynamic: float  # the best prices and orders, whatever the stock
@@ -94,78 +96,127 @@ def typical_series(market: Market, seed: int = 0) -> Typical:
 
 def bound_of(typical: Typical, economics: Economics) -> Bound:
     """What moving prices is worth at most for a series under some economics."""
-    lead_time = min(economics.lead_time, len(_LOTS) - 1)
     prices = np.geomspace(typical.low, typical.high, PRICES)
-    best, bought = _usual(typical, prices)  # a price, and units a period at it
-    lots = min(bought, max(_FEW, min(typical.spread**-2, _LOTS[0])), _LOTS[lead_time])
-    unit = bought / lots  # units a lot
-    shop = economics.model_copy(
-        update={
-            "lead_time": lead_time,
-            "fixed_order_cost": economics.fixed_order_cost / (unit * typical.price),
-            "price_change_cost": 0.0,
-            "price_rules": PriceRules(),
-        }
-    )
-    stock, order = _sizes(typical, shop, lots, lead_time)
-    program = Program(Series.of(_market(typical, shop, typical.mean / unit), prices, stock, order))
-    precision = _PRECISION * lots * best
-    still = program.long_run_at_each_price(precision)
-    moving = program.long_run(precision).value
+    units = _units(typical, prices)
+    usual = int(((prices - typical.unit_cost) * units).argmax())  # what earns most with stock at hand
+    grain = _grain(typical, economics, units[usual])
+    unit = units[usual] / grain.lots
+    program = Program(_series(typical, grain, prices, unit))
+    if economics.season is None:
+        precision = _PRECISION * grain.lots * float(prices[usual])
+        still, moving = program.long_run_at_each_price(precision), program.long_run(precision).value
+    else:
+        still, moving = program.season_at_each_price(grain.start), program.season(grain.start).value
     return Bound(
         typical=typical,
+        season=economics.season,
         static_price=float(prices[still.argmax()]),
         static=float(still.max()) * unit,
         dynamic=moving * unit,
-        notes=tuple(_notes(economics, lead_time)),
+        notes=tuple(_notes(economics, grain.shop)),
     )
 
 
-def _usual(typical: Typical, prices: np.ndarray) -> tuple[float, float]:
-    """The price whose margin earns most where there is always stock, and the units that it sells a period."""
+def _units(typical: Typical, prices: np.ndarray) -> np.ndarray:
+    """(P,) units a period at each price."""
     relative, own = torch.as_tensor(prices).view(-1, 1), torch.tensor([[typical.elasticity]]).double()
-    units = typical.mean * typical.curve(relative, own).flatten().numpy()
-    best = int(((prices - typical.unit_cost) * units).argmax())
-    return float(prices[best]), float(max(units[best], 1e-3))
+    return (typical.mean * typical.curve(relative, own)).clamp(min=_LEAST).flatten().numpy()
 
 
-def _sizes(typical: Typical, shop: Economics, lots: float, lead_time: int) -> tuple[int, int]:
-    """Largest stock and order worth telling apart, in lots: some more than are needed until the order after
-    next, and than one order whose fixed cost is shared by many."""
-    periods = lead_time + 1
-    carrying = (shop.holding_rate + shop.waste_rate) * typical.unit_cost
-    shared = sqrt(2 * shop.fixed_order_cost * lots / max(carrying, 0.01 * typical.unit_cost))
-    need = periods * lots + 3 * typical.spread * lots * sqrt(periods) + shared
-    stock = ceil(1.5 * need) + 4
-    if lead_time < 2:
-        return stock, stock
-    return stock, ceil(2.5 * lots + shared)
+@dataclass(frozen=True)
+class _Grain:
+    """How finely a series is told."""
+
+    shop: Economics  # with the money of an order in lots at the reference price
+    lots: float  # a period at the usual price
+    stock: int  # largest
+    order: int  # largest
+    start: int  # opening stock
+
+    @property
+    def work(self) -> float:
+        """Multiplications of a period's step."""
+        orders = self.order + 1
+        life = self.shop.shelf_life
+        kept, left = (self.stock, self.stock) if life is None else (orders**life, orders ** (life - 1))
+        return PRICES * kept * left * orders**self.shop.lead_time
 
 
-def _market(typical: Typical, shop: Economics, mean: float) -> Market:
-    """The series as a market whose reference price is 1, selling ``mean`` lots a period at it."""
-    one = torch.ones(1, 1)
-    demand = Independent(
-        _counts(typical.spread, mean),
-        mean * one,
-        reference_price=one,
-        elasticity=typical.elasticity * one,
-        curve=typical.curve,
+def _grain(typical: Typical, economics: Economics, bought: float) -> _Grain:
+    """The finest that can be worked out; where none can, of a shorter lead time or shelf life."""
+    enough = max(_FEW, min(typical.spread**-2, _MANY))
+    shop = economics.model_copy(update={"price_change_cost": 0.0, "price_rules": PriceRules()})
+    if shop.season is not None and shop.lead_time >= shop.season:  # nothing that is ordered arrives in time
+        return _grained(typical, shop.model_copy(update={"lead_time": 1}), min(bought, enough), bought, 0)
+    while True:
+        lots = min(bought, enough)
+        while (grain := _grained(typical, shop, lots, bought)).work > _WORK and lots > _COARSEST:
+            lots = max(0.9 * lots, _COARSEST)
+        if grain.work <= _WORK:
+            return grain
+        which = "shelf_life" if shop.shelf_life and shop.shelf_life > shop.lead_time else "lead_time"
+        shop = shop.model_copy(update={which: getattr(shop, which) - 1})
+
+
+def _grained(
+    typical: Typical, shop: Economics, lots: float, bought: float, order: int | None = None
+) -> _Grain:
+    """Some more than is needed until the order after next, and than an order that shares its cost."""
+    unit = bought / lots
+    fixed = shop.fixed_order_cost / (unit * typical.price)
+    periods = shop.lead_time + 1
+    carrying = max(shop.holding_rate + shop.waste_rate, 0.01) * typical.unit_cost
+    shared = sqrt(2 * fixed * lots / carrying)
+    start = round(shop.initial_cover * typical.mean / unit)
+    stock = ceil(1.5 * (periods * lots + 3 * typical.spread * lots * sqrt(periods) + shared)) + 4
+    if order is None:
+        single = ceil(2.5 * lots + shared)
+        order = max(single, start) if shop.shelf_life else stock if shop.lead_time < 2 else single
+    return _Grain(
+        shop=shop.model_copy(update={"fixed_order_cost": fixed}),
+        lots=lots,
+        stock=stock if shop.season is None else max(stock, start),
+        order=order,
+        start=start,
     )
-    return one_series(
-        "typical", demand, shop, unit_cost=typical.unit_cost, low=typical.low, high=typical.high
+
+
+def _series(typical: Typical, grain: _Grain, prices: np.ndarray, unit: float) -> Series:
+    """The series in lots of ``unit``, its reference price being 1."""
+    mean = _units(typical, prices) / unit
+    spread = np.sqrt(1 / (mean * unit) + max(typical.spread**2 - 1 / typical.mean, 0.0))
+    most, capacity = shown(grain.shop, grain.stock, grain.order), grain.shop.capacity
+    return Series(
+        economics=grain.shop,
+        reference_price=1.0,
+        unit_cost=typical.unit_cost,
+        prices=prices,
+        chances=chances(partial(rounded_gamma, mean, spread), most)[None],
+        mean=mean[None],
+        most_stock=grain.stock,
+        most_order=grain.order,
+        room=None if capacity is None else ceil(capacity * typical.mean / unit),
     )
 
 
-def _counts(spread: float, mean: float) -> Counts:
-    """A family whose spread at ``mean`` is that, or as near as counts come."""
-    beyond = spread**2 - 1 / mean
-    return NegativeBinomial(1 / beyond) if beyond > 1e-6 else Poisson()
+def rounded_gamma(mean: np.ndarray, spread: np.ndarray, counts: int) -> np.ndarray:
+    """(…, counts) P(D = k): a gamma variable of that mean and spread, rounded up or down by chance.
+
+    So that the mean stays, P(D = k) = E[(1 - |X - k|)+], the second difference of E[(y - X)+] at k. What
+    rounding adds to the variance is taken off before, a sixth where X falls anywhere between two counts.
+    """
+    m, variance = (torch.as_tensor(x).unsqueeze(-1) for x in (mean, (mean * spread) ** 2))
+    variance = torch.maximum(variance - 1 / 6, 0.01 * variance)
+    y, shape, scale = torch.arange(-1, counts + 1).clamp(min=0).double(), m**2 / variance, variance / m
+    below = y * torch.special.gammainc(shape, y / scale) - m * torch.special.gammainc(shape + 1, y / scale)
+    return below.diff(n=2, dim=-1).clamp(min=0).numpy()
 
 
-def _notes(economics: Economics, lead_time: int) -> Iterator[str]:
+def _notes(economics: Economics, shop: Economics) -> Iterator[str]:
     """What was left out of account."""
-    if lead_time < economics.lead_time:
-        yield f"the lead time is taken as {lead_time} periods: the states of longer ones are too many"
+    in_time = economics.season is None or economics.lead_time < economics.season
+    for name in ("lead_time", "shelf_life") if in_time else ():
+        if (taken := getattr(shop, name)) != getattr(economics, name):
+            yield f"the {name.replace('_', ' ')} is taken as {taken}: the states of longer ones are too many"
     if economics.price_rules != PriceRules() or economics.price_change_cost:
         yield "price rules other than the range, and the cost of changing a price, would only lower it"

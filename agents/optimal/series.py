@@ -7,6 +7,7 @@ cost is paid when it is sold, owed or wasted.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
@@ -15,17 +16,18 @@ import torch
 
 from ...envs.economics import Economics
 from ...envs.market import Market
-from ...envs.processes import Counts, Independent
+from ...envs.processes import Independent
 from ...envs.processes.iid import IndependentState
 from ...forecasters.errors import InputError
 from .shelf import Shelf
 
-_NOTHING, _MOST_CLASSES = 1e-10, 4096  # probability of demand that is left out, and demands told apart
+_NOTHING = 1e-10  # probability of demand that is left out
+_FEW, _MANY = 64, 4096  # demands told apart
 
 
 @dataclass(frozen=True)
 class Series:
-    """What is known of a series. Dates are those of a season, or of a cycle that goes on for ever."""
+    """What is known of a series, whose demand goes through T dates and begins again."""
 
     economics: Economics
     reference_price: float
@@ -36,8 +38,6 @@ class Series:
     most_stock: int  # largest stock on hand that is told apart
     most_order: int  # largest order
     room: int | None = None  # largest inventory position; None: any
-    orders_on: np.ndarray | None = None  # (T,) bool, dates at which an order may be placed; None: all
-    salvage: float | None = None  # what a unit left at the season's end brings; None: its cost
 
     @staticmethod
     def of(market: Market, prices: np.ndarray, most_stock: int, most_order: int) -> Series:
@@ -49,17 +49,44 @@ class Series:
         charged = torch.as_tensor(prices, dtype=torch.float32).repeat(len(dates)).view(-1, 1, 1)
         each = IndependentState(dates.repeat_interleave(len(prices)))
         mean = demand.expected(each, charged).double().view(-1, len(prices))
+        capacity = market.economics.capacity
         return Series(
             economics=market.economics,
             reference_price=float(terms.reference_price),
             unit_cost=float(terms.unit_cost),
             prices=np.asarray(prices, dtype=float),
-            chances=_chances(demand.counts, mean, most_stock if market.economics.unmet == "lost" else None),
+            chances=chances(
+                lambda classes: demand.counts.probabilities(mean, classes).numpy(),
+                shown(market.economics, most_stock, most_order),
+            ),
             mean=mean.numpy(),
             most_stock=most_stock,
             most_order=most_order,
-            room=room(market),
+            room=None if capacity is None else ceil(capacity * float(terms.typical_demand)),
         )
+
+
+def shown(economics: Economics, most_stock: int, most_order: int) -> int | None:
+    """Largest demand worth telling apart, that of the largest stock; None where unmet demand waits."""
+    if economics.unmet == "backorder":
+        return None
+    return most_stock if economics.shelf_life is None else economics.shelf_life * most_order
+
+
+def chances(probabilities: Callable[[int], np.ndarray], most: int | None) -> np.ndarray:
+    """(…, D) P(D = d), the last of d or more: of ``most``, or of what is next to impossible.
+
+    Args:
+        probabilities: (…, D) of so many counts, from 0 on.
+    """
+    classes = _FEW if most is None else most + 1
+    while True:
+        found = probabilities(classes)
+        rest = 1 - found.sum(-1)
+        if most is not None or rest.max() < _NOTHING or classes >= _MANY:
+            found[..., -1] += rest
+            return found
+        classes *= 2
 
 
 @dataclass(frozen=True)
@@ -81,47 +108,33 @@ class Program:
     def __init__(self, series: Series) -> None:
         self.series, self.lead_time = series, series.economics.lead_time
         self.shelf = Shelf.of(series)
-        rewards, kernels = zip(
-            *(self.shelf.period(series, date) for date in range(len(series.chances))), strict=True
-        )
-        self.rewards, self.kernels = rewards, kernels  # each (P, K), (P, K, K')
+        self.periods = [self.shelf.period(series, date) for date in range(len(series.chances))]
         self.arrive = self.shelf.arrive(series.most_order)  # (K', Q)
         orders = np.arange(series.most_order + 1)
         self.ordering = series.economics.fixed_order_cost * (orders > 0)
         self.full = self._full(orders)
 
-    def season(self, start: np.ndarray | int) -> Plan:
-        """The best plan of a season that begins at a stock ``start`` with nothing on order."""
-        value, prices, orders = self._ending(), [], []
-        for date in reversed(range(len(self.rewards))):
-            value, price, order = self._best(self._worth(value, date))
-            prices.append(price)
-            orders.append(order)
-        at = self.shelf.place(start)
-        worth = float(value[0].reshape(len(value[0]), -1)[at, 0])
-        return Plan(worth, np.stack(prices[::-1]), np.stack(orders[::-1]))
+    def season(self, start: int) -> Plan:
+        """The best plan of a season that begins with ``start`` fresh units and nothing on order."""
+        value, plan = self._through(self._ending(), self._length())
+        return Plan(float(value[0][self._begin(start)]), *plan)
 
-    def season_at_each_price(self, start: np.ndarray | int) -> np.ndarray:
+    def season_at_each_price(self, start: int) -> np.ndarray:
         """(P,) worth of the season with the best orders at each price that stays."""
         value = self._ending()
-        for date in reversed(range(len(self.rewards))):
+        for date in reversed(range(self._length())):
             value = self._worth(value, date).max(-1)
-        return value.reshape(*value.shape[:2], -1)[:, self.shelf.place(start), 0]
+        return np.array([worth[self._begin(start)] for worth in value])
 
     def long_run(self, tolerance: float = 1e-6) -> Plan:
         """The best plan for ever, by relative value iteration; right to half of ``tolerance``."""
         value = self._nothing()
         while True:
-            before, prices, orders = value, [], []
-            for date in reversed(range(len(self.rewards))):
-                value, price, order = self._best(self._worth(value, date))
-                prices.append(price)
-                orders.append(order)
-            change = (value - before) / len(self.rewards)
+            before = value
+            value, plan = self._through(value, len(self.periods))
+            change = (value - before) / len(self.periods)
             if change.max() - change.min() <= tolerance:
-                return Plan(
-                    float(change.max() + change.min()) / 2, np.stack(prices[::-1]), np.stack(orders[::-1])
-                )
+                return Plan(float(change.max() + change.min()) / 2, *plan)
             value = value - value.flat[0]
 
     def long_run_at_each_price(self, tolerance: float = 1e-6) -> np.ndarray:
@@ -130,18 +143,43 @@ class Program:
         axes = tuple(range(1, value.ndim))
         while True:
             before = value
-            for date in reversed(range(len(self.rewards))):
+            for date in reversed(range(len(self.periods))):
                 value = self._worth(value, date).max(-1)
-            change = (value - before) / len(self.rewards)
+            change = (value - before) / len(self.periods)
             highest, lowest = change.max(axes), change.min(axes)
             if (highest - lowest).max() <= tolerance:
                 return (highest + lowest) / 2
             value = value - value.reshape(len(value), -1)[:, 0].reshape(-1, *(1,) * (value.ndim - 1))
 
+    def _through(self, value: np.ndarray, dates: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
+        """Value (1, *states) at the first of ``dates`` before ``value``, and the best prices and orders."""
+        prices, orders = [], []
+        for date in reversed(range(dates)):
+            value, price, order = self._best(self._worth(value, date))
+            prices.append(price)
+            orders.append(order)
+        return value, (np.stack(prices[::-1]), np.stack(orders[::-1]))
+
+    def _length(self) -> int:
+        """Dates of the season.
+
+        Raises:
+            InputError: the shop has none.
+        """
+        if (season := self.series.economics.season) is None:
+            raise InputError("series: expected economics with a season, found none")
+        return season
+
+    def _begin(self, start: int) -> tuple[int, ...]:
+        """Place of the state of ``start`` fresh units and nothing on order."""
+        if self.lead_time == 0:
+            return (self.shelf.unsold(start),)
+        return (self.shelf.fresh(start), *(0,) * (self.lead_time - 1))
+
     def _worth(self, value: np.ndarray, date: int) -> np.ndarray:
         """(P, *states, Q) worth of each price and order at the states, ``value`` (1 or P, *states) being that
         of the states of the next date."""
-        reward, kernel = self.rewards[date], self.kernels[date]
+        reward, kernel = self.periods[date % len(self.periods)]
         if self.lead_time == 0:
             after = reward + (kernel @ value[..., None])[..., 0]  # (P, K) of what is on the shelf at demand
             worth = after[:, self.arrive] - self.ordering
@@ -152,10 +190,7 @@ class Program:
             flat = kernel @ later.reshape(*later.shape[:2], -1)
             worth = flat.reshape(*kernel.shape[:2], *later.shape[2:])
             worth = worth + reward.reshape(*reward.shape, *(1,) * self.lead_time) - self.ordering
-        allowed = self.series.orders_on is None or bool(self.series.orders_on[date])
-        if not allowed:
-            return worth[..., :1]
-        return np.where(self.full, -np.inf, worth)
+        return worth if self.full is None else np.where(self.full, -np.inf, worth)
 
     def _best(self, worth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of ``worth`` (P, *states, Q) the largest (1, *states), its price and its order."""
@@ -174,35 +209,21 @@ class Program:
     def _ending(self) -> np.ndarray:
         """(1, *states) what stock, counted at its cost, loses where the season's end takes it for less."""
         series = self.series
-        lost = 0.0 if series.salvage is None else series.unit_cost - series.salvage
-        return self._nothing() - lost * self._held().clip(min=0)
+        lost = (1 - series.economics.salvage_rate) * series.unit_cost
+        return self._nothing() - lost * self._held(self._stock().clip(min=0))
 
-    def _held(self) -> np.ndarray:
-        """Stock, less what is owed, and everything on order, at the states."""
-        stock = self.shelf.stock if self.lead_time else self.shelf.left
+    def _stock(self) -> np.ndarray:
+        """Stock, less what is owed, by the first axis of the states."""
+        return self.shelf.stock if self.lead_time else self.shelf.left
+
+    def _held(self, stock: np.ndarray) -> np.ndarray:
+        """``stock`` and everything on order, at the states."""
         for _ in range(self.lead_time - 1):
             stock = stock[..., None] + np.arange(self.series.most_order + 1)
         return stock
 
-    def _full(self, orders: np.ndarray) -> np.ndarray:
-        """(*states, Q) bool, orders that the shop has no room for."""
-        room, position = self.series.room, self._held()[..., None]
-        return np.zeros(1, dtype=bool) if room is None else (orders > 0) & (position + orders > room)
-
-
-def room(market: Market) -> int | None:
-    """Largest inventory position of the only series of a market; None where its shop has no capacity."""
-    capacity = market.economics.capacity
-    return None if capacity is None else ceil(capacity * float(market.terms.typical_demand))
-
-
-def _chances(counts: Counts, mean: torch.Tensor, most: int | None) -> np.ndarray:
-    """(T, P, D) P(D = d), the last of d or more: of ``most`` + 1, or what is next to impossible."""
-    classes = 64 if most is None else most + 1
-    while True:
-        found = counts.probabilities(mean, classes).numpy()
-        rest = 1 - found.sum(-1)
-        if most is not None or rest.max() < _NOTHING or classes >= _MOST_CLASSES:
-            found[..., -1] += rest
-            return found
-        classes *= 2
+    def _full(self, orders: np.ndarray) -> np.ndarray | None:
+        """(*states, Q) bool, orders that the shop has no room for; None where it has for all."""
+        if (room := self.series.room) is None:
+            return None
+        return (orders > 0) & (self._held(self._stock())[..., None] + orders > room)

@@ -28,7 +28,7 @@ from tests.app.conftest import MAP
 
 VERBS = (
     *("data", "fit", "card", "backtest", "forecast", "pretrain", "export", "train", "decide", "benchmark"),
-    *("whatif", "why", "report", "run", "demo", "problem"),
+    *("whatif", "why", "report", "run", "demo", "problem", "bound"),
 )
 MAPPED = [part for ours, theirs in MAP.items() for part in ("--map", f"{ours}={theirs}")]
 

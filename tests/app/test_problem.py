@@ -47,3 +47,13 @@ def test_what_is_no_problem_is_one_line(arguments: list[str], said: str) -> None
     outcome = mercato("problem", *arguments)
     assert outcome.exit_code == 2
     assert said in outcome.stderr
+
+
+def test_the_bound_says_what_moving_prices_is_worth(tmp_path: Path) -> None:
+    market = tmp_path / "market"
+    mercato("problem", "lost-sales/poisson-L1-p4", "--out", market)
+    found = json.loads(mercato("bound", market, "--json").stdout)
+    assert found["gain"] is None  # its price is the unit cost
+    said = " ".join(mercato("bound", market).stdout.split())
+    assert "A typical series: 5 units a period" in said
+    assert "No price that stays earns anything here" in said
