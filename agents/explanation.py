@@ -29,7 +29,7 @@ from .policy import Policy
 _PERIODS = 13  # of the last year, whose mean is ordinary
 _AT_ONCE = 2**18  # series that are decided for together: it bounds the memory
 _FIELDS = {  # of a state, that each group of what passes tells of
-    "stock": ("on_hand", "pipeline", "backorders"),
+    "stock": ("on_hand", "cohorts", "pipeline", "backorders"),
     "prices before": ("last_price", "since_change"),
     "past demand": ("last_sales",),
     "calendar": ("start", "age"),

@@ -12,14 +12,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from ..envs.engine.observation import FEATURES
+from ..envs.engine.observation import Observation
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from ..forecasters.errors import InputError
 from ..forecasters.files import replace_file
 from ..forecasters.seal import SEAL, fingerprint
 from .network import PolicyNetwork
-from .reading import see, unknown
 from .residual import Residual, ResidualGrid, from_spec, to_spec
 
 _FORMAT = "mercato policy 3"
@@ -33,7 +32,7 @@ class LearnedPolicy:
     network: PolicyNetwork
     actions: Residual | ResidualGrid
     training: dict[str, Any]  # how it was trained, for the record
-    features: tuple[str, ...] = FEATURES
+    features: tuple[str, ...]  # names of what it observes
 
     def __repr__(self) -> str:
         where, seed = self.training.get("market"), self.training.get("seed")
@@ -41,7 +40,16 @@ class LearnedPolicy:
 
     @torch.no_grad()
     def decide(self, view: View) -> Decision:
-        seen = see(view, self.features)
+        """What to charge and order.
+
+        Raises:
+            InputError: the market has other features than those the policy was trained on.
+        """
+        try:
+            observation = Observation.in_market(self.features, view.market)
+        except InputError as error:
+            raise InputError(f"policy {self.name}: {error}") from None
+        seen = observation(view)
         output = self.network.to(seen.device)(seen)
         return self.actions.to_decision(self.actions.greedy(output), view)
 
@@ -69,7 +77,7 @@ class LearnedPolicy:
         """Read what ``save`` wrote.
 
         Raises:
-            InputError: no such file, not a policy, or one that observes other features than this version's.
+            InputError: no such file, not a policy, or one that observes features that this version lacks.
         """
         path = Path(path)
         if not path.is_file():
@@ -101,9 +109,9 @@ class LearnedPolicy:
 
     @classmethod
     def _described(cls, description: dict[str, Any], weights: dict[str, torch.Tensor]) -> LearnedPolicy:
-        features = tuple(description["features"])
-        if odd := unknown(features):
-            raise InputError(f"expected the features of this version, found a difference in {', '.join(odd)}")
+        features = Observation(description["features"]).names
+        if description["sizes"][0] != len(features):
+            raise InputError(f"expected {description['sizes'][0]} features, found {len(features)}")
         network = PolicyNetwork.of_weights(description["sizes"], description["activation"], weights)
         return cls(
             name=description["name"],

@@ -19,7 +19,6 @@ from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
 
 from ..envs.adapters.sb3_vec_env import MarketplaceVecEnv
-from ..envs.engine.observation import observe
 from ..envs.engine.rewards import typical_revenue
 from ..envs.market import Market
 from ..envs.simulator import Simulator
@@ -100,7 +99,7 @@ def watch(env: MarketplaceVecEnv, seed: int) -> Tensor:
     actions.seed(seed)
     for _ in range(batch.horizon):
         view = simulator.view(state)
-        seen.append(observe(view).flatten(0, 1).cpu())
+        seen.append(batch.observation(view).flatten(0, 1).cpu())
         action = batch.tensor(actions.sample(), actions.shape)
         decision = batch.actions.to_decision(action.unflatten(0, (_DATES, -1)), view)
         state, _ = simulator.step(state, decision)

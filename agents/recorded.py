@@ -41,6 +41,10 @@ class _Recording:
         self.process, self.episodes = process, episodes
         self.locations, self.items, self.periods = process.locations, process.items, process.periods
 
+    @property
+    def calendar(self) -> bool:
+        return self.process.calendar
+
     def reset(self, start: Tensor, key: NoiseKey) -> RecordedState:
         row = key.episode
         every = torch.arange(self.episodes, device=row.device)

@@ -154,7 +154,8 @@ def train_ppo(
     def candidates() -> list[LearnedPolicy]:
         layers = linear_layers(model.policy.mlp_extractor.policy_net, model.policy.action_net)
         network = PolicyNetwork.copied(standardise, layers, "tanh")
-        return [LearnedPolicy("PPO", network, actions, record_of(settings, seed, market))]
+        record = record_of(settings, seed, market)
+        return [LearnedPolicy("PPO", network, actions, record, env.batch.observation.names)]
 
     kept = kept_at(checkpoint, market, actions, settings, seed)
     return learn(model, candidates, worth_in(market, settings, seed), settings, progress, kept)
@@ -206,7 +207,8 @@ def train_dqn(
     def candidates() -> list[LearnedPolicy]:
         network = PolicyNetwork.copied(standardise, linear_layers(model.q_net_target.q_net), "relu")
         careful = [_careful(network, actions, seen, margin) for margin in settings.margins]
-        return [LearnedPolicy("DQN", one, actions, record_of(settings, seed, market)) for one in careful]
+        record, seen_names = record_of(settings, seed, market), env.batch.observation.names
+        return [LearnedPolicy("DQN", one, actions, record, seen_names) for one in careful]
 
     kept = kept_at(checkpoint, market, actions, settings, seed)
     return learn(model, candidates, worth_in(market, settings, seed), settings, progress, kept)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...envs.engine.view import View
+from ...envs.engine.view import View, critical_ratio, left_rate
 
 
 @dataclass(frozen=True)
@@ -128,26 +128,6 @@ def newsvendor(view: View, price: Tensor) -> Tensor:
     ninth = view.outlook.spread.square() / (9.0 * cycle)  # a ninth of the cycle's squared variation
     z = torch.special.ndtri(critical_ratio(view, price))
     return view.expected_until_arrival(price) * (1.0 - ninth + z * ninth.sqrt()).clamp(min=0.0).pow(3)
-
-
-def critical_ratio(view: View, price: Tensor) -> Tensor:
-    """Cost of a unit short over the cost of a unit short plus a unit left: (B, S, I) in (0, 1).
-
-    Short by one costs the goodwill and, where demand is lost, the margin; a unit left over costs its holding
-    and its expected waste, for it can be sold next period.
-    """
-    economics, terms = view.market.economics, view.market.terms
-    margin = (
-        (price - terms.unit_cost).clamp(min=0.0) if economics.unmet == "lost" else torch.zeros_like(price)
-    )
-    short = margin + economics.shortage_rate * terms.reference_price
-    return (short / (short + left_rate(view) * terms.unit_cost).clamp(min=1e-9)).clamp(1e-3, 0.999)
-
-
-def left_rate(view: View) -> float:
-    """Cost of a unit left at the end of a period, share of unit cost: holding and expected waste."""
-    economics = view.market.economics
-    return economics.holding_rate + economics.waste_rate * (1.0 + economics.waste_cost_rate)
 
 
 def expected_waste(view: View, price: Tensor) -> Tensor:

@@ -167,7 +167,7 @@ def _grained(
     periods = shop.lead_time + 1
     carrying = max(shop.holding_rate + shop.waste_rate, 0.01) * typical.unit_cost
     shared = sqrt(2 * fixed * lots / carrying)
-    start = round(shop.initial_cover * typical.mean / unit)
+    start = round(float(np.mean(shop.initial_cover)) * typical.mean / unit)
     stock = ceil(1.5 * (periods * lots + 3 * typical.spread * lots * sqrt(periods) + shared)) + 4
     if order is None:
         single = ceil(2.5 * lots + shared)

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from ...envs.engine import tree
 from ...envs.engine.actions import ActionMap
+from ...envs.engine.observation import Observation
 from ...envs.market import Market
 from ...envs.simulator import Simulator
 from ...forecasters.tensors import moments, named, put_back, taken
 from ..learned import linear_layers
 from ..network import PolicyNetwork, Standardise
-from ..reading import see
 from ..seeds import seed_for
 from .gradient import Differentiable
 
@@ -46,11 +46,11 @@ class Ground:
         market: Market,
         markets: int,
         actions: ActionMap,
-        features: tuple[str, ...],
+        observation: Observation,
         practice: Practice,
         seed: int,
     ) -> None:
-        self.features, self.window, self.seed = features, practice.window, seed
+        self.observation, self.window, self.seed = observation, practice.window, seed
         horizon = self.window * ceil(practice.horizon / self.window)
         self.simulator = Simulator(market, markets, horizon, seed_for("train", seed))
         self.luck = torch.Generator(market.device)
@@ -64,7 +64,7 @@ class Ground:
         state, seen = self.simulator.reset(), []
         for _ in range(_WATCHED):
             view = self.simulator.view(state)
-            seen.append(see(view, self.features).cpu())
+            seen.append(self.observation(view).cpu())
             action = 0.5 * torch.randn(*seen[-1].shape[:2], 2, generator=generator)
             decision = self.play.actions.to_decision(action.to(view.market.device), view)
             state, _ = self.simulator.step(state, decision)
@@ -77,7 +77,7 @@ class Ground:
         worth = torch.zeros((), device=self.play.market.device)
         for _ in range(self.window):
             view = self.play.view(state)
-            state, earned = self.play.period(view, network(see(view, self.features)))
+            state, earned = self.play.period(view, network(self.observation(view)))
             worth = worth + earned.mean() / self.window
         self.state = tree.each(Tensor.detach, state)
         return worth
@@ -145,7 +145,7 @@ def _at_rest(grounds: Sequence[Ground], hidden: Sequence[int], seed: int) -> Pol
     """A network that puts out 0: no correction of the base."""
     generator = torch.Generator().manual_seed(seed_for("learner", seed))
     standardise = Standardise.of(torch.cat([ground.watched(generator) for ground in grounds]))
-    network = PolicyNetwork((len(grounds[0].features), *hidden, 2), "silu")
+    network = PolicyNetwork((len(grounds[0].observation), *hidden, 2), "silu")
     *layers, last = linear_layers(network)
     for layer in layers:
         bound = layer.in_features**-0.5

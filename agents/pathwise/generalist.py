@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ...envs.economics import Economics
+from ...envs.engine.observation import Observation
 from ...envs.market import Market, Terms
 from ...envs.processes import Independent, NegativeBinomial
 from ...forecasters.errors import InputError
@@ -23,7 +24,6 @@ from ..baselines.orders import BaseStock
 from ..baselines.prices import LastPrice
 from ..learned import LearnedPolicy
 from ..learner import few_threads
-from ..reading import slot_features
 from ..residual import Residual
 from ..seeds import seed_for
 from ..train import check_counts
@@ -114,21 +114,24 @@ def train_generalist(
     """A policy for lost-sales problems in the range that ``settings.drawn`` gives, on the CPU."""
     drawn = settings.drawn
     actions = Residual(LastPrice(), BaseStock(), price_reach=0.0, cover_reach=settings.reach)
-    features = (
-        "stock_cover",
-        "position_cover",
-        "arrival_cover",
-        *slot_features(max(drawn.lead_times) - 2),
-        "spread",
-        "lead_time",
-        "critical_odds",
-        "usual_demand",
+    slots = range(2, max(drawn.lead_times) + 1)
+    observation = Observation(
+        (
+            "stock_cover",
+            "position_cover",
+            "arrival_cover",
+            *(f"arrival_cover_{number}" for number in slots),
+            "spread",
+            "lead_time",
+            "critical_odds",
+            "usual_demand",
+        )
     )
     grounds = []
     for lead_time in drawn.lead_times:
         window = ceil(settings.cycles * (lead_time + 1))
         market = many_problems(lead_time, settings.problems, drawn, seed)
-        grounds.append(Ground(market, 1, actions, features, _Practice(window, 16 * window), seed))
+        grounds.append(Ground(market, 1, actions, observation, _Practice(window, 16 * window), seed))
     ascent = Ascent(grounds, settings.hidden, settings.learning_rate, settings.average, seed)
     with progress.stage("train the generalist", total=settings.updates) as stage, few_threads():
         while ascent.updates < settings.updates:
@@ -136,5 +139,5 @@ def train_generalist(
             stage.advance()
             stage.curve(ascent.updates, {"train/worth": worth})
     return LearnedPolicy(
-        "generalist", ascent.found(), actions, {"seed": seed, "market": "lost sales"}, features
+        "generalist", ascent.found(), actions, {"seed": seed, "market": "lost sales"}, observation.names
     )

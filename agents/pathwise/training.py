@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
-from ...envs.engine.observation import FEATURES
+from ...envs.engine.observation import Observation
 from ...envs.market import Market
 from ...forecasters.progress import SILENT, Progress, Stage
 from ...forecasters.tensors import Checkpoint, named, taken
 from ..learned import LearnedPolicy
 from ..learner import Best, Validation, few_threads
 from ..policy import Pair
-from ..reading import slot_features
 from ..residual import Residual
 from ..train import base_of, check_counts, kept_at, record_of, side_by_side, worth_in
 from .ascent import Ascent, Ground
@@ -63,14 +62,14 @@ def train_pathwise(
     """
     base = base_of(market, base, settings, seed, progress)
     actions = Residual.of(base, settings.price_reach, settings.cover_reach)
-    features = (*FEATURES, *slot_features(market.economics.lead_time - 2))
+    observation = Observation.of(market)
     markets = side_by_side(market, settings.markets, _SLOTS)
-    ground = Ground(market, markets, actions, features, settings, seed)
+    ground = Ground(market, markets, actions, observation, settings, seed)
     ascent = Ascent([ground], settings.hidden, settings.learning_rate, settings.average, seed)
 
     def candidates() -> list[LearnedPolicy]:
         about = record_of(settings, seed, market)
-        return [LearnedPolicy("pathwise", ascent.found(), actions, about, features)]
+        return [LearnedPolicy("pathwise", ascent.found(), actions, about, observation.names)]
 
     kept = kept_at(checkpoint, market, actions, settings, seed)
     with progress.stage("train pathwise", total=settings.steps) as stage, few_threads():

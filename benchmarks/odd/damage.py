@@ -16,7 +16,7 @@ from mercato.agents.network import PolicyNetwork
 from mercato.agents.policy import Pair
 from mercato.agents.residual import Residual
 from mercato.envs.economics import Economics
-from mercato.envs.engine.observation import FEATURES
+from mercato.envs.engine.observation import Observation
 from mercato.envs.store import fit_market, load_market
 from mercato.envs.structural import FAMILIES, ROLES, Size
 from mercato.forecasters.model import FitSettings
@@ -32,11 +32,12 @@ def make(folder: Path) -> None:
     """A small market and a policy, whole, in ``folder``."""
     frame, _ = FAMILIES["log-linear"].make(0, Size(2, 2, 40))
     brief = FitSettings(training=TrainingSettings(steps=2))
-    fit_market(read_panel(frame, roles=ROLES), Economics(), folder / "market", brief)
+    market = fit_market(read_panel(frame, roles=ROLES), Economics(), folder / "market", brief)
     base = Pair("base", MyopicPrice(), BaseStock(1.0))
     actions = Residual.of(base, price_reach=0.2, cover_reach=0.5)
-    network = PolicyNetwork((len(FEATURES), 8, 2), "tanh")
-    LearnedPolicy("whole", network, actions, {}).save(folder / "policy.safetensors")
+    features = Observation.of(market).names
+    network = PolicyNetwork((len(features), 8, 2), "tanh")
+    LearnedPolicy("whole", network, actions, {}, features).save(folder / "policy.safetensors")
 
 
 def try_market(seed: int, folder: Path) -> tuple[str, Verdict]:

@@ -17,7 +17,7 @@ from ...forecasters.errors import InputError, UnplayableError, whole
 from ..engine.actions import ActionMap
 from ..engine.doubt import Halt, over_market
 from ..engine.finite import all_finite
-from ..engine.observation import BOUND, FEATURES, observe
+from ..engine.observation import BOUND, Observation
 from ..engine.rewards import Reward
 from ..engine.running import Runner, as_written
 from ..engine.types import Outcome, State
@@ -43,6 +43,9 @@ class Played:
 # of the state before a period and what it brought: what a picture shows, each (B,)
 Drawn = Callable[[State, Outcome, Market], dict[str, Tensor]]
 
+# what is seen of a market, such as ``Observation.of``
+Observe = Callable[[Market], Observation]
+
 
 def nothing(state: State, outcome: Outcome, market: Market) -> dict[str, Tensor]:
     """Where no picture is wanted."""
@@ -59,6 +62,8 @@ class MarketBatch:
         halt: ends episodes early, at its penalty.
         run: how a period is run, ``as_written`` or ``Compiled()``.
         drawn: what is kept of a period for a picture.
+        observation: makes what is seen of the market; ``partial(Observation.of, slots=8)`` shows more of the
+            pipeline than the lead time has, for a policy of several lead times.
 
     Raises:
         InputError: no market, no period, or something else in an argument's place.
@@ -76,6 +81,7 @@ class MarketBatch:
         halt: Halt = Halt(),
         run: Runner = as_written,
         drawn: Drawn = nothing,
+        observation: Observe = Observation.of,
     ) -> None:
         self.n_markets, horizon = whole("n_markets", n_markets), whole("horizon", horizon)
         for name, value, meant, right in (
@@ -83,12 +89,13 @@ class MarketBatch:
             ("reward", reward, "an object that pays, like CategoryProfit()", _callable_object(reward)),
             ("halt", halt, "a Halt", isinstance(halt, Halt)),
             ("run", run, "as_written or Compiled()", _callable_object(run)),
+            ("observation", observation, "what makes an Observation", callable(observation)),
         ):
             if not right:
                 raise InputError(f"{name}: expected {meant}, found {value!r:.60}")
         self.market, self.reward, self.halt, self.drawn = as_market(market), reward, halt, drawn
         self.horizon = self.market.economics.episode(horizon)
-        self.actions = actions(self.market)
+        self.actions, self.observation = actions(self.market), observation(self.market)
         self.units = len(self.market.groups) * len(self.market.items)
         self._period = run(self._play)
 
@@ -128,7 +135,7 @@ class MarketBatch:
         terminated = self.simulator.terminated(state)
         reward = self.reward(outcome, self.market) - self.halt.penalty * state.halted.unsqueeze(1)
         played = Played(
-            observation=observe(self.simulator.view(state)),
+            observation=self.observation(self.simulator.view(state)),
             reward=reward,
             terminated=terminated,
             truncated=self.simulator.done(state) & ~terminated,
@@ -213,17 +220,17 @@ class MarketBatch:
             raise UnplayableError(
                 f"{what}: expected finite numbers, found {out[first]} in market {first[0]}"
                 + (f", {self._unit(first[1])}" if len(first) > 1 else "")
-                + (f": {FEATURES[first[2]]}" if len(first) > 2 else "")
+                + (f": {self.observation.names[first[2]]}" if len(first) > 2 else "")
             )
         return out
 
     def unit_space(self) -> spaces.Box:
         """Observation of one unit: (F,)."""
-        return spaces.Box(-BOUND, BOUND, (len(FEATURES),), dtype=np.float32)
+        return spaces.Box(-BOUND, BOUND, (len(self.observation),), dtype=np.float32)
 
     def market_space(self) -> spaces.Box:
         """Observation of one market: (U · F,), unit after unit."""
-        return spaces.Box(-BOUND, BOUND, (self.units * len(FEATURES),), dtype=np.float32)
+        return spaces.Box(-BOUND, BOUND, (self.units * len(self.observation),), dtype=np.float32)
 
     def market_actions(self) -> spaces.Space:
         """Action of one market: that of a unit, unit after unit."""
@@ -236,7 +243,7 @@ class MarketBatch:
     def look(self, state: State) -> Tensor:
         """Observations (B, U, F) of the batch in ``state``, which it is in from now on."""
         self.state = state
-        return observe(self.simulator.view(state))
+        return self.observation(self.simulator.view(state))
 
 
 def as_market(market: Market | str | Path) -> Market:

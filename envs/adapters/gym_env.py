@@ -11,10 +11,11 @@ import numpy as np
 
 from ..engine.actions import ActionMap, BoxActions
 from ..engine.doubt import Halt
+from ..engine.observation import Observation
 from ..engine.rewards import CategoryProfit, Reward
 from ..engine.running import Runner, as_written
 from ..market import Market
-from .batch import HORIZON, MarketBatch, Timed, nothing
+from .batch import HORIZON, MarketBatch, Observe, Timed, nothing
 from .misuse import ResetNeeded, named
 from .picture import FPS, MODES, NO_MODE, Episode, drawn, known_mode
 
@@ -27,9 +28,9 @@ class MarketplaceEnv(Timed, gymnasium.Env[np.ndarray, np.ndarray]):
     here costs nearly as much as one of a whole batch there.
 
     Observation:
-        Box [-10, 10] of U · F float32, unit after unit; the F features are named and defined in
-        ``mercato.envs.engine.observation.FEATURES``. A decision unit is a (price group, item), numbered
-        group · I + item, U in all.
+        Box [-10, 10] of U · F float32, unit after unit; the F features are those that the market has, named
+        by ``Observation.of(market).names`` (``mercato.envs.engine.observation``). A decision unit is a (price
+        group, item), numbered group · I + item, U in all.
 
     Action:
         Box [-1, 1] of U · 2 float32, unit after unit: price, log-linear in the supported range, and
@@ -62,6 +63,7 @@ class MarketplaceEnv(Timed, gymnasium.Env[np.ndarray, np.ndarray]):
         halt: ends the episode where the model is unsure.
         run: how a period is run, ``as_written`` or ``Compiled()``.
         render_mode: None, or "rgb_array": ``render()`` returns a picture of the episode so far.
+        observation: makes what is seen of the market.
 
     Raises:
         InputError: an argument is unknown or not what it should be; an action is not of the action space
@@ -82,10 +84,12 @@ class MarketplaceEnv(Timed, gymnasium.Env[np.ndarray, np.ndarray]):
         halt: Halt = Halt(),
         run: Runner = as_written,
         render_mode: str | None = None,
+        observation: Observe = Observation.of,
     ) -> None:
         self.render_mode = known_mode(render_mode)
         keep = nothing if render_mode is None else drawn
-        self.batch = MarketBatch(market, 1, horizon, actions, reward or CategoryProfit(), halt, run, keep)
+        reward = reward or CategoryProfit()
+        self.batch = MarketBatch(market, 1, horizon, actions, reward, halt, run, keep, observation)
         self.observation_space = self.batch.market_space()
         self.action_space = self.batch.market_actions()
         self._episode = Episode(self.batch.market, self.batch.horizon)

@@ -18,10 +18,11 @@ from torch import Tensor
 from ..engine import tree
 from ..engine.actions import ActionMap, BoxActions
 from ..engine.doubt import Halt
+from ..engine.observation import Observation
 from ..engine.rewards import CategoryProfit, Reward
 from ..engine.running import Runner, as_written
 from ..market import Market
-from .batch import HORIZON, MarketBatch
+from .batch import HORIZON, MarketBatch, Observe
 from .misuse import named
 
 _DOUBTS = ("disagreement", "off_support")
@@ -69,6 +70,7 @@ class MarketplaceVecEnv(VecEnv):
         reward: pays the units; ``Cautious(…)`` charges it for what the model is unsure of.
         halt: ends a market's episode where the model is unsure: terminated, not truncated.
         run: how a period is run, ``as_written`` or ``Compiled()``.
+        observation: makes what is seen of the market, ``Observation.of`` or one with more pipeline slots.
     """
 
     @named
@@ -82,8 +84,12 @@ class MarketplaceVecEnv(VecEnv):
         reward: Reward | None = None,
         halt: Halt = Halt(),
         run: Runner = as_written,
+        observation: Observe = Observation.of,
     ) -> None:
-        self.batch = MarketBatch(market, n_markets, horizon, actions, reward or CategoryProfit(), halt, run)
+        reward = reward or CategoryProfit()
+        self.batch = MarketBatch(
+            market, n_markets, horizon, actions, reward, halt, run, observation=observation
+        )
         self.render_mode = None
         slots = self.batch.n_markets * self.batch.units
         super().__init__(slots, self.batch.unit_space(), self.batch.actions.space)

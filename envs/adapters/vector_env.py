@@ -17,10 +17,11 @@ from ...forecasters.errors import InputError
 from ...forecasters.names import positions
 from ..engine.actions import ActionMap, BoxActions
 from ..engine.doubt import Halt
+from ..engine.observation import Observation
 from ..engine.rewards import CategoryProfit, Reward
 from ..engine.running import Runner, as_written
 from ..market import Market
-from .batch import HORIZON, MarketBatch, Timed, nothing
+from .batch import HORIZON, MarketBatch, Observe, Timed, nothing
 from .misuse import ResetNeeded, named
 from .picture import FPS, MODES, NO_MODE, Episode, drawn, known_mode
 
@@ -57,10 +58,11 @@ class MarketplaceVectorEnv(Timed, VectorEnv[np.ndarray, np.ndarray, np.ndarray])
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         max_episode_steps: int | None = None,
+        observation: Observe = Observation.of,
     ) -> None:
         self.render_mode, keep = known_mode(render_mode), nothing if render_mode is None else drawn
         horizon, reward = _agreed(horizon, max_episode_steps), reward or CategoryProfit()
-        self.batch = MarketBatch(market, num_envs, horizon, actions, reward, halt, run, keep)
+        self.batch = MarketBatch(market, num_envs, horizon, actions, reward, halt, run, keep, observation)
         self.num_envs = num_envs = self.batch.n_markets
         self.autoreset_mode = _known_autoreset(autoreset_mode)
         self.metadata = {

@@ -92,6 +92,10 @@ class Independent:
         self.items = tuple(items) if items else tuple(f"item {k + 1}" for k in range(goods))
         self._ids = series_ids(self.locations, self.items).to(base.device)
 
+    @property
+    def calendar(self) -> bool:
+        return self.base.dim() == 3
+
     def reset(self, start: Tensor, key: NoiseKey) -> IndependentState:
         return IndependentState(start)
 

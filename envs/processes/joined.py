@@ -76,6 +76,10 @@ class Joined:
         self._dim = -2 if axis == "locations" else -1
         self._sizes = [len(getattr(first, axis)), len(getattr(second, axis))]
 
+    @property
+    def calendar(self) -> bool:
+        return self.first.calendar or self.second.calendar
+
     def reset(self, start: Tensor, key: NoiseKey) -> JoinedState:
         return JoinedState(self.first.reset(start.clone(), key), self.second.reset(start.clone(), key))
 

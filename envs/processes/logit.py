@@ -49,6 +49,8 @@ class LogitDemand:
             at their reference prices.
     """
 
+    calendar = False
+
     def __init__(
         self,
         tastes: Logit,

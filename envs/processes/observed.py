@@ -48,6 +48,10 @@ class ObservedDemand:
         self.locations, self.items = nature.locations, nature.items
         self.periods = min(nature.periods, observer.periods)
 
+    @property
+    def calendar(self) -> bool:
+        return self.nature.calendar or self.observer.calendar
+
     def reset(self, start: Tensor, key: NoiseKey) -> ObservedState:
         return ObservedState(self.nature.reset(start, key), self._follower.reset(start, key))
 

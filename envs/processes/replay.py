@@ -29,6 +29,8 @@ class Replay:
         InputError: units are not (T, S, I), negative or unknown, or do not fit the names.
     """
 
+    calendar = True
+
     def __init__(self, units: Tensor, locations: Sequence[str], items: Sequence[str]) -> None:
         expected = ("T", len(locations), len(items))
         if units.dim() != 3 or units.shape[1:] != expected[1:] or not len(units):

@@ -22,6 +22,10 @@ class Wrapped:
         self.process = process
         self.locations, self.items, self.periods = process.locations, process.items, process.periods
 
+    @property
+    def calendar(self) -> bool:
+        return self.process.calendar
+
     def reset(self, start: Tensor, key: NoiseKey) -> Any:
         return self.process.reset(start, key)
 

@@ -94,6 +94,10 @@ class StructuralDemand(ABC):
     def periods(self) -> int:
         return len(self.realised.week) - 1
 
+    @property
+    def calendar(self) -> bool:
+        return True
+
     def reset(self, start: Tensor, key: NoiseKey) -> Any:
         return self.rows(start)
 

@@ -43,6 +43,7 @@ class DemandProcess(Protocol):
 
     ``locations`` and ``items`` name the axes S and I. ``periods`` is the number of calendar indices the
     process knows; ``reset`` accepts a start in 0 … periods (``periods`` itself: right after the history).
+    ``calendar`` says whether demand depends on the date.
     """
 
     @property
@@ -53,6 +54,9 @@ class DemandProcess(Protocol):
 
     @property
     def periods(self) -> int: ...
+
+    @property
+    def calendar(self) -> bool: ...
 
     def reset(self, start: Tensor, key: NoiseKey) -> Any:
         """State of markets about to play calendar index ``start`` (B,) int64."""

@@ -60,6 +60,8 @@ class LearnedDemand:
     another market, whoever feeds it says what could be seen (``envs.processes.ObservedDemand``).
     """
 
+    calendar = True
+
     def __init__(self, model: DemandModel, history: History, response: PriceResponse | None = None):
         self.model = model
         self.history = history

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mercato.agents.tuning import TuningSettings, tune_baselines
-from mercato.envs.engine.observation import observe
+from mercato.envs.engine.observation import Observation
 from mercato.envs.market import Market
 from mercato.envs.simulator import Simulator
 from mercato.envs.structural import FAMILIES, Size, Truth, true_market
@@ -36,7 +36,7 @@ def test_nothing_is_ordered_or_sold_of_what_is_not_listed_and_units_are_conserve
         opening, moved = state.on_hand + state.pipeline.sum(1), torch.zeros_like(state.on_hand)
         for there, next_there in pairwise(wanted):
             view = simulator.view(state)
-            assert bool(observe(view).isfinite().all())
+            assert bool(Observation.of(market)(view).isfinite().all())
             state, outcome = simulator.step(state, policy.decide(view))
             assert float(outcome.demand[:, ~there].sum()) == 0, policy.name
             if policy.name != "random":  # which orders without asking what is expected

@@ -20,13 +20,14 @@ from mercato.agents.network import PolicyNetwork, Standardise
 from mercato.agents.policy import Pair
 from mercato.agents.residual import Residual, ResidualGrid
 from mercato.envs.economics import Economics
-from mercato.envs.engine.observation import FEATURES, observe
+from mercato.envs.engine.observation import Observation
 from mercato.envs.engine.view import View
 from mercato.envs.market import Market
 from mercato.envs.simulator import Simulator
 from mercato.forecasters.errors import InputError
 
 BASE = Pair("base", MyopicPrice(), BaseStock(1.1))
+FEATURES = Observation.of(shop([[-3.0]])).names
 RESIDUAL = Residual.of(BASE, price_reach=0.2, cover_reach=0.5)
 
 
@@ -40,7 +41,7 @@ def drawn(outputs: int, actions: Residual | ResidualGrid, activation: str = "tan
     torch.manual_seed(0)
     network = PolicyNetwork([len(FEATURES), 16, 8, outputs], activation)
     network.standardise = Standardise.of(torch.randn(50, len(FEATURES)) * 3 + 1)
-    return LearnedPolicy("drawn", network, actions, {"steps": 1})
+    return LearnedPolicy("drawn", network, actions, {"steps": 1}, FEATURES)
 
 
 def _neutral(grid: ResidualGrid) -> int:
@@ -158,11 +159,26 @@ def test_wrong_files_are_named(tmp_path):
         LearnedPolicy.load(path)
 
 
+def test_a_policy_refuses_a_market_with_other_features_and_plays_any_lead_time():
+    policy = drawn(2, RESIDUAL)
+    for lead_time in (0, 1, 3):
+        view = look(shop([[-3.0]], economics=Economics(lead_time=lead_time)))
+        assert policy.decide(view).price.shape == (3, 1, 1)
+    for economics, name in (
+        (Economics(season=9), "season_left"),
+        (Economics(shelf_life=2), "life_cover_1, life_cover_2"),
+        (Economics(order_every=7), "until_order"),
+    ):
+        with pytest.raises(InputError, match=f"policy drawn: .*difference in {name};"):
+            policy.decide(look(shop([[-3.0]], economics=economics)))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"features": ["stock_cover"]}, "found a difference in .*elasticity"),
-        ({"sizes": [17, 5, 2]}, "damaged"),
+        ({"features": ["stock_cover", "shoe_size"]}, "features of this version, found 'shoe_size'"),
+        ({"features": ["stock_cover"]}, "expected 15 features, found 1"),
+        ({"sizes": [15, 5, 2]}, "damaged"),
         ({"actions": {"pricing": {"rule": "guess"}}}, "damaged"),
         ({"activation": None}, "damaged"),
     ],
@@ -183,7 +199,7 @@ def test_damaged_files_are_refused(tmp_path, change, message):
 
 def test_observation_statistics_make_features_comparable():
     view = look(shop([[-3.0, 0.5], [0.2, -4.0]], locations=5, spread=0.5))
-    seen = observe(view).flatten(0, 1)
+    seen = Observation.of(view.market)(view).flatten(0, 1)
     scaled = Standardise.of(seen)(seen)
     varies = seen.std(0, correction=0) > 1e-3
     assert torch.allclose(scaled.mean(0), torch.zeros(len(FEATURES)), atol=1e-4)

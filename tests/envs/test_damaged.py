@@ -19,6 +19,7 @@ from mercato.agents.network import PolicyNetwork
 from mercato.agents.policy import Pair
 from mercato.agents.residual import Residual, to_spec
 from mercato.envs.economics import Economics
+from mercato.envs.engine.observation import Observation
 from mercato.envs.store import fit_market, load_market, load_panel
 from mercato.envs.structural import FAMILIES, ROLES, Size
 from mercato.forecasters.errors import InputError
@@ -95,9 +96,10 @@ ACTIONS = Residual.of(Pair("base", MyopicPrice(), BaseStock(1.1)), price_reach=0
 
 
 def policy(folder: Path) -> Path:
-    network = PolicyNetwork((len(LearnedPolicy.__dataclass_fields__["features"].default), 8, 2), "tanh")
+    features = Observation(["stock_cover", "cost"]).names
+    network = PolicyNetwork((len(features), 8, 2), "tanh")
     path = folder / "policy.safetensors"
-    LearnedPolicy("tried", network, ACTIONS, {}).save(path)
+    LearnedPolicy("tried", network, ACTIONS, {}, features).save(path)
     return path
 
 
