@@ -21,7 +21,7 @@ import torch
 from mercato.agents.baselines.orders import BaseStock
 from mercato.agents.baselines.prices import LastPrice
 from mercato.agents.learner import Validation
-from mercato.agents.optimal import optimum, simulated_cost
+from mercato.agents.optimal import optimum, simulated
 from mercato.agents.pathwise import PathwiseSettings, train_pathwise
 from mercato.agents.policy import Pair
 from mercato.envs.problems import ZIPKIN, LostSales
@@ -44,6 +44,7 @@ def settings_for(problem: LostSales, updates: int) -> PathwiseSettings:
         window=window,
         horizon=16 * window,
         learning_rate=8e-3,
+        cover_reach=1.0,
         average=0.98,
         validation=Validation(times=4, episodes=1024, horizon=60),
     )
@@ -55,7 +56,7 @@ def one_cell(problem: LostSales, updates: int, markets: int) -> dict[str, Any]:
     began, at = time.process_time(), time.perf_counter()
     policy = train_pathwise(market, settings_for(problem, updates), SEED, base=BASE)
     seconds = {"processor": time.process_time() - began, "wall": time.perf_counter() - at}
-    cost, error = simulated_cost(market, policy, SEED, markets=markets)
+    cost, error = simulated(problem, policy, SEED, markets=markets)
     best = optimum(problem).cost
     gap, half = cost / best - 1, 1.96 * error / best
     return {

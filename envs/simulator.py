@@ -160,7 +160,7 @@ class Simulator:
         demand = market.demand.sample(state.demand, decision.price, key)
         if at_once:
             refuse_demand(demand, state, market)
-        after, outcome = step(state, decision, demand, market, self._luck(key))
+        after, outcome = step(state, decision, demand, market, self.luck(key))
         outcome = replace(outcome, disagreement=market.demand.disagreement(state.demand, decision.price))
         period = Period(price=decision.price, demand=demand, sales=outcome.sales)
         after = replace(
@@ -173,7 +173,7 @@ class Simulator:
             refuse_outcome(outcome, state, market)
         return after, outcome
 
-    def _luck(self, key: NoiseKey) -> Tensor | None:
+    def luck(self, key: NoiseKey) -> Tensor | None:
         """(B, C, S, I) uniforms by which units spoil; None where none do."""
         return None if self._cohorts is None else key.uniform(self._cohorts, WASTE_STREAM)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from math import ceil, cos, pi
+from math import cos, pi
 from typing import Protocol
 
 import torch
@@ -51,10 +51,10 @@ class Ground:
         seed: int,
     ) -> None:
         self.observation, self.window, self.seed = observation, practice.window, seed
-        horizon = self.window * ceil(practice.horizon / self.window)
+        horizon = min(practice.horizon, market.economics.season or practice.horizon)
         self.simulator = Simulator(market, markets, horizon, seed_for("train", seed))
-        self.luck = torch.Generator(market.device)
-        self.play = Differentiable(self.simulator, actions, self.luck, practice.caution)
+        self.rounding = torch.Generator(market.device)
+        self.play = Differentiable(self.simulator, actions, self.rounding, practice.caution)
         self.state = self.simulator.reset()
         self.unit_periods = self.window * markets * len(market.groups) * len(market.items)
 
@@ -71,14 +71,18 @@ class Ground:
         return torch.cat(seen).flatten(0, 1)
 
     def worth(self, network: nn.Module, number: int) -> Tensor:
-        """Play the window of that number: what a period of it was worth, a market on average."""
-        self.luck.manual_seed(seed_for(f"window {number}", self.seed))  # the same after an interruption
+        """Play the window of that number: what a period of it was worth, a market on average.
+
+        The last window of an episode ends with it.
+        """
+        self.rounding.manual_seed(seed_for(f"window {number}", self.seed))  # the same after an interruption
         state = self.simulator.restart(self.state, self.simulator.done(self.state))
+        periods = min(self.window, self.simulator.horizon - int(state.age[0]))  # all are equally old
         worth = torch.zeros((), device=self.play.market.device)
-        for _ in range(self.window):
+        for _ in range(periods):
             view = self.play.view(state)
             state, earned = self.play.period(view, network(self.observation(view)))
-            worth = worth + earned.mean() / self.window
+            worth = worth + earned.mean() / periods
         self.state = tree.each(Tensor.detach, state)
         return worth
 

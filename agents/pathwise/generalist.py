@@ -37,7 +37,7 @@ class Problems:
     """What is drawn: every number log-uniform in its range but the shape."""
 
     lead_times: tuple[int, ...] = (1, 2, 3, 4)
-    penalties: tuple[float, float] = (3.0, 55.0)  # multiples of the holding cost
+    penalties: tuple[float, float] = (3.5, 45.0)  # multiples of the holding cost
     means: tuple[float, float] = (4.0, 6.25)  # units a period
     plain: float = 0.3  # share of Poisson demand, and as much geometric; the rest lies in between
 
@@ -56,7 +56,7 @@ class GeneralistSettings:
     learning_rate: float = 6e-3
     average: float = 0.99
     hidden: tuple[int, ...] = (64, 64)
-    reach: float = 0.6  # largest correction of the log order-up-to level
+    reach: float = 1.0  # largest correction of the log order-up-to level
     drawn: Problems = Problems()
 
     def __post_init__(self) -> None:

@@ -66,8 +66,12 @@ class _Inward(torch.autograd.Function):
         return torch.where(back * grad > 0, 0.0, grad), None
 
 
-_ROUNDINGS = (Tensor.round, torch.round, Tensor.floor, torch.floor, Tensor.ceil, torch.ceil)
-_BOUNDS = (Tensor.clamp, torch.clamp)
+_RULES: dict[Callable[..., Any], type[torch.autograd.Function]] = {
+    **dict.fromkeys(
+        (Tensor.round, torch.round, Tensor.floor, torch.floor, Tensor.ceil, torch.ceil), _AsMeant
+    ),
+    **dict.fromkeys((Tensor.clamp, torch.clamp), _Inward),
+}
 
 
 class StraightThrough(TorchFunctionMode):
@@ -77,17 +81,11 @@ class StraightThrough(TorchFunctionMode):
     a policy in which direction to move (Bengio, Léonard and Courville 2013, arXiv 1308.3432).
     """
 
-    def __init__(self, *, bounds: bool) -> None:
-        super().__init__()
-        self.known: dict[Callable[..., Any], Any] = dict.fromkeys(_ROUNDINGS, _AsMeant)
-        if bounds:
-            self.known |= dict.fromkeys(_BOUNDS, _Inward)
-
     def __torch_function__(
         self, function: Any, types: Any, arguments: Any = (), named: dict[str, Any] | None = None
     ) -> Any:
         result = function(*arguments, **(named or {}))
-        rule = self.known.get(function)
+        rule = _RULES.get(function)
         if rule is None or not (torch.is_grad_enabled() and arguments[0].requires_grad):
             return result
         return rule.apply(arguments[0].expand_as(result), result.detach())
@@ -99,7 +97,7 @@ class Differentiable:
 
     simulator: Simulator
     actions: ActionMap
-    luck: torch.Generator  # of the market's device; decides how orders become whole
+    rounding: torch.Generator  # of the market's device; decides how orders become whole
     caution: float = 0.0  # charged per unit of what the demand model is unsure of
 
     @property
@@ -115,15 +113,14 @@ class Differentiable:
         typical revenue."""
         state, market = view.state, self.market
         key = self.simulator.key(state)
-        with StraightThrough(bounds=True):
+        with StraightThrough():
             decision = self._apart(self.actions.to_decision(action, view))
             meant = decision.order
-            whole = (meant + torch.rand(meant.shape, generator=self.luck, device=market.device)).floor()
+            whole = (meant + torch.rand(meant.shape, generator=self.rounding, device=market.device)).floor()
             decision = enforce(replace(decision, order=whole), state, market)
         order = decision.order + NUDGE * (meant - whole).detach()
         demand = self._demand(state, decision.price, key)
-        with StraightThrough(bounds=False):
-            after, outcome = step(state, replace(decision, order=order), demand, market)
+        after, outcome = step(state, replace(decision, order=order), demand, market, self.simulator.luck(key))
         period = Period(decision.price, demand, outcome.sales)
         advanced = market.demand.advance(state.demand, period, key)
         return replace(after, demand=advanced), self._worth(state, outcome)

@@ -22,6 +22,11 @@ from ..residual import Residual
 from ..train import base_of, check_counts, kept_at, record_of, side_by_side, worth_in
 from .ascent import Ascent, Ground
 
+OF_PRICES = {"last_price", "elasticity", "cost", "price_low", "price_high", "others_price"} | {
+    "since_change",
+    "price_free",
+    "last_sales",
+}
 _SLOTS = 512  # decision units side by side, where the number of markets is not given
 
 
@@ -62,7 +67,7 @@ def train_pathwise(
     """
     base = base_of(market, base, settings, seed, progress)
     actions = Residual.of(base, settings.price_reach, settings.cover_reach)
-    observation = Observation.of(market)
+    observation = Observation(features_of(market))
     markets = side_by_side(market, settings.markets, _SLOTS)
     ground = Ground(market, markets, actions, observation, settings, seed)
     ascent = Ascent([ground], settings.hidden, settings.learning_rate, settings.average, seed)
@@ -81,6 +86,17 @@ def train_pathwise(
                 raise
             stage.note("interrupted: the best policy so far is kept")
     return best.policy
+
+
+def features_of(market: Market) -> tuple[str, ...]:
+    """What a policy for a market reads: of prices only where one is free.
+
+    A network that has to learn what does not matter learns it from noise.
+    """
+    all_of_them = Observation.of(market).names
+    if bool((market.terms.price_low < market.terms.price_high).any()):
+        return all_of_them
+    return tuple(name for name in all_of_them if name not in OF_PRICES)
 
 
 def _climb(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -14,20 +15,30 @@ from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
-from mercato.agents.optimal import optimum, simulated_cost
+from mercato.agents.optimal import optimum, simulated
 from mercato.agents.pathwise import PathwiseSettings, train_pathwise
+from mercato.agents.pathwise.generalist import (
+    AnyShape,
+    GeneralistSettings,
+    Problems,
+    many_problems,
+    train_generalist,
+)
 from mercato.agents.pathwise.gradient import Differentiable, StraightThrough
 from mercato.agents.policy import Pair
+from mercato.agents.reading import see
 from mercato.envs.economics import Economics, PriceRules
 from mercato.envs.engine.types import Decision
 from mercato.envs.market import Market
 from mercato.envs.problems import LostSales
 from mercato.envs.processes import Geometric, Independent, Poisson
 from mercato.envs.simulator import Simulator
+from mercato.forecasters.errors import InputError
 from mercato.forecasters.tensors import NoiseKey
 
 GLANCE = Validation(times=2, episodes=8, horizon=13)
 PLENTY = Pair("plenty", CostPlus(0.2), FixedCover(4.0))
+NEWSVENDOR = Pair("newsvendor", LastPrice(), BaseStock())
 SHORT = Pair("short", LastPrice(), FixedCover(0.9))
 
 
@@ -41,7 +52,7 @@ class Smooth:
         return torch.full_like(mean, 12**-0.5)
 
 
-def stand(counts: object, base: float, elasticity: float = -2.0, **economics: float) -> Market:
+def stand(counts: object, base: float, elasticity: float = -2.0, **economics: Any) -> Market:
     """One item at the price 1.8 and the cost 1, whose customers are counted as ``counts`` has it."""
     market = shop([[elasticity]], base=base, economics=Economics(**economics))
     price = market.terms.reference_price
@@ -66,9 +77,22 @@ def worth(market: Market, markets: int, periods: int, action: torch.Tensor) -> t
     return total
 
 
-def test_the_gradient_is_the_slope_of_simulated_profit() -> None:
+@pytest.mark.parametrize(
+    "economics",
+    [
+        {},
+        {"lead_time": 0},
+        {"unmet": "backorder"},
+        {"shelf_life": 2},
+        {"shelf_life": 3, "issuing": "lifo"},
+        {"season": 6, "salvage_rate": 0.3},
+    ],
+    ids=str,
+)
+def test_the_gradient_is_the_slope_of_simulated_profit(economics: dict[str, Any]) -> None:
     """Odd markets tell of prices, even ones of orders; 10,000 customers hardly notice whole units."""
-    market = stand(Smooth(), 10_000.0, lead_time=2, holding_rate=0.1, initial_cover=1.5)
+    usual = {"lead_time": 2, "holding_rate": 0.1, "initial_cover": 1.5}
+    market = stand(Smooth(), 10_000.0, **{**usual, **economics})
     action = torch.tensor([math.log(1.9), 9_000.0]).repeat(8, 1, 1).requires_grad_()
     worth(market, 8, 6, action).sum().backward()
     found = action.grad[:, 0]
@@ -118,7 +142,7 @@ def test_the_gradient_is_right_for_slow_movers(counts: object, stock: float) -> 
 
 def test_rounding_passes_gradients_and_bounds_let_them_back() -> None:
     x = torch.tensor([1.4, 3.0, 3.0, -2.0], requires_grad=True)
-    with StraightThrough(bounds=True):
+    with StraightThrough():
         kept = x.round().clamp(0.0, 2.0)
     assert kept.tolist() == [1.0, 2.0, 2.0, 0.0]
     kept.backward(torch.tensor([1.0, 1.0, -1.0, 1.0]))  # a loss falls against its gradient
@@ -178,7 +202,7 @@ def test_a_policy_reads_the_pipeline_and_is_played_from_its_file(tmp_path) -> No
     policy = train_pathwise(problem.market(), settings, base=Pair("base", LastPrice(), BaseStock()))
     policy.save(tmp_path / "policy.safetensors")
     again = LearnedPolicy.load(tmp_path / "policy.safetensors")
-    assert again.features[-2:] == ("due_in_2_cover", "due_in_3_cover")
+    assert {"arrival_cover_2", "arrival_cover_3"} <= set(again.features)
     for lead_time in (1, 4, 6):  # of any market
         market = LostSales(lead_time, 4.0).market()
         view = Simulator(market, 3, 5, seed=0)
@@ -195,9 +219,64 @@ def test_lost_sales_within_a_percent_of_the_optimum() -> None:
         window=20,
         horizon=400,
         learning_rate=0.006,
+        cover_reach=1.0,
         validation=Validation(times=4, episodes=1024, horizon=60),
     )
     market = problem.market()
     policy = train_pathwise(market, settings, base=Pair("base", LastPrice(), BaseStock()))
-    cost, error = simulated_cost(market, policy, 7, markets=4096, periods=240)
+    cost, error = simulated(problem, policy, 7)
     assert cost + 2 * error < 1.01 * optimum(problem).cost
+
+
+def test_problems_are_drawn_within_their_ranges_and_worth_as_much() -> None:
+    """The newsvendor's level costs about as much in every problem, Poisson or geometric, cheap or dear."""
+    drawn = Problems(penalties=(4.0, 39.0), means=(5.0, 5.0))
+    for lead_time in (1, 4):
+        market = many_problems(lead_time, 400, drawn, seed=0)
+        odds = (market.terms.reference_price / market.terms.unit_cost - 1).flatten()
+        assert 3.99 < odds.min() < 5
+        assert 30 < odds.max() < 39.01
+        spread = market.demand.outlook(market.demand.reset(torch.zeros(1, dtype=torch.int64), None)).spread
+        assert spread.min() == pytest.approx(5**-0.5, rel=0.01)
+        assert spread.max() == pytest.approx((1 / 5 + 1) ** 0.5)
+        state = (simulator := Simulator(market, 1, 80, seed=0)).reset()
+        total = torch.zeros(400)
+        for _ in range(80):
+            state, outcome = simulator.step(state, NEWSVENDOR.decide(simulator.view(state)))
+            lost = outcome.lost * (market.terms.reference_price - market.terms.unit_cost)
+            total += (outcome.holding + lost)[0, :, 0]
+        assert (total / 80).quantile(0.95) < 3 * (total / 80).quantile(0.05)
+
+
+def test_shapes_in_between_are_those_of_counts() -> None:
+    mean = torch.tensor([[5.0], [5.0], [5.0]])
+    shapes = AnyShape(torch.tensor([[1.0], [3.0], [1000.0]]))
+    k = range(60)
+    laws = [stats.geom(1 / 6, loc=-1), stats.nbinom(3, 3 / 8), stats.nbinom(1000, 1000 / 1005)]
+    for found, law in zip(shapes.probabilities(mean, 60), laws, strict=True):
+        assert found.flatten().tolist() == pytest.approx(law.pmf(k).tolist(), abs=1e-6)
+
+
+def test_a_generalist_is_told_the_problem_and_repeats_itself(tmp_path) -> None:
+    brief = GeneralistSettings(updates=4, problems=16, hidden=(8,), drawn=Problems(lead_times=(1, 3)))
+    policy, again = train_generalist(brief), train_generalist(brief)
+    policy.save(tmp_path / "policy.safetensors")
+    assert (tmp_path / "policy.safetensors").read_bytes() != b""
+    played = LearnedPolicy.load(tmp_path / "policy.safetensors")
+    decisions = []
+    for problem in (LostSales(1, 4.0), LostSales(2, 9.0, "geometric"), LostSales(3, 39.0)):
+        simulator = Simulator(problem.market(), 4, 5, seed=0)
+        view = simulator.view(simulator.reset())
+        assert torch.equal(played.decide(view).order, again.decide(view).order)
+        decisions.append(played.decide(view).order[0].item())
+    assert len(set(decisions)) == 3
+    with pytest.raises(InputError, match="lead times of 1 or more"):
+        Problems(lead_times=(0, 1))
+
+
+def test_the_penalty_is_read_the_same_from_a_margin_and_from_a_shortage_cost() -> None:
+    odds = []
+    for market in (LostSales(2, 9.0).market(), many_problems(2, 1, Problems(penalties=(9.0, 9.0)), 0)):
+        simulator = Simulator(market, 1, 5, seed=0)
+        odds.append(see(simulator.view(simulator.reset()), ("critical_odds",)).item())
+    assert odds == pytest.approx([math.log(9.0)] * 2, rel=1e-5)
