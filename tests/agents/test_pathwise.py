@@ -18,7 +18,6 @@ from mercato.agents.learner import Validation
 from mercato.agents.optimal import optimum, simulated
 from mercato.agents.pathwise import PathwiseSettings, train_pathwise
 from mercato.agents.pathwise.generalist import (
-    AnyShape,
     GeneralistSettings,
     Problems,
     many_problems,
@@ -26,12 +25,12 @@ from mercato.agents.pathwise.generalist import (
 )
 from mercato.agents.pathwise.gradient import Differentiable, StraightThrough
 from mercato.agents.policy import Pair
-from mercato.agents.reading import see
 from mercato.envs.economics import Economics, PriceRules
+from mercato.envs.engine.observation import Observation
 from mercato.envs.engine.types import Decision
 from mercato.envs.market import Market
 from mercato.envs.problems import LostSales
-from mercato.envs.processes import Geometric, Independent, Poisson
+from mercato.envs.processes import Geometric, Independent, NegativeBinomial, Poisson
 from mercato.envs.simulator import Simulator
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.tensors import NoiseKey
@@ -250,7 +249,7 @@ def test_problems_are_drawn_within_their_ranges_and_worth_as_much() -> None:
 
 def test_shapes_in_between_are_those_of_counts() -> None:
     mean = torch.tensor([[5.0], [5.0], [5.0]])
-    shapes = AnyShape(torch.tensor([[1.0], [3.0], [1000.0]]))
+    shapes = NegativeBinomial(torch.tensor([[1.0], [3.0], [1000.0]]))
     k = range(60)
     laws = [stats.geom(1 / 6, loc=-1), stats.nbinom(3, 3 / 8), stats.nbinom(1000, 1000 / 1005)]
     for found, law in zip(shapes.probabilities(mean, 60), laws, strict=True):
@@ -278,5 +277,5 @@ def test_the_penalty_is_read_the_same_from_a_margin_and_from_a_shortage_cost() -
     odds = []
     for market in (LostSales(2, 9.0).market(), many_problems(2, 1, Problems(penalties=(9.0, 9.0)), 0)):
         simulator = Simulator(market, 1, 5, seed=0)
-        odds.append(see(simulator.view(simulator.reset()), ("critical_odds",)).item())
+        odds.append(Observation(["critical_odds"])(simulator.view(simulator.reset())).item())
     assert odds == pytest.approx([math.log(9.0)] * 2, rel=1e-5)
