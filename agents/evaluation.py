@@ -209,6 +209,7 @@ def play(market: Market, policy: Policy, episodes: Tensor, horizon: int, seed: i
 @torch.no_grad()
 def earned(market: Market, policy: Policy, episodes: Tensor, horizon: int, seed: int) -> Tensor:
     """Profit (B, S, I) of each series in the evaluation episodes numbered ``episodes`` (B,)."""
+    horizon = market.economics.episode(horizon)
     simulator = Simulator(market, len(episodes), horizon, seed, evaluation=True)
     state = simulator.reset(episodes.to(market.device))
     profit = torch.zeros_like(state.on_hand, dtype=torch.float64)

@@ -145,7 +145,7 @@ def record(market: Market, policy: Policy, episodes: int, horizon: int, seed: in
     """The market with the states that its customers go through under ``policy`` (``RecordedStates``)."""
     simulator = Simulator(market, episodes, horizon, seed, evaluation=True)
     state, states = simulator.reset(), []
-    for _ in range(horizon):
+    for _ in range(simulator.horizon):
         states.append(state.demand)
         state, _ = simulator.step(state, policy.decide(simulator.view(state)))
     return market.with_demand(RecordedStates(market.demand, episodes, states))
@@ -156,7 +156,7 @@ def at_prices(market: Market, pricing: PriceRule, episodes: int, horizon: int, s
     """The market whose customers have met the prices of a rule that does not look at the stock."""
     simulator = Simulator(market, episodes, horizon, seed, evaluation=True)
     state, met = simulator.reset(), []
-    for _ in range(horizon):
+    for _ in range(simulator.horizon):
         view = simulator.view(state)
         price = pricing.price(view)
         expected, until = view.expected(price), view.expected_until_arrival(price)

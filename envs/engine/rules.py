@@ -65,8 +65,8 @@ def price_rules(state: State, market: Market) -> dict[str, PriceRule]:
         steps["price group"] = lambda price: groups.spread(groups.mean(price, -2), -2)
     if change is not None:
         steps["largest change"] = lambda price: price.clamp(last * (1 - change), last * (1 + change))
-    steps |= {name: partial(torch.minimum, end) for name, end in high.items()}
-    steps |= {name: partial(torch.maximum, end) for name, end in low.items()}
+    steps |= {name: partial(torch.clamp, max=end) for name, end in high.items()}
+    steps |= {name: partial(torch.clamp, min=end) for name, end in low.items()}
     if (rules.cadence, rules.fairness, rules.ending) == (1, None, None):
         return steps
     window = _window(last, state, market)

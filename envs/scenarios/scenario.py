@@ -111,6 +111,11 @@ class Scenario(Settings):
         return out
 
     def _begin(self, market: Market) -> int | None:
+        season = market.economics.episode(self.horizon)
+        if season < self.horizon:
+            raise Fault(
+                ("horizon",), f"expected at most the {season} periods of the season, found {self.horizon}"
+            )
         last = max(market.starts(self.horizon))
         if self.start is None:
             return last if any(effect.dated for _, _, effect in self.effects()) else None

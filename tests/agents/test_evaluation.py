@@ -10,6 +10,7 @@ from mercato.agents.baselines.orders import BaseStock, FixedCover
 from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.evaluation import METRICS, bootstrap, evaluate, play, trajectory, usual_episodes
 from mercato.agents.policy import Pair
+from mercato.agents.tuning import TuningSettings, tune_baselines
 from mercato.envs.economics import Economics
 from mercato.envs.sub_markets import sub_markets
 from mercato.forecasters.errors import InputError
@@ -126,3 +127,12 @@ def test_a_market_too_large_to_play_at_once_is_played_in_parts(monkeypatch: pyte
 )
 def test_large_markets_are_played_less_often(shape: tuple[int, int], episodes: int) -> None:
     assert usual_episodes(SimpleNamespace(shape=shape)) == episodes  # type: ignore[arg-type]
+
+
+def test_an_evaluation_and_the_tuning_before_it_end_with_the_season():
+    market = shop([[-3.0]], locations=4, economics=Economics(season=5, salvage_rate=0.0, initial_cover=1.0))
+    policies = tune_baselines(market, seed=0, settings=TuningSettings(periods=9, volume=60, rounds=1))
+    found = evaluate(market, policies, episodes=3, horizon=9, seed=1)
+    assert found.horizon == 5
+    same = evaluate(market, policies, episodes=3, horizon=5, seed=1)
+    assert np.array_equal(found.values["profit"], same.values["profit"])

@@ -367,3 +367,9 @@ def test_a_plan_is_laid_out_again_for_another_market() -> None:
     assert len({id(one) for one in blank.markets()}) == 1
     assert blank.markets()[0].demand is market().demand
     assert replace(blank, notes=("a",)).noted("b").notes == ("a", "b")
+
+
+def test_a_scenario_ends_with_the_season() -> None:
+    short = shop([[-2.0]], locations=1, economics=Economics(season=HORIZON - 1))
+    with pytest.raises(InputError, match=f"at most the {HORIZON - 1} periods of the season, found {HORIZON}"):
+        plan({"demand": 1.1}, short)
