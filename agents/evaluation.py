@@ -207,16 +207,19 @@ def play(market: Market, policy: Policy, episodes: Tensor, horizon: int, seed: i
 
 
 @torch.no_grad()
-def earned(market: Market, policy: Policy, episodes: Tensor, horizon: int, seed: int) -> Tensor:
-    """Profit (B, S, I) of each series in the evaluation episodes numbered ``episodes`` (B,)."""
+def earned(
+    market: Market, policy: Policy, episodes: Tensor, horizon: int, seed: int
+) -> tuple[Tensor, Tensor]:
+    """Profit and demand (B, S, I) of each series in the evaluation episodes numbered ``episodes`` (B,)."""
     horizon = market.economics.episode(horizon)
     simulator = Simulator(market, len(episodes), horizon, seed, evaluation=True)
     state = simulator.reset(episodes.to(market.device))
-    profit = torch.zeros_like(state.on_hand, dtype=torch.float64)
+    profit, demand = (torch.zeros_like(state.on_hand, dtype=torch.float64) for _ in range(2))
     for _ in range(horizon):
         state, outcome = simulator.step(state, policy.decide(simulator.view(state)))
         profit += outcome.profit
-    return profit
+        demand += outcome.demand
+    return profit, demand
 
 
 class _Tally:

@@ -143,6 +143,7 @@ class AsRecorded:
 @torch.no_grad()
 def record(market: Market, policy: Policy, episodes: int, horizon: int, seed: int) -> Market:
     """The market with the states that its customers go through under ``policy`` (``RecordedStates``)."""
+    horizon = market.economics.episode(horizon)
     simulator = Simulator(market, episodes, horizon, seed, evaluation=True)
     state, states = simulator.reset(), []
     for _ in range(simulator.horizon):
@@ -154,6 +155,7 @@ def record(market: Market, policy: Policy, episodes: int, horizon: int, seed: in
 @torch.no_grad()
 def at_prices(market: Market, pricing: PriceRule, episodes: int, horizon: int, seed: int) -> Market:
     """The market whose customers have met the prices of a rule that does not look at the stock."""
+    horizon = market.economics.episode(horizon)
     simulator = Simulator(market, episodes, horizon, seed, evaluation=True)
     state, met = simulator.reset(), []
     for _ in range(simulator.horizon):

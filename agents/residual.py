@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
+from .baselines.fluid import FluidPrice
 from .baselines.myopic import MyopicPrice
 from .baselines.orders import (
     BaseStock,
@@ -21,7 +22,7 @@ from .baselines.orders import (
     ReorderPoint,
     WasteAware,
 )
-from .baselines.prices import CostPlus, LastPrice, LoggedPrice, StaticPrice
+from .baselines.prices import CostPlus, LastPrice, LoggedPrice, Markdown, StaticPrice
 from .policy import LiftedRule, Pair, PriceRule, nearest, price_range
 
 # the rules that a learned policy's file may name
@@ -31,6 +32,8 @@ PRICE_RULES: dict[str, type] = {
     "static": StaticPrice,
     "last_price": LastPrice,
     "logged_price": LoggedPrice,
+    "markdown": Markdown,
+    "fluid": FluidPrice,
 }
 ORDER_RULES: dict[str, type] = {
     "base_stock": BaseStock,
@@ -140,16 +143,27 @@ def from_spec(spec: dict[str, Any]) -> Residual | ResidualGrid:
 
 def _rule_spec(rule: Any, known: dict[str, type]) -> dict[str, Any]:
     names = {kind: name for name, kind in known.items()}
-    numbers = {
-        key: value.tolist() if isinstance(value, Tensor) else value for key, value in vars(rule).items()
+    return {
+        "rule": names[type(rule)],
+        **{key: _plain(value, known) for key, value in vars(rule).items()},
     }
-    return {"rule": names[type(rule)], **numbers}
+
+
+def _plain(value: Any, known: dict[str, type]) -> Any:
+    if type(value) in known.values():
+        return _rule_spec(value, known)
+    return value.tolist() if isinstance(value, Tensor) else value
 
 
 def _rule(spec: dict[str, Any], known: dict[str, type]) -> Any:
-    numbers = {key: value for key, value in spec.items() if key != "rule"}
-    lists = {key: value for key, value in numbers.items() if isinstance(value, list)}
-    for key, value in lists.items():
-        names = all(isinstance(one, str) for one in value)
-        numbers[key] = tuple(value) if names else torch.tensor(value)
+    numbers = {key: _value(value, known) for key, value in spec.items() if key != "rule"}
     return known[spec["rule"]](**numbers)
+
+
+def _value(value: Any, known: dict[str, type]) -> Any:
+    if isinstance(value, dict):
+        return _rule(value, known)
+    if not isinstance(value, list):
+        return value
+    names = all(isinstance(one, str) for one in value)
+    return tuple(value) if names else torch.tensor(value)

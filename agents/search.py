@@ -33,11 +33,14 @@ def pattern_search(
     step = torch.tensor([_ratio(grid) for grid in grids], dtype=torch.float64).log() / 2
     sides = torch.tensor([0.0, -1.0, 1.0], dtype=torch.float64)
     star = torch.cartesian_prod(*[sides] * len(grids)).view(-1, len(grids))
+    known: dict[float, Tensor] = {}  # what the best is worth, by share
     for number in range(rounds):
         share = _share(number)
         tried = best * (star * step).exp()
-        place = int(worth(tried, share).argmax())
-        best = tried[place]
+        centre = known.get(share)
+        earned = worth(tried, share) if centre is None else torch.cat([centre, worth(tried[1:], share)])
+        place = int(earned.argmax())
+        best, known = tried[place], {share: earned[place : place + 1]}
         if place == 0:
             step = step / 2
             if float(step.max()) < _FINE:

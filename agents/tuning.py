@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from operator import itemgetter
@@ -16,7 +16,8 @@ from ..envs.market import Market
 from ..envs.sub_markets import sub_markets
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.tensors import Cut
-from .baselines.myopic import MyopicPrice, best_price
+from .baselines.fluid import FluidPrice
+from .baselines.myopic import MyopicPrice
 from .baselines.orders import (
     BaseStock,
     CappedBaseStock,
@@ -25,28 +26,31 @@ from .baselines.orders import (
     ReorderPoint,
     WasteAware,
 )
-from .baselines.prices import CostPlus, LastPrice, LoggedPrice, StaticPrice
+from .baselines.prices import CostPlus, LastPrice, LoggedPrice, Markdown, StaticPrice
 from .baselines.random import RandomPolicy
 from .evaluation import earned
 from .policy import OrderRule, Pair, Policy, PriceRule, within
-from .recorded import AsRecorded, RecordedStates, at_prices, record
+from .recorded import AsRecorded, at_prices, record
 from .search import best_of_grid, pattern_search
 from .seeds import seed_for
+from .static_price import HeldPrices, expected_optimum
 
 _LEAST_EPISODES = 4  # whatever a market's size: on so many dates prices have to be good
+_CYCLES = 10  # of lead time and review period, that a trial has at least
 _ELEMENTS = 200_000  # series of all markets side by side in a trial
 _HOPEFUL = 2  # kinds of order rules that are tuned, of those whose first candidates earn most
-_DATES = 13  # periods of each episode over which a static price is optimised
+_LEAST_PRICES = 10  # trials of static prices, whatever the market's size
 
 
 @dataclass(frozen=True)
 class TuningSettings:
     """How much simulation the tuning may cost."""
 
-    periods: int = 26  # of each trial
+    periods: int = 26  # of each trial, more where orders take long: the opening stock must not decide
     volume: int = 50_000  # series-periods that each candidate plays at least, the same for all
     rounds: int = 8  # of refinement of each search
-    markups: int = 9  # first candidates for cost-plus, evenly over the supported range
+    markups: int = 7  # first candidates for cost-plus, evenly over the supported range
+    price_volume: int = 1_000_000  # series-periods that the trials of static prices play in all
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ _SAFETIES = (0.5, 0.6, 0.72, 0.85, 1.0, 1.2, 1.45, 1.75)  # multiples of the new
 
 def order_families(economics: Economics) -> Iterator[OrderFamily]:
     """The kinds of order rules that make sense in a shop."""
-    cycle = economics.lead_time + 1
+    cycle = economics.lead_time + economics.order_every
     yield OrderFamily("base-stock", BaseStock, (_SAFETIES,))
     covers = tuple(cover * cycle for cover in (0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.5))
     yield OrderFamily("fixed cover", FixedCover, (covers,))
@@ -71,10 +75,15 @@ def order_families(economics: Economics) -> Iterator[OrderFamily]:
         safeties, caps = (0.85, 1.0, 1.2, 1.45, 1.75), (0.9, 1.05, 1.25, 1.5, 2.0, 3.0)
         yield OrderFamily("capped base-stock", CappedBaseStock, (safeties, caps))
         yield OrderFamily("constant order", ConstantOrder, ((0.5, 0.65, 0.75, 0.85, 0.9, 0.95, 1.0, 1.05),))
-    if economics.fixed_order_cost > 0:
+    if economics.fixed_order_cost + economics.joint_order_cost > 0:
         yield OrderFamily("(s, S)", ReorderPoint, (_SAFETIES[1:7], (0.35, 0.5, 0.7, 1.0, 1.4)))
-    if economics.waste_rate > 0:
+    if perishes(economics):
         yield OrderFamily("waste-aware base-stock", WasteAware, (_SAFETIES,))
+
+
+def perishes(economics: Economics) -> bool:
+    """Whether stock does not keep."""
+    return economics.waste_rate > 0 or economics.shelf_life is not None
 
 
 def tune_baselines(
@@ -88,11 +97,13 @@ def tune_baselines(
     with progress.stage("tune the baselines", total=1 + 2 * rules) as stage:
         trials = Trials.of(market, settings, seed_for("tune", seed))
         stage.advance()
-        tuned: list[Policy] = []
+        tuned: list[Pair] = []
         for name, pricing in trials.prices():
             stage.advance()
             tuned.append(trials.best_pair(name, pricing))
             stage.advance()
+        static = next(pair for pair in tuned if isinstance(pair.pricing, StaticPrice))
+        tuned.extend(trials.by_stock(static))
     return [*tuned, RandomPolicy(seed=seed, max_cover=2.0 * (market.economics.lead_time + 1))]
 
 
@@ -113,7 +124,9 @@ class Trials:
     def of(cls, market: Market, settings: TuningSettings, seed: int) -> Trials:
         """Record the customers at reference prices."""
         part = next(sub_markets(market))
-        series = part.shape[0] * part.shape[1]
+        series, economics = part.shape[0] * part.shape[1], part.economics
+        periods = max(settings.periods, _CYCLES * (economics.lead_time + economics.order_every))
+        settings = replace(settings, periods=economics.episode(periods))
         episodes = max(_LEAST_EPISODES, ceil(settings.volume / (settings.periods * series)))
         usual = within(part.terms.reference_price, part)
         rule = Pair("usual", StaticPrice(usual, part.locations, part.items), BaseStock())
@@ -139,6 +152,25 @@ class Trials:
         tuned = [(family.name, *self._tuned(met, family, worths[family][0])) for family in hopeful]
         kind, rule, _ = max(tuned, key=itemgetter(2))
         return Pair(f"{name}, {kind}", pricing, rule)
+
+    def by_stock(self, static: Pair) -> Iterator[Pair]:
+        """Prices that look at a stock which perishes or has a season, with the orders of ``static``."""
+        economics, kind = self.market.economics, static.name.split(", ")[1]
+        if not perishes(economics) and economics.season is None:
+            return
+        assert isinstance(static.pricing, StaticPrice)
+        make = partial(Markdown, static.pricing)
+
+        def worth(candidates: Tensor, share: float) -> Tensor:
+            rules = [make(*numbers) for numbers in candidates.tolist()]
+            return torch.stack([self.played(rule, static.ordering, share)[0].sum() for rule in rules]).cpu()
+
+        cycle = economics.lead_time + economics.order_every
+        grids = (tuple(cover * cycle for cover in (0.75, 1.25, 2.0)), (0.05, 0.15, 0.45))
+        best = pattern_search(worth, grids, self.settings.rounds // 2)
+        yield Pair(f"markdown, {kind}", make(*best), static.ordering)
+        if economics.season is not None:
+            yield Pair(f"fluid price, {kind}", FluidPrice(), static.ordering)
 
     def tuned_orders(self, pricing: PriceRule, family: OrderFamily) -> OrderRule:
         """An order rule tuned for prices that do not look at the stock."""
@@ -166,14 +198,17 @@ class Trials:
             numbers = some.repeat_interleave(played, 0).unbind(1)
             rule = Pair("trial", AsRecorded(), make(*(number.view(-1, 1, 1) for number in numbers)))
             episodes = torch.arange(played).repeat(len(some))
-            profit = earned(met, rule, episodes, self.settings.periods, self.seed)
+            profit, _ = earned(met, rule, episodes, self.settings.periods, self.seed)
             means.append(profit.sum((1, 2)).view(len(some), -1).mean(1))
         return torch.cat(means).cpu()
 
-    def profit(self, pricing: PriceRule, ordering: OrderRule = BaseStock(), share: float = 1.0) -> Tensor:
-        """(S, I) mean profit of each series under a pair, by a share of the episodes."""
+    def played(
+        self, pricing: PriceRule, ordering: OrderRule = BaseStock(), share: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """(S, I) mean profit and demand of each series under a pair, by a share of the episodes."""
         episodes, periods = torch.arange(ceil(share * self.episodes)), self.settings.periods
-        return earned(self.market, Pair("trial", pricing, ordering), episodes, periods, self.seed).mean(0)
+        sums = earned(self.market, Pair("trial", pricing, ordering), episodes, periods, self.seed)
+        return sums[0].mean(0), sums[1].mean(0)
 
     def markup(self) -> float:
         """Markup of cost-plus, over the supported range."""
@@ -183,7 +218,7 @@ class Trials:
         grid = torch.logspace(float(lowest.log10()), float(highest.log10()), self.settings.markups).tolist()
 
         def worth(candidates: Tensor, share: float) -> Tensor:
-            profits = [self.profit(CostPlus(float(one) - 1.0), share=share).sum() for one in candidates]
+            profits = [self.played(CostPlus(float(one) - 1.0), share=share)[0].sum() for one in candidates]
             return torch.stack(profits).cpu()
 
         (multiple,) = pattern_search(worth, (grid,), self.settings.rounds // 2)
@@ -207,16 +242,25 @@ class Trials:
         return whole
 
     def _held(self, markup: float) -> Tensor:
-        """(S, I) prices that earn most on average over the periods recorded, as the model expects."""
-        market = self.market
-        process = market.demand
-        assert isinstance(process, RecordedStates)
-        states = process.states[:: max(1, len(process.states) // _DATES)]
+        """(S, I) prices that earn most in the trials if they are held."""
+        terms = self.market.terms
+        starts = [terms.unit_cost * (1.0 + markup), terms.reference_price]
+        margin_alone = expected_optimum(self.market, terms.unit_cost, starts)
+        served = expected_optimum(self.market, terms.unit_cost + self._serving(margin_alone), starts)
+        volume = self.episodes * self.settings.periods * terms.unit_cost.numel()
+        trials = max(_LEAST_PRICES, self.settings.price_volume // volume)
+        return HeldPrices(self.market, self.profit_at, trials).best([served, margin_alone, *starts])
 
-        def profit(price: Tensor) -> Tensor:
-            held = price.expand(self.episodes, -1, -1)
-            sold = torch.stack([process.process.expected(state, held).mean(0) for state in states]).mean(0)
-            return (price - market.terms.unit_cost) * sold
+    def profit_at(self, price: Tensor) -> Tensor:
+        """(S, I) mean profit of each series at prices (S, I) that are held."""
+        return self.played(self._at(price))[0]
 
-        starts = [market.terms.unit_cost * (1.0 + markup), market.terms.reference_price]
-        return best_price(profit, market, [start.unsqueeze(0) for start in starts], iterations=20)[0]
+    def _at(self, price: Tensor) -> StaticPrice:
+        return StaticPrice(price, self.market.locations, self.market.items)
+
+    def _serving(self, price: Tensor) -> Tensor:
+        """(I,) what a unit wanted costs beyond its unit cost at ``price``: stock, waste, lost sales."""
+        profit, wanted = self.played(self._at(price))
+        margin = ((price - self.market.terms.unit_cost) * wanted).sum(0)
+        missed = (margin - profit.sum(0)).clamp(min=0.0)
+        return (torch.minimum(missed, margin.clamp(min=0.0) / 2) / wanted.sum(0).clamp(min=1e-9)).float()

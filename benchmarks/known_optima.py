@@ -18,10 +18,12 @@ from typing import Any
 
 import torch
 
+from mercato.agents.baselines.prices import LastPrice
 from mercato.agents.optimal import simulated, solve
-from mercato.agents.policy import Policy
+from mercato.agents.policy import Pair, Policy
+from mercato.agents.seeds import seed_for
 from mercato.agents.train import best_base
-from mercato.agents.tuning import tune_baselines
+from mercato.agents.tuning import Trials, TuningSettings, order_families, tune_baselines
 from mercato.envs.market import Market
 from mercato.envs.problems import CATALOGUE, Problem
 
@@ -37,7 +39,20 @@ def tuned_baseline(market: Market) -> Policy:
     return best_base(market, tune_baselines(market, SEED), SEED)
 
 
-COMPETITORS: dict[str, Callable[[Market], Policy]] = {"mercato's baseline": tuned_baseline}
+def tuned_orders(kind: str, market: Market) -> Policy:
+    """Orders of one kind, tuned as those of every baseline are, at the last price."""
+    family = next((one for one in order_families(market.economics) if one.name == kind), None)
+    if family is None:  # capped base-stock is base-stock where no lead time makes orders pile up
+        return tuned_orders("base-stock", market)
+    trials = Trials.of(market, TuningSettings(), seed_for("tune", SEED))
+    return Pair(f"last price, {kind}", LastPrice(), trials.tuned_orders(LastPrice(), family))
+
+
+COMPETITORS: dict[str, Callable[[Market], Policy]] = {
+    "mercato's baseline": tuned_baseline,
+    "tuned base-stock": partial(tuned_orders, "base-stock"),
+    "tuned capped base-stock": partial(tuned_orders, "capped base-stock"),
+}
 """Policies beside the optimum by name, each made for the market that it plays; learners belong here."""
 
 

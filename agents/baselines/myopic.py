@@ -13,6 +13,7 @@ from ...envs.market import Market
 from ..policy import nearest, price_range
 
 _LONGEST_STEP = 0.4  # in log price
+_OUTSIDE = 3e-4  # share of the distance from usual prices, by which slopes are taken outside of an edge
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a range, at which starts are spread
 
 
@@ -81,7 +82,7 @@ class _Climb:
     def items(self, x: Tensor) -> Tensor:
         """(B, G, I) profit of each decision unit."""
         groups = self.market.by_group
-        return groups.total(self.profit(groups.spread(nearest(x, self.market), -2).exp()), -2)
+        return groups.total(self.profit(groups.spread(x, -2).exp()), -2)
 
     def value(self, x: Tensor) -> Tensor:
         return self.market.by_category.total(self.items(x), -1)
@@ -91,11 +92,21 @@ class _Climb:
         return self.market.by_category.spread(x, -1)
 
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Profit (B, G, C) of supported prices, and its slope (B, G, I) as far as they may move.
+
+        At an edge of what is supported a step outwards ends where it is drawn back to, so that what counts is
+        the slope through that projection, taken a little outside; unless profit rises inwards.
+        """
+        low, high = (bound.log() for bound in price_range(self.market))
+        centre = self.market.supported.centre
         with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            worth = self.value(x)
-            (slope,) = torch.autograd.grad(worth.sum(), x)
-        return worth.detach(), slope
+            outside = torch.clamp(centre + (x - centre) * (1 + _OUTSIDE), low, high).requires_grad_()
+            drawn = nearest(outside, self.market)
+            worth = self.value(drawn)
+            (full,) = torch.autograd.grad(worth.sum(), drawn, retain_graph=True)
+            (along,) = torch.autograd.grad(drawn, outside, full)
+        inwards = self.market.by_category.total(full * (x - centre), -1) < 0
+        return worth.detach(), torch.where(self.by_item(inwards), full, along)
 
     def better(self, one: Tensor, other: Tensor) -> Tensor:
         """Of two lists, what earns more in each (market, price group)."""

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...envs.engine.stock import stock_of
 from ...envs.engine.view import View, critical_ratio, left_rate
+
+_ROUNDING = 1e-3  # units by which a sum of fractions may miss a whole number
 
 
 @dataclass(frozen=True)
 class BaseStock:
     """Order up to the newsvendor's quantile of demand until the next order can arrive.
 
-    The level is the critical-ratio quantile of demand over lead time + 1 periods (Zipkin 2000, Foundations of
-    Inventory Management, section 6.2). Demand is taken as gamma distributed with the outlook's spread, its
-    quantile by Wilson and Hilferty (1931). ``safety`` multiplies the level and is tuned by simulation: with
-    lost sales and a lead time the quantile is only a guide.
+    The level is the critical-ratio quantile of demand over lead time and review period (Zipkin 2000,
+    Foundations of Inventory Management, section 6.2). Demand is taken as gamma distributed with the outlook's
+    spread, its quantile by Wilson and Hilferty (1931). ``safety`` multiplies the level and is tuned by
+    simulation: with lost sales and a lead time the quantile is only a guide.
     """
 
     safety: float | Tensor = 1.0  # a tensor (B, 1, 1) tries one a market
@@ -74,7 +77,7 @@ class ConstantOrder:
     def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
         rate = lift * self.share * expected_a_period(view, price)
         age = view.state.age.view(-1, 1, 1)
-        return (rate * (age + 1)).floor() - (rate * age).floor()
+        return (rate * (age + 1) + _ROUNDING).floor() - (rate * age + _ROUNDING).floor()
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ class ReorderPoint:
         economics, terms = view.market.economics, view.market.terms
         point = lift * BaseStock(self.safety).level(view, price)
         holding = (left_rate(view) * terms.unit_cost).clamp(min=1e-9)
-        quantity = (2 * economics.fixed_order_cost * expected_a_period(view, price) / holding).sqrt()
+        fixed = economics.fixed_order_cost + economics.joint_order_cost
+        quantity = (2 * fixed * expected_a_period(view, price) / holding).sqrt()
         due = view.position() <= point
         return torch.where(due, order_up_to(point + self.batch * quantity, view), 0.0)
 
@@ -119,12 +123,12 @@ def order_up_to(level: Tensor, view: View) -> Tensor:
 
 def expected_a_period(view: View, price: Tensor) -> Tensor:
     """(B, S, I) mean demand a period until the next order but this one arrives."""
-    return view.expected_until_arrival(price) / (view.market.economics.lead_time + 1)
+    return view.expected_until_arrival(price) / view.until_arrival
 
 
 def newsvendor(view: View, price: Tensor) -> Tensor:
     """(B, S, I) quantile of demand until the next order but this one arrives, at the critical ratio."""
-    cycle = view.market.economics.lead_time + 1
+    cycle = view.until_arrival
     ninth = view.outlook.spread.square() / (9.0 * cycle)  # a ninth of the cycle's squared variation
     z = torch.special.ndtri(critical_ratio(view, price))
     return view.expected_until_arrival(price) * (1.0 - ninth + z * ninth.sqrt()).clamp(min=0.0).pow(3)
@@ -132,10 +136,10 @@ def newsvendor(view: View, price: Tensor) -> Tensor:
 
 def expected_waste(view: View, price: Tensor) -> Tensor:
     """(B, S, I) units, on hand or on order, expected to spoil before an order placed now arrives."""
-    rate, demand = view.market.economics.waste_rate, expected_a_period(view, price)
-    stock, waste = view.state.on_hand, torch.zeros_like(demand)
+    economics, demand = view.market.economics, expected_a_period(view, price)
+    stock, waste = stock_of(view.state, economics), torch.zeros_like(demand)
     for arriving in view.state.pipeline.unbind(1):
-        left = (stock - demand).clamp(min=0.0)
-        waste = waste + rate * left
-        stock = (1.0 - rate) * left + arriving
+        stock, _ = stock.take(demand)
+        stock, wasted = stock.overnight(lambda units: economics.waste_rate * units)
+        stock, waste = stock.add(arriving), waste + wasted
     return waste

@@ -12,6 +12,8 @@ from ...envs.market import Market
 from ...forecasters.errors import InputError
 from ..policy import common, within
 
+_LITTLE = 1e-3  # units a period
+
 
 @dataclass(frozen=True)
 class CostPlus:
@@ -95,3 +97,20 @@ class LastPrice:
 
     def price(self, view: View) -> Tensor:
         return common(view.state.last_price, view.market)
+
+
+@dataclass(frozen=True)
+class Markdown:
+    """A rule's prices, lowered where stock is long: log p = log p₀ - depth · clip(cover / usual - 1, 0, 1).
+
+    The cover is on hand over expected demand a period. For what perishes, or has to go by a season's end.
+    """
+
+    pricing: CostPlus | StaticPrice  # p₀
+    usual: float = 3.0  # periods of cover up to which the price stays
+    depth: float = 0.2  # log price that comes off at twice the usual cover
+
+    def price(self, view: View) -> Tensor:
+        full = self.pricing.price(view)
+        cover = view.state.on_hand / view.expected(full).clamp(min=_LITTLE)
+        return within(full * (-self.depth * (cover / self.usual - 1.0).clamp(0.0, 1.0)).exp(), view.market)

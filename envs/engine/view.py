@@ -31,10 +31,14 @@ class View:
     def expected_until_arrival(self, price: Tensor) -> Tensor:
         """(B, S, I) mean demand until the next order but this one arrives, at ``price`` (B, S, I) held.
 
-        It is what the stock after this order has to last for: lead time + 1 periods.
+        It is what the stock after this order has to last for.
         """
-        periods = self.market.economics.lead_time + 1
-        return self.market.demand.later(self.state.demand, price, periods)
+        return self.market.demand.later(self.state.demand, price, self.until_arrival)
+
+    @property
+    def until_arrival(self) -> int:
+        """Periods until the next order but this one arrives: the lead time and those between two orders."""
+        return self.market.economics.lead_time + self.market.economics.order_every
 
 
 def critical_ratio(view: View, price: Tensor) -> Tensor:

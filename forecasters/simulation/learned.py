@@ -280,18 +280,33 @@ class LearnedDemand:
     def later(self, state: LearnedState, price: Tensor, periods: int) -> Tensor:
         """Mean demand of the coming ``periods`` in all at ``price``, by what is known of their dates.
 
-        What past demand and prices say of the coming period counts for the later ones, too, so that none of
-        them takes a step of the network: the regressions' calendar and the forecast tell them apart.
+        What past demand and prices say of the coming period beyond its date counts for the later ones, too:
+        none of them takes a step of the network.
         """
-        now, drift = state.date, self._drift(state.begin, state.date)
-        base = log_mean_of_members(state.log_base)
+        base, drift = log_mean_of_members(state.log_base), self._drift(state.begin, state.date)
         coming = (base + self.response.effect(price.log(), context=self._context(state))).exp()
-        total = self._sold(coming, state)
+        total, usual = self._sold(coming, state), self._by_date(state.date)
         for period in range(1, periods):
-            then = self.at_date(state, now + period)
-            log_base = then.log_base + self._drift(state.begin, then.date) - drift
-            total = total + self._sold(coming * (log_mean_of_members(log_base) - base).exp(), then)
+            date = state.date + period
+            more = self._by_date(date) - usual + self._drift(state.begin, date) - drift
+            then = replace(self.told_more(state, torch.stack([more, torch.zeros_like(more)], -1)), date=date)
+            total = total + self._sold(coming * (log_mean_of_members(then.log_base) - base).exp(), then)
         return total
+
+    def _by_date(self, date: Tensor) -> Tensor:
+        """(B, S, I, M) log mean demand at calendar indices (B,) as far as the date tells it."""
+        return self._usual(date) + self._weekly[date % len(self._weekly)]
+
+    @cached_property
+    def _weekly(self) -> Tensor:
+        """(W, S, I, M) what the past usually adds on each day of a week, which it has seen before.
+
+        W is 1 where a period is no day.
+        """
+        past = self._expected[: self.periods, ..., 0] - self._ordinary[: self.periods]
+        days = min(self.history.week, self.periods)
+        whole = self.periods // days * days
+        return past[-whole:].unflatten(0, (-1, days)).mean(0).roll((self.periods - whole) % days, 0)
 
     def disagreement(self, state: LearnedState, price: Tensor) -> Tensor:
         """(B, S, I) standard deviation of log mean demand at ``price`` over what the data leave open."""

@@ -13,7 +13,8 @@ from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.customers import LearnerVecEnv
 from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
-from mercato.agents.learner import AdditiveQPolicy, Validation, validation_worth
+from mercato.agents.learner import AdditiveQPolicy, Validation, validation_worth, watch
+from mercato.agents.network import Standardise
 from mercato.agents.on_device.dqn import DeviceDQN
 from mercato.agents.pathwise import PathwiseSettings, train_pathwise
 from mercato.agents.policy import Pair
@@ -21,6 +22,7 @@ from mercato.agents.residual import Residual, ResidualGrid
 from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
 from mercato.agents.tuning import tune_baselines
 from mercato.envs.economics import Economics
+from mercato.envs.engine.observation import FEATURES
 from mercato.envs.market import Market
 from mercato.forecasters.errors import InputError
 
@@ -262,3 +264,14 @@ def test_values_of_price_and_cover_add_up():
 def test_settings_that_no_training_could_have_are_refused(kind, name, value):
     with pytest.raises(InputError, match=f"{name}: expected a whole number of 1 or more, found {value!r}"):
         kind(**{name: value})
+
+
+def test_statistics_are_of_all_seasons():
+    """Seen from one date on, most of the year would be cut off at five deviations."""
+    env = LearnerVecEnv(shop([[-3.0]], locations=2), 2, 52, 0, lambda _: Residual.of(SHORT, 0.2, 0.2))
+    seen = watch(env, 0)
+    standardise = Standardise.of(seen)
+    season = FEATURES.index("season_sin")
+    assert float(standardise.deviation[season]) == pytest.approx(0.5**0.5, abs=0.1)
+    assert float(standardise(seen).abs().max()) < 5.0
+    assert torch.equal(seen, watch(env, 0))
