@@ -24,6 +24,13 @@ from ..forecasters.simulation import LearnedDemand
 _SAME_PRICE = 1e-3  # relative; a table's prices are rounded
 _LEAST_ALIKE = 0.5  # of the prices: a table may lack rows, whose prices are filled
 
+STATIC, COST_PLUS = "static price", "cost-plus"  # with the orders that suit them best
+
+
+def of_price(pricing: str, names: Sequence[str]) -> str | None:
+    """The policy that charges by a rule of that name; None where there is none."""
+    return next((name for name in names if name.split(", ")[0] == pricing), None)
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -70,7 +77,8 @@ class Benchmark:
     def _tables(self, evaluation: Evaluation) -> dict[str, Any]:
         references = [policy.name for policy in self.baselines]
         pairs = evaluation.pairs(references if self.learned else None)
-        return {"policies": evaluation.policies(), "pairs": pairs}
+        plain = [name for rule in (STATIC, COST_PLUS) if (name := of_price(rule, references)) is not None]
+        return {"policies": evaluation.policies(), "pairs": pairs, "gains": evaluation.pairs(plain)}
 
 
 def _table(evaluation: Evaluation) -> pd.DataFrame:

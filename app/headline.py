@@ -12,16 +12,11 @@ from ..agents.workers import HERE, Workers
 from ..envs.economics import Economics
 from ..envs.market import Market
 from ..forecasters.progress import SILENT, Progress
-from .benchmarking import Benchmark, other_markets
+from .benchmarking import STATIC, Benchmark, of_price, other_markets
 from .report.contents import Assumption, Headline, Interval, Shift
 from .report.words import NOTHING
 
-LOGGED, LAST, STATIC = "logged price", "last price", "static price"  # with the orders that suit them best
-
-
-def of_price(pricing: str, names: Sequence[str]) -> str | None:
-    """The policy that charges by a rule of that name; None where there is none."""
-    return next((name for name in names if name.split(", ")[0] == pricing), None)
+LOGGED, LAST = "logged price", "last price"  # with the orders that suit them best
 
 
 def difference(evaluation: Evaluation, a: str, b: str) -> Interval:
@@ -33,13 +28,14 @@ def difference(evaluation: Evaluation, a: str, b: str) -> Interval:
 
 
 def headline(benchmark: Benchmark) -> Headline:
-    """The best learned policy against the best baseline and against the logged prices."""
+    """The best learned policy against the best baseline, static prices and the logged prices."""
     evaluation = benchmark.evaluation
     rules = [policy.name for policy in benchmark.baselines]
     learned = evaluation.best([policy.name for policy in benchmark.learned])
     baseline, logged = evaluation.best(rules), of_price(LOGGED, rules) or of_price(LAST, rules) or rules[0]
     profit = dict(zip(evaluation.names, evaluation.values["profit"].mean(axis=1), strict=True))
     least = NOTHING * abs(profit[baseline])
+    static = of_price(STATIC, rules)
     not_beaten = [rule for rule in rules if difference(evaluation, learned, rule).lo <= least]
     return Headline(
         learned=learned,
@@ -49,6 +45,9 @@ def headline(benchmark: Benchmark) -> Headline:
         versus_logged=difference(evaluation, learned, logged),
         baseline_profit=float(profit[baseline]),
         logged_profit=float(profit[logged]),
+        static=static or "",
+        versus_static=None if static is None else difference(evaluation, learned, static),
+        static_profit=0.0 if static is None else float(profit[static]),
         not_beaten=not_beaten,
         reasons=_reasons(evaluation, learned, not_beaten),
     )

@@ -51,6 +51,9 @@ class Headline(_Part):
     versus_logged: Interval
     baseline_profit: float
     logged_profit: float
+    static: str = ""  # the rule that holds the best prices, with the orders that suit them best
+    versus_static: Interval | None = None
+    static_profit: float = 0.0
     not_beaten: list[str] = []  # baselines whose interval of the difference does not lie above zero
     reasons: list[str] = []  # why not, and what to read with it
 

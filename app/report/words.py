@@ -94,6 +94,9 @@ def headline(contents: Contents) -> str:
     else:
         gain = difference(line.versus_baseline, line.baseline_profit)
         against = f"{gain} against the best baseline ({line.baseline})"
+    if line.versus_static is not None and line.static != line.baseline:
+        gain = difference(line.versus_static, line.static_profit)
+        against += f", {gain} against static prices ({line.static})"
     return (
         f"The best learned policy, {line.learned}, earns {against} and"
         f" {difference(line.versus_logged, line.logged_profit)} against the logged"

@@ -63,7 +63,8 @@ def test_the_demo_leaves_all_that_it_promises(folder: Path, finished: Finished) 
     left = {path.name for path in folder.iterdir()}
     assert {"market", "policies", "benchmark.json", "decisions.csv", "report.html"} <= left
     told = json.loads((folder / "benchmark.json").read_text())
-    assert {row["policy"] for row in told["policies"]} >= {"PPO", "DQN", "logged price, base-stock", "random"}
+    pricing = {row["policy"].split(", ")[0] for row in told["policies"]}
+    assert pricing >= {"PPO", "DQN", "static price", "logged price", "random"}
     assert {row["policy"] for row in told["true_market"]["policies"]} == {
         row["policy"] for row in told["policies"]
     }
@@ -90,6 +91,10 @@ def test_the_headline_follows_from_the_table(finished: Finished) -> None:
     (pair,) = [p for p in told["pairs"] if (p["a"], p["b"]) == (line.learned, line.baseline)]
     assert line.versus_baseline.mean == pytest.approx(profit[line.learned] - profit[line.baseline], abs=1e-3)
     assert (line.versus_baseline.lo, line.versus_baseline.hi) == (pair["diff_lo"], pair["diff_hi"])
+    (gain,) = [p for p in told["gains"] if (p["a"], p["b"]) == (line.learned, line.static)]
+    assert line.static.startswith("static price, ")
+    assert line.versus_static is not None
+    assert (line.versus_static.lo, line.versus_static.hi) == (gain["diff_lo"], gain["diff_hi"])
     lost = [p["b"] for p in told["pairs"] if p["a"] == line.learned and p["diff_lo"] <= 1e-6 * profit[p["b"]]]
     assert line.not_beaten == lost
     assert ("does not beat" in words.verdict(line)) == bool(lost)
