@@ -14,6 +14,7 @@ from .lost_sales import (
 )
 from .play import ByState, simulated
 from .positions import ReorderPoint, best_reorder_point, newsvendor_level
+from .pricing import Tabulated, best_pricing, best_static_price, continuous_time, fluid_bound
 from .series import Plan, Program, Series
 from .solution import Rule, Solution, solve
 
@@ -29,15 +30,20 @@ __all__ = [
     "Rule",
     "Series",
     "Solution",
+    "Tabulated",
     "Typical",
     "average_cost",
     "best_capped",
     "best_constant",
     "best_level",
+    "best_pricing",
     "best_reorder_point",
+    "best_static_price",
     "bound",
     "bound_of",
     "constant_cost",
+    "continuous_time",
+    "fluid_bound",
     "newsvendor_level",
     "optimum",
     "simulated",

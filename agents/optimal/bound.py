@@ -23,7 +23,7 @@ from ...envs.market import Market
 from ...envs.processes import Independent, constant_elasticity
 from ...envs.processes.iid import Curve
 from ...envs.simulator import Simulator
-from .series import Program, Series, chances, shown
+from .series import Program, Series, chances, largest_order, shown
 
 PRICES = 25  # candidates, evenly over the logarithms of the range
 _DATES = 8  # of the history over which demand is averaged
@@ -44,6 +44,7 @@ class Typical:
     low: float
     high: float
     price: float  # the reference price, in money
+    items: int = 1  # of a location, which share the joint cost of orders
     curve: Curve = constant_elasticity
 
 
@@ -90,6 +91,7 @@ def typical_series(market: Market, seed: int = 0) -> Typical:
         low=median(low / reference),
         high=median(high / reference),
         price=median(reference),
+        items=len(market.items),
         curve=market.demand.curve if isinstance(market.demand, Independent) else constant_elasticity,
     )
 
@@ -97,6 +99,8 @@ def typical_series(market: Market, seed: int = 0) -> Typical:
 def bound_of(typical: Typical, economics: Economics) -> Bound:
     """What moving prices is worth at most for a series under some economics."""
     prices = np.geomspace(typical.low, typical.high, PRICES)
+    if economics.decide == "order":
+        prices = np.ones(1)
     units = _units(typical, prices)
     usual = int(((prices - typical.unit_cost) * units).argmax())  # what earns most with stock at hand
     grain = _grain(typical, economics, units[usual])
@@ -146,7 +150,7 @@ def _grain(typical: Typical, economics: Economics, bought: float) -> _Grain:
     """The finest that can be worked out; where none can, of a shorter lead time or shelf life."""
     enough = max(_FEW, min(typical.spread**-2, _MANY))
     shop = economics.model_copy(update={"price_change_cost": 0.0, "price_rules": PriceRules()})
-    if shop.season is not None and shop.lead_time >= shop.season:  # nothing that is ordered arrives in time
+    if not _supplied(shop):
         return _grained(typical, shop.model_copy(update={"lead_time": 1}), min(bought, enough), bought, 0)
     while True:
         lots = min(bought, enough)
@@ -163,17 +167,18 @@ def _grained(
 ) -> _Grain:
     """Some more than is needed until the order after next, and than an order that shares its cost."""
     unit = bought / lots
-    fixed = shop.fixed_order_cost / (unit * typical.price)
-    periods = shop.lead_time + 1
+    fixed = (shop.fixed_order_cost + shop.joint_order_cost / typical.items) / (unit * typical.price)
+    periods = shop.lead_time + shop.order_every
     carrying = max(shop.holding_rate + shop.waste_rate, 0.01) * typical.unit_cost
     shared = sqrt(2 * fixed * lots / carrying)
     start = round(float(np.mean(shop.initial_cover)) * typical.mean / unit)
     stock = ceil(1.5 * (periods * lots + 3 * typical.spread * lots * sqrt(periods) + shared)) + 4
     if order is None:
-        single = ceil(2.5 * lots + shared)
+        single = ceil((1.5 + shop.order_every) * lots + shared)
         order = max(single, start) if shop.shelf_life else stock if shop.lead_time < 2 else single
+        order = largest_order(shop, typical.mean / unit, order)
     return _Grain(
-        shop=shop.model_copy(update={"fixed_order_cost": fixed}),
+        shop=shop.model_copy(update={"fixed_order_cost": fixed, "joint_order_cost": 0.0}),
         lots=lots,
         stock=stock if shop.season is None else max(stock, start),
         order=order,
@@ -212,11 +217,20 @@ def rounded_gamma(mean: np.ndarray, spread: np.ndarray, counts: int) -> np.ndarr
     return below.diff(n=2, dim=-1).clamp(min=0).numpy()
 
 
+def _supplied(economics: Economics) -> bool:
+    """Whether anything may be ordered that arrives before a season's end."""
+    in_time = economics.season is None or economics.lead_time < economics.season
+    return in_time and economics.decide != "price"
+
+
 def _notes(economics: Economics, shop: Economics) -> Iterator[str]:
     """What was left out of account."""
-    in_time = economics.season is None or economics.lead_time < economics.season
-    for name in ("lead_time", "shelf_life") if in_time else ():
+    for name in ("lead_time", "shelf_life") if _supplied(economics) else ():
         if (taken := getattr(shop, name)) != getattr(economics, name):
             yield f"the {name.replace('_', ' ')} is taken as {taken}: the states of longer ones are too many"
     if economics.price_rules != PriceRules() or economics.price_change_cost:
         yield "price rules other than the range, and the cost of changing a price, would only lower it"
+    if economics.order_budget is not None:
+        yield "the order budget is left out"
+    if economics.joint_order_cost:
+        yield "the joint cost of orders is shared by a location's items"

@@ -40,7 +40,7 @@ def simulated(
     where a long run goes and not what stock it ends with.
     """
     market, objective = problem.market(), problem.objective
-    first, last = (0, market.demand.periods) if objective.season else (warm_up, warm_up + periods)
+    first, last = (0, market.economics.episode(periods)) if objective.season else (warm_up, warm_up + periods)
     simulator = Simulator(market, markets, last, seed)
     state, earned = simulator.reset(), torch.zeros(markets, dtype=torch.float64)
     for period in range(last):

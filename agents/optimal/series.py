@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, lcm
 
 import numpy as np
 import torch
@@ -21,7 +21,9 @@ from ...envs.processes.iid import IndependentState
 from ...forecasters.errors import InputError
 from .shelf import Shelf
 
+_DAMPING = 0.9  # of a step, without which policies that go round and round never settle
 _NOTHING = 1e-10  # probability of demand that is left out
+_DUST = 1e-4  # units by which single precision may miss a whole number
 _FEW, _MANY = 64, 4096  # demands told apart
 
 
@@ -49,21 +51,31 @@ class Series:
         charged = torch.as_tensor(prices, dtype=torch.float32).repeat(len(dates)).view(-1, 1, 1)
         each = IndependentState(dates.repeat_interleave(len(prices)))
         mean = demand.expected(each, charged).double().view(-1, len(prices))
-        capacity = market.economics.capacity
+        economics, typical = market.economics, float(terms.typical_demand)
+        most_order = largest_order(economics, typical, most_order)
         return Series(
-            economics=market.economics,
+            economics=economics,
             reference_price=float(terms.reference_price),
             unit_cost=float(terms.unit_cost),
             prices=np.asarray(prices, dtype=float),
             chances=chances(
                 lambda classes: demand.counts.probabilities(mean, classes).numpy(),
-                shown(market.economics, most_stock, most_order),
+                shown(economics, most_stock, most_order),
             ),
             mean=mean.numpy(),
             most_stock=most_stock,
             most_order=most_order,
-            room=None if capacity is None else ceil(capacity * float(terms.typical_demand)),
+            room=None if economics.capacity is None else ceil(economics.capacity * typical),
         )
+
+
+def largest_order(economics: Economics, typical: float, otherwise: int) -> int:
+    """Largest order of a series that sells ``typical`` units a period: what its shop allows, if less."""
+    if economics.decide == "price":
+        return 0
+    if economics.largest_order is None:
+        return otherwise
+    return min(otherwise, ceil(economics.largest_order * typical - _DUST))
 
 
 def shown(economics: Economics, most_stock: int, most_order: int) -> int | None:
@@ -111,7 +123,9 @@ class Program:
         self.periods = [self.shelf.period(series, date) for date in range(len(series.chances))]
         self.arrive = self.shelf.arrive(series.most_order)  # (K', Q)
         orders = np.arange(series.most_order + 1)
-        self.ordering = series.economics.fixed_order_cost * (orders > 0)
+        economics = series.economics
+        self.cycle = lcm(len(series.chances), economics.order_every)  # dates after which all begins again
+        self.ordering = (economics.fixed_order_cost + economics.joint_order_cost) * (orders > 0)
         self.full = self._full(orders)
 
     def season(self, start: int) -> Plan:
@@ -131,11 +145,11 @@ class Program:
         value = self._nothing()
         while True:
             before = value
-            value, plan = self._through(value, len(self.periods))
-            change = (value - before) / len(self.periods)
+            value, plan = self._through(value, self.cycle)
+            change = (value - before) / self.cycle
             if change.max() - change.min() <= tolerance:
                 return Plan(float(change.max() + change.min()) / 2, *plan)
-            value = value - value.flat[0]
+            value = before + _DAMPING * (value - before - (value - before).flat[0])
 
     def long_run_at_each_price(self, tolerance: float = 1e-6) -> np.ndarray:
         """(P,) the same with the best orders at each price that stays."""
@@ -143,13 +157,18 @@ class Program:
         axes = tuple(range(1, value.ndim))
         while True:
             before = value
-            for date in reversed(range(len(self.periods))):
+            for date in reversed(range(self.cycle)):
                 value = self._worth(value, date).max(-1)
-            change = (value - before) / len(self.periods)
+            change = (value - before) / self.cycle
             highest, lowest = change.max(axes), change.min(axes)
             if (highest - lowest).max() <= tolerance:
                 return (highest + lowest) / 2
-            value = value - value.reshape(len(value), -1)[:, 0].reshape(-1, *(1,) * (value.ndim - 1))
+            step, first = value - before, (slice(None), *(slice(1),) * len(axes))
+            value = before + _DAMPING * (step - step[first])
+
+    def place(self, held: np.ndarray, ages: np.ndarray) -> np.ndarray:
+        """(N,) places, on the states' first axis, of stocks less what is owed (N,), or by age (N, m)."""
+        return self.shelf.find(held, ages, fresh=self.lead_time > 0)
 
     def _through(self, value: np.ndarray, dates: int) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """Value (1, *states) at the first of ``dates`` before ``value``, and the best prices and orders."""
@@ -172,9 +191,10 @@ class Program:
 
     def _begin(self, start: int) -> tuple[int, ...]:
         """Place of the state of ``start`` fresh units and nothing on order."""
-        if self.lead_time == 0:
-            return (self.shelf.unsold(start),)
-        return (self.shelf.fresh(start), *(0,) * (self.lead_time - 1))
+        life = self.series.economics.shelf_life or 0
+        ages = np.array([0] * (life - 1) + [start])[None]
+        place = int(self.place(np.array([start]), ages)[0])
+        return (place, *(0,) * max(self.lead_time - 1, 0))
 
     def _worth(self, value: np.ndarray, date: int) -> np.ndarray:
         """(P, *states, Q) worth of each price and order at the states, ``value`` (1 or P, *states) being that
@@ -190,6 +210,8 @@ class Program:
             flat = kernel @ later.reshape(*later.shape[:2], -1)
             worth = flat.reshape(*kernel.shape[:2], *later.shape[2:])
             worth = worth + reward.reshape(*reward.shape, *(1,) * self.lead_time) - self.ordering
+        if date % self.series.economics.order_every:
+            return worth[..., :1]
         return worth if self.full is None else np.where(self.full, -np.inf, worth)
 
     def _best(self, worth: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -46,12 +46,8 @@ class Shelf(ABC):
         """(K', most + 1) the stock after an arrival of 0 … ``most`` units; what has no room is gone."""
 
     @abstractmethod
-    def fresh(self, units: int) -> int:
-        """Place, of K, of a stock of units that have just arrived."""
-
-    @abstractmethod
-    def unsold(self, units: int) -> int:
-        """Place, of K', of a stock of that many units, the freshest that can be left."""
+    def find(self, held: np.ndarray, ages: np.ndarray, fresh: bool) -> np.ndarray:
+        """(N,) places, of K, of stocks less what is owed (N,), or by age (N, m); of K' without fresh ones."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +65,8 @@ class Heap(Shelf):
     def left(self) -> np.ndarray:  # type: ignore[override]
         return self.stock
 
-    def fresh(self, units: int) -> int:
-        return units + self.owed
-
-    unsold = fresh
+    def find(self, held: np.ndarray, ages: np.ndarray, fresh: bool) -> np.ndarray:
+        return held.clip(-self.owed, self.most) + self.owed
 
     def arrive(self, most: int) -> np.ndarray:
         return (np.arange(len(self.stock))[:, None] + np.arange(most + 1)).clip(max=len(self.stock) - 1)
@@ -116,13 +110,9 @@ class Ages(Shelf):
     def left(self) -> np.ndarray:  # type: ignore[override]
         return self.stock[:: self.most + 1]
 
-    def fresh(self, units: int) -> int:
-        return units
-
-    def unsold(self, units: int) -> int:
-        if units and self.life == 1:
-            raise InputError("series: expected no opening stock beside a shelf life of 1 and no lead time")
-        return units
+    def find(self, held: np.ndarray, ages: np.ndarray, fresh: bool) -> np.ndarray:
+        places = ages.clip(max=self.most) @ (self.most + 1) ** np.arange(self.life)[::-1]
+        return places if fresh else places // (self.most + 1)
 
     def arrive(self, most: int) -> np.ndarray:
         return np.arange(len(self.left))[:, None] * (self.most + 1) + np.arange(most + 1)

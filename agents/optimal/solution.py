@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...envs.problems import FixedOrderCost, LostSales, Newsvendor, Problem
+from ...envs.problems import FixedOrderCost, LostSales, Newsvendor, Pricing, Problem
 from ...forecasters.errors import InputError
 from ..baselines.prices import LastPrice
 from ..policy import OrderRule, Pair, Policy
 from .lost_sales import Constant, best_capped, best_constant, best_level, optimum
 from .play import ByState
 from .positions import best_reorder_point, newsvendor_level
+from .pricing import best_pricing, best_static_price
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,14 @@ def _fixed_order_cost(problem: FixedOrderCost) -> Solution:
     return Solution(cost, ordering("optimum", rule))
 
 
+def _pricing(problem: Pricing) -> Solution:
+    (best, value), (static, static_value) = best_pricing(problem), best_static_price(problem)
+    return Solution(value, best, {"static price": Rule(static_value, static)})
+
+
 SOLVERS: dict[type, Callable[[Any], Solution]] = {
     LostSales: _lost_sales,
     Newsvendor: _newsvendor,
     FixedOrderCost: _fixed_order_cost,
+    Pricing: _pricing,
 }

@@ -5,14 +5,28 @@ from .duopoly import LogitDuopoly
 from .fixed_order_cost import ZHENG_FEDERGRUEN, FixedOrderCost
 from .lost_sales import ZIPKIN, LostSales
 from .newsvendor import NEWSVENDORS, Newsvendor
+from .pricing import (
+    CLEARANCE,
+    FEDERGRUEN_HECHING,
+    FRESH_FOOD,
+    GALLEGO_VAN_RYZIN,
+    SLOW_SUPPLY,
+    Pricing,
+    finite_stock,
+)
 from .problem import COST, PROFIT, SEASON, Objective, Problem, one_series
 
 __all__ = [
     "CATALOGUE",
+    "CLEARANCE",
     "COST",
+    "FEDERGRUEN_HECHING",
+    "FRESH_FOOD",
+    "GALLEGO_VAN_RYZIN",
     "NEWSVENDORS",
     "PROFIT",
     "SEASON",
+    "SLOW_SUPPLY",
     "ZHENG_FEDERGRUEN",
     "ZIPKIN",
     "FixedOrderCost",
@@ -20,7 +34,9 @@ __all__ = [
     "LostSales",
     "Newsvendor",
     "Objective",
+    "Pricing",
     "Problem",
+    "finite_stock",
     "one_series",
     "problem",
 ]

@@ -8,9 +8,19 @@ from ...forecasters.names import positions
 from .fixed_order_cost import ZHENG_FEDERGRUEN
 from .lost_sales import ZIPKIN
 from .newsvendor import NEWSVENDORS
+from .pricing import CLEARANCE, FEDERGRUEN_HECHING, FRESH_FOOD, GALLEGO_VAN_RYZIN, SLOW_SUPPLY
 from .problem import Problem
 
-_ALL: tuple[Sequence[Problem], ...] = (NEWSVENDORS, ZHENG_FEDERGRUEN, ZIPKIN)
+_ALL: tuple[Sequence[Problem], ...] = (
+    NEWSVENDORS,
+    ZHENG_FEDERGRUEN,
+    ZIPKIN,
+    GALLEGO_VAN_RYZIN,
+    FEDERGRUEN_HECHING,
+    FRESH_FOOD,
+    CLEARANCE,
+    SLOW_SUPPLY,
+)
 
 CATALOGUE: dict[str, Problem] = {problem.name: problem for problems in _ALL for problem in problems}
 """Every problem by its name, ``family/cell``."""

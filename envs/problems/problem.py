@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -43,9 +43,13 @@ _LARGEST, _LONGEST = 1000.0, 52  # a number that states a problem, and a lead ti
 class Problem(Protocol):
     """A market small enough that its optimum is known."""
 
-    source: ClassVar[str]
-    """Who posed or solved it."""
-    objective: ClassVar[Objective]
+    @property
+    def source(self) -> str:
+        """Who posed or solved it."""
+        ...
+
+    @property
+    def objective(self) -> Objective: ...
 
     @property
     def name(self) -> str:

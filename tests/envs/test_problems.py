@@ -12,9 +12,14 @@ from mercato.envs.problems.optima import OPTIMA
 from mercato.forecasters.errors import InputError
 
 FAMILIES = {
+    "Clearance-v0": "clearance",
+    "FiniteStock-v0": "finite-stock",
     "FixedOrderCost-v0": "fixed-order-cost",
+    "FreshFood-v0": "fresh-food",
     "LostSales-v0": "lost-sales",
     "Newsvendor-v0": "newsvendor",
+    "PricesAndOrders-v0": "prices-and-orders",
+    "SlowSupply-v0": "slow-supply",
 }
 
 
