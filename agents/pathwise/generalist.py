@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, log
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ from ..seeds import seed_for
 from ..train import check_counts
 from .ascent import Ascent, Ground
 
+SHIPPED = Path(__file__).with_name("generalist.safetensors")
 _POISSON = 1000.0  # dispersion of what is as good as Poisson
 
 
@@ -50,7 +52,7 @@ class Problems:
 class GeneralistSettings:
     """How long and on what."""
 
-    updates: int = 2000
+    updates: int = 1600
     problems: int = 512  # of each lead time
     cycles: float = 4.0  # a window's periods, multiples of lead time + 1
     learning_rate: float = 6e-3
@@ -106,6 +108,11 @@ def _usual_cost(mean: Tensor, share: Tensor, penalty: Tensor, lead_time: int) ->
     z = torch.special.ndtri(penalty / (1 + penalty))
     density = (-z.square() / 2).exp() / (2 * torch.pi) ** 0.5
     return (1 + penalty) * deviation * density * (lead_time + 1) ** 0.25
+
+
+def shipped() -> LearnedPolicy:
+    """The generalist that comes with the package: of default settings and seed 0."""
+    return LearnedPolicy.load(SHIPPED)
 
 
 def train_generalist(
