@@ -1,8 +1,8 @@
 """One policy for all lost-sales problems against known optima: ``python -m benchmarks.generalist``.
 
 Trains the policy that ``mercato.agents.pathwise.generalist`` describes, and plays it without further training
-in the 32 cells of Zipkin 2008 and in problems in between. Gaps are to the exact optimum, with 95% intervals of
-independent runs. ``--ship`` writes the policy that comes with the package; ``--policy FILE`` plays one.
+in the 32 cells of Zipkin 2008 and in problems in between. Gaps are to the exact optimum, with 95% intervals
+of independent runs. ``--ship`` writes the policy that comes with the package; ``--policy FILE`` plays one.
 """
 
 from __future__ import annotations
