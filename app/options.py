@@ -12,6 +12,7 @@ import typer
 class Table(StrEnum):
     orange_juice = "orange-juice"
     ta_feng = "ta-feng"
+    fresh_food = "fresh-food"
     reference = "reference"
 
 

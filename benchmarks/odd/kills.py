@@ -15,7 +15,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from mercato.app.run import RunSettings
 from mercato.app.training import train_into
 from mercato.envs.economics import Economics
 from mercato.envs.store import fit_market, load_market
-from mercato.envs.structural import FAMILIES, ROLES, Size, write_reference
+from mercato.envs.structural import FAMILIES, ROLES, Size
 from mercato.forecasters.model import FitSettings
 from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.panel import read_panel
@@ -78,7 +78,7 @@ def _train(home: Path, folder: Path, seed: int) -> None:
 
 
 def _run(home: Path, folder: Path, seed: int) -> None:
-    demo.write_reference = partial(write_reference, size=_SIZE)
+    demo.MADE = {demo.REFERENCE: replace(demo.MADE[demo.REFERENCE], size=_SIZE)}
     demo.run_demo(folder / "run", demo.REFERENCE, seed, _RUN, SILENT, lambda _: None)
 
 

@@ -8,7 +8,7 @@ from .draw import Size, draw_log_linear
 from .families import FAMILIES, Family
 from .log_linear import LogLinear, LogLinearDemand
 from .oracle import Estimate, oracle_elasticities, shrunk
-from .reference import ROLES, make_reference, truth_folder, write_reference
+from .reference import ROLES, make_reference, truth_folder
 from .response import demand_change, own_elasticities
 from .retailer import History, Retailer, write_history
 from .truth import Truth, true_market
@@ -33,5 +33,4 @@ __all__ = [
     "true_market",
     "truth_folder",
     "write_history",
-    "write_reference",
 ]

@@ -73,13 +73,8 @@ def truth_folder(panel: str | Path) -> Path:
     return Path(panel).with_suffix(".truth")
 
 
-def write_reference(out: str | Path, seed: int = 0, size: Size = Size()) -> Path:
-    """Write the panel to ``out`` (a .parquet file) and its truth to the folder beside it; returns ``out``."""
-    return write_table(out, *make_reference(seed, size))
-
-
 def write_table(out: str | Path, frame: pd.DataFrame, truth: Truth) -> Path:
-    """Write a panel and its truth as ``write_reference`` does."""
+    """Write the panel to ``out`` (.parquet) and its truth to the folder beside it; returns ``out``."""
     out = Path(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_panel(read_panel(frame, roles=ROLES), out)

@@ -16,8 +16,10 @@ from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
 from mercato.agents.residual import to_spec
 from mercato.agents.train import PPOSettings, train_ppo
+from mercato.agents.tuning import Trials, TuningSettings
 from mercato.app.card.card import market_card
 from mercato.envs.economics import Economics
+from mercato.envs.market import Market
 from mercato.envs.store import fit_market, load_market, load_panel
 from mercato.forecasters.market_model import ensemble
 from mercato.forecasters.market_model.adaptation import AdaptationSettings
@@ -59,6 +61,19 @@ def hardly_adapted() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ensemble, "adapted", adapted)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def hardly_tuned() -> Iterator[None]:
+    """Baselines are tuned, but on few customers."""
+    whole = Trials.of
+
+    def of(market: Market, settings: TuningSettings, seed: int) -> Trials:
+        return whole(market, replace(settings, volume=1000, periods=8, rounds=1), seed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trials, "of", of)
         yield
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,7 @@ from mercato.app import demo, training
 from mercato.app.report import words
 from mercato.app.report.contents import read_contents
 from mercato.app.run import Case, Finished, RunSettings
-from mercato.envs.structural import Size, write_reference
+from mercato.envs.structural import Size
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.model import FitSettings
 from mercato.forecasters.network.training import TrainingSettings
@@ -40,7 +40,8 @@ SMALL = RunSettings(
 @pytest.fixture(scope="module", autouse=True)
 def small_reference() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "write_reference", functools.partial(write_reference, size=Size(2, 3, 45)))
+        small = {name: replace(made, size=Size(2, 3, 45)) for name, made in demo.MADE.items()}
+        patch.setattr(demo, "MADE", small)
         yield
 
 
@@ -168,3 +169,20 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a new folder or that of a run"):
         run(tmp_path)
     assert (tmp_path / "letters.txt").read_text() == "dear"
+
+
+def test_fresh_food_is_sold_for_three_days(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    demo._data(tmp_path / "run", {"asked": {"data": "fresh-food"}}, 1, lambda _: None)
+    case = demo._case("fresh-food", tmp_path / "run" / "panel.parquet")
+    assert case.economics.shelf_life == 3
+    assert case.truth is not None
+    assert case.truth.is_dir()
+
+
+@pytest.mark.slow
+def test_a_shop_of_fresh_food_goes_the_whole_way(tmp_path: Path) -> None:
+    finished, _ = run(tmp_path / "fresh", "fresh-food")
+    assert any(name.startswith("markdown") for name in finished.benchmark.evaluation.names)
+    assert finished.benchmark.truth is not None
+    assert "shelf life" in (tmp_path / "fresh" / "report.html").read_text()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from mercato.envs.structural import (
+    FAMILIES,
     Retailer,
     Size,
     Truth,
@@ -16,7 +17,6 @@ from mercato.envs.structural import (
     oracle_elasticities,
     truth_folder,
     write_history,
-    write_reference,
 )
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.panel import read_panel
@@ -128,7 +128,7 @@ def test_a_retailer_that_does_not_react_is_not_confounded():
 
 
 def test_written_panel_reads_back_with_its_roles(tmp_path):
-    out = write_reference(tmp_path / "reference.parquet", seed=7, size=SMALL)
+    out = FAMILIES["log-linear"].write(tmp_path / "reference.parquet", seed=7, size=SMALL)
     panel = read_panel(out)
     truth = Truth.load(truth_folder(out))
     assert truth_folder(out) == tmp_path / "reference.truth"
@@ -148,7 +148,7 @@ def test_written_panel_reads_back_with_its_roles(tmp_path):
 
 
 def test_tables_of_the_truth(tmp_path):
-    out = write_reference(tmp_path / "r.parquet", seed=7, size=SMALL)
+    out = FAMILIES["log-linear"].write(tmp_path / "r.parquet", seed=7, size=SMALL)
     truth = Truth.load(truth_folder(out))
     own = pd.read_csv(truth_folder(out) / "own.csv")
     cross = pd.read_csv(truth_folder(out) / "cross.csv")
