@@ -77,7 +77,8 @@ class Residual:
         groups = view.market.by_group
         low, high = (bound.log() for bound in price_range(view.market))
         correction = action.clamp(-1.0, 1.0).unflatten(1, low.shape)  # (B, G, I, 2)
-        base = groups.mean(self.pricing.price(view).log(), -2)
+        with torch.no_grad():  # a gradient is that of the correction
+            base = groups.mean(self.pricing.price(view).log(), -2)
         log_price = base + self.price_reach * (high - low) * correction[..., 0]
         price = groups.spread(nearest(log_price, view.market).exp(), -2)
         lift = groups.spread((self.cover_reach * correction[..., 1]).exp(), -2)

@@ -2,7 +2,7 @@
 
 Trains the policy that ``mercato.agents.pathwise.generalist`` describes, and plays it without further training
 in the 32 cells of Zipkin 2008 and in problems in between. Gaps are to the exact optimum, with 95% intervals
-of independent runs. ``--ship`` writes the policy that comes with the package; ``--policy FILE`` plays one.
+of independent runs. ``--out FILE`` keeps the policy; ``--policy FILE`` plays one that was kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.optimal import optimum, simulated
-from mercato.agents.pathwise.generalist import SHIPPED, GeneralistSettings, train_generalist
+from mercato.agents.pathwise.generalist import GeneralistSettings, train_generalist
 from mercato.envs.problems import ZIPKIN, LostSales
 
 from .record import write_result
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
     parser.add_argument("--quick", action="store_true", help="a brief training, a few problems; not kept")
     parser.add_argument("--policy", type=Path, help="play this policy, train none; not kept")
-    parser.add_argument("--ship", action="store_true", help="write the policy that comes with the package")
+    parser.add_argument("--out", type=Path, help="also write the policy, a .safetensors file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     settings = GeneralistSettings(updates=40, problems=128) if arguments.quick else GeneralistSettings()
@@ -72,8 +72,8 @@ def main() -> None:
     policy = train_generalist(settings, SEED) if given is None else LearnedPolicy.load(given)
     seconds = time.process_time() - began
     print(f"trained in {seconds:.0f} s of the processor", file=sys.stderr)
-    if arguments.ship:
-        policy.save(SHIPPED)
+    if arguments.out is not None:
+        policy.save(arguments.out)
     markets = QUICK_MARKETS if arguments.quick else MARKETS
     cells, between = (ZIPKIN[:4], BETWEEN[:1]) if arguments.quick else (ZIPKIN, BETWEEN)
     found = {

@@ -7,9 +7,8 @@ differs between series as a shortage rate could not, and units are worth what ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import ceil, log
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -30,7 +29,6 @@ from ..seeds import seed_for
 from ..train import check_counts
 from .ascent import Ascent, Ground
 
-SHIPPED = Path(__file__).with_name("generalist.safetensors")
 _POISSON = 1000.0  # dispersion of what is as good as Poisson
 
 
@@ -110,11 +108,6 @@ def _usual_cost(mean: Tensor, share: Tensor, penalty: Tensor, lead_time: int) ->
     return (1 + penalty) * deviation * density * (lead_time + 1) ** 0.25
 
 
-def shipped() -> LearnedPolicy:
-    """The generalist that comes with the package: of default settings and seed 0."""
-    return LearnedPolicy.load(SHIPPED)
-
-
 def train_generalist(
     settings: GeneralistSettings = GeneralistSettings(), seed: int = 0, progress: Progress = SILENT
 ) -> LearnedPolicy:
@@ -145,6 +138,5 @@ def train_generalist(
             worth = ascent.update(ascent.updates / settings.updates)
             stage.advance()
             stage.curve(ascent.updates, {"train/worth": worth})
-    return LearnedPolicy(
-        "generalist", ascent.found(), actions, {"seed": seed, "market": "lost sales"}, observation.names
-    )
+    about = {"settings": asdict(settings), "seed": seed, "market": "lost sales"}
+    return LearnedPolicy("generalist", ascent.found(), actions, about, observation.names)

@@ -17,7 +17,6 @@ since E[D · g(D - 1)] = m · E[g(D)] for all g (Chen 1975, Annals of Probabilit
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,16 +65,20 @@ class _Inward(torch.autograd.Function):
         return torch.where(back * grad > 0, 0.0, grad), None
 
 
-_RULES: dict[Callable[..., Any], type[torch.autograd.Function]] = {
-    **dict.fromkeys(
-        (Tensor.round, torch.round, Tensor.floor, torch.floor, Tensor.ceil, torch.ceil), _AsMeant
-    ),
-    **dict.fromkeys((Tensor.clamp, torch.clamp), _Inward),
-}
+_ROUNDINGS = {Tensor.round, torch.round, Tensor.floor, torch.floor, Tensor.ceil, torch.ceil}
+_CLAMPS = {Tensor.clamp, torch.clamp}
+
+
+def _bounds(_: Tensor, min: Any = None, max: Any = None) -> bool:
+    """Whether a clamp bounds what is decided, by its arguments: an action, an order, or each price.
+
+    Others keep a factor within its range, whose gradient beyond is 0 as it is written.
+    """
+    return isinstance(min, Tensor) or (min, max) in ((-1.0, 1.0), (0.0, None))
 
 
 class StraightThrough(TorchFunctionMode):
-    """Within it rounding has the gradient of the identity, and a bound that of the identity inwards.
+    """Within it rounding has the gradient of the identity, and a bound of a decision has it inwards.
 
     So that the price rules, the ladder and the limits of an action, which are written for numbers alone, tell
     a policy in which direction to move (Bengio, Léonard and Courville 2013, arXiv 1308.3432).
@@ -85,10 +88,16 @@ class StraightThrough(TorchFunctionMode):
         self, function: Any, types: Any, arguments: Any = (), named: dict[str, Any] | None = None
     ) -> Any:
         result = function(*arguments, **(named or {}))
-        rule = _RULES.get(function)
-        if rule is None or not (torch.is_grad_enabled() and arguments[0].requires_grad):
+        if function not in _ROUNDINGS | _CLAMPS or not torch.is_grad_enabled():
             return result
-        return rule.apply(arguments[0].expand_as(result), result.detach())
+        meant = arguments[0]
+        if not meant.requires_grad:
+            return result
+        if function in _ROUNDINGS:
+            return _AsMeant.apply(meant, result.detach())
+        if _bounds(*arguments, **(named or {})):
+            return _Inward.apply(meant.expand_as(result), result.detach())
+        return result
 
 
 @dataclass(frozen=True)

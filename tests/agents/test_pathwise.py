@@ -139,13 +139,16 @@ def test_the_gradient_is_right_for_slow_movers(counts: object, stock: float) -> 
     assert abs(by_order.mean() - exact) < 4 * by_order.std() / (n / 2) ** 0.5
 
 
-def test_rounding_passes_gradients_and_bounds_let_them_back() -> None:
+def test_rounding_passes_gradients_and_bounds_of_decisions_let_them_back() -> None:
     x = torch.tensor([1.4, 3.0, 3.0, -2.0], requires_grad=True)
-    with StraightThrough():
-        kept = x.round().clamp(0.0, 2.0)
-    assert kept.tolist() == [1.0, 2.0, 2.0, 0.0]
-    kept.backward(torch.tensor([1.0, 1.0, -1.0, 1.0]))  # a loss falls against its gradient
-    assert x.grad.tolist() == [1.0, 1.0, 0.0, 0.0]
+    low, high = torch.zeros(4), torch.full((4,), 2.0)
+    for bounded, slopes in ((True, [1.0, 1.0, 0.0, 0.0]), (False, [1.0, 0.0, 0.0, 0.0])):
+        x.grad = None
+        with StraightThrough():
+            kept = x.round().clamp(low, high) if bounded else x.round().clamp(0.0, 2.0)
+        assert kept.tolist() == [1.0, 2.0, 2.0, 0.0]
+        kept.backward(torch.tensor([1.0, 1.0, -1.0, 1.0]))  # a loss falls against its gradient
+        assert x.grad.tolist() == slopes
 
 
 def test_price_rules_pass_gradients() -> None:
