@@ -29,7 +29,7 @@ from mercato.envs.problems import ZIPKIN, LostSales
 from .record import resumed, write_result
 
 SEED = 0
-MARKETS, QUICK_MARKETS = 4096, 1024  # independent runs of 240 periods
+MARKETS, QUICK_MARKETS = 16_384, 1024  # independent runs of 240 periods
 UPDATES, QUICK_UPDATES = 300, 60
 QUICK_LEAD_TIME = 1
 BASE = Pair("newsvendor", LastPrice(), BaseStock())
