@@ -74,7 +74,7 @@ def _bounds(_: Tensor, min: Any = None, max: Any = None) -> bool:
 
     Others keep a factor within its range, whose gradient beyond is 0 as it is written.
     """
-    return isinstance(min, Tensor) or (min, max) in ((-1.0, 1.0), (0.0, None))
+    return isinstance(min, Tensor) or isinstance(max, Tensor) or (min, max) in ((-1.0, 1.0), (0.0, None))
 
 
 class StraightThrough(TorchFunctionMode):
