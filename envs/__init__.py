@@ -11,6 +11,7 @@ _PROBLEMS = {
     "FiniteStock-v0": ("finite-stock", "n10-d10-T20"),
     "FixedOrderCost-v0": ("fixed-order-cost", "poisson-L0-m20-K64"),
     "FreshFood-v0": ("fresh-food", "fifo-m2"),
+    "JointReplenishment-v0": ("joint-replenishment", "m2-m2-K10"),
     "LostSales-v0": ("lost-sales", "poisson-L4-p4"),
     "Newsvendor-v0": ("newsvendor", "poisson-m50-h0.18-p0.7"),
     "PricesAndOrders-v0": ("prices-and-orders", "R1-L0"),

@@ -1,6 +1,7 @@
 """Exact optima of problems that are small enough, and exact costs of policies in them."""
 
 from .bound import Bound, Typical, bound, bound_of, typical_series
+from .joint_replenishment import JointTable, best_joint
 from .lost_sales import (
     CappedBaseStock,
     Constant,
@@ -23,6 +24,7 @@ __all__ = [
     "ByState",
     "CappedBaseStock",
     "Constant",
+    "JointTable",
     "Optimum",
     "Plan",
     "Program",
@@ -35,6 +37,7 @@ __all__ = [
     "average_cost",
     "best_capped",
     "best_constant",
+    "best_joint",
     "best_level",
     "best_pricing",
     "best_reorder_point",

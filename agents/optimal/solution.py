@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...envs.problems import FixedOrderCost, LostSales, Newsvendor, Pricing, Problem
+from ...envs.problems import FixedOrderCost, JointReplenishment, LostSales, Newsvendor, Pricing, Problem
 from ...forecasters.errors import InputError
 from ..baselines.prices import LastPrice
 from ..policy import OrderRule, Pair, Policy
+from .joint_replenishment import best_joint
 from .lost_sales import Constant, best_capped, best_constant, best_level, optimum
 from .play import ByState
 from .positions import best_reorder_point, newsvendor_level
@@ -74,6 +75,11 @@ def _fixed_order_cost(problem: FixedOrderCost) -> Solution:
     return Solution(cost, ordering("optimum", rule))
 
 
+def _joint_replenishment(problem: JointReplenishment) -> Solution:
+    rule, cost = best_joint(problem)
+    return Solution(cost, ordering("optimum", rule))
+
+
 def _pricing(problem: Pricing) -> Solution:
     (best, value), (static, static_value) = best_pricing(problem), best_static_price(problem)
     return Solution(value, best, {"static price": Rule(static_value, static)})
@@ -83,5 +89,6 @@ SOLVERS: dict[type, Callable[[Any], Solution]] = {
     LostSales: _lost_sales,
     Newsvendor: _newsvendor,
     FixedOrderCost: _fixed_order_cost,
+    JointReplenishment: _joint_replenishment,
     Pricing: _pricing,
 }

@@ -3,6 +3,7 @@
 from .catalogue import CATALOGUE, problem
 from .duopoly import LogitDuopoly
 from .fixed_order_cost import ZHENG_FEDERGRUEN, FixedOrderCost
+from .joint_replenishment import TWO_ITEMS, JointReplenishment
 from .lost_sales import ZIPKIN, LostSales
 from .newsvendor import NEWSVENDORS, Newsvendor
 from .pricing import (
@@ -14,7 +15,7 @@ from .pricing import (
     Pricing,
     finite_stock,
 )
-from .problem import COST, PROFIT, SEASON, Objective, Problem, one_series
+from .problem import COST, PROFIT, SEASON, Objective, Problem, plain_market
 
 __all__ = [
     "CATALOGUE",
@@ -27,9 +28,11 @@ __all__ = [
     "PROFIT",
     "SEASON",
     "SLOW_SUPPLY",
+    "TWO_ITEMS",
     "ZHENG_FEDERGRUEN",
     "ZIPKIN",
     "FixedOrderCost",
+    "JointReplenishment",
     "LogitDuopoly",
     "LostSales",
     "Newsvendor",
@@ -37,6 +40,6 @@ __all__ = [
     "Pricing",
     "Problem",
     "finite_stock",
-    "one_series",
+    "plain_market",
     "problem",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ...forecasters.names import positions
 from .fixed_order_cost import ZHENG_FEDERGRUEN
+from .joint_replenishment import TWO_ITEMS
 from .lost_sales import ZIPKIN
 from .newsvendor import NEWSVENDORS
 from .pricing import CLEARANCE, FEDERGRUEN_HECHING, FRESH_FOOD, GALLEGO_VAN_RYZIN, SLOW_SUPPLY
@@ -14,6 +15,7 @@ from .problem import Problem
 _ALL: tuple[Sequence[Problem], ...] = (
     NEWSVENDORS,
     ZHENG_FEDERGRUEN,
+    TWO_ITEMS,
     ZIPKIN,
     GALLEGO_VAN_RYZIN,
     FEDERGRUEN_HECHING,

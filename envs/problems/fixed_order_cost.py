@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ..economics import Economics
 from ..market import Market
-from .problem import COST, DEMANDS, Objective, Stationary, among, one_series, ranged, waiting
+from .problem import COST, DEMANDS, Objective, Stationary, among, plain_market, ranged, waiting
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class FixedOrderCost(Stationary):
             unit_cost_share=1.0,
             initial_cover=self.lead_time + 1.0,
         )
-        return one_series(self.name, self.process(), economics)
+        return plain_market(self.name, self.process(), economics)
 
 
 _MEANS = (*range(10, 80, 5), 21, 22, 23, 24, 51, 52, 59, 61, 63, 64)

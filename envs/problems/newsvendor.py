@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from ..economics import Economics
 from ..market import Market
-from .problem import COST, DEMANDS, Objective, Stationary, among, one_series, ranged
+from .problem import COST, DEMANDS, Objective, Stationary, among, plain_market, ranged
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Newsvendor(Stationary):
             unit_cost_share=1.0,
             initial_cover=0.0,
         )
-        return one_series(self.name, self.process(), economics)
+        return plain_market(self.name, self.process(), economics)
 
 
 NEWSVENDORS = (

@@ -76,4 +76,6 @@ OPTIMA: dict[str, float] = {
     "clearance/n60-s-0.1": 16.8698,
     "slow-supply/L2": 13.1933,
     "slow-supply/L3": 13.1211,
+    "joint-replenishment/m2-m2-K10": 11.7485,
+    "joint-replenishment/m4-m1-K20": 16.5379,
 }

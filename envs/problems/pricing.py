@@ -16,7 +16,7 @@ from ..economics import Economics
 from ..market import Market
 from ..processes import Independent, Poisson, exponential, linear
 from ..processes.iid import Curve, constant_elasticity
-from .problem import PROFIT, SEASON, Objective, one_series
+from .problem import PROFIT, SEASON, Objective, plain_market
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Pricing:
             periods=len(self.means),
         )
         ends = {"low": self.low, "high": self.high}
-        return one_series(self.name, demand, self.economics, unit_cost=self.unit_cost, **ends)
+        return plain_market(self.name, demand, self.economics, unit_cost=self.unit_cost, **ends)
 
 
 _FREE = 1e-4  # unit cost of stock that is there anyway

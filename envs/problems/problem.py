@@ -119,7 +119,7 @@ def _kind(problem: Problem) -> str:
     return re.sub("(?<=.)([A-Z])", r" \1", type(problem).__name__).lower()
 
 
-def one_series(
+def plain_market(
     name: str,
     demand: Independent,
     economics: Economics,
@@ -128,15 +128,17 @@ def one_series(
     low: float = 1.0,
     high: float = 1.0,
 ) -> Market:
-    """A market of one series whose reference price is 1 and whose prices may be ``low`` to ``high``."""
-    one = torch.ones(1, 1)
+    """A market whose reference prices are 1 and whose prices may be ``low`` to ``high``."""
+    one, typical = torch.ones(demand.base.shape[-2:]), demand.base
     return Market(
         name=name,
         dates=np.array(["2024-01-01"], dtype="datetime64[D]"),
         frequency="D",
-        categories=("all",),
+        categories=("all",) * len(demand.items),
         price_groups=demand.locations,
         economics=economics,
-        terms=Terms(one, low * one, high * one, unit_cost * one, demand.base.view(-1, 1, 1).mean(0)),
+        terms=Terms(
+            one, low * one, high * one, unit_cost * one, typical.mean(0) if typical.dim() == 3 else typical
+        ),
         demand=demand,
     )

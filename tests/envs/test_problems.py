@@ -16,6 +16,7 @@ FAMILIES = {
     "FiniteStock-v0": "finite-stock",
     "FixedOrderCost-v0": "fixed-order-cost",
     "FreshFood-v0": "fresh-food",
+    "JointReplenishment-v0": "joint-replenishment",
     "LostSales-v0": "lost-sales",
     "Newsvendor-v0": "newsvendor",
     "PricesAndOrders-v0": "prices-and-orders",
