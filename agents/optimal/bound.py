@@ -20,14 +20,14 @@ from torch import Tensor
 from ...envs.economics import Economics, PriceRules
 from ...envs.engine.rules import limits
 from ...envs.market import Market
-from ...envs.processes import Independent, constant_elasticity
+from ...envs.processes import Counts, Independent, NegativeBinomial, Poisson, constant_elasticity
 from ...envs.processes.iid import Curve
 from ...envs.simulator import Simulator
 from .series import Program, Series, chances, largest_order, shown
 
 PRICES = 25  # candidates, evenly over the logarithms of the range
 _DATES = 8  # of the history over which demand is averaged
-_FEW, _MANY = 8.0, 40.0  # lots a period that are enough, and as many as regular demand may need
+_FEW, _MANY = 12.0, 40.0  # lots a period that are enough, and as many as regular demand may need
 _COARSEST, _LEAST = 1.5, 1e-3  # lots, and units, a period
 _WORK = 2.5e7  # multiplications of a period's step
 _PRECISION = 2e-6  # of what a period may earn
@@ -115,8 +115,8 @@ def bound_of(typical: Typical, economics: Economics) -> Bound:
         typical=typical,
         season=economics.season,
         static_price=float(prices[still.argmax()]),
-        static=float(still.max()) * unit,
-        dynamic=moving * unit,
+        static=float(still.max() * unit),
+        dynamic=float(max(moving, still.max()) * unit),  # right to the precision, and not less
         notes=tuple(_notes(economics, grain.shop)),
     )
 
@@ -190,18 +190,29 @@ def _series(typical: Typical, grain: _Grain, prices: np.ndarray, unit: float) ->
     """The series in lots of ``unit``, its reference price being 1."""
     mean = _units(typical, prices) / unit
     spread = np.sqrt(1 / (mean * unit) + max(typical.spread**2 - 1 / typical.mean, 0.0))
+    counts = _counts(typical)
+
+    def exact(classes: int) -> np.ndarray:
+        return counts.probabilities(torch.as_tensor(mean), classes).numpy()
+
     most, capacity = shown(grain.shop, grain.stock, grain.order), grain.shop.capacity
     return Series(
         economics=grain.shop,
         reference_price=1.0,
         unit_cost=typical.unit_cost,
         prices=prices,
-        chances=chances(partial(rounded_gamma, mean, spread), most)[None],
+        chances=chances(exact if unit <= 1 else partial(rounded_gamma, mean, spread), most)[None],
         mean=mean[None],
         most_stock=grain.stock,
         most_order=grain.order,
         room=None if capacity is None else ceil(capacity * typical.mean / unit),
     )
+
+
+def _counts(typical: Typical) -> Counts:
+    """The family of that spread; Poisson where it is more regular than counts are."""
+    beyond = typical.spread**2 - 1 / typical.mean
+    return NegativeBinomial(1 / beyond) if beyond > _LEAST else Poisson()
 
 
 def rounded_gamma(mean: np.ndarray, spread: np.ndarray, counts: int) -> np.ndarray:

@@ -71,7 +71,6 @@ class Pricing:
             reference_price=one,
             elasticity=self.elasticity * one,
             curve=self.curve,
-            periods=len(self.means),
         )
         ends = {"low": self.low, "high": self.high}
         return plain_market(self.name, demand, self.economics, unit_cost=self.unit_cost, **ends)

@@ -11,11 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import poisson
 
-from mercato.agents.optimal import Program, Series, Typical, bound_of, typical_series
+from mercato.agents.optimal import (
+    Program,
+    Series,
+    Typical,
+    best_pricing,
+    best_static_price,
+    bound,
+    bound_of,
+    typical_series,
+)
 from mercato.agents.optimal.bound import rounded_gamma
 from mercato.agents.optimal.shelf import spoiling
 from mercato.envs.economics import Economics, PriceRules
 from mercato.envs.market import Market, Terms
+from mercato.envs.problems import FRESH_FOOD, GALLEGO_VAN_RYZIN, Pricing
 from mercato.envs.processes import Independent, Poisson
 from mercato.forecasters.errors import InputError
 
@@ -53,7 +63,7 @@ def test_the_typical_series_is_the_median_by_revenue() -> None:
     ("economics", "least", "most"),
     [
         ({}, 0.0005, 0.002),
-        ({"lead_time": 0}, -1e-6, 1e-6),
+        ({"lead_time": 0}, -1e-9, 1e-6),
         ({"waste_rate": 0.2, "waste_cost_rate": 0.2}, 0.02, 0.06),
         ({"shelf_life": 2, "waste_cost_rate": 0.2}, 0.04, 0.1),
         ({"capacity": 1.2}, 0.003, 0.02),
@@ -66,6 +76,14 @@ def test_moving_prices_pay_where_stock_binds_and_hardly_elsewhere(
     found = bound_of(TYPICAL, Economics(**economics))
     assert least < found.gain < most
     assert found.notes == ()
+
+
+@pytest.mark.parametrize(
+    "problem", [FRESH_FOOD[0], FRESH_FOOD[3], GALLEGO_VAN_RYZIN[1]], ids=lambda p: p.name
+)
+def test_it_is_the_exact_gain_where_that_is_known(problem: Pricing) -> None:
+    exact = best_pricing(problem)[1] / best_static_price(problem)[1] - 1
+    assert bound(problem.market()).gain == pytest.approx(exact, abs=0.002)
 
 
 def test_price_rules_and_long_waits_are_told() -> None:
