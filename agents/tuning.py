@@ -39,7 +39,7 @@ _LEAST_EPISODES = 4  # whatever a market's size: on so many dates prices have to
 _CYCLES = 10  # of lead time and review period, that a trial has at least
 _ELEMENTS = 200_000  # series of all markets side by side in a trial
 _HOPEFUL = 2  # kinds of order rules that are tuned, of those whose first candidates earn most
-_LEAST_PRICES = 10  # trials of static prices, whatever the market's size
+_LEAST_PRICES, _MOST_PRICES = 10, 100  # trials of static prices, whatever the market's size
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ class Trials:
         margin_alone = expected_optimum(self.market, terms.unit_cost, starts)
         served = expected_optimum(self.market, terms.unit_cost + self._serving(margin_alone), starts)
         volume = self.episodes * self.settings.periods * terms.unit_cost.numel()
-        trials = max(_LEAST_PRICES, self.settings.price_volume // volume)
+        trials = min(max(_LEAST_PRICES, self.settings.price_volume // volume), _MOST_PRICES)
         return HeldPrices(self.market, self.profit_at, trials).best([served, margin_alone, *starts])
 
     def profit_at(self, price: Tensor) -> Tensor:
