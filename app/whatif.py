@@ -24,9 +24,10 @@ from ..envs.scenarios.played import Played
 from ..envs.sub_markets import AT_ONCE
 from ..forecasters.progress import SILENT, Progress
 from .benchmarking import other_markets
+from .report.words import signed
 from .tally import ADDITIVE, METRICS, Sums, Tally, quantities
 
-_EPISODES = 16  # before each of the other customers
+_MOST, _FEWEST, _SERIES = 16, 4, 8_192  # episodes before each of the other customers; episodes times series
 _AS_FITTED = "as fitted"
 _NOTICEABLE = 0.005  # share of series-periods
 By = Literal["location", "item"]
@@ -160,9 +161,14 @@ def usual_policy(market: Market) -> Policy:
     return Pair("logged price, base-stock", LoggedPrice(), BaseStock())
 
 
+def _few(market: Market, scenario: Scenario) -> int:
+    """Episodes before each of the other customers: fewer in a large market, whose series average already."""
+    return min(scenario.episodes, _MOST, max(_FEWEST, _SERIES // (market.shape[0] * market.shape[1])))
+
+
 def _jobs(customers: Mapping[str, Market], policy: Policy, scenario: Scenario) -> Iterator[_Job]:
     for name in customers:
-        episodes = scenario.episodes if name == _AS_FITTED else min(scenario.episodes, _EPISODES)
+        episodes = scenario.episodes if name == _AS_FITTED else _few(customers[name], scenario)
         for changed in (False, True):
             yield _Job(name, policy, scenario, changed, episodes)
 
@@ -193,7 +199,7 @@ def _sums(plan: Plan, policy: Policy, episodes: Tensor, seed: int) -> Sums:
     """Sums (B, S, I) over the episodes numbered ``episodes`` (B,)."""
     game = Played(plan, len(episodes), seed)
     state, tally = game.reset(episodes), Tally(plan.market, len(episodes))
-    for t in range(plan.horizon):
+    for t in range(plan.market.economics.episode(plan.horizon)):
         view = game.view(state, t)
         state, outcome = game.step(state, game.enacted(policy.decide(view), view, t), t)
         tally.add(outcome)
@@ -216,7 +222,7 @@ def _told(
     for job in _jobs(customers, policy, scenario):
         both.setdefault(job.customers, []).append(found[job.key()])
     without, changed = both[_AS_FITTED]
-    few = min(scenario.episodes, _EPISODES)
+    few = _few(market, scenario)
     before, after = without.whole(), changed.whole()
     out = {
         "scenario": scenario.name,
@@ -276,7 +282,7 @@ def _unsupported(told: Mapping[str, Any]) -> list[str]:
         f" ({before['outside']:.0%} without the scenario); demand there is extrapolated"
     )
     if len(told["customers"]) > 1:
-        line += f", and the worst customers consistent with the data make it {worst['diff_mean']:+,.4g}"
+        line += f", and the worst customers consistent with the data make it {signed(worst['diff_mean'])}"
     return [line]
 
 

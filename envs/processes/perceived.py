@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ...forecasters.simulation import DemandProcess, Outlook, Period
@@ -32,11 +33,10 @@ class PerceivedPrice(Wrapped):
 
     def outlook(self, state: Any) -> Outlook:
         outlook = self.process.outlook(state)
-        mean = self.expected(state, self.reference.expand_as(outlook.mean))
-        same = self.usual == 1
+        moved = self.expected(state, self.reference.expand_as(outlook.mean))
         return replace(
             outlook,
-            mean=outlook.mean if bool(same.all()) else mean,
+            mean=torch.where((self.usual == 1).all(), outlook.mean, moved),
             elasticity=outlook.elasticity * self.response,
         )
 

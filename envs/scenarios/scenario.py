@@ -69,7 +69,10 @@ class Scenario(Settings):
     @model_validator(mode="before")
     @classmethod
     def _written_shortly(cls, fields: Any) -> Any:
-        return in_fields(fields)[0] if isinstance(fields, Mapping) else fields
+        try:
+            return in_fields(fields)[0] if isinstance(fields, Mapping) else fields
+        except Fault as fault:
+            raise ValueError(str(fault)) from None
 
     @field_validator("start")
     @classmethod

@@ -71,6 +71,12 @@ def test_older_files_mean_what_they_meant() -> None:
     assert found.price == (Price(multiplier=0.9, **scope),)
 
 
+def test_mistakes_in_python_are_one_line_too() -> None:
+    for wrong in ({"changes": [{"demnd": 2}]}, {"cost": -1}, {"demand": {"multplier": 2}}, {"cost": [1, 2]}):
+        with pytest.raises(InputError, match=r"^Scenario: "):
+            Scenario(**wrong)  # type: ignore[arg-type]
+
+
 names = st.text(min_size=1, max_size=8)
 scopes = st.fixed_dictionaries(
     {},

@@ -1,0 +1,1 @@
+"""Ready scenarios, one YAML file each; ``library`` reads them."""
