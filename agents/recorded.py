@@ -95,7 +95,7 @@ class _Met:
     price: Tensor  # asked for
     demand: Tensor
     expected: Tensor  # at that price
-    until_arrival: Tensor  # expected over lead time + 1 periods
+    until_arrival: Tensor  # expected until the next order but one arrives
     mean: Tensor  # of the outlook
     spread: Tensor
     elasticity: Tensor
