@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,9 +25,8 @@ def policies_named(
 ) -> list[Policy]:
     """Policies from files, as they are, or by name.
 
-    ``usual`` (or None) has the prices of the table with base-stock orders; ``cost-plus``, ``static-price``, …
-    are the baselines of ``mercato benchmark``, tuned as there, with base-stock orders;
-    ``myopic-price-fixed-cover`` has other orders.
+    ``usual`` (or None) has the prices of the table with base-stock orders. Those of ``mercato benchmark``,
+    tuned as there, go by their prices: ``cost-plus``, ``static-price``, …
 
     Raises:
         InputError: neither a name nor a file, or two of one name.
@@ -36,9 +34,8 @@ def policies_named(
     named = [_name(source) for source in sources]
     baselines: dict[str, Policy] = {}
     if any(name not in (None, USUAL) for name in named):
-        baselines = {
-            _short(policy.name): policy for policy in tune_baselines(market, seed, progress=progress)
-        }
+        for policy in tune_baselines(market, seed, progress=progress):
+            baselines.setdefault(_short(policy.name), policy)
     known = {**baselines, USUAL: usual_policy(market)}
     for name in named:
         if name is not None and name not in known:
@@ -65,4 +62,4 @@ def _name(source: Policy | str | Path | None) -> str | None:
 
 
 def _short(name: str) -> str:
-    return re.sub(r"[ ,]+", "-", name.removesuffix(", base-stock"))
+    return name.split(",")[0].replace(" ", "-")
