@@ -119,7 +119,7 @@ def test_an_order_has_the_reason_that_holds(changes: dict[str, Any], said: str) 
 @pytest.mark.parametrize(
     ("economics", "said"),
     [
-        (Economics(price_rules=PriceRules(floor=1.2)), "price rule binds: floor"),
+        (Economics(price_rules=PriceRules(floor=1.5)), "price rule binds: floor"),
         (Economics(price_rules=PriceRules(ceiling=0.8)), "price rule binds: ceiling"),
         (Economics(price_rules=PriceRules(minimum_margin=0.5)), "price rule binds: minimum margin"),
         (Economics(price_rules=PriceRules(cadence=1000)), "kept: price rule binds: cadence"),

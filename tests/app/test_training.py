@@ -29,12 +29,16 @@ from tests.app.conftest import contents
 GLANCE = Validation(times=1, episodes=1, horizon=4)
 PPO = PPOSettings(steps=400, markets=2, horizon=8, validation=GLANCE)
 DQN = DQNSettings(steps=400, markets=2, horizon=8, warm_up=100, validation=GLANCE)
+BASE = Pair("base", MyopicPrice(), BaseStock(1.0))
 
 
 def trained(home: Path, folder: Path, workers: Workers) -> list[LearnedPolicy]:
     """PPO and DQN."""
     folder.mkdir()
-    asked = [Training(PPO, 0, folder / "ppo-kept"), Training(DQN, 1, folder / "dqn-kept")]
+    asked = [
+        Training(PPO, 0, folder / "ppo-kept", base=BASE),
+        Training(DQN, 1, folder / "dqn-kept", base=BASE),
+    ]
     return list(workers.map("train", partial(train, load_market(home / "market")), asked))
 
 
@@ -69,7 +73,6 @@ def test_an_interrupted_training_in_a_learned_market_goes_on_and_leaves_only_its
 ) -> None:
     """The market's state is a part of the training's; the old file stays until the new one is there."""
     market, brief = load_market(home / "market"), replace(GLANCE, times=3)
-    base = Pair("base", MyopicPrice(), BaseStock(1.0))
     file = {5: tmp_path / "ppo.safetensors"}
     settings = replace(PPO, steps=600, rollout=8, validation=brief)
 
@@ -93,30 +96,29 @@ def test_an_interrupted_training_in_a_learned_market_goes_on_and_leaves_only_its
 
     file[5].write_text("the old one")
     with pytest.raises(KeyboardInterrupt):
-        train_into(market, settings, file, Interrupts(), base=base)
+        train_into(market, settings, file, Interrupts(), base=BASE)
     assert file[5].read_text() == "the old one"
     with (
         sole_writer(file[5]),
         pytest.raises(InputError, match="another process writes it"),
     ):
-        train_into(market, settings, file, base=base)
-    train_into(market, settings, file, base=base)
+        train_into(market, settings, file, base=BASE)
+    train_into(market, settings, file, base=BASE)
     assert [path.name for path in tmp_path.iterdir()] == ["ppo.safetensors"]
     whole = {5: tmp_path / "whole.safetensors"}
-    train_into(market, settings, whole, base=base)
+    train_into(market, settings, whole, base=BASE)
     assert contents(LearnedPolicy.load(file[5])) == contents(LearnedPolicy.load(whole[5]))
 
 
 def test_curves_are_of_each_policy_wherever_it_was_trained(home: Path, tmp_path: Path) -> None:
     market = load_market(home / "market")
-    base = Pair("base", MyopicPrice(), BaseStock(1.0))
     for settings, names in (
         (PPO, {"train/loss", "train/learning_rate", "rollout/ep_rew_mean", "validation/profit"}),
         (DQN, {"train/loss", "rollout/ep_rew_mean", "validation/profit"}),
     ):
         files = {seed: tmp_path / f"policy-{seed}.safetensors" for seed in (0, 1)}
         with employ(2) as processes:
-            train_into(market, settings, files, workers=processes, base=base, curves=tmp_path / "curves")
+            train_into(market, settings, files, workers=processes, base=BASE, curves=tmp_path / "curves")
         for file in files.values():
             (folder,) = (tmp_path / "curves" / file.stem).iterdir()
             assert names <= set(tags(folder))
