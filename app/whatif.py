@@ -27,7 +27,7 @@ from .benchmarking import other_markets
 from .report.words import signed
 from .tally import ADDITIVE, METRICS, Sums, Tally, quantities
 
-_MOST, _FEWEST, _SERIES = 16, 4, 8_192  # episodes before each of the other customers; episodes times series
+_MOST, _FEWEST, _SERIES = 16, 4, 4_096  # episodes before each of the other customers; episodes times series
 _AS_FITTED = "as fitted"
 _NOTICEABLE = 0.005  # share of series-periods
 By = Literal["location", "item"]
