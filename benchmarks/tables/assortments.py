@@ -12,14 +12,14 @@ from mercato.agents.learner import Validation
 from mercato.agents.train import PPOSettings
 from mercato.envs.structural import FAMILIES, Size
 
-from ..policies import FITTED, TRUE
-from ..policies import one_panel as play_panel
 from ..price.changes import price_changes
 from ..price.elasticities import Row, own_and_cross
 from ..price.market import study
 from ..price.sales import stock_out_bias
 from ..price_response import one_panel
 from ..record import resumed
+from ..transfer import FITTED, Effort
+from ..transfer import one_panel as play_panel
 from .piece import Figure, Found, Plan, Skip
 
 FAMILY, FULL = "partial-assortment", "log-linear"
@@ -67,7 +67,7 @@ def transfer(plan: Plan) -> Found:
     tasks = [(name, seed) for name in (FAMILY, FULL) for seed in seeds]
 
     def played(missing: list[tuple[str, int]]) -> Iterator[dict[str, Any]]:
-        return (play_panel(*task, size, settings, (FITTED, TRUE)) for task in missing)
+        return (play_panel(*task, "default", Effort(size, settings)) for task in missing)
 
     rows: dict[str, list[dict[str, Any]]] = {FAMILY: [], FULL: []}
     for (name, _), row in resumed(f"transfer-{size.weeks}", tasks, played):

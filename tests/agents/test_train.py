@@ -22,8 +22,8 @@ from mercato.agents.residual import Residual, ResidualGrid
 from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
 from mercato.agents.tuning import tune_baselines
 from mercato.envs.economics import Economics
-from mercato.envs.engine.observation import FEATURES
 from mercato.envs.market import Market
+from mercato.envs.processes import Independent
 from mercato.forecasters.errors import InputError
 
 GLANCE = Validation(times=4, episodes=8, horizon=13)
@@ -266,12 +266,32 @@ def test_settings_that_no_training_could_have_are_refused(kind, name, value):
         kind(**{name: value})
 
 
+def with_calendar(market: Market) -> Market:
+    """The market with demand that is told week by week, the same in each."""
+    demand = market.demand
+    assert isinstance(demand, Independent)
+    weekly = demand.base.expand(52, *market.shape)
+    return market.with_demand(
+        Independent(
+            demand.counts,
+            weekly,
+            reference_price=demand.reference_price,
+            elasticity=demand.elasticity,
+            locations=demand.locations,
+            items=demand.items,
+            periods=demand.periods,
+        )
+    )
+
+
 def test_statistics_are_of_all_seasons():
     """Seen from one date on, most of the year would be cut off at five deviations."""
-    env = LearnerVecEnv(shop([[-3.0]], locations=2), 2, 52, 0, lambda _: Residual.of(SHORT, 0.2, 0.2))
+    market = shop([[-3.0]], locations=2)
+    env = LearnerVecEnv(with_calendar(market), 2, 52, 0, lambda _: Residual.of(SHORT, 0.2, 0.2))
     seen = watch(env, 0)
     standardise = Standardise.of(seen)
-    season = [FEATURES.index(name) for name in ("season_sin", "season_cos")]
+    names = env.batch.observation.names
+    season = [names.index(name) for name in ("season_sin", "season_cos")]
     assert standardise.deviation[season].tolist() == pytest.approx([0.5**0.5] * 2, abs=0.1)
     assert float(standardise(seen)[:, season].abs().max()) < 2.0
     assert torch.equal(seen, watch(env, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -49,6 +50,11 @@ def sales(days: int = 120) -> pd.DataFrame:
     return table[~table["day"].between("2023-03-06", "2023-03-12")]
 
 
+def _here() -> bool:
+    """Whether the test that runs is one of the application's: a session goes on with others."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").startswith("tests/app")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def hardly_adapted() -> Iterator[None]:
     """Market models are adapted, but a few steps are enough to see it."""
@@ -57,7 +63,8 @@ def hardly_adapted() -> Iterator[None]:
     def adapted(*given: Any) -> MarketNetwork:
         *before, settings, progress = given
         assert isinstance(settings, AdaptationSettings)
-        return whole(*before, replace(settings, steps=min(settings.steps, 8)), progress)
+        steps = min(settings.steps, 8) if _here() else settings.steps
+        return whole(*before, replace(settings, steps=steps), progress)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ensemble, "adapted", adapted)
@@ -70,7 +77,8 @@ def hardly_tuned() -> Iterator[None]:
     whole = Trials.of
 
     def of(market: Market, settings: TuningSettings, seed: int) -> Trials:
-        return whole(market, replace(settings, volume=1000, periods=8, rounds=1), seed)
+        few = replace(settings, volume=1000, periods=8, rounds=1)
+        return whole(market, few if _here() else settings, seed)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trials, "of", of)

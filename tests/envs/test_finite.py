@@ -96,7 +96,7 @@ def test_whatever_is_decided_a_simulated_period_is_finite_or_refused(economics, 
     [
         (np.nan, 1.0, 5.0, "price: expected finite numbers above 0, found nan in " + WHERE),
         (0.0, 1.0, 5.0, "price: expected finite numbers above 0, found 0.0 in " + WHERE),
-        (-1.0, 1.0, 5.0, "price: expected finite numbers above 0, found 0.0 in " + WHERE),
+        (-1.0, 1.0, 5.0, "price: expected finite numbers above 0, found -1.0 in " + WHERE),
         (2.0, np.inf, 5.0, "order: expected finite numbers, found inf in " + WHERE),
         (2.0, FLOAT, FLOAT, "profit: expected finite numbers; .* too large, found .* in " + WHERE),
         (2.0, 1.0, np.inf, "profit: expected finite numbers; .* too large, found .* in " + WHERE),

@@ -77,10 +77,9 @@ def identified(frame: pd.DataFrame) -> Elasticities:
     return identify(panel, build_history(panel))[2]
 
 
-@pytest.mark.parametrize("family", ["nested-logit", "attraction"])
-def test_thirty_times_a_row_hardly_moves_an_elasticity(family: str) -> None:
-    """Of no other item by half a standard error, of its own by one."""
-    frame, _ = FAMILIES[family].make(101, Size(6, 4, 80))
+def test_thirty_times_a_row_hardly_moves_an_elasticity() -> None:
+    """Of no other item by half a standard error, of its own by one; where it is clear how items substitute."""
+    frame, _ = FAMILIES["nested-logit"].make(101, Size(6, 4, 80))
     whole = identified(frame)
     ordinary = frame.index[(frame["censored"] == 0) & (frame["units"] == frame["units"].median().round())]
     row = ordinary[len(ordinary) // 2]
