@@ -78,7 +78,7 @@ def identified(frame: pd.DataFrame) -> Elasticities:
 
 
 def test_thirty_times_a_row_hardly_moves_an_elasticity() -> None:
-    """Of no other item by half a standard error, of its own by one; where it is clear how items substitute."""
+    """Of no other item by half a standard error, of its own by one; where the form is clear."""
     frame, _ = FAMILIES["nested-logit"].make(101, Size(6, 4, 80))
     whole = identified(frame)
     ordinary = frame.index[(frame["censored"] == 0) & (frame["units"] == frame["units"].median().round())]
