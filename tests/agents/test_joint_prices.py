@@ -59,7 +59,7 @@ def test_myopic_prices_never_earn_less_than_cost_plus_in_expectation(kind: str, 
     assert bool((expected_profit(view, myopic) >= expected_profit(view, cost_plus) * (1 - 1e-5)).all())
 
 
-@pytest.mark.parametrize("kind", KINDS[1:])
+@pytest.mark.parametrize("kind", [KINDS[1], pytest.param(KINDS[2], marks=pytest.mark.slow)])
 def test_static_prices_are_what_exhaustive_search_by_simulation_finds(kind: str) -> None:
     market = market_of(kind)
     shop = market.select(market.locations[:1])

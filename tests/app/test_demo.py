@@ -20,6 +20,7 @@ from mercato.app.report.contents import read_contents
 from mercato.app.run import Case, Finished, RunSettings
 from mercato.envs.structural import Size
 from mercato.forecasters.errors import InputError
+from mercato.forecasters.market_model import Recipe
 from mercato.forecasters.model import FitSettings
 from mercato.forecasters.network.training import TrainingSettings
 from mercato.forecasters.progress import SILENT
@@ -34,6 +35,7 @@ SMALL = RunSettings(
     episodes=4,
     horizon=5,
     shift_episodes=2,
+    recipe=None,
 )
 
 
@@ -148,6 +150,7 @@ def test_an_unreachable_source_is_said_in_one_line_and_replaced(
     assert asked[0].truth.is_dir()
 
 
+@pytest.mark.slow  # test_run.py has the same of one's own table
 def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -182,7 +185,8 @@ def test_fresh_food_is_sold_for_three_days(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_shop_of_fresh_food_goes_the_whole_way(tmp_path: Path) -> None:
-    finished, _ = run(tmp_path / "fresh", "fresh-food")
+    settings = replace(SMALL, recipe=Recipe(trees=False))
+    finished = demo.run_demo(tmp_path / "fresh", "fresh-food", 1, settings, SILENT, lambda _: None)
     assert any(name.startswith("markdown") for name in finished.benchmark.evaluation.names)
     assert finished.benchmark.truth is not None
     assert "shelf life" in (tmp_path / "fresh" / "report.html").read_text()

@@ -33,6 +33,7 @@ TINY = RunSettings(
     horizon=3,
     shift_episodes=2,
     caveat=rehearsal().caveat,
+    recipe=None,
 )
 RESULTS = ("card.json", "card.html", "benchmark.json", "decisions.csv", "report.json", "report.html")
 Run = Callable[..., Any]

@@ -92,7 +92,12 @@ def check(market: Market, run: Compiled) -> None:
         torch.testing.assert_close(rewards(fast, 5), rewards(plain, 5), atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", MARKETS)
+_SLOW = ("learned, gru", "learned, lstm", "learned, none")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in _SLOW else ()) for name in MARKETS]
+)
 def test_the_whole_step_is_traced_once(name: str) -> None:
     check(MARKETS[name](), Compiled(backend="aot_eager"))
 
