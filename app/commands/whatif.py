@@ -58,9 +58,9 @@ def run(
 
 def list_ready(json: bool) -> None:
     """The ready scenarios, by name."""
-    from ...envs.scenarios import library
+    from ...envs.scenarios import catalogue
 
-    about = library.about()
+    about = catalogue.about()
     if json:
         print(to_json(about))
     else:

@@ -1,4 +1,4 @@
-"""Scenarios from files, mappings and the library; a mistake is one line that says where it is."""
+"""Scenarios from files, mappings and the catalogue; a mistake is one line that says where it is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...forecasters.errors import InputError
 from ...forecasters.names import meant
 from ..market import Market
 from ..settings_file import Fault, Place, checked, dotted, first_fault, kind_of, lines, nearest, plain
-from . import library
+from . import catalogue
 from .plan import Plan
 from .scenario import EFFECTS, Scenario, all_composed
 from .writing import grid, in_fields
@@ -85,7 +85,7 @@ class Asked:
 
 
 def read_scenario(source: AnyScenario) -> Scenario:
-    """The one scenario of a file, a mapping, a name of the library, or several of them at once.
+    """The one scenario of a file, a mapping, a name of the catalogue, or several of them at once.
 
     Raises:
         InputError: the file is absent, not YAML, a field is unknown or out of range, or holds several values.
@@ -171,13 +171,13 @@ def _valid(fields: dict[str, Any]) -> Scenario:
 
 
 def _path(source: str | Path) -> Path:
-    """The file of a path, or of a name in the library."""
+    """The file of a path, or of a name in the catalogue."""
     path = Path(source)
     if path.exists() or path.suffix:
         return path
-    ready = library.names()
+    ready = catalogue.names()
     if str(source) in ready:
-        return library.path(str(source))
+        return catalogue.path(str(source))
     raise InputError(
         f"scenario: expected a file or one of {', '.join(ready)}, found {str(source)!r:.60}"
         f"{meant(str(source), ready)}"

@@ -16,9 +16,12 @@ _LATE_STREAM = 22
 
 
 def slots(plan: Plan) -> int:
-    """Periods that an order may be under way at most: slots of the pipeline."""
+    """Slots of the pipeline: periods that an order may be under way at most, one at least.
+
+    Two where nothing may arrive in some period: what is held goes into the second.
+    """
     longest = int((plan.lead + torch.where(plan.late > 0, plan.late_by, 0.0)).max())
-    return max(longest, 2) if bool((plan.arriving == 0).any()) else longest
+    return max(longest, 2 if bool((plan.arriving == 0).any()) else 1)
 
 
 def changed(plan: Plan) -> bool:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from mercato.app import cli
-
-
-def mercato(*arguments: object) -> Any:
-    return CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+from tests.app.command_line import mercato
 
 
 def test_the_list_tells_optimum_and_source() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -19,7 +19,7 @@ from mercato.envs.processes.joined import Joined, Namesake
 from mercato.envs.processes.moved_calendar import MovedCalendar
 from mercato.envs.processes.perceived import PerceivedPrice
 from mercato.envs.scenarios import Plan, Scenario, read_scenarios
-from mercato.envs.scenarios.library import about, names
+from mercato.envs.scenarios.catalogue import about, names
 from mercato.envs.scenarios.played import Played
 from mercato.envs.settings_file import Fault
 from mercato.envs.structural import FAMILIES, Size, true_market
@@ -202,6 +202,8 @@ def _due(placed: int, lead_time: int) -> int:
         },
     ),
 )
+@example(lead_time=0, unmet="lost", scenario={"lead_time": {"late": 1.0, "late_by": 0}})
+@example(lead_time=1, unmet="lost", scenario={"lead_time": {"multiplier": 0.4}})
 def test_no_unit_is_lost_on_the_way(lead_time: int, unmet: str, scenario: dict[str, Any]) -> None:
     made = plan({"cost": 1, **scenario}, market(lead_time, unmet))
     outcomes, opening, position = play(made)

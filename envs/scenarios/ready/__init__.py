@@ -1,1 +1,1 @@
-"""Ready scenarios, one YAML file each; ``library`` reads them."""
+"""Ready scenarios, one YAML file each; ``catalogue`` reads them."""
