@@ -60,7 +60,7 @@ def main() -> None:
     def measure(names: list[str]) -> Iterator[dict[str, Any]]:
         for piece in names:
             part, _, name = piece.partition(": ")
-            row = PARTS[part].measure(name, plan)  # type: ignore[attr-defined]
+            row = PARTS[part].measure(name, plan)
             print(f"{piece}: {json.dumps(row)[:400]}", file=sys.stderr, flush=True)
             yield row
 
@@ -71,11 +71,7 @@ def main() -> None:
         result[part] = [row for piece, row in found.items() if piece.startswith(f"{part}: ")]
     if not asked.quick:
         print(f"wrote {write_result('forecast', result)}", file=sys.stderr)
-    tables = "\n\n".join(
-        PARTS[part].table(result[part])  # type: ignore[attr-defined]
-        for part in asked.parts
-        if result[part]
-    )
+    tables = "\n\n".join(PARTS[part].table(result[part]) for part in asked.parts if result[part])
     print(json.dumps(result) if asked.json else tables)
 
 

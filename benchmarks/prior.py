@@ -90,10 +90,11 @@ def main() -> None:
             print(f"{name}: skipped, {why}", file=sys.stderr)
             continue
         real[name] = moments(observe(panel, panel.periods - 3 * PANELS[name]))
-    result = {"drawn": len(drawn), "moments": {name: _row(name, drawn, real) for name in drawn[0]}}
+    found = {name: _row(name, drawn, real) for name in drawn[0]}
+    result = {"drawn": len(drawn), "moments": found}
     if not asked.quick:
         print(f"wrote {write_result('prior', result)}", file=sys.stderr)
-    print(json.dumps(result) if asked.json else _table(result["moments"]))
+    print(json.dumps(result) if asked.json else _table(found))
 
 
 def _row(name: str, drawn: list[dict[str, float]], real: dict[str, dict[str, float]]) -> dict[str, Any]:

@@ -169,9 +169,9 @@ def _played(effort: Effort, task: tuple[str, int, str], _: Progress) -> dict[str
 
 def table(panels: Sequence[Mapping[str, Any]]) -> str:
     """One row a shop, in Markdown; below it the mean over families and the worst."""
-    heads = ("family", "seed", "economics", "fitted / true", "cautious / true", "naive, own forecasts / true")
-    heads += ("best baseline / true", "fitted − best baseline", "logged / true", "knowing / true")
-    heads += ("promised / earned", "rank correlation", "adversary: promised, earned", "baselines beaten")
+    heads = ["family", "seed", "economics", "fitted / true", "cautious / true", "naive, own forecasts / true"]
+    heads += ["best baseline / true", "fitted − best baseline", "logged / true", "knowing / true"]
+    heads += ["promised / earned", "rank correlation", "adversary: promised, earned", "baselines beaten"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for x in panels:
         named = [x["share_of_true"][name] for name in (FITTED, CAREFUL, OWN_EYES)]

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def _harm(
 def _without_a_key(path: Path, rng: np.random.Generator) -> str:
     about = json.loads(path.read_text())
     key = str(rng.choice(list(about)))
-    odd = ({}, [], None, -1, 1e300, "x", [[1]], True)
+    odd: tuple[Any, ...] = ({}, [], None, -1, 1e300, "x", [[1]], True)
     if rng.random() < 0.5:
         del about[key]
     else:

@@ -61,7 +61,7 @@ class Odd:
     name: str = "sales.csv"
     options: dict[str, Any] = field(default_factory=dict)
     separator: str = ","
-    change: Callable[[bytes], bytes] = staticmethod(lambda content: content)  # type: ignore[assignment]
+    change: Callable[[bytes], bytes] = staticmethod(lambda content: content)
     what: list[str] = field(default_factory=list)
 
 
@@ -95,8 +95,10 @@ def _cell(odd: Odd, rng: np.random.Generator) -> None:
     value = rng.choice(np.array(values.get(column, _ODD_NUMBERS), dtype=object))
     if column in odd.frame and len(odd.frame):
         many = rng.random() < 0.3
-        rows = slice(None) if many else int(rng.integers(len(odd.frame)))
-        odd.frame.iloc[rows, odd.frame.columns.get_loc(column)] = value
+        if many:
+            odd.frame[column] = value
+        else:
+            odd.frame.iat[int(rng.integers(len(odd.frame))), list(odd.frame).index(column)] = value
         odd.what.append(f"{column}={value[:20]!r}{' everywhere' if many else ''}")
 
 
@@ -136,9 +138,8 @@ def _rows(odd: Odd, rng: np.random.Generator) -> None:
     elif kind == 3:
         odd.frame = odd.frame[rng.random(count) < rng.choice([0.05, 0.5])]
     elif kind == 4 and "units" in odd.frame and odd.frame.columns.is_unique and count:
-        odd.frame.iloc[int(rng.integers(count)), odd.frame.columns.get_loc("units")] = int(
-            rng.choice([5000, 10**6])
-        )
+        row, units = int(rng.integers(count)), int(rng.choice([5000, 10**6]))
+        odd.frame.iat[row, list(odd.frame).index("units")] = units
     elif "price" in odd.frame and odd.frame.columns.is_unique:
         late = np.arange(count) % _WEEKS > _WEEKS // 2
         numbers = pd.to_numeric(odd.frame["price"], errors="coerce")

@@ -29,7 +29,7 @@ from .market import Drawn, Studied
 
 _WEEKS = 52
 _MULTIPLES = (0.85, 1.15)
-_ITERATIONS, _STARTS = 60, 9
+_ITERATIONS = 60
 
 Units = Callable[[Tensor], Tensor]
 """Prices (S, I) → expected units (…, I)."""
@@ -115,4 +115,4 @@ def _best(shop: Market, of: tuple[DemandProcess, Any]) -> Tensor:
         sold = _expected(*of, price[0]).mean(0, keepdim=True)
         return (price - shop.terms.unit_cost) * sold
 
-    return best_price(profit, shop, markets=1, iterations=_ITERATIONS, starts=_STARTS)[0]
+    return best_price(profit, shop, [shop.terms.reference_price.unsqueeze(0)], iterations=_ITERATIONS)[0]

@@ -107,8 +107,8 @@ def _random_model(panel: SalesPanel, settings: FitSettings) -> DemandModel:
     )
     shocks = CommonShocks(torch.tensor(0.1), torch.tensor(0.1), torch.full((goods,), 0.1))
     reach, found = torch.tensor([[-9.0], [9.0]]).expand(2, goods), _found(response)
-    names, learned = (panel.locations, panel.items), (network, response, level, reach, base, base, shocks)
-    return DemandModel(*names, *learned, settings, found, 0.0, 0.0)
+    learned = (network, response, level, reach, base, base, shocks)
+    return DemandModel(panel.locations, panel.items, *learned, settings, found, 0.0, 0.0)
 
 
 def _steady_response(history: History) -> PriceResponse:

@@ -38,14 +38,14 @@ class Search:
         """The price list of the largest promise less profit, before the same customers."""
         market, draw = shop.fitted, torch.Generator().manual_seed(seed)
         mean, spread = torch.zeros(market.shape[1]), torch.full((market.shape[1],), WIDEST)
-        best, most = mean, -torch.inf
+        best, most = mean, float("-inf")
         for _ in range(self.rounds):
             tried = mean + spread * torch.randn(CANDIDATES, market.shape[1], generator=draw)
             gap = self._gaps(shop, tried, seed)
             first = gap.argsort(descending=True)[:ELITE]
             mean, spread = tried[first].mean(0), tried[first].std(0).clamp(min=0.02)
-            if gap[first[0]] > most:
-                best, most = tried[first[0]], gap[first[0]]
+            if float(gap[first[0]]) > most:
+                best, most = tried[first[0]], float(gap[first[0]])
         return Pair("adversary", PriceList(market.terms.reference_price * best.exp()), BaseStock())
 
     def _gaps(self, shop: Shop, tried: Tensor, seed: int) -> Tensor:

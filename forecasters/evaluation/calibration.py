@@ -25,7 +25,8 @@ _SURE = 1.36  # 95% quantile of Kolmogorov's distribution, times the root of the
 class OneStep(Protocol):
     """A forecaster one step ahead, of a history that it knows."""
 
-    history: History
+    @property
+    def history(self) -> History: ...
 
     def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> Tensor:
         """P(demand <= count) of the periods from ``begin`` on, each from all that precedes it; 0 below 0.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -10,10 +12,19 @@ from ..features import History
 from ..progress import SILENT, Progress
 from ..tensors import NoiseKey
 from .demand import Period
-from .informed import Informed
 from .learned import LearnedDemand
 
 _SERIES_AT_ONCE = 16_384  # bounds the memory of a batch of markets
+
+
+class Promoted(Protocol):
+    """Customers who are told what is promoted each period, (B, S, I, K): a demand process plays without."""
+
+    def reset(self, start: Tensor, key: NoiseKey) -> Any: ...
+
+    def sample(self, state: Any, price: Tensor, key: NoiseKey, promo: Tensor) -> Tensor: ...
+
+    def advance(self, state: Any, period: Period, key: NoiseKey, promo: Tensor) -> Any: ...
 
 
 @torch.no_grad()
@@ -45,7 +56,7 @@ def mean_path(
 
 @torch.no_grad()
 def sample_paths(
-    demand: LearnedDemand | Informed,
+    demand: Promoted,
     history: History,
     begin: int,
     length: int,
