@@ -10,6 +10,7 @@ from mercato.agents.evaluation import bootstrap
 from mercato.envs.structural import FAMILIES, ROLES, Size
 from mercato.forecasters.evaluation import OURS, Backtest, Forecaster, run_backtest, with_forecast, with_peers
 from mercato.forecasters.evaluation.backtest import WITHOUT
+from mercato.forecasters.evaluation.calibration import pit_distance
 from mercato.forecasters.evaluation.metrics import DECILES
 from mercato.forecasters.market_model import shipped
 from mercato.forecasters.model import FitSettings
@@ -56,11 +57,21 @@ def measure(name: str, plan: Plan) -> dict[str, Any]:
         "panel": name,
         "size": [len(panel.locations), len(panel.items), panel.periods],
         "horizon": horizon,
-        "models": found.models,
+        "models": {
+            name: {**score, **_calibration(panel, found, name)} for name, score in found.models.items()
+        },
         "weights": found.stack.weights if found.stack else None,
         "spread": found.stack.spread if found.stack else None,
         "market_model_adds": _added(panel, found, horizon),
     }
+
+
+def _calibration(panel: SalesPanel, found: Backtest, name: str) -> dict[str, float]:
+    """Distance of the randomised PIT from uniform, of whole units; of those whose deciles are kept."""
+    if name not in found.deciles:
+        return {}
+    units = panel.units[found.first :][found.rows]
+    return {"pit_distance": pit_distance(units, found.deciles[name][found.rows])}
 
 
 def _added(panel: SalesPanel, found: Backtest, horizon: int) -> dict[str, float]:
@@ -79,18 +90,20 @@ def _added(panel: SalesPanel, found: Backtest, horizon: int) -> dict[str, float]
 
 def table(rows: list[dict[str, Any]]) -> str:
     """As Markdown."""
-    out = ["| panel | model | WQL | WAPE | WPE | 80% covers |", "|---|---|---|---|---|---|"]
+    out = ["| panel | model | WQL | WAPE | WPE | 80% covers | PIT off by |", "|---|---|---|---|---|---|---|"]
     for row in rows:
         if "skipped" in row:
-            out.append(f"| {row['panel']} | skipped: {row['skipped']} | | | | |")
+            out.append(f"| {row['panel']} | skipped: {row['skipped']} | | | | | |")
             continue
         shown = row["panel"]
         for name, score in sorted(row["models"].items(), key=lambda pair: pair[1]["wql"]):
-            figures = (
-                f"{score['wql']:.4f} | {score['wape']:.1%} | {score['wpe']:+.1%} | {score['coverage80']:.1%}"
-            )
-            out.append(f"| {shown} | {name} | {figures} |")
+            figures = [f"{score['wql']:.4f}", f"{score['wape']:.1%}", f"{score['wpe']:+.1%}"]
+            figures += [
+                f"{score['coverage80']:.1%}",
+                f"{score['pit_distance']:.3f}" if "pit_distance" in score else "",
+            ]
+            out.append(f"| {shown} | {name} | {' | '.join(figures)} |")
             shown = ""
         less = "{mean:.1%} [{lo:.1%}, {hi:.1%}]".format(**row["market_model_adds"])
-        out.append(f"| | *the market model takes off* | {less} | | | |")
+        out.append(f"| | *the market model takes off* | {less} | | | | |")
     return "\n".join(out)
