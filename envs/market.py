@@ -146,6 +146,11 @@ class Market:
         days = float((dates[-1] - dates[0]) / day) / (len(dates) - 1) if len(dates) > 1 else 1.0
         return float((dates[0] - dates[0].astype("datetime64[Y]")) / day), days
 
+    @property
+    def charged_before(self) -> Tensor | None:
+        """(T, S, I) the prices that an episode finds charged; None: the reference prices."""
+        return None if self.economics.decide == "order" else self.logged_price
+
     def starts(self, horizon: int) -> Sequence[int]:
         """Calendar indices where an episode of ``horizon`` periods can begin and still meet logged prices."""
         last = self.demand.periods - horizon

@@ -214,8 +214,8 @@ class Simulator:
 
     def _price_before(self, start: Tensor) -> Tensor:
         """(B, S, I) price of the period before ``start``."""
-        logged, reference = self.market.logged_price, self.market.terms.reference_price
-        if logged is None or self.market.economics.decide == "order":
+        logged, reference = self.market.charged_before, self.market.terms.reference_price
+        if logged is None:
             return reference.expand(len(start), *reference.shape)
         return logged[(start - 1).clamp(0, len(logged) - 1)]
 

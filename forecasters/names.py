@@ -9,7 +9,7 @@ import numpy as np
 
 from .errors import InputError
 
-_SHOWN = 60  # characters of a name in a message
+SHOWN = 60  # characters of a name in a message
 
 
 def positions(names: Sequence[str], known: Sequence[str], expected: str) -> np.ndarray:
@@ -34,8 +34,8 @@ def positions(names: Sequence[str], known: Sequence[str], expected: str) -> np.n
         equal = by_number.get(_number(name), [])
         if len(equal) == 1:
             return equal[0]
-        some = ", ".join(f"{one:.{_SHOWN}}" for one in known[:5]) + (" …" if len(known) > 5 else "")
-        raise InputError(f"expected {expected} ({some}), found {name!r:.{_SHOWN}}{meant(name, known)}")
+        some = ", ".join(f"{one:.{SHOWN}}" for one in known[:5]) + (" …" if len(known) > 5 else "")
+        raise InputError(f"expected {expected} ({some}), found {name!r:.{SHOWN}}{meant(name, known)}")
 
     return np.array([position(name) for name in names], dtype=np.int64)
 
@@ -43,7 +43,7 @@ def positions(names: Sequence[str], known: Sequence[str], expected: str) -> np.n
 def meant(name: str, known: Sequence[str]) -> str:
     """The nearest of the names that are ``known``, to end an error with; empty where none is near."""
     near = difflib.get_close_matches(name, known, 1, cutoff=0.5)
-    return f"; did you mean {near[0]!r:.{_SHOWN}}?" if near else ""
+    return f"; did you mean {near[0]!r:.{SHOWN}}?" if near else ""
 
 
 def _number(name: str) -> float:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ...forecasters.simulation import DemandProcess, Outlook, Period
-from ...forecasters.tensors import NoiseKey, stable_id
-from .wrapped import Wrapped
+from ...forecasters.tensors import Cut, NoiseKey, stable_id
+from .wrapped import Wrapped, roundings
 
 _SEEDS = 2**20  # by how much a namesake's seed may differ
 
@@ -19,10 +19,17 @@ _SEEDS = 2**20  # by how much a namesake's seed may differ
 class Namesake(Wrapped):
     """``process`` under other names, with other luck: what is alike in law, not in what happens."""
 
-    def __init__(self, process: DemandProcess, locations: Sequence[str], items: Sequence[str]) -> None:
+    def __init__(
+        self,
+        process: DemandProcess,
+        locations: Sequence[str],
+        items: Sequence[str],
+        luck: int | None = None,
+    ) -> None:
+        """``luck`` is what tells its noise from that of ``process``; by its names where None."""
         super().__init__(process)
         self.locations, self.items = tuple(locations), tuple(items)
-        self._more = 1 + stable_id(*self.locations, *self.items) % _SEEDS
+        self.luck = 1 + stable_id(*self.locations, *self.items) % _SEEDS if luck is None else luck
 
     def reset(self, start: Tensor, key: NoiseKey) -> Any:
         return self.process.reset(start, self._own(key))
@@ -34,21 +41,16 @@ class Namesake(Wrapped):
         return self.process.advance(state, period, self._own(key))
 
     def _own(self, key: NoiseKey) -> NoiseKey:
-        return replace(key, seed=key.seed + self._more)
+        return replace(key, seed=key.seed + self.luck)
 
     def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> Namesake:
-        places, goods = (
-            [name for name in named if wanted is None or name in set(wanted)]
-            for named, wanted in ((self.locations, locations), (self.items, items))
-        )
-        old = dict(
-            zip((*self.locations, *self.items), (*self.process.locations, *self.process.items), strict=True)
-        )
-        cut = self.process.select([old[name] for name in places], [old[name] for name in goods])
-        return Namesake(cut, places, goods)
+        cut = Cut.of(self.locations, self.items, locations, items)
+        places, goods = cut.names(self.process.locations, self.process.items)
+        named = cut.names(self.locations, self.items)
+        return Namesake(self.process.select(places, goods), *named, self.luck)
 
     def to(self, device: torch.device | str) -> Namesake:
-        return Namesake(self.process.to(device), self.locations, self.items)
+        return Namesake(self.process.to(device), self.locations, self.items, self.luck)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,10 @@ class Joined:
     @property
     def calendar(self) -> bool:
         return self.first.calendar or self.second.calendar
+
+    @property
+    def roundings(self) -> int:
+        return max(roundings(self.first), roundings(self.second))
 
     def reset(self, start: Tensor, key: NoiseKey) -> JoinedState:
         return JoinedState(self.first.reset(start.clone(), key), self.second.reset(start.clone(), key))
@@ -131,11 +137,11 @@ class Joined:
     def select(
         self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
     ) -> DemandProcess:
-        wanted = {"locations": locations, "items": items}
+        cut = Cut.of(self.locations, self.items, locations, items)
+        wanted = dict(zip(("locations", "items"), cut.names(self.locations, self.items), strict=True))
         parts = []
         for part in (self.first, self.second):
-            own, named = getattr(part, self.axis), wanted[self.axis]
-            kept = own if named is None else [name for name in own if name in set(named)]
+            kept = [name for name in wanted[self.axis] if name in getattr(part, self.axis)]
             if kept:
                 parts.append(part.select(**{**wanted, self.axis: kept}))
         return parts[0] if len(parts) == 1 else Joined(parts[0], parts[1], self.axis)

@@ -43,6 +43,9 @@ class PerceivedPrice(Wrapped):
     def expected(self, state: Any, price: Tensor) -> Tensor:
         return self.process.expected(state, self.felt(price))
 
+    def later(self, state: Any, price: Tensor, periods: int) -> Tensor:
+        return self.process.later(state, self.felt(price), periods)
+
     def disagreement(self, state: Any, price: Tensor) -> Tensor:
         return self.process.disagreement(state, self.felt(price))
 

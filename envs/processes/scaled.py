@@ -11,9 +11,9 @@ from torch import Tensor
 
 from ...forecasters.simulation import DemandProcess, Outlook, Period
 from ...forecasters.tensors import NoiseKey, series_ids
-from .wrapped import Wrapped
+from .wrapped import Wrapped, roundings
 
-ROUNDING_STREAM = 10
+ROUNDING_STREAM, _AGAIN_STREAM = 10, 100  # the first time a count is rounded, and again from there on
 
 
 class ScaledDemand(Wrapped):
@@ -34,6 +34,12 @@ class ScaledDemand(Wrapped):
         self.scale = scale
         self.units = torch.as_tensor(units, dtype=scale.dtype, device=scale.device).expand_as(scale)
         self._ids = series_ids(self.locations, self.items).to(scale.device)
+        times = roundings(process)
+        self._stream = _AGAIN_STREAM + times if times else ROUNDING_STREAM
+
+    @property
+    def roundings(self) -> int:
+        return roundings(self.process) + 1
 
     def outlook(self, state: Any) -> Outlook:
         outlook = self.process.outlook(state)
@@ -48,7 +54,7 @@ class ScaledDemand(Wrapped):
     def sample(self, state: Any, price: Tensor, key: NoiseKey) -> Tensor:
         own = self.process.sample(state, price, key)
         moved = self._moved(own)
-        rounded = torch.floor(moved + key.uniform(self._ids, ROUNDING_STREAM))
+        rounded = torch.floor(moved + key.uniform(self._ids, self._stream))
         return torch.where(own == own.round(), rounded, moved)  # what is weighed is no count
 
     def advance(self, state: Any, period: Period, key: NoiseKey) -> Any:

@@ -26,6 +26,11 @@ class Wrapped:
     def calendar(self) -> bool:
         return self.process.calendar
 
+    @property
+    def roundings(self) -> int:
+        """How often a count was multiplied and rounded before it comes out."""
+        return roundings(self.process)
+
     def reset(self, start: Tensor, key: NoiseKey) -> Any:
         return self.process.reset(start, key)
 
@@ -64,3 +69,8 @@ class Wrapped:
     def _around(self, process: DemandProcess, tensor: Any) -> Self:
         """The same around ``process``, ``tensor`` applied to its own tensors (…, S, I)."""
         raise NotImplementedError
+
+
+def roundings(process: DemandProcess) -> int:
+    """How often a process multiplies and rounds a count: each time has a luck of its own."""
+    return int(getattr(process, "roundings", 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -178,12 +179,17 @@ def with_copy(market: Market, axis: Axis, source: int, name: str) -> Market:
     return replace(
         market,
         categories=tuple(market.categories[i] for i in goods),
-        price_groups=(*groups, name) if axis == "locations" else groups,
+        price_groups=(*groups, _unlike(name, groups)) if axis == "locations" else groups,
         terms=_terms(market.terms, cut, new_item=axis == "items"),
         demand=Joined(market.demand, twin, axis),
         logged_price=None if market.logged_price is None else cut.tensor(market.logged_price, "TSI"),
         panel=None,
     )
+
+
+def _unlike(name: str, others: Sequence[str]) -> str:
+    """The name, or one made of it that none of the others has: a price group of its own."""
+    return name if name not in others else _unlike(f"{name} (new)", others)
 
 
 def _terms(terms: Terms, cut: Cut, new_item: bool) -> Terms:

@@ -7,6 +7,7 @@ import math
 import torch
 from pydantic import Field, model_validator
 
+from ..processes.rivals import Follower
 from .effect import Count, Factor, ItemEffect, Path, Share, along
 from .plan import Plan
 
@@ -41,7 +42,9 @@ class Competitor(ItemEffect):
         where = self.where(plan)
         plan = plan.noted(f"assumed: a cross elasticity to the competitor's price of {self.elasticity:g}")
         if self.undercut is not None:
-            return plan.put("cross", where, self.elasticity).put("undercut", where, self.undercut)
+            reference = plan.market.terms.reference_price
+            rival = Follower(reference, torch.full_like(reference, self.undercut), plan.market.charged_before)
+            return plan.beside(rival, self.elasticity * where)
         first, last = span = self.span(plan)
         swing = [1 + self.seasonal * math.sin(2 * math.pi * t / self.cycle) for t in range(last - first)]
         price = self.fixed * along(swing, span, plan)

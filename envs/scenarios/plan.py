@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,20 @@ from ..market import Market
 from ..processes.moved_calendar import MovedCalendar
 from ..processes.perceived import PerceivedPrice
 from ..processes.rivalled import RivalledDemand
+from ..processes.rivals import Rival
 from ..processes.scaled import ScaledDemand
+
+
+@dataclass(frozen=True)
+class Competing:
+    """A competitor whose price moves demand."""
+
+    rival: Rival
+    cross: Tensor  # (H, S, I) cross elasticity of demand to its price; 0 where there is none
+
+    def before(self, reference: Tensor, customers: DemandProcess, t: int) -> DemandProcess:
+        """``customers`` who compare with it in period ``t``."""
+        return RivalledDemand(customers, self.rival, reference, self.cross[t])
 
 
 @dataclass(frozen=True)
@@ -31,8 +44,6 @@ class Plan:
     units: Tensor  # units of demand more
     usual: Tensor  # multiple of the reference price that customers compare with
     calendar: Tensor  # int64 periods by which customers are ahead of the calendar
-    cross: Tensor  # cross elasticity to a competitor that answers to the shop's last price; 0: there is none
-    undercut: Tensor  # share by which it goes below
     response: Tensor  # multiple of what prices do to demand
     cost: Tensor  # multiple of the unit cost
     holding: Tensor  # multiple of the cost of holding
@@ -48,6 +59,7 @@ class Plan:
     late: Tensor  # share of orders that are late
     late_by: Tensor  # periods by which they are
     arriving: Tensor  # 1, or 0 where nothing arrives
+    competitors: tuple[Competing, ...] = ()  # those whose prices depend on the episode
     notes: tuple[str, ...] = ()  # what was assumed, one line each
 
     @staticmethod
@@ -66,8 +78,6 @@ class Plan:
             demand=one,
             usual=one,
             calendar=none.long(),
-            cross=none,
-            undercut=none,
             response=one,
             cost=one,
             holding=one,
@@ -102,6 +112,10 @@ class Plan:
         old = getattr(self, name)
         return self._with(name, torch.where(where, torch.as_tensor(value).to(old), old))
 
+    def beside(self, rival: Rival, cross: Tensor) -> Plan:
+        """The plan with one more competitor, ``cross`` (H, S, I) the elasticity of demand to its price."""
+        return replace(self, competitors=(*self.competitors, Competing(rival, cross)))
+
     def noted(self, line: str) -> Plan:
         """The plan with one more note."""
         return replace(self, notes=(*self.notes, line))
@@ -121,8 +135,9 @@ class Plan:
 
     def _of_market(self) -> tuple[Tensor, ...]:
         return (
-            *(self.calendar, self.usual, self.response, self.demand, self.units, self.cross, self.undercut),
+            *(self.calendar, self.usual, self.response, self.demand, self.units),
             *(self.cost, self.holding, self.shortage, self.ordering),
+            *(each.cross for each in self.competitors),
         )
 
     def _customers(self) -> list[Callable[[DemandProcess, int], DemandProcess]]:
@@ -135,10 +150,7 @@ class Plan:
                 (self.usual != 1) | (self.response != 1),
                 lambda inner, t: PerceivedPrice(inner, reference, self.usual[t], self.response[t]),
             ),
-            (
-                self.cross != 0,
-                lambda inner, t: RivalledDemand(inner, reference, self.cross[t], self.undercut[t]),
-            ),
+            *((each.cross != 0, partial(each.before, reference)) for each in self.competitors),
             (
                 (self.demand != 1) | (self.units != 0),
                 lambda inner, t: ScaledDemand(inner, self.demand[t], self.units[t]),

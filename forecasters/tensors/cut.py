@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
+from ..names import SHOWN, meant
 
 T = TypeVar("T")
 
@@ -70,7 +71,9 @@ def positions(names: Sequence[str], wanted: Sequence[str] | None) -> Tensor:
         raise InputError(f"expected a list of names, found {wanted!r:.60}")
     kept = set(names if wanted is None else wanted)
     if missing := kept - set(names):
-        raise InputError(f"expected some of {', '.join(names)}, found {', '.join(sorted(missing))}")
+        some = ", ".join(f"{name:.{SHOWN}}" for name in names[:5]) + (" …" if len(names) > 5 else "")
+        first = min(missing, key=str)
+        raise InputError(f"expected some of {some}, found {first!r:.{SHOWN}}{meant(str(first), names)}")
     return torch.tensor([i for i, name in enumerate(names) if name in kept], dtype=torch.int64)
 
 

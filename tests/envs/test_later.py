@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from mercato.envs.processes import Independent, ObservedDemand, Poisson, Replay
+from mercato.envs.processes.joined import Joined, Namesake
+from mercato.envs.processes.perceived import PerceivedPrice
+from mercato.envs.processes.rivalled import RivalledDemand
+from mercato.envs.processes.rivals import Follower
 from mercato.envs.processes.scaled import ScaledDemand
+from mercato.envs.processes.wrapped import Wrapped
 from mercato.envs.structural import FAMILIES, Size
 from mercato.forecasters.simulation.demand import DemandProcess, Period
 from mercato.forecasters.tensors import NoiseKey
@@ -45,12 +50,42 @@ def test_a_true_market_expects_what_it_brings_on_average(kind: str, factor: floa
 def test_one_period_is_the_coming_one_and_wrapped_processes_say_what_they_wrap() -> None:
     reference = torch.full((2, 3), 2.0)
     iid = Independent(Poisson(), 5 * reference, reference_price=reference, elasticity=-2.0 * torch.eye(3))
-    price = torch.full((4, 2, 3), 1.7)
-    for process in (iid, ScaledDemand(iid, torch.rand(2, 3)), ObservedDemand(iid, iid)):
+    dear, keen = torch.full((2, 3), 1.2), torch.full((2, 3), 1.5)
+    wrapped = (
+        ScaledDemand(iid, torch.rand(2, 3)),
+        ObservedDemand(iid, iid),
+        PerceivedPrice(iid, reference, dear, keen),
+        ScaledDemand(PerceivedPrice(iid, reference, dear, keen), torch.rand(2, 3)),
+        Namesake(iid, iid.locations, ("a", "b", "c")),
+        Joined(PerceivedPrice(iid, reference, dear, keen), Namesake(iid, ("x", "y"), iid.items), "locations"),
+    )
+    for process in (iid, *wrapped):
+        price = torch.full((4, len(process.locations), 3), 1.7)
         state = process.reset(torch.zeros(4, dtype=torch.int64), key(4, 0))
         assert torch.equal(process.later(state, price, 1), process.expected(state, price))
         together = process.later(state, price, PERIODS)
         torch.testing.assert_close(together, PERIODS * process.expected(state, price))
+    price = torch.full((4, 2, 3), 1.7)
     replay = Replay(torch.rand(9, 2, 3), iid.locations, iid.items)
     state = replay.reset(torch.zeros(4, dtype=torch.int64), key(4, 0))
     torch.testing.assert_close(replay.later(state, price, 3), 3 * replay.expected(state, price))
+
+
+def test_whoever_is_undercut_expects_it_of_later_periods_too() -> None:
+    reference = torch.full((2, 3), 2.0)
+    iid = Independent(Poisson(), 5 * reference, reference_price=reference, elasticity=-2.0 * torch.eye(3))
+    rival = Follower(reference, torch.full((2, 3), 0.1))
+    process = RivalledDemand(iid, rival, reference, torch.full((2, 3), 0.5))
+    state = process.reset(torch.zeros(4, dtype=torch.int64), key(4, 0))
+    price = torch.full((4, 2, 3), 1.5)
+    assert torch.equal(process.later(state, price, 1), process.expected(state, price))
+    usual = iid.expected(state.process, price)
+    told = usual * (0.9**0.5 + (PERIODS - 1) * (0.9 * 0.75) ** 0.5)
+    torch.testing.assert_close(process.later(state, price, PERIODS), told)
+
+
+def test_whoever_says_what_is_expected_says_it_of_later_periods_too() -> None:
+    kinds = Wrapped.__subclasses__()
+    assert len(kinds) >= 4
+    for kind in kinds:
+        assert ("later" in vars(kind)) == ("expected" in vars(kind)), kind

@@ -101,3 +101,11 @@ def test_what_is_weighed_stays_weighed() -> None:
     assert torch.equal(ScaledDemand(process, torch.ones(2, 2)).sample(state, price(50), key), own)
     more = ScaledDemand(process, torch.full((2, 2), 1.5)).sample(state, price(50), key)
     torch.testing.assert_close(more[own != own.round()], 1.5 * own[own != own.round()])
+
+
+def test_a_multiple_of_a_multiple_is_their_product() -> None:
+    half = torch.full((2, 2), 0.5)
+    twice, key = ScaledDemand(ScaledDemand(customers(), half), half), rng(20_000)
+    drawn = twice.sample(twice.reset(torch.zeros(20_000, dtype=torch.int64), key), price(20_000), key)
+    error = (BASE * 0.25).add(0.5).div(20_000).sqrt()
+    assert ((drawn.mean(0) - BASE * 0.25).abs() < 4 * error).all()

@@ -62,6 +62,19 @@ def play(planned: Plan, order: float = 40.0, price: float = 1.0) -> tuple[list[O
     return out, opening, state.on_hand + state.pipeline.sum(1) - state.backorders
 
 
+def expectations(planned: Plan, price: float = 1.0) -> Tensor:
+    """(H, B, S, I) the mean demand of each period at the price that is charged in it."""
+    game = Played(planned, EPISODES, seed=4)
+    state, out = game.reset(torch.arange(EPISODES)), []
+    charged = (price * planned.market.terms.reference_price).expand_as(state.on_hand)
+    for t in range(planned.horizon):
+        view = game.view(state, t)
+        out.append(view.expected(charged))
+        decision = Decision(charged, torch.full_like(charged, 40.0))
+        state, _ = game.step(state, game.enacted(decision, view, t), t)
+    return torch.stack(out)
+
+
 def each(outcomes: list[Outcome], field: str) -> Tensor:
     """(H, S, I) mean of the episodes."""
     return torch.stack([getattr(outcome, field).mean(0) for outcome in outcomes])
@@ -109,6 +122,17 @@ def test_elasticity_and_reference_are_what_customers_feel() -> None:
         )
         found = felt.expected(state, p * reference.unsqueeze(0)) / usual
         torch.testing.assert_close(found, torch.full_like(found, (p / u) ** (-1.5 * k)))
+
+
+def test_what_is_expected_until_an_order_arrives_is_at_the_prices_that_customers_feel() -> None:
+    scenario = {"elasticity": 1.5, "reference": 1.1, "competitor": {"undercut": 0.1, "elasticity": 0.4}}
+    game = Played(plan(scenario, market(lead_time=3)), EPISODES, seed=0)
+    view = game.view(game.reset(torch.arange(EPISODES)), 0)
+    reference = market().terms.reference_price
+    price = (1.2 * reference).expand_as(view.outlook.mean)
+    felt = 40 * (1.2 / 1.1) ** (-1.5 * 1.5)
+    told = view.expected(price) + 3 * felt * (0.9 * 1.2) ** 0.4
+    torch.testing.assert_close(view.expected_until_arrival(price), told, rtol=1e-4, atol=1e-3)
 
 
 def test_costs_are_charged_where_they_rise() -> None:
@@ -279,11 +303,29 @@ def test_a_competitor_enters_by_its_cross_elasticity() -> None:
     assert "cross elasticity" in fixed.notes[0]
     swing = plan({"competitor": {"seasonal": 0.2, "cycle": 8, "elasticity": 1.0}}).demand[:, 0, 0]
     torch.testing.assert_close(swing[[0, 2, 6]], torch.tensor([1.0, 1.2, 0.8]))
-    base = each(play(plan({"demand": 1}), price=1.2)[0], "demand").sum((1, 2))
-    found = each(play(plan({"competitor": {"undercut": 0.1, "elasticity": 1.0}}), price=1.2)[0], "demand")
-    ratio = found.sum((1, 2)) / base
-    assert float(ratio[0]) == 1  # it answers to the price of the period before
-    assert float(ratio[1:].mean()) == pytest.approx(1.2 * 0.9, rel=0.01)
+
+
+@pytest.mark.parametrize("first", [1, 4])
+def test_a_competitor_undercuts_from_the_first_period_of_its_window(first: int) -> None:
+    scenario = {"competitor": {"undercut": 0.1, "elasticity": 1.0, "window": [first, HORIZON]}}
+    told, usual = expectations(plan(scenario), 1.2), expectations(plan({"demand": 1}), 1.2)
+    ratio = told / usual
+    assert ratio[: first - 1].unique().tolist() in ([], [1])
+    torch.testing.assert_close(ratio[first:], torch.full_like(ratio[first:], 1.2 * 0.9))
+    if first > 1:
+        torch.testing.assert_close(ratio[first - 1], torch.full_like(ratio[0], 1.2 * 0.9))
+    else:  # what the shop charged before the episode is what the table says
+        assert ratio[0].min() >= 0.9 * 0.9
+        assert ratio[0].max() <= 1.1 * 0.9
+        assert ratio[0, :, 0, 0].unique().numel() > 1
+
+
+def test_several_competitors_count_each() -> None:
+    scenario = {"competitor": [{"undercut": 0.1, "elasticity": 1.0}, {"undercut": 0.2, "elasticity": 0.5}]}
+    ratio = expectations(plan(scenario), 1.2) / expectations(plan({"demand": 1}), 1.2)
+    torch.testing.assert_close(
+        ratio[1:], torch.full_like(ratio[1:], 1.2 * 0.9 * (1.2 * 0.8) ** 0.5), rtol=1e-4, atol=0
+    )
 
 
 def test_a_new_location_sells_like_the_one_it_is_like() -> None:
@@ -324,6 +366,39 @@ def test_joined_processes_can_be_cut_again() -> None:
     assert both.select(["shop 1", "new"], ["item 1"]).locations == ("shop 1", "new")
     assert both.select(["new"]).items == process.items
     assert both.select(["shop 2"]).locations == ("shop 2",)
+
+
+@pytest.mark.parametrize(
+    "new", [{"new_location": {"name": "item 1"}}, {"new_item": {"name": "shop 0", "diversion": 0}}], ids=str
+)
+def test_a_new_location_may_be_called_like_an_item_and_an_item_like_a_location(new: dict[str, Any]) -> None:
+    made = plan(new)
+    part = made.market.select([made.market.locations[-1]], [made.market.items[-1]])
+    key = _key(5)
+    whole, state = made.market.demand, part.demand.reset(torch.zeros(5, dtype=torch.int64), key)
+    price = made.market.terms.reference_price.expand(5, -1, -1)
+    told = whole.sample(whole.reset(torch.zeros(5, dtype=torch.int64), key), price, key)
+    assert torch.equal(part.demand.sample(state, price[:, -1:, -1:], key), told[:, -1:, -1:])
+
+
+def test_a_new_location_called_like_a_price_group_sets_its_own_prices() -> None:
+    where = replace(market(), price_groups=("north", "north", "south"))
+    groups = plan({"new_location": {"name": "north"}}, where).market.price_groups
+    assert groups[:3] == where.price_groups
+    assert groups[3] not in where.price_groups
+
+
+def test_names_that_a_grown_market_lacks_are_refused_in_one_line() -> None:
+    grown = plan({"new_location": {"name": "new"}, "new_item": {"name": "newer", "diversion": 0}}).market
+    for wanted, said in (
+        ((["nwe"], None), r"expected some of shop 0, .*found 'nwe'; did you mean 'new'\?"),
+        ((None, ["new"]), r"expected some of item 0, .*found 'new'; did you mean 'newer'\?"),
+        ((["newer"], ["newer"]), "found 'newer'; did you mean 'new'"),
+        ((["new"], ["item 7"]), "found 'item 7'; did you mean"),
+    ):
+        for cut in (grown, grown.demand):
+            with pytest.raises(InputError, match=said):
+                cut.select(*wanted)
 
 
 WAYS = {  # which way each ready scenario moves demand, orders and purchases
