@@ -20,7 +20,8 @@ class ScaledDemand(Wrapped):
     """``process`` with every demand multiplied by ``scale`` >= 0, then ``units`` more; states are shared.
 
     Both are (S, I), or (B, S, I) for scenarios side by side in one batch; ``units`` may be negative, demand
-    is never below 0.
+    is never below 0. What is not sold, at a scale of 0 or where the process expects nothing, has no units
+    more either.
 
     The expected demand is exactly that; sampled demand is made of the process' own count,
     rounded up or down by a uniform of its own, so that it keeps its mean, stays monotone for fixed noise, and
@@ -33,6 +34,7 @@ class ScaledDemand(Wrapped):
         super().__init__(process)
         self.scale = scale
         self.units = torch.as_tensor(units, dtype=scale.dtype, device=scale.device).expand_as(scale)
+        self._more = bool((self.units != 0).any())
         self._ids = series_ids(self.locations, self.items).to(scale.device)
         times = roundings(process)
         self._stream = _AGAIN_STREAM + times if times else ROUNDING_STREAM
@@ -49,11 +51,12 @@ class ScaledDemand(Wrapped):
         return self._moved(self.process.expected(state, price))
 
     def later(self, state: Any, price: Tensor, periods: int) -> Tensor:
-        return (self.process.later(state, price, periods) * self.scale + periods * self.units).clamp(min=0.0)
+        return self._moved(self.process.later(state, price, periods), periods)
 
     def sample(self, state: Any, price: Tensor, key: NoiseKey) -> Tensor:
         own = self.process.sample(state, price, key)
-        moved = self._moved(own)
+        sold = self.process.expected(state, price) if self._more else own
+        moved = self._moved(own, of=sold)
         rounded = torch.floor(moved + key.uniform(self._ids, self._stream))
         return torch.where(own == own.round(), rounded, moved)  # what is weighed is no count
 
@@ -62,8 +65,12 @@ class ScaledDemand(Wrapped):
         served = torch.where(period.demand > 0, period.sales / period.demand, 1.0)
         return self.process.advance(state, replace(period, demand=own, sales=own * served), key)
 
-    def _moved(self, demand: Tensor) -> Tensor:
-        return (demand * self.scale + self.units).clamp(min=0.0)
+    def _moved(self, demand: Tensor, periods: int = 1, of: Tensor | None = None) -> Tensor:
+        """``demand`` as it becomes; with more units where any is expected, as ``of`` says, else itself."""
+        if not self._more:
+            return demand * self.scale
+        sold = ((demand if of is None else of) > 0) & (self.scale > 0)
+        return (demand * self.scale + torch.where(sold, periods * self.units, 0.0)).clamp(min=0.0)
 
     def _around(self, process: DemandProcess, tensor: Callable[[Tensor], Tensor]) -> ScaledDemand:
         return ScaledDemand(process, tensor(self.scale), tensor(self.units))

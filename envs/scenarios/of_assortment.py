@@ -11,15 +11,16 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ...forecasters.simulation import LearnedDemand
+from ...forecasters.simulation import DemandProcess, LearnedDemand
 from ...forecasters.tensors import Cut
 from ..market import Market, Terms
 from ..processes import ObservedDemand
 from ..processes.joined import Joined, Namesake
+from ..processes.scaled import ScaledDemand
 from ..settings_file import Fault
 from .cold_start import Attributes, expected_level, nearest_known
 from .effect import Count, Effect, Factor, LocalEffect, Name, Names, Share, chosen
-from .plan import Plan
+from .plan import Origin, Plan
 
 Axis = Literal["locations", "items"]
 _ALONG = {"locations": -2, "items": -1}
@@ -50,39 +51,41 @@ class New(Effect):
         known = getattr(market, self.axis)
         if self.name in known:
             raise Fault(("name",), f"expected a name that the market lacks, found {self.name!r:.60}")
-        source, level = self._source(market)
-        blank = Plan.blank(with_copy(market, self.axis, source, self.name), plan.horizon, plan.start)
-        grown: dict[str, Any] = {
+        source, level = self._source(plan)
+        level *= self.scale
+        grown = with_copy(market, self.axis, source, self.name, level)
+        blank = Plan.blank(grown, plan.horizon, plan.start)
+        tensors: dict[str, Any] = {
             name: torch.cat([value, getattr(blank, name).narrow(dim, len(known), 1)], dim)
             for name, value in vars(plan).items()
             if isinstance(value, Tensor)
         }
-        first, last = self.span(plan)
-        closed = torch.zeros_like(blank.demand, dtype=torch.bool)
-        closed.select(dim, len(known)).fill_(True)
-        opened = closed.clone()
-        opened[:first] = opened[last:] = False
-        plan = replace(blank, notes=plan.notes, **grown).noted(
-            f"{self.name}: assumed to be like {known[source]}, with {level * self.scale:.3g} times its demand"
+        plan = replace(plan, market=grown, origin=plan.origin.with_copy(self.axis, source), **tensors).noted(
+            f"{self.name}: assumed to be like {known[source]}, with {level:.3g} times its demand"
         )
-        plan = plan.times("demand", opened, level * self.scale)
-        return plan.put("demand", closed & ~opened, 0.0), source
+        first, last = self.span(plan)
+        closed = torch.zeros_like(plan.demand, dtype=torch.bool)
+        closed.select(dim, len(known)).fill_(True)
+        closed[first:last] = False
+        return plan.put("demand", closed, 0.0), source
 
-    def _source(self, market: Market) -> tuple[int, float]:
+    def _source(self, plan: Plan) -> tuple[int, float]:
         """Which it is like, and its demand as a multiple of that one's."""
+        market, known = plan.market, plan.origin.market
         if self.like is not None:
             try:
                 like = int(chosen(self.axis, [self.like], getattr(market, self.axis)))
             except Fault as fault:
                 raise Fault(("like",), fault.said) from None
+            found = getattr(plan.origin, self.axis)[like]
         elif self.attributes is not None:
-            like = nearest_known(market, self.axis, self.attributes)
+            like = found = nearest_known(known, self.axis, self.attributes)
         else:
-            size = market.terms.typical_demand.sum(-1 if self.axis == "locations" else -2)
-            like = int(size.argsort()[len(size) // 2])
+            size = known.terms.typical_demand.sum(-1 if self.axis == "locations" else -2)
+            like = found = int(size.argsort()[len(size) // 2])
         if self.attributes is None:
             return like, 1.0
-        return like, expected_level(market, self.axis, self.attributes, like)
+        return like, expected_level(known, self.axis, self.attributes, found)
 
 
 class NewLocation(New):
@@ -108,11 +111,11 @@ class NewItem(New):
         return "items"
 
     def apply(self, plan: Plan) -> Plan:
-        plan, source = self.added(plan)
+        plan, _ = self.added(plan)
         units = plan.market.terms.typical_demand * plan.demand
         new = torch.zeros_like(units, dtype=torch.bool)
         new[..., -1] = True
-        return _diverted(plan, new, -units, self.diversion, source)
+        return _diverted(plan, new, -units, self.diversion)
 
 
 class Delisting(LocalEffect):
@@ -126,61 +129,79 @@ class Delisting(LocalEffect):
     )
 
     def _goods(self, plan: Plan) -> Tensor:
-        market = plan.market
-        sold = (market.terms.typical_demand * market.terms.reference_price).sum(0)
+        terms = plan.origin.market.terms  # what is new sells nothing yet that could be compared
+        sold = (terms.typical_demand * terms.reference_price).sum(0)
         least = sold.argsort()[: min(self.least_sold, len(sold) - 1)]
-        gone = torch.zeros(len(sold), dtype=torch.bool)
-        gone[least if self.items is None else chosen("items", self.items, market.items)] = True
+        gone = torch.zeros(plan.market.shape[1], dtype=torch.bool)
+        gone[least if self.items is None else chosen("items", self.items, plan.market.items)] = True
         return gone
 
     def apply(self, plan: Plan) -> Plan:
         where = self.where(plan)
-        first = int(self._goods(plan).nonzero()[0])
         units = plan.market.terms.typical_demand * plan.demand
-        return _diverted(plan.put("demand", where, 0.0), where, units, self.diversion, first)
+        return _diverted(plan.put("demand", where, 0.0), where, units, self.diversion)
 
 
-def _diverted(plan: Plan, moved: Tensor, units: Tensor, share: float | None, like: int) -> Plan:
+def _diverted(plan: Plan, moved: Tensor, units: Tensor, share: float | None) -> Plan:
     """The plan in which others of the category win a ``share`` of the ``units`` (H, S, I) that ``moved``."""
     if share is None:
-        share = _found_diversion(plan.market, like)
-        plan = plan.noted(f"assumed: {share:.0%} of its customers move within the category")
+        shares = _found_diversion(plan.origin)
+        items = moved.flatten(0, 1).any(0).nonzero()[:, 0].tolist()
+        plan = plan.noted(f"assumed: {_told(shares[items])} of its customers move within the category")
+    else:
+        shares = torch.full((plan.market.shape[1],), share)
     categories = plan.market.by_category
     usual = plan.market.terms.typical_demand * plan.demand
-    won = categories.spread(categories.total(torch.where(moved, units, 0.0), -1), -1)
+    left = torch.where(moved, units * shares.to(units), 0.0)
+    won = categories.spread(categories.total(left, -1), -1)
     others = categories.spread(categories.total(torch.where(moved, 0.0, usual), -1), -1)
-    factor = 1 + share * won / others.clamp(min=1e-9)
+    factor = 1 + won / others.clamp(min=1e-9)
     return plan.times("demand", ~moved & (others > 0) & (won != 0), factor.clamp(min=0.0))
 
 
-def _found_diversion(market: Market, item: int) -> float:
-    """The part of an item's customers who move within its category, as the fitted model has it; else 0."""
-    demand = market.demand
-    while isinstance(demand, Joined | ObservedDemand):
-        demand = demand.first if isinstance(demand, Joined) else demand.observer
+def _told(shares: Tensor) -> str:
+    """A share, or the least and the largest of several."""
+    ends = dict.fromkeys(f"{float(share):.0%}" for share in (shares.min(), shares.max()))
+    return " to ".join(ends)
+
+
+def _found_diversion(origin: Origin) -> Tensor:
+    """(I,) the part of each item's customers who move within its category, by the fitted model; else 0."""
+    demand = origin.market.demand
+    while isinstance(demand, ObservedDemand):
+        demand = demand.observer
     if not isinstance(demand, LearnedDemand):
-        return 0.0
+        return torch.zeros(len(origin.items))
     choice = demand.response.choice
-    return float((choice.diversion[0] @ choice.kin.T)[item])
+    return (choice.diversion[0] @ choice.kin.T)[list(origin.items)]
 
 
-def with_copy(market: Market, axis: Axis, source: int, name: str) -> Market:
-    """The market with one more location or item, ``name``, on the terms and with the customers of another."""
+def with_copy(market: Market, axis: Axis, source: int, name: str, level: float = 1.0) -> Market:
+    """The market with one more location or item, ``name``, on the terms and with the customers of another.
+
+    Its demand is ``level`` times that one's.
+    """
     places, goods = list(range(market.shape[0])), list(range(market.shape[1]))
     (places if axis == "locations" else goods).append(source)
     cut = Cut(torch.tensor(places, device=market.device), torch.tensor(goods, device=market.device))
     likeness = [getattr(market, axis)[source]]
-    twin = Namesake(
+    twin: DemandProcess = Namesake(
         market.demand.select(**{axis: likeness}),
         [name] if axis == "locations" else market.locations,
         [name] if axis == "items" else market.items,
     )
+    terms = _terms(market.terms, cut, new_item=axis == "items")
+    if level != 1:
+        typical = terms.typical_demand.clone()
+        typical.select(_ALONG[axis], -1).mul_(level)
+        terms = replace(terms, typical_demand=typical)
+        twin = ScaledDemand(twin, torch.full((len(twin.locations), len(twin.items)), level).to(typical))
     groups = tuple(market.price_groups[i] for i in places[: market.shape[0]])
     return replace(
         market,
         categories=tuple(market.categories[i] for i in goods),
         price_groups=(*groups, _unlike(name, groups)) if axis == "locations" else groups,
-        terms=_terms(market.terms, cut, new_item=axis == "items"),
+        terms=terms,
         demand=Joined(market.demand, twin, axis),
         logged_price=None if market.logged_price is None else cut.tensor(market.logged_price, "TSI"),
         panel=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from ...forecasters.simulation import DemandProcess
 from ..processes.moved_calendar import Dated
@@ -28,16 +29,25 @@ class Calendar(LocalEffect):
             raise Fault((), f"expected a market whose customers know the date, found {kind}")
         where = self.where(plan)
         if self.window is None:
-            return plan.put("calendar", where, -self.shift)
+            return _after(plan, -self.shift * where)
         first, last = self.span(plan)
         if 0 < abs(self.shift) < last - first:
             raise Fault(
                 ("shift",), f"expected at least the {last - first} periods of the window, found {self.shift}"
             )
-        landed = torch.zeros_like(where)
+        moved = self.shift * where
         for t in range(max(first + self.shift, 0), min(last + self.shift, plan.horizon)):
-            landed[t] = where[t - self.shift]
-        return plan.put("calendar", where, self.shift).put("calendar", landed, -self.shift)
+            moved[t] = -self.shift * where[t - self.shift]
+        return _after(plan, moved)
+
+
+def _after(plan: Plan, moved: Tensor) -> Plan:
+    """The plan whose calendar, as it is, is moved once more: each period brings what was due ``moved``
+    (H, S, I) later."""
+    last = plan.horizon - 1
+    at = torch.arange(plan.horizon, device=moved.device).view(-1, 1, 1) + moved
+    before = plan.calendar.gather(0, at.clamp(0, last))
+    return plan.put("calendar", moved != 0, moved + before)
 
 
 def _knows_the_date(process: DemandProcess) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from pydantic import Field, model_validator
 
+from ..settings_file import Fault
 from .effect import Count, Factor, ItemEffect, Money, Path, along
 from .plan import Plan
 
@@ -70,4 +71,6 @@ class PriceLimits(ItemEffect):
             plan = plan.put("floor", where, torch.maximum(plan.floor, self.floor * reference))
         if self.cap is not None:
             plan = plan.put("cap", where, torch.minimum(plan.cap, self.cap * reference))
+        if bool((plan.floor > plan.cap)[where].any()):
+            raise Fault((), "expected floors at or below the caps of all limits together, found one above")
         return plan

@@ -47,7 +47,8 @@ class LeadTime(ItemEffect):
 
     def apply(self, plan: Plan) -> Plan:
         where = self.where(plan)
-        plan = plan.put("lead", where, (plan.lead * self.multiplier).round() + self.extra)
-        if self.late:
-            plan = plan.put("late", where, self.late).put("late_by", where, float(self.late_by))
-        return plan
+        if self.multiplier != 1 and not bool(plan.lead[where].any()):
+            plan = plan.noted("orders arrive at once: a multiple of that lead time changes nothing")
+        lead = (plan.lead * self.multiplier + 0.5).floor() + self.extra
+        plan = plan.put("lead", where, lead)
+        return plan.late(self.late * where, self.late_by) if self.late and self.late_by else plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -35,6 +35,34 @@ class Competing:
 
 
 @dataclass(frozen=True)
+class Delay:
+    """Orders that come late by chance."""
+
+    share: Tensor  # (H, S, I) of the orders placed then
+    by: int  # periods
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The market before a scenario adds to it, and which of its locations and items each one now is like."""
+
+    market: Market
+    locations: tuple[int, ...]  # (S,)
+    items: tuple[int, ...]  # (I,)
+
+    @staticmethod
+    def of(market: Market) -> Origin:
+        """The market as it is."""
+        places, goods = market.shape
+        return Origin(market, tuple(range(places)), tuple(range(goods)))
+
+    def with_copy(self, axis: Literal["locations", "items"], source: int) -> Origin:
+        """One more location or item, like another of those that are there now."""
+        copied: dict[str, Any] = {axis: (*getattr(self, axis), getattr(self, axis)[source])}
+        return replace(self, **copied)
+
+
+@dataclass(frozen=True)
 class Plan:
     """A market over the H periods of an episode; every tensor (H, S, I), blank where nothing changes."""
 
@@ -56,9 +84,9 @@ class Plan:
     taken: Tensor  # 1, or 0 where no order is taken
     limit: Tensor  # largest order, units
     lead: Tensor  # periods that an order placed then is under way
-    late: Tensor  # share of orders that are late
-    late_by: Tensor  # periods by which they are
     arriving: Tensor  # 1, or 0 where nothing arrives
+    origin: Origin  # what was there before the scenario
+    delays: tuple[Delay, ...] = ()  # by which orders come late, each by a chance of its own
     competitors: tuple[Competing, ...] = ()  # those whose prices depend on the episode
     notes: tuple[str, ...] = ()  # what was assumed, one line each
 
@@ -70,6 +98,7 @@ class Plan:
         return Plan(
             market=market,
             start=start,
+            origin=Origin.of(market),
             units=none,
             ordering=none,
             floor=none,
@@ -86,8 +115,6 @@ class Plan:
             taken=one,
             limit=unbound,
             lead=one * market.economics.lead_time,
-            late=none,
-            late_by=none,
             arriving=one,
         )
 
@@ -111,6 +138,10 @@ class Plan:
         """The plan with field ``name`` set to ``value`` where it applies."""
         old = getattr(self, name)
         return self._with(name, torch.where(where, torch.as_tensor(value).to(old), old))
+
+    def late(self, share: Tensor, by: int) -> Plan:
+        """The plan in which a ``share`` (H, S, I) of orders come ``by`` periods late."""
+        return replace(self, delays=(*self.delays, Delay(share, by)))
 
     def beside(self, rival: Rival, cross: Tensor) -> Plan:
         """The plan with one more competitor, ``cross`` (H, S, I) the elasticity of demand to its price."""

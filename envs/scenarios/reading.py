@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
 
@@ -185,8 +186,12 @@ def _path(source: str | Path) -> Path:
 
 
 def _one_number(annotation: Any) -> bool:
-    kinds = {part for part in (get_args(annotation) or (annotation,)) if part is not type(None)}
-    return bool(kinds) and kinds <= {float, int}
+    """Whether a field holds a number, or a number or nothing."""
+    if get_origin(annotation) is Annotated:
+        return _one_number(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return all(part is NoneType or _one_number(part) for part in get_args(annotation))
+    return annotation in (float, int)
 
 
 NUMERIC: dict[str, frozenset[str]] = {

@@ -7,7 +7,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from ..market import Market
 from ..settings_file import Fault
 from .effect import Count, ItemEffect, Multiple, Names, Share, Weeks, chosen
 from .plan import Plan
@@ -38,7 +37,7 @@ class Shock(ItemEffect):
     def _steps(self, plan: Plan) -> Tensor:
         """(S,) how many neighbours away each location is; −1 where it never gets."""
         sources = chosen("locations", self.locations, plan.market.locations)
-        near = _nearest(plan.market, self.neighbours)
+        near = _nearest(_coordinates(plan), self.neighbours)
         steps = torch.full((plan.market.shape[0],), -1)
         steps[sources] = 0
         front, step = sources, 0
@@ -50,21 +49,22 @@ class Shock(ItemEffect):
         return steps
 
 
-def _nearest(market: Market, number: int) -> Tensor:
+def _nearest(degrees: Tensor, number: int) -> Tensor:
     """(S, S) bool: the ``number`` nearest others of each location."""
-    distance = _distances(_coordinates(market))
+    distance = _distances(degrees)
     near = torch.zeros(distance.shape, dtype=torch.bool)
     others = distance.fill_diagonal_(torch.inf).argsort(dim=1)[:, : min(number, len(distance) - 1)]
     return near.scatter(1, others, True)
 
 
-def _coordinates(market: Market) -> Tensor:
-    """(S, 2) latitude and longitude in degrees."""
+def _coordinates(plan: Plan) -> Tensor:
+    """(S, 2) latitude and longitude in degrees; a new location is where the one is that it is like."""
+    market, places = plan.origin.market, list(plan.origin.locations)
     panel, shop = market.panel, getattr(market.demand, "shop", None)
     if panel is not None and panel.coordinates is not None and np.isfinite(panel.coordinates).all():
-        return torch.from_numpy(panel.coordinates).double()
+        return torch.from_numpy(panel.coordinates).double()[places]
     if shop is not None:
-        return shop.coordinates.double().cpu()
+        return shop.coordinates.double().cpu()[places]
     raise Fault(("spread",), "expected a market with lat and lon of every location, found one without")
 
 

@@ -12,7 +12,7 @@ from ..engine.stock import stock_of
 from ..engine.types import State
 from .plan import Plan
 
-_LATE_STREAM = 22
+_LATE_STREAM = 200  # and those after it, one a delay
 
 
 def slots(plan: Plan) -> int:
@@ -20,14 +20,15 @@ def slots(plan: Plan) -> int:
 
     Two where nothing may arrive in some period: what is held goes into the second.
     """
-    longest = int((plan.lead + torch.where(plan.late > 0, plan.late_by, 0.0)).max())
+    longest = int(sum((delay.by * (delay.share > 0) for delay in plan.delays), start=plan.lead).max())
     return max(longest, 2 if bool((plan.arriving == 0).any()) else 1)
 
 
 def changed(plan: Plan) -> bool:
     """Whether any order takes another time than the market's lead time."""
     usual = plan.market.economics.lead_time
-    return bool(((plan.lead != usual) | (plan.late > 0) | (plan.arriving == 0)).any())
+    late = any(bool((delay.share > 0).any()) for delay in plan.delays)
+    return late or bool(((plan.lead != usual) | (plan.arriving == 0)).any())
 
 
 def announced(plan: Plan, t: int) -> int:
@@ -43,8 +44,10 @@ def placed(state: State, order: Tensor, plan: Plan, t: int, key: NoiseKey) -> St
     """
     pipeline = state.pipeline.clone()
     last = pipeline.shape[1] - 1
-    late = key.uniform(plan.market.series_ids, _LATE_STREAM) < plan.late[t]
-    lead = (plan.lead[t] + torch.where(late, plan.late_by[t], 0.0)).long().expand(order.shape)
+    lead = plan.lead[t].long().expand(order.shape)
+    for number, delay in enumerate(plan.delays):
+        late = key.uniform(plan.market.series_ids, _LATE_STREAM + number) < delay.share[t]
+        lead = lead + delay.by * late
     lead = torch.where((lead == 0) & (plan.arriving[t] == 0), 1, lead)
     at_once = torch.where(lead == 0, order, 0.0)
     later = (order - at_once).unsqueeze(1)

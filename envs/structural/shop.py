@@ -36,7 +36,7 @@ class Shop:
 
         What is listed as the history ends stays so.
         """
-        return None if self.listed is None else self.listed[period.clamp(max=len(self.listed) - 1)]
+        return None if self.listed is None else self.listed[period.clamp(0, len(self.listed) - 1)]
 
     def assortment(self, periods: int) -> Tensor:
         """(T, S, I) bool, what is sold where in the first ``periods``."""

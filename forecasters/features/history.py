@@ -83,13 +83,14 @@ class History:
         return HARMONICS if self.periods >= 2 * self.year else int(self.whole_year)
 
     def calendar_index(self, date: Tensor) -> Tensor:
-        """Index (B,) into what is laid out for calendar indices (B,): beyond its end it repeats a year.
+        """Index (B,) into what is laid out for calendar indices (B,): beyond its ends it repeats a year.
 
         Where there is no year, whole weeks.
         """
         end = len(self.listed)
         cycle = self.year if self.year <= end else max(1, end // self.week * self.week)
-        return torch.where(date < end, date, end - cycle + (date - end) % cycle)
+        within = torch.where(date < 0, date % cycle, date)
+        return torch.where(date < end, within, end - cycle + (date - end) % cycle)
 
     def select(self, cut: Cut) -> History:
         """The history of a sub-market."""

@@ -255,7 +255,7 @@ class LearnedDemand:
     def _listed(self, date: Tensor) -> Tensor | None:
         """(B, S, I) bool what is sold where at calendar indices (B,); None where everything always is."""
         assortment = self.history.assortment
-        return None if assortment is None else assortment[date.clamp(max=len(assortment) - 1)]
+        return None if assortment is None else assortment[date.clamp(0, len(assortment) - 1)]
 
     def _sold(self, units: Tensor, state: LearnedState) -> Tensor:
         """Units (B, S, I), none where the item is not listed."""
