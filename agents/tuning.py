@@ -35,6 +35,9 @@ from .search import best_of_grid, pattern_search
 from .seeds import seed_for
 from .static_price import HeldPrices, expected_optimum
 
+COST_PLUS, STATIC, MYOPIC = "cost-plus", "static price", "myopic price"
+LAST, LOGGED = "last price", "logged price"
+MARKDOWN, FLUID = "markdown", "fluid price"
 _LEAST_EPISODES = 4  # whatever a market's size: on so many dates prices have to be good
 _CYCLES = 10  # of lead time and review period, that a trial has at least
 _ELEMENTS = 200_000  # series of all markets side by side in a trial
@@ -93,7 +96,7 @@ def tune_baselines(
 
     Not on the customers of ``evaluate(seed=seed)``.
     """
-    rules = 4 + (market.logged_price is not None)
+    rules = len(price_names(market))
     with progress.stage("tune the baselines", total=1 + 2 * rules) as stage:
         trials = Trials.of(market, settings, seed_for("tune", seed))
         stage.advance()
@@ -105,6 +108,22 @@ def tune_baselines(
         static = next(pair for pair in tuned if isinstance(pair.pricing, StaticPrice))
         tuned.extend(trials.by_stock(static))
     return [*tuned, RandomPolicy(seed=seed, max_cover=2.0 * (market.economics.lead_time + 1))]
+
+
+def price_names(market: Market) -> tuple[str, ...]:
+    """The price rules that do not look at the stock, of ``tune_baselines``."""
+    return (COST_PLUS, STATIC, MYOPIC, LAST, *((LOGGED,) if market.logged_price is not None else ()))
+
+
+def stock_names(economics: Economics) -> tuple[str, ...]:
+    """Those that look at a stock which perishes or has a season."""
+    season = economics.season is not None
+    return (*((MARKDOWN,) if season or perishes(economics) else ()), *((FLUID,) if season else ()))
+
+
+def baseline_names(market: Market) -> tuple[str, ...]:
+    """The prices of ``tune_baselines`` by name, before anything is tuned."""
+    return (*price_names(market), *stock_names(market.economics), RandomPolicy.name)
 
 
 @dataclass(frozen=True)
@@ -136,12 +155,15 @@ class Trials:
     def prices(self) -> Iterator[tuple[str, PriceRule]]:
         """Every price rule, tuned, by name."""
         markup = self.markup()
-        yield "cost-plus", CostPlus(markup)
-        yield "static price", self.static_price(markup)
-        yield "myopic price", MyopicPrice(markup=markup)
-        yield "last price", LastPrice()
-        if self.whole.logged_price is not None:
-            yield "logged price", LoggedPrice()
+        make: dict[str, Callable[[], PriceRule]] = {
+            COST_PLUS: lambda: CostPlus(markup),
+            STATIC: lambda: self.static_price(markup),
+            MYOPIC: lambda: MyopicPrice(markup=markup),
+            LAST: LastPrice,
+            LOGGED: LoggedPrice,
+        }
+        for name in price_names(self.whole):
+            yield name, make[name]()
 
     def best_pair(self, name: str, pricing: PriceRule) -> Pair:
         """A price rule with the order rule that earns most with it, of kinds that look good untuned."""
@@ -156,7 +178,8 @@ class Trials:
     def by_stock(self, static: Pair) -> Iterator[Pair]:
         """Prices that look at a stock which perishes or has a season, with the orders of ``static``."""
         economics, kind = self.market.economics, static.name.split(", ")[1]
-        if not perishes(economics) and economics.season is None:
+        names = stock_names(economics)
+        if MARKDOWN not in names:
             return
         assert isinstance(static.pricing, StaticPrice)
         make = partial(Markdown, static.pricing)
@@ -168,9 +191,9 @@ class Trials:
         cycle = economics.lead_time + economics.order_every
         grids = (tuple(cover * cycle for cover in (0.75, 1.25, 2.0)), (0.05, 0.15, 0.45))
         best = pattern_search(worth, grids, self.settings.rounds // 2)
-        yield Pair(f"markdown, {kind}", make(*best), static.ordering)
-        if economics.season is not None:
-            yield Pair(f"fluid price, {kind}", FluidPrice(), static.ordering)
+        yield Pair(f"{MARKDOWN}, {kind}", make(*best), static.ordering)
+        if FLUID in names:
+            yield Pair(f"{FLUID}, {kind}", FluidPrice(), static.ordering)
 
     def tuned_orders(self, pricing: PriceRule, family: OrderFamily) -> OrderRule:
         """An order rule tuned for prices that do not look at the stock."""

@@ -6,7 +6,7 @@ Each function takes a market or its folder, a policy or its file, a table or its
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from math import isfinite
 from numbers import Real
@@ -20,14 +20,12 @@ import pandas as pd
 from ..agents.evaluation import usual_episodes
 from ..agents.learned import LearnedPolicy
 from ..agents.pathwise import PathwiseSettings
-from ..agents.policy import Policy
 from ..agents.train import DQNSettings, PPOSettings
 from ..agents.tuning import tune_baselines
 from ..agents.workers import HERE, Workers
 from ..envs import store
 from ..envs.economics import Economics, read_economics
 from ..envs.market import Market
-from ..envs.scenarios import AnyScenario, read_scenarios
 from ..forecasters.errors import InputError, whole
 from ..forecasters.evaluation import anchored_to_forecast
 from ..forecasters.fit import fit_demand
@@ -38,22 +36,16 @@ from ..forecasters.panel import SalesPanel, read_panel
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.tuning import Tuning
 from . import decisions
+from .arguments import AnyMarket, AnyPanel, AnyPolicy, open_any, valid_seed
 from .benchmarking import Benchmark, check_horizon, compare, load_policies, load_policy
 from .decisions import Decisions
 from .efforts import USUAL, WORK
 from .expectation import expectation
-from .policies import policies_named
-from .runtime import device, fitted_panel, open_market
+from .runtime import device, fitted_panel
 from .stock import read_stock
 from .training import LearnerSettings, train_into
-from .whatif import By, WhatIf, answer_each
 
 LEARNERS = {"ppo": PPOSettings, "dqn": DQNSettings, "pathwise": PathwiseSettings}
-LARGEST_SEED = 2**31 - 1
-
-AnyMarket = Market | str | Path
-AnyPanel = SalesPanel | pd.DataFrame | str | Path
-AnyPolicy = Policy | str | Path
 
 
 def fit(
@@ -95,7 +87,7 @@ def fit(
         InputError: the table, the economics or ``out`` do not fit; says what was expected and found.
         UnplayableError: what was learned does not simulate the table.
     """
-    seed, terms, tune = _seed(seed), read_economics(economics), whole("tune", tune, 0)
+    seed, terms, tune = valid_seed(seed), read_economics(economics), whole("tune", tune, 0)
     if out is not None:
         store.check_replaceable(Path(out))
     if effort not in WORK:
@@ -122,9 +114,7 @@ def load_market(path: str | Path) -> Market:
     Raises:
         InputError: the folder holds neither, or is damaged.
     """
-    if not isinstance(path, str | Path):
-        raise InputError(f"market: expected a market or the path of one, found {type(path).__name__}")
-    return open_market(Path(path))
+    return open_any(path)
 
 
 def forecast(
@@ -160,7 +150,7 @@ def forecast(
     """
     table = panel if isinstance(panel, SalesPanel) else read_panel(panel)
     general = None if model is None else MarketModel.load(Path(model))
-    found = forecast_future(table, whole("horizon", horizon, 1), _seed(seed), general, progress=progress)
+    found = forecast_future(table, whole("horizon", horizon, 1), valid_seed(seed), general, progress=progress)
     period, series = np.nonzero(found.listed)
     place, item = table.series[series].T
     rows = {
@@ -205,7 +195,7 @@ def train(
     how = settings_of(algo, caution, settings)
     with TemporaryDirectory() as passing:
         file = _policy_file(Path(passing) / "policy.safetensors" if out is None else out)
-        train_into(_market(market), how, {_seed(seed): file}, progress)
+        train_into(open_any(market), how, {valid_seed(seed): file}, progress)
         return LearnedPolicy.load(file)
 
 
@@ -258,8 +248,8 @@ def benchmark(
     Raises:
         InputError: a policy is none, two share a name, or an argument is out of range.
     """
-    seed = _seed(seed)
-    horizon, shop, learned = whole("horizon", horizon, 1), _market(market), load_policies(policies)
+    seed = valid_seed(seed)
+    horizon, shop, learned = whole("horizon", horizon, 1), open_any(market), load_policies(policies)
     episodes = usual_episodes(shop) if episodes is None else whole("episodes", episodes, 2)
     check_horizon(shop, horizon)
     baselines = tune_baselines(shop, seed, progress=progress)
@@ -296,7 +286,7 @@ def decide(
         InputError: a market that was not fitted, a table that does not carry the market's on, or a stock
             table that does not fit.
     """
-    seed, who, shop = _seed(seed), load_policy(policy), _market(market)
+    seed, who, shop = valid_seed(seed), load_policy(policy), open_any(market)
     own = fitted_panel(shop)
     latest = panel if isinstance(panel, SalesPanel) else own.reading.read(panel, otherwise=own.frequency)
     at_hand = None if stock is None else read_stock(stock, shop, own.reading.map)
@@ -324,91 +314,13 @@ def why(market: AnyMarket, location: str, item: str, date: str | np.datetime64 |
     Raises:
         InputError: a market that was not fitted, or a location, an item or a date that it does not know.
     """
-    return expectation(_market(market), str(location), str(item), date)
-
-
-def whatif(
-    market: AnyMarket,
-    scenario: AnyScenario,
-    policy: AnyPolicy | None = None,
-    seed: int = 0,
-    *,
-    by: By | None = None,
-    progress: Progress = SILENT,
-) -> WhatIf:
-    """Simulate the same episodes with and without a scenario, with the same customers.
-
-    Args:
-        market: the market to simulate.
-        scenario: a ``Scenario``, a mapping of its fields such as ``{"cost": 1.05}``, a YAML file, the name
-            of a ready one, or a list of these, which apply at once, in order.
-        policy: the policy that decides, or the name of a baseline (``policies_named``); None: the prices of
-            the table, with base-stock orders.
-        seed: of the customers.
-        by: ``location`` or ``item``, for the table of each (``.groups``).
-        progress: is informed of every stage.
-
-    Returns:
-        ``.table``, means per episode and differences, with 95% intervals; ``.items``, profit by item.
-
-    Raises:
-        InputError: the scenario has an unknown or impossible field, names what the market lacks, or has
-            several values of a field (``whatif_each`` tries them all).
-    """
-    found = whatif_each(market, [scenario], [policy], seed, by=by, progress=progress)
-    if len(found) > 1:
-        raise InputError(
-            f"scenario: expected one value a field, found {len(found)} combinations;"
-            " whatif_each tries them all"
-        )
-    return found[0]
-
-
-def whatif_each(
-    market: AnyMarket,
-    scenarios: Sequence[AnyScenario],
-    policies: Sequence[AnyPolicy | None] = (None,),
-    seed: int = 0,
-    *,
-    episodes: int | None = None,
-    by: By | None = None,
-    progress: Progress = SILENT,
-    workers: Workers = HERE,
-) -> list[WhatIf]:
-    """``whatif`` of every scenario under every policy; what is simulated are jobs of the ``workers``.
-
-    A scenario whose numbers are lists is one scenario a combination of their values.
-
-    Args:
-        episodes: of each, instead of what the scenarios say.
-    """
-    shop, seed = _market(market), _seed(seed)
-    asked = [one for scenario in scenarios for one in read_scenarios(scenario)]
-    if episodes is not None:
-        asked = [one.with_episodes(whole("episodes", episodes, 2, 10_000)) for one in asked]
-    for one in asked:
-        one.plan(shop)
-        try:
-            check_horizon(shop, one.scenario.horizon)
-        except InputError as error:
-            raise InputError(f"{one.where}: {error}") from None
-    who = policies_named(shop, policies, seed, progress)
-    told = answer_each(shop, who, asked, seed, by, progress, workers)
-    return [WhatIf(one) for one in told]
-
-
-def _market(market: AnyMarket) -> Market:
-    return market if isinstance(market, Market) else load_market(market)
+    return expectation(open_any(market), str(location), str(item), date)
 
 
 def _policy_file(path: str | Path) -> Path:
     if Path(path).suffix != ".safetensors":
         raise InputError(f"out: expected a file ending in .safetensors, found {path}")
     return Path(path)
-
-
-def _seed(seed: int) -> int:
-    return whole("seed", seed, 0, LARGEST_SEED)
 
 
 def _number(name: str, value: float) -> float:

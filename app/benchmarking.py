@@ -13,6 +13,7 @@ import pandas as pd
 from ..agents.evaluation import Evaluation, evaluate
 from ..agents.learned import LearnedPolicy
 from ..agents.policy import Policy
+from ..agents.tuning import COST_PLUS, STATIC
 from ..agents.workers import HERE, Workers
 from ..envs.market import Market
 from ..envs.processes import ObservedDemand
@@ -23,8 +24,6 @@ from ..forecasters.simulation import LearnedDemand
 
 _SAME_PRICE = 1e-3  # relative; a table's prices are rounded
 _LEAST_ALIKE = 0.5  # of the prices: a table may lack rows, whose prices are filled
-
-STATIC, COST_PLUS = "static price", "cost-plus"  # with the orders that suit them best
 
 
 def of_price(pricing: str, names: Sequence[str]) -> str | None:

@@ -291,7 +291,7 @@ def whatif(
         print_schema()
     else:
         asked = [*(scenarios or []), *(scenario or [])]
-        chosen = [policy, *(policies or "").split(",")]
+        chosen = [policy, *(name.strip() for name in (policies or "").split(","))]
         run(market, asked, [one for one in chosen if one], episodes, by, json, seed, workers, ray)
 
 

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 from ..agents.evaluation import Evaluation, bootstrap, evaluate
+from ..agents.tuning import STATIC
 from ..agents.workers import HERE, Workers
 from ..envs.economics import Economics
 from ..envs.market import Market
 from ..forecasters.progress import SILENT, Progress
-from .benchmarking import STATIC, Benchmark, of_price, other_markets
+from .benchmarking import Benchmark, of_price, other_markets
 from .report.contents import Assumption, Headline, Interval, Shift
 from .report.words import NOTHING
 

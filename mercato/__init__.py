@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from .agents.learned import LearnedPolicy
     from .agents.pathwise import PathwiseSettings
     from .agents.train import DQNSettings, PPOSettings
-    from .app.api import benchmark, decide, fit, forecast, load_market, train, whatif, whatif_each, why
+    from .app.api import benchmark, decide, fit, forecast, load_market, train, why
     from .app.benchmarking import Benchmark
     from .app.console import Bars
     from .app.decisions import Decisions
+    from .app.scenarios import whatif, whatif_each
     from .app.whatif import WhatIf
     from .envs.adapters.gym_env import MarketplaceEnv
     from .envs.adapters.vector_env import MarketplaceVectorEnv
@@ -85,10 +86,9 @@ _HOMES = {
         "forecast",
         "load_market",
         "train",
-        "whatif",
-        "whatif_each",
         "why",
     ),
+    ".app.scenarios": ("whatif", "whatif_each"),
     ".app.benchmarking": ("Benchmark",),
     ".app.console": ("Bars",),
     ".app.decisions": ("Decisions",),

@@ -33,7 +33,7 @@ def run(
             f" {'neither' if market is None else 'no scenario'}; --list names the ready ones"
         )
     from ...agents.workers import employ
-    from ..api import whatif_each
+    from ..scenarios import whatif_each
 
     with Bars(stderr()) as bars, employ(workers, ray) as crew:
         found = whatif_each(

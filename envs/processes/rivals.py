@@ -63,3 +63,29 @@ class Follower:
     def around(self, process: DemandProcess, tensor: Callable[[Tensor], Tensor]) -> Follower:
         logged = None if self.logged is None else tensor(self.logged)
         return Follower(tensor(self.reference), tensor(self.undercut), logged)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Charges what it charged in the period of the table; after it, what it did a year before."""
+
+    multiples: Tensor  # (T, S, I) of its usual prices
+    year: int  # periods
+
+    def reset(self, start: Tensor, key: NoiseKey) -> Tensor:
+        """Calendar index (B,)."""
+        return start.clone()
+
+    def price(self, state: Tensor) -> Tensor:
+        end = len(self.multiples)
+        cycle = min(self.year, end)
+        return self.multiples[torch.where(state < end, state, end - cycle + (state - end) % cycle)]
+
+    def answer(self, state: Tensor, shop: Tensor) -> Tensor:
+        return self.price(state)
+
+    def advance(self, state: Tensor, shop: Tensor, key: NoiseKey) -> Tensor:
+        return state + 1
+
+    def around(self, process: DemandProcess, tensor: Callable[[Tensor], Tensor]) -> Recorded:
+        return Recorded(tensor(self.multiples), self.year)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from ..processes.perceived import PerceivedPrice
 from ..processes.rivalled import RivalledDemand
 from ..processes.rivals import Rival
 from ..processes.scaled import ScaledDemand
+from ..processes.shopkeeper import Decides
 
 
 @dataclass(frozen=True)
@@ -85,19 +86,23 @@ class Plan:
     limit: Tensor  # largest order, units
     lead: Tensor  # periods that an order placed then is under way
     arriving: Tensor  # 1, or 0 where nothing arrives
+    deciders: Mapping[str, Decides]  # policies that may run a competitor's shop, by name
     origin: Origin  # what was there before the scenario
     delays: tuple[Delay, ...] = ()  # by which orders come late, each by a chance of its own
     competitors: tuple[Competing, ...] = ()  # those whose prices depend on the episode
     notes: tuple[str, ...] = ()  # what was assumed, one line each
 
     @staticmethod
-    def blank(market: Market, horizon: int, start: int | None = None) -> Plan:
+    def blank(
+        market: Market, horizon: int, start: int | None = None, deciders: Mapping[str, Decides] = {}
+    ) -> Plan:
         """The market as it is."""
         one = torch.ones(horizon, *market.shape, device=market.device)
         none, unbound = torch.zeros_like(one), torch.full_like(one, torch.inf)
         return Plan(
             market=market,
             start=start,
+            deciders=deciders,
             origin=Origin.of(market),
             units=none,
             ordering=none,

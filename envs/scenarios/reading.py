@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from ...forecasters.errors import InputError
 from ...forecasters.names import meant
 from ..market import Market
+from ..processes.shopkeeper import Decides
 from ..settings_file import Fault, Place, checked, dotted, first_fault, kind_of, lines, nearest, plain
 from . import catalogue
 from .plan import Plan
@@ -75,6 +76,10 @@ class Asked:
     def with_episodes(self, episodes: int) -> Asked:
         """The same with another number of episodes."""
         return replace(self, scenario=self.scenario.model_copy(update={"episodes": episodes}))
+
+    def with_rivals(self, deciders: Mapping[str, Decides]) -> Asked:
+        """The same with the policies of competitors, by name."""
+        return replace(self, scenario=self.scenario.with_rivals(deciders))
 
     def error(self, fault: Fault) -> InputError:
         """A fault of the scenario as one line."""

@@ -7,10 +7,11 @@ from functools import reduce
 from typing import Annotated, Any, TypeVar, get_args
 
 import numpy as np
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from ...forecasters.panel.calendar import declared_grid
 from ..market import Market
+from ..processes.shopkeeper import Decides
 from ..settings_file import Fault, Settings
 from .effect import Count, Effect, any_settings, date_of
 from .of_assortment import Delisting, NewItem, NewLocation
@@ -66,6 +67,8 @@ class Scenario(Settings):
     promotion: Several[Promotion] = ()
     price_limits: Several[PriceLimits] = ()
 
+    _deciders: Mapping[str, Decides] = PrivateAttr(default_factory=dict)
+
     @model_validator(mode="before")
     @classmethod
     def _written_shortly(cls, fields: Any) -> Any:
@@ -91,13 +94,23 @@ class Scenario(Settings):
         Raises:
             Fault: it names what the market lacks, or a time that is not the episode's.
         """
-        plan = Plan.blank(market, self.horizon, self._begin(market))
+        plan = Plan.blank(market, self.horizon, self._begin(market), self._deciders)
         for kind, number, effect in self.effects():
             try:
                 plan = effect.apply(plan)
             except Fault as fault:
                 raise Fault((kind, number, *fault.place), fault.said) from None
         return plan
+
+    def rivals(self) -> tuple[str, ...]:
+        """The policies that set the price of a competitor, by name."""
+        return tuple(dict.fromkeys(each.policy for each in self.competitor if each.policy is not None))
+
+    def with_rivals(self, deciders: Mapping[str, Decides]) -> Scenario:
+        """The same with the policies of ``rivals`` by name, who know nothing of files."""
+        told = self.model_copy()
+        told._deciders = dict(deciders)
+        return told
 
     def unchanged(self, market: Market) -> Plan:
         """The market as it is, in the same episodes."""

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock
 from mercato.agents.evaluation import METRICS, evaluate
+from mercato.agents.learned import LearnedPolicy
+from mercato.agents.network import PolicyNetwork
 from mercato.agents.policy import Pair
-from mercato.app.api import whatif, whatif_each
+from mercato.agents.residual import Residual
+from mercato.agents.tuning import TuningSettings, baseline_names, tune_baselines
 from mercato.app.policies import policies_named
+from mercato.app.scenarios import whatif, whatif_each
 from mercato.app.tally import METRICS as TOLD
 from mercato.app.whatif import answer_each, usual_policy
+from mercato.envs.economics import Economics
+from mercato.envs.engine.observation import Observation
 from mercato.envs.market import Market
 from mercato.envs.scenarios import Scenario, read_scenarios
 from mercato.forecasters.errors import InputError
@@ -142,6 +151,48 @@ def test_a_policy_is_named_or_a_file_and_each_is_asked_once() -> None:
         policies_named(market(), ["usual", None], 0)
     mine = Pair("mine", usual_policy(market()).pricing, BaseStock(2.0))  # type: ignore[attr-defined]
     assert policies_named(market(), [mine], 0) == [mine]
+
+
+def test_a_misspelt_policy_is_refused_before_anything_is_tuned_or_simulated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def never(*_: Any, **__: Any) -> Any:
+        raise AssertionError("tuned or simulated")
+
+    monkeypatch.setattr("mercato.app.policies.tune_baselines", never)
+    monkeypatch.setattr("mercato.app.scenarios.answer_each", never)
+    for policies, said in (
+        (["cost-plus", "myopic-prise"], r"policy: expected a file or one of .*did you mean 'myopic-price'\?"),
+        (["cost-plus", "none.safetensors"], "none.safetensors: expected a .safetensors file, found none"),
+    ):
+        with pytest.raises(InputError, match=said):
+            whatif_each(market(), [{"horizon": 4, "cost": 1.1}], policies)
+    path = tmp_path / "rival.yaml"
+    path.write_text("horizon: 4\ncompetitor:\n  policy: cost-pls\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 3: competitor.policy: policy: .*did you mean 'cost-plus'\?"):
+        whatif(market(), path)
+
+
+def test_baselines_are_known_by_the_names_that_they_are_tuned_to() -> None:
+    for economics in (Economics(), Economics(shelf_life=2), Economics(season=8, salvage_rate=0.5)):
+        for where in (shop([[-2.0]], economics=economics), replace(shop([[-2.0]]), logged_price=None)):
+            tuned = tune_baselines(where, 0, TuningSettings(periods=6, volume=60, rounds=1))
+            assert tuple(policy.name.split(", ")[0] for policy in tuned) == baseline_names(where)
+
+
+def test_another_policy_may_set_the_competitors_price(tmp_path: Path) -> None:
+    features = Observation(["stock_cover", "cost"]).names
+    actions = Residual.of(Pair("base", MyopicPrice(), BaseStock()), price_reach=0.2, cover_reach=0.5)
+    network = PolicyNetwork((len(features), 8, 2), "tanh")
+    LearnedPolicy("trained", network, actions, {}, features).save(tmp_path / "ppo.safetensors")
+    scenario = {"horizon": 4, "episodes": 8}
+    asked = {**scenario, "competitor": {"policy": str(tmp_path / "ppo.safetensors")}}
+    found = whatif(market(), asked)
+    assert found.table.loc["demand", "difference"] != 0
+    assert whatif(market(), asked).told == found.told
+    named = {**scenario, "competitor": {"policy": "last-price"}}
+    (same,) = whatif_each(market(), [named], ["last-price"])
+    assert same.told["policy"].startswith("last price")
 
 
 def test_one_answer_is_asked_of_one_scenario() -> None:
