@@ -10,7 +10,6 @@ from mercato.agents.evaluation import bootstrap
 from mercato.envs.structural import FAMILIES, ROLES, Size
 from mercato.forecasters.evaluation import OURS, Backtest, Forecaster, run_backtest, with_forecast, with_peers
 from mercato.forecasters.evaluation.backtest import WITHOUT
-from mercato.forecasters.evaluation.calibration import pit_distance
 from mercato.forecasters.evaluation.metrics import DECILES
 from mercato.forecasters.market_model import shipped
 from mercato.forecasters.model import FitSettings
@@ -57,21 +56,11 @@ def measure(name: str, plan: Plan) -> dict[str, Any]:
         "panel": name,
         "size": [len(panel.locations), len(panel.items), panel.periods],
         "horizon": horizon,
-        "models": {
-            name: {**score, **_calibration(panel, found, name)} for name, score in found.models.items()
-        },
+        "models": found.models,
         "weights": found.stack.weights if found.stack else None,
         "spread": found.stack.spread if found.stack else None,
         "market_model_adds": _added(panel, found, horizon),
     }
-
-
-def _calibration(panel: SalesPanel, found: Backtest, name: str) -> dict[str, float]:
-    """Distance of the randomised PIT from uniform, of whole units; of those whose deciles are kept."""
-    if name not in found.deciles:
-        return {}
-    units = panel.units[found.first :][found.rows]
-    return {"pit_distance": pit_distance(units, found.deciles[name][found.rows])}
 
 
 def _added(panel: SalesPanel, found: Backtest, horizon: int) -> dict[str, float]:

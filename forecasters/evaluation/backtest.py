@@ -36,7 +36,7 @@ _KEPT_BACK = 2  # windows before the first, that the members' weights are found 
 class Backtest:
     """What a backtest found, and the model that it fitted."""
 
-    models: dict[str, dict[str, float]]  # {model: {wape, wpe, wql, coverage80, rows, seconds}}
+    models: dict[str, dict[str, float]]  # {model: ``scores`` and seconds}
     quantiles: pd.DataFrame  # deciles of the best of ours: date, location, item, q0.1 … q0.9
     mean: np.ndarray  # (H·K, N) the simulated market's mean forecasts of the series of the panel
     first: int  # calendar index of the first window
@@ -53,6 +53,13 @@ class _Windows:
     panel: SalesPanel
     origins: Sequence[int]
     horizon: int
+    grain: np.ndarray  # (I,) units that one count of an item stands for
+
+    @staticmethod
+    def of(panel: SalesPanel, first: int, count: int, horizon: int, demand: LearnedDemand) -> _Windows:
+        """``count`` of them from ``first`` on, of a panel whose market is ``demand``."""
+        origins = [first + k * horizon for k in range(count)]
+        return _Windows(panel, origins, horizon, demand.history.grain.cpu().numpy())
 
     @property
     def index(self) -> np.ndarray:
@@ -67,7 +74,8 @@ class _Windows:
     def score(self, deciles: np.ndarray, began: float) -> dict[str, float]:
         """Scores of deciles (H·K, N, 9) that were begun at that time."""
         rows, units = self.rows, self.panel.units[self.index]
-        return {**scores(units[rows], deciles[rows]), "seconds": time.perf_counter() - began}
+        grain = np.broadcast_to(self.grain[self.panel.series[:, 1]], units.shape)
+        return {**scores(units[rows], deciles[rows], grain[rows]), "seconds": time.perf_counter() - began}
 
 
 def run_backtest(
@@ -87,9 +95,9 @@ def run_backtest(
         InputError: the panel is too short for the windows asked for.
     """
     first = _first(panel, horizon, windows)
-    asked = _Windows(panel, [first + k * horizon for k in range(windows)], horizon)
     began = time.perf_counter()
     demand = _market(panel, first, seed, progress, settings)
+    asked = _Windows.of(panel, first, windows, horizon, demand)
     if forecaster is not None:
         past = panel.window(0, first)
         demand = demand.with_bases(anchored_to_forecast(demand.model, past, forecaster, seed, progress))
@@ -128,13 +136,13 @@ def with_forecast(
     where None.
     """
     began, first = time.perf_counter(), found.first
-    asked = _Windows(panel, [first + k * horizon for k in range(windows)], horizon)
+    asked = _Windows.of(panel, first, windows, horizon, found.demand)
     told = _all(Learned.of(found.demand, panel, first, horizon, seed, progress, model), asked)
     before = min(_KEPT_BACK, (first - _least(panel)) // horizon)
     if before > 0:
         earlier = first - before * horizon
-        kept_back = _Windows(panel, [earlier + k * horizon for k in range(before)], horizon)
         demand = _market(panel, earlier, seed, progress, settings)
+        kept_back = _Windows.of(panel, earlier, before, horizon, demand)
         known = _all(Learned.of(demand, panel, earlier, horizon, seed, progress, model), kept_back)
         rows = kept_back.rows
         known = {name: deciles[rows] for name, deciles in known.items()}
@@ -165,7 +173,7 @@ def with_peers(
 
     One whose library is missing is left out, with a note.
     """
-    asked = _Windows(panel, [found.first + k * horizon for k in range(windows)], horizon)
+    asked = _Windows.of(panel, found.first, windows, horizon, found.demand)
     peers = {
         LIGHTGBM: (lambda: tuned_lightgbm(panel, asked.origins, horizon, seed), "trees"),
         AUTO_ETS: (lambda: np.concatenate([auto_ets(panel, o, horizon) for o in asked.origins]), "ets"),

@@ -60,36 +60,6 @@ def randomised_pit(below: np.ndarray, at: np.ndarray, uniform: np.ndarray) -> np
     return below + uniform * (at - below)
 
 
-def cdf_of_deciles(deciles: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Distribution functions known by their deciles, linear between them.
-
-    The first and the last tenth are as long as the four between it and the median, from 0 on at least.
-
-    Args:
-        deciles: (N, 9), rising.
-        at: (N,) where they are asked for; between counts, half a unit below or above one.
-    """
-    low, middle, high = deciles[:, :1], deciles[:, 4:5], deciles[:, -1:]
-    first = np.minimum(np.maximum(2 * low - middle, -0.5), low)
-    knots = np.concatenate([first, deciles, 2 * high - middle], axis=1)  # (N, 11)
-    levels = np.linspace(0, 1, 11)
-    passed = (knots <= at[:, None]).sum(1)
-    left, right = np.clip(passed - 1, 0, 10), np.clip(passed, 0, 10)
-    row = np.arange(len(at))
-    gap = knots[row, right] - knots[row, left]
-    share = np.where(gap > 0, (at - knots[row, left]) / np.where(gap > 0, gap, 1.0), 0.0)
-    return np.where(passed == 0, 0.0, levels[left] + share.clip(0, 1) * (levels[right] - levels[left]))
-
-
-def pit_distance(actual: np.ndarray, deciles: np.ndarray, seed: int = 0) -> float:
-    """How far the randomised PIT of N counts is from uniform, by the deciles (N, 9) of their forecasts.
-
-    Deciles alone say it to half a tenth where all rows are alike; over unlike ones that averages out.
-    """
-    below, at = (cdf_of_deciles(deciles, actual + side) for side in (-0.5, 0.5))
-    return distance_from_uniform(randomised_pit(below, at, np.random.default_rng(seed).random(len(actual))))
-
-
 def distance_from_uniform(pit: np.ndarray) -> float:
     """Kolmogorov's distance sup |F(u) − u| of N values from the uniform distribution; NaN without any."""
     if pit.size == 0:

@@ -199,7 +199,7 @@ def test_backtest_keeps_its_keys(home: Path, tmp_path: Path) -> None:
     told = result(*arguments, "--out", out, "--json")
     assert len(told["models"]) >= 2
     for scores in told["models"].values():
-        assert set(scores) == {"wape", "wpe", "wql", "coverage80", "rows", "seconds"}
+        assert set(scores) == {"wape", "wpe", "wql", "coverage80", "pit_distance", "rows", "seconds"}
     quantiles = pd.read_csv(out)
     deciles = [f"q0.{n}" for n in range(1, 10)]
     assert list(quantiles.columns) == ["date", "location", "item", *deciles]

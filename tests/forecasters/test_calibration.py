@@ -16,7 +16,6 @@ from mercato.forecasters.evaluation.calibration import (
     calibration,
     coverage,
     distance_from_uniform,
-    pit_distance,
     randomised_pit,
 )
 from mercato.forecasters.statistics.stock_outs import StockOuts
@@ -143,17 +142,3 @@ def test_nothing_observed_is_nothing_known() -> None:
     assert found.rows == 0
     assert np.isnan(found.distance)
     assert np.isnan(found.coverage[0][1])
-
-
-@pytest.mark.parametrize("mean", [0.4, 3.0, 80.0])
-def test_counts_that_follow_their_deciles_are_uniform(mean: float) -> None:
-    counts = np.random.default_rng(1).poisson(mean, 4000).astype(float)
-    levels = np.arange(1, 10) / 10
-    right, high = (np.tile(poisson.ppf(levels, by * mean), (4000, 1)) for by in (1.0, 1.5))
-    assert pit_distance(counts, right) < 0.06  # deciles leave half a tenth open
-    assert pit_distance(counts, high) > 0.1
-
-
-def test_a_constant_forecast_that_comes_true_is_as_far_off_as_a_tenth() -> None:
-    assert pit_distance(np.zeros(4000), np.zeros((4000, 9))) < 0.05
-    assert pit_distance(np.full(4000, 7.0), np.zeros((4000, 9))) == pytest.approx(1.0)

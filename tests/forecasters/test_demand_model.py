@@ -198,7 +198,15 @@ def test_backtest_scores_every_model_on_the_same_rows(fitted: Fitted) -> None:
     models, table = found.models, found.quantiles
     assert set(models) >= {"simulated market", "last value", "seasonal naive"}
     assert len({score["rows"] for score in models.values()}) == 1
-    assert set(models["simulated market"]) == {"wape", "wpe", "wql", "coverage80", "rows", "seconds"}
+    assert set(models["simulated market"]) == {
+        "wape",
+        "wpe",
+        "wql",
+        "coverage80",
+        "pit_distance",
+        "rows",
+        "seconds",
+    }
     assert models["simulated market"]["wql"] < models["last value"]["wql"]
     assert len(table) == 8 * len(fitted.panel.series)
     deciles = table[[f"q{k / 10:.1f}" for k in range(1, 10)]].to_numpy()
