@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import torch
@@ -74,6 +75,12 @@ class Simulator:
             one = Simulator(market, 1, horizon, seed).reset()
             each = _COPIES * tree.size(one) + _WORKING * one.on_hand.numel()
             room_for(n_markets, each, f"markets of {one.on_hand.numel():,} series", device)
+
+    def before(self, market: Market) -> Simulator:
+        """The same episodes and noise in a market of the same series whose terms or customers are others."""
+        other = copy.copy(self)
+        other.market = market
+        return other
 
     @torch.no_grad()
     def reset(self, episodes: Tensor | None = None) -> State:

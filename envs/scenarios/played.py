@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ...forecasters.simulation import Period
+from ...forecasters.tensors import NoiseKey
 from ..engine.rules import enforce
 from ..engine.types import Decision, Outcome, State
 from ..engine.view import View
 from ..market import Market
+from ..processes.wrapped import Wrapped
 from ..simulator import Simulator
 from . import supply
 from .plan import Plan
+
+
+class Final(Wrapped):
+    """Customers in the last period of an episode: nobody asks what they learn in it."""
+
+    def advance(self, state: Any, period: Period, key: NoiseKey) -> Any:
+        return state
 
 
 class Played:
@@ -24,15 +35,19 @@ class Played:
 
     def __init__(self, plan: Plan, n_markets: int, seed: int) -> None:
         self.plan, self._retimed = plan, supply.changed(plan)
+        markets = plan.markets()
+        slots = supply.slots(plan) if self._retimed else plan.market.economics.lead_time
+        first = _with_lead(markets[0], slots)
+        game = Simulator(first, n_markets, plan.horizon, seed, evaluation=True)
         made: dict[tuple[int, int], tuple[Market, Simulator]] = {}
         self._periods = []
-        for t, market in enumerate(plan.markets()):
-            lead = supply.announced(plan, t) if self._retimed else market.economics.lead_time
+        for t, market in enumerate(markets):
+            lead = supply.announced(plan, t) if self._retimed else slots
             if (id(market), lead) not in made:
-                played = _with_lead(market, supply.slots(plan)) if self._retimed else market
-                simulator = Simulator(played, n_markets, plan.horizon, seed, evaluation=True)
-                made[id(market), lead] = _with_lead(market, lead), simulator
+                made[id(market), lead] = _with_lead(market, lead), game.before(_with_lead(market, slots))
             self._periods.append(made[id(market), lead])
+        view, last = self._periods[-1]
+        self._periods[-1] = view, last.before(last.market.with_demand(Final(last.market.demand)))
 
     def reset(self, episodes: Tensor) -> State:
         """Markets at the beginning of ``episodes`` (B,) int64."""

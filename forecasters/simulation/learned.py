@@ -71,6 +71,7 @@ class LearnedDemand:
         device = history.units.device
         self._network = model.network.eval().requires_grad_(False)
         self._level = model.level
+        self._certain: dict[str, LearnedDemand] = {}
         self._ids = series_ids(self.locations, self.items).to(device)
         self._place_ids = torch.tensor([stable_id(name) for name in self.locations], device=device)
         self._item_ids = torch.tensor([stable_id(item) for item in self.items], device=device)
@@ -392,7 +393,9 @@ class LearnedDemand:
 
     def with_elasticity(self, which: Literal["lo", "mean", "hi"]) -> LearnedDemand:
         """The same market with every own elasticity at one place of its 90% interval; none is drawn."""
-        return LearnedDemand(self.model, self.history, self.response.at(which))
+        if which not in self._certain:  # what it reads of the history is read once, whoever asks
+            self._certain[which] = LearnedDemand(self.model, self.history, self.response.at(which))
+        return self._certain[which]
 
     def plausible(self) -> dict[str, LearnedDemand]:
         """Other customers that the data leave possible, by what is other: nothing about them is drawn.

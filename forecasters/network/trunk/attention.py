@@ -34,8 +34,8 @@ def attend_biased(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
 
     For a single query, or a learned bias, they take half the time of torch's fused kernel on a CPU.
     """
-    score = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + bias
-    return score.softmax(-1) @ v
+    score = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    return score.add_(bias).softmax(-1) @ v
 
 
 def _landmarks(x: Tensor, dim: int) -> Tensor:
@@ -75,6 +75,17 @@ class Attention(nn.Module):
         """Queries, keys, values (..., H, N, D/H) of x (..., N, D)."""
         q, k, v = self._by_head(self.project(self.norm(x)), 3)
         return q, k, v
+
+    def split_one(self, x: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same (B, ..., H, 1, D/H) of single tokens x (B, ..., D), queries and keys rotated.
+
+        ``rotation``: (B, D/H, D/H) what they are multiplied by.
+        """
+        projected = self.project(self.norm(x))
+        shape = (*x.shape[:-1], 3, self.heads, 1, rotation.shape[-1])
+        rotated = (projected.view(len(x), -1, rotation.shape[-1]) @ rotation).view(shape)
+        q, k, _ = rotated.unbind(-4)
+        return q, k, projected.view(shape)[..., 2, :, :, :]
 
     def split_landmarks(self, x: Tensor, share: Tensor | None, there: Tensor | None) -> list[Tensor]:
         """The same with keys and values (..., H, KEYS, D/H) of the landmarks alone.

@@ -43,6 +43,15 @@ def _rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
+def _rotation(position: Tensor, half: int) -> Tensor:
+    """(B, D/H, D/H): what rows are multiplied by to be rotated to positions (B,).
+
+    Where all rows of a market are at one position, a tenth of the time of ``_rotate`` on a CPU.
+    """
+    cos, sin = (part.diag_embed() for part in _angles(position, half))
+    return torch.cat([torch.cat([cos, sin], -1), torch.cat([-sin, cos], -1)], -2)
+
+
 class _Block(Across):
     def __init__(self, settings: TrunkSettings):
         nn.Module.__init__(self)
@@ -154,13 +163,12 @@ class Transformer(Trunk):
         filled = (memory.filled + 1).clamp(max=window)
         age = (slot.unsqueeze(1) - torch.arange(window, device=x.device)) % window
         unused = torch.where(age < filled.unsqueeze(1), 0.0, -torch.inf).view(-1, 1, 1, 1, 1, window)
-        angles = _angles(memory.position.view(-1, 1, 1, 1, 1), self._half)
+        rotation = _rotation(memory.position, self._half).to(x.dtype)
         # where the newest token's row lies in a cache read as (B·S·I·H·W, D/H): one plain write of rows
         rows = torch.arange(memory.keys[0][..., 0, 0].numel(), device=x.device).view(len(slot), -1)
         rows = (rows * window + slot.unsqueeze(1)).flatten()
         for block, keys, values in zip(self._layers(), memory.keys, memory.values, strict=True):
-            q, k, v = block.time.split(x.unsqueeze(-2))  # (B, S, I, H, 1, D/H)
-            q, k = _rotate(q, angles), _rotate(k, angles)
+            q, k, v = block.time.split_one(x, rotation)  # (B, S, I, H, 1, D/H)
             keys.view(-1, keys.shape[-1])[rows] = k.reshape(-1, keys.shape[-1])
             values.view(-1, values.shape[-1])[rows] = v.reshape(-1, values.shape[-1])
             out = attend_biased(q, keys, values, unused)
