@@ -10,6 +10,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ AnySettings = TypeVar("AnySettings", bound="Settings")
 _LARGEST_FILE = 2**20  # bytes
 _LARGEST = 1e12  # nothing that a shop counts is beyond
 _SHOWN = 60  # characters of a value in a message
+_DIGITS, _DEPTH = 100, 20  # of a whole number, and levels of lists and mappings, beyond all that is meant
 
 
 Place = tuple[str | int, ...]
@@ -51,13 +53,15 @@ def dotted(place: Place) -> str:
 
 
 class _PlainYaml(yaml.SafeLoader):
-    """YAML of mappings, lists, text, numbers, true and false: no aliases, no duplicate keys."""
+    """YAML of mappings, lists, text, numbers, true and false: no aliases, tags or duplicate keys."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML copies it before it adds to it)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
             raise _Refused(f"line {self.peek_event().start_mark.line + 1}: aliases (*) are not read")
+        if getattr(self.peek_event(), "tag", None) is not None:
+            raise _Refused(f"line {self.peek_event().start_mark.line + 1}: tags (!) are not read")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -71,6 +75,11 @@ class _PlainYaml(yaml.SafeLoader):
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int | float:
+        return _whole(str(node.value))
+
+
+_PlainYaml.add_constructor("tag:yaml.org,2002:int", _PlainYaml.construct_yaml_int)
 
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -139,6 +148,8 @@ def first_fault(error: ValidationError, model: type[BaseModel]) -> Fault:
     place = first["loc"]
     if first["type"] == "extra_forbidden":
         return Fault(place, f"no such field{_nearest(str(place[-1]), model)}")
+    if first["type"] == "model_type":
+        return Fault(place, f"expected a mapping of fields, found {_short(first['input'])}")
     found = "" if first["type"] == "missing" else f", found {_short(first['input'])}"
     return Fault(place, first["msg"].removeprefix("Value error, ") + found)
 
@@ -149,17 +160,30 @@ def plain(path: Path, name: str) -> Any:
     Raises:
         InputError: it cannot be read, is too large, or neither YAML nor JSON.
     """
+    return plain_with_lines(path, name)[0]
+
+
+def plain_with_lines(path: Path, name: str) -> tuple[Any, dict[Place, int]]:
+    """The same, and the line, from 1, of each place in it; none for JSON.
+
+    Raises:
+        InputError: likewise.
+    """
     text = _text(path, name)
     try:
         if path.suffix == ".json":
-            return json.loads(text, object_pairs_hook=_once)
-        return yaml.load(text, Loader=_PlainYaml)
+            return json.loads(text, object_pairs_hook=_once, parse_int=_whole), {}
+        loader = _PlainYaml(text)
+        try:
+            node = loader.get_single_node()
+            return None if node is None else loader.construct_document(node), _lines(node)
+        finally:
+            loader.dispose()
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{name}: not valid YAML or JSON ({_reason(error)})") from None
 
 
-def lines(path: Path, name: str) -> dict[Place, int]:
-    """The line, from 1, of each place in a YAML file that ``plain`` reads; none for JSON."""
+def _lines(node: yaml.Node | None) -> dict[Place, int]:
     found: dict[Place, int] = {}
 
     def walk(node: yaml.Node | None, place: Place) -> None:
@@ -172,20 +196,31 @@ def lines(path: Path, name: str) -> dict[Place, int]:
                 found[(*place, number)] = value.start_mark.line + 1
                 walk(value, (*place, number))
 
-    if path.suffix != ".json":
-        walk(yaml.compose(_text(path, name), Loader=_PlainYaml), ())
+    walk(node, ())
     return found
 
 
 def _text(path: Path, name: str) -> str:
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(f"{name}: expected at most 1 MiB, found {path.stat().st_size:,} bytes")
-        return path.read_text(encoding="utf-8-sig")
+        size = path.stat().st_size
+        text = path.read_text(encoding="utf-8-sig") if size <= _LARGEST_FILE else ""
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise InputError(
+            f"{name}: expected text in UTF-8, found byte 0x{byte:02x} at position {error.start}"
+        ) from None
     except ValueError as error:
         raise InputError(f"{name}: not valid YAML or JSON ({_reason(error)})") from None
+    if size > _LARGEST_FILE:
+        raise InputError(f"{name}: expected at most 1 MiB, found {size:,} bytes")
+    return text
+
+
+def _whole(text: str) -> int | float:
+    """The whole number that is written; one that nobody counts to is infinite."""
+    return int(text) if len(text) <= _DIGITS else inf
 
 
 def _reason(error: Exception) -> str:
@@ -210,8 +245,10 @@ def checked(value: Any, place: Place = ()) -> Any:
 
     Raises:
         Fault: a number that is none, or beyond all that a shop counts; something else than text, numbers,
-            lists and mappings of names.
+            lists and mappings of names; or these within each other without end.
     """
+    if len(place) > _DEPTH:
+        raise Fault(place[:1], f"expected at most {_DEPTH} levels, found more")
     if isinstance(value, Mapping):
         if odd := [name for name in value if not isinstance(name, str)]:
             raise Fault(place, f"expected names of fields, found {_short(odd[0])}")

@@ -37,7 +37,16 @@ Names = Annotated[tuple[Name, ...], BeforeValidator(_as_list), Field(min_length=
 """One name, or a list of them."""
 
 Count = Annotated[int, Field(ge=1, le=1000, strict=True)]
-When = Annotated[int, Field(ge=1, strict=True)] | str
+
+
+def _when(value: object) -> object:
+    period = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+    if not period and not isinstance(value, str):
+        raise ValueError("expected a period of the episode, counted from 1, or a date such as 2026-03-31")
+    return value
+
+
+When = Annotated[Annotated[int, Field(ge=1, strict=True)] | str, BeforeValidator(_when)]
 """A period of the episode, counted from 1, or a date."""
 
 Multiple = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False, strict=True)]

@@ -15,7 +15,7 @@ from ...forecasters.errors import InputError
 from ...forecasters.names import meant
 from ..market import Market
 from ..processes.shopkeeper import Decides
-from ..settings_file import Fault, Place, checked, dotted, first_fault, kind_of, lines, nearest, plain
+from ..settings_file import Fault, Place, checked, dotted, first_fault, kind_of, nearest, plain_with_lines
 from . import catalogue
 from .plan import Plan
 from .scenario import EFFECTS, Scenario, all_composed
@@ -140,7 +140,7 @@ def _read(source: Source) -> list[tuple[Scenario, Origin]]:
     elif isinstance(source, str | Path):
         path = _path(source)
         name = f"scenario file {path}"
-        data, where = plain(path, name), lines(path, name)
+        data, where = plain_with_lines(path, name)
     else:
         raise InputError(
             f"scenario: expected a path, a name or a mapping with effects, found {type(source).__name__}"

@@ -26,7 +26,7 @@ from .spreading import Shock
 from .writing import in_fields
 
 AnEffect = TypeVar("AnEffect", bound=Effect)
-Several = Annotated[tuple[AnEffect, ...], BeforeValidator(any_settings)]
+Several = Annotated[tuple[AnEffect, ...], Field(max_length=1000), BeforeValidator(any_settings)]
 """One effect, or a list of them."""
 
 

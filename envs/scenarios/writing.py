@@ -62,6 +62,9 @@ def _put_field(
     kind: str, field: str, key: str, value: Any, out: dict[str, Any], was: dict[Place, Place]
 ) -> None:
     """A field of the kind's first effect."""
+    if kind in _SETTINGS:
+        raise Fault((key,), f"{kind} has no fields")
+    was.setdefault((kind,), (key,))
     entries = out.setdefault(kind, [{}])
     if not isinstance(entries, list) or not isinstance(entries[0], Mapping):
         raise Fault((key,), f"expected no other {kind}, or one that is a mapping")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mercato.envs.scenarios import (
@@ -210,47 +210,3 @@ def test_an_absent_file_and_a_name_that_is_not_ready_are_said(tmp_path: Path) ->
         read_scenario(tmp_path / "none.yaml")
     with pytest.raises(InputError, match="expected a file or one of"):
         read_scenario("demand-slmp")
-
-
-keys = st.sampled_from(
-    [*Scenario.model_fields, "changes", "demnd", "cost.multiplier", "price.path", ".", "x.y.z", ""]
-)
-scalars = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-3, 10**13),
-    st.floats(),
-    st.sampled_from(["2024-01-01", "1:30", "item 0", "x" * 3000, "\u2028", "*a", "&b c", "!!int 3", "- - -"]),
-)
-fields = st.sampled_from(["multiplier", "shift", "items", "window", "path", "locations", "mult", "fixed", ""])
-values = st.recursive(
-    scalars,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=3), st.dictionaries(st.one_of(fields, st.text()), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-files = st.one_of(
-    st.dictionaries(keys, values, min_size=1, max_size=4).map(lambda data: json.dumps(data)),
-    st.dictionaries(keys, values, min_size=1, max_size=4).map(to_yaml),
-    st.text(max_size=80),
-    st.lists(
-        st.sampled_from(["demand:", "  multiplier: 2", "- a", "{", "]", "\t", "cost: 1", "&a *a", "? x"])
-    ).map("\n".join),
-)
-
-
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(files)
-def test_any_file_is_read_or_refused_in_one_line(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    path = tmp_path_factory.getbasetemp() / "any.yaml"
-    path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    market = shop([[-2.0, 0.0], [0.0, -2.0]])
-    said = "read"
-    try:
-        for asked in read_scenarios(path):
-            asked.plan(market)
-    except InputError as error:
-        said = str(error)
-    assert said
-    assert "\n" not in said
