@@ -75,11 +75,8 @@ class _PlainYaml(yaml.SafeLoader):
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int | float:
-        return _whole(str(node.value))
 
-
-_PlainYaml.add_constructor("tag:yaml.org,2002:int", _PlainYaml.construct_yaml_int)
+_PlainYaml.add_constructor("tag:yaml.org,2002:int", lambda _, node: _whole(str(node.value)))
 
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),

@@ -69,7 +69,7 @@ class Shopkeeper:
 
     The shop has the terms, the rules and the costs of ``market``, which no scenario changes, and customers of
     its own by the same law, who compare with this shop's prices as this shop's customers do with its own.
-    Both set prices at once: of this shop it knows the price of the period before.
+    It decides by this shop's price of the period before.
 
     Args:
         market: the shop.

@@ -134,7 +134,7 @@ def _together(parts: Sequence[tuple[Scenario, Origin]]) -> Asked:
 def _read(source: Source) -> list[tuple[Scenario, Origin]]:
     if isinstance(source, Scenario):
         return [(source, Origin())]
-    name, where = "scenario", {}
+    name, where = "scenario", dict[Place, int]()
     if isinstance(source, Mapping):
         data: Any = dict(source)
     elif isinstance(source, str | Path):
