@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .one_series import response, trajectory, why
 from .options import (
     Absent,
     Algorithm,
@@ -315,21 +316,8 @@ def decide(
     run(market, policy, panel, stock, out, currency, explain, json, seed)
 
 
-@verb
-def why(
-    market: MarketFolder,
-    location: Annotated[str, typer.Option(help="Location of the series.")],
-    item: Annotated[str, typer.Option(help="Item of the series.")],
-    date: Annotated[
-        str | None,
-        typer.Option(help="First day of a period of the table (default: the period after it)."),
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Show what moves the expected demand of one series away from that of an ordinary period."""
-    from .commands.why import run
-
-    run(market, location, item, date, json)
+for _of_one_series in (why, response, trajectory):
+    verb(_of_one_series)
 
 
 @verb
@@ -394,6 +382,26 @@ def demo(
     from .commands.demo import run
 
     run(out, data.value, seed, quick, workers, ray)
+
+
+@verb
+def ui(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Folder of a run or of a market (default: runs/demo).", metavar="[RUN|MARKET]"),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at; another one asks for a token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0: any free one.")] = 8080,
+    token: Annotated[
+        str | None, typer.Option(help="Ask for this token (default: a new one, where other machines see it).")
+    ] = None,
+) -> None:
+    """Open a local page: the card, forecasts, price responses, scenarios and policies."""
+    from .commands.ui import run
+
+    run(folder, host, port, token)
 
 
 def main() -> None:

@@ -31,6 +31,19 @@ def _fail(message: str, status: int) -> NoReturn:
     raise typer.Exit(status)
 
 
+def told(error: Exception) -> tuple[str, int]:
+    """What a person hears of an error, and the exit status."""
+    if isinstance(error, InputError):
+        return str(error), 2
+    if isinstance(error, (OSError, UnplayableError)):
+        return str(error), 1
+    return (
+        f"a bug in mercato, not in your input: {type(error).__name__}: {error}; please report it"
+        " with the command and what --verbose shows",
+        1,
+    )
+
+
 def verb(function: Callable[..., None]) -> Callable[..., None]:
     """Register a command; whatever goes wrong in it becomes one line and an exit status."""
 
@@ -47,15 +60,7 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
         except Exception as error:
             if os.environ.get("MERCATO_DEBUG"):
                 raise
-            if isinstance(error, InputError):
-                _fail(str(error), 2)
-            if isinstance(error, (OSError, UnplayableError)):
-                _fail(str(error), 1)
-            _fail(
-                f"a bug in mercato, not in your input: {type(error).__name__}: {error}; please report it"
-                " with the command and what --verbose shows",
-                1,
-            )
+            _fail(*told(error))
 
     return app.command()(run)
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .app.console import Bars
     from .app.decisions import Decisions
     from .app.scenarios import whatif, whatif_each
+    from .app.series import price_response, trajectories
     from .app.whatif import WhatIf
     from .envs.adapters.gym_env import MarketplaceEnv
     from .envs.adapters.vector_env import MarketplaceVectorEnv
@@ -68,8 +69,10 @@ __all__ = [
     "fit",
     "forecast",
     "load_market",
+    "price_response",
     "read_panel",
     "train",
+    "trajectories",
     "whatif",
     "whatif_each",
     "why",
@@ -92,6 +95,7 @@ _HOMES = {
     ".app.benchmarking": ("Benchmark",),
     ".app.console": ("Bars",),
     ".app.decisions": ("Decisions",),
+    ".app.series": ("price_response", "trajectories"),
     ".envs.scenarios": ("Scenario",),
     ".app.whatif": ("WhatIf",),
     ".envs.adapters.gym_env": ("MarketplaceEnv",),

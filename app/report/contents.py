@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...forecasters.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Numbers = list[float | None]  # None where there is no observation
 
@@ -98,6 +102,14 @@ class Response(_Part):
     reference: float
     observed: list[float]  # prices charged in the history, a sample
 
+    @property
+    def table(self) -> pd.DataFrame:
+        """The curve: ``price``, ``units``, ``lo``, ``hi``, and whether the price is ``supported``."""
+        import pandas as pd
+
+        columns = {name: getattr(self, name) for name in ("price", "units", "lo", "hi")}
+        return pd.DataFrame(columns).assign(supported=lambda rows: rows["price"].between(*self.support))
+
 
 class Trajectory(_Part):
     """One series over one episode under the best learned policy."""
@@ -108,6 +120,9 @@ class Trajectory(_Part):
     on_hand: list[float]  # after the period's delivery, before its sales
     demand: list[float]
     sales: list[float]
+    baseline_on_hand: list[float] = []  # the same three under the best baseline
+    baseline_demand: list[float] = []
+    baseline_sales: list[float] = []
 
 
 class DecisionRow(_Part):

@@ -17,10 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from .contents import Breakdown, Contents, Forecast, Interval, Numbers, PolicyRow, Response, Trajectory
+from .palette import ALARM, FAINT, GREY, INK, LEARNED, MODEL
 from .words import MINUS
 
-INK, GREY, FAINT = "#1f2328", "#6b7280", "#d5d9de"
-LEARNED, MODEL, ALARM = "#c2410c", "#0f766e", "#be123c"
 _STYLE: Any = {
     "svg.fonttype": "none",  # text stays text: it can be selected, searched and read aloud
     "svg.hashsalt": "mercato",  # the same picture gives the same bytes
@@ -255,37 +254,48 @@ def _visible(part: Breakdown) -> list[tuple[str, float]]:
 
 
 def trajectory(part: Trajectory, contents: Contents) -> str:
-    """Price above; stock, demand and sales below; one series, one episode."""
+    """Price above; stock, demand and sales below, under either policy; one series, one episode."""
+    names = (contents.headline.learned, contents.headline.baseline)
+    stocks = [(names[0], part.on_hand, part.demand, part.sales)]
+    if part.baseline_on_hand:
+        stocks.append((names[1], part.baseline_on_hand, part.baseline_demand, part.baseline_sales))
 
     def draw(figure: Figure) -> None:
-        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 3))
+        heights = (2, *[3] * len(stocks))
+        above, *below = figure.subplots(len(heights), 1, sharex=True, height_ratios=heights)
         periods = np.arange(1, len(part.price) + 1)
-        above.step(periods, part.price, where="mid", color=LEARNED, label=contents.headline.learned)
+        above.step(periods, part.price, where="mid", color=LEARNED, label=names[0])
         above.step(
-            periods,
-            part.baseline_price,
-            where="mid",
-            color=INK,
-            linewidth=1.0,
-            label=contents.headline.baseline,
+            periods, part.baseline_price, where="mid", color=INK, linewidth=1.0, ls="--", label=names[1]
         )
         above.set(title=part.title, ylabel=f"price ({contents.currency})")
-        below.fill_between(periods, part.on_hand, step="mid", color=FAINT, linewidth=0, label="stock")
-        below.fill_between(
-            periods, part.sales, part.demand, step="mid", color=ALARM, alpha=0.5, linewidth=0, label="unmet"
-        )
-        below.step(
-            periods, part.demand, where="mid", color=INK, linewidth=1.0, linestyle="--", label="demand"
-        )
-        below.step(periods, part.sales, where="mid", color=MODEL, label="sales")
-        below.set(
-            xlabel=f"{contents.period} of the episode", ylabel=f"units per {contents.period}", ylim=(0, None)
-        )
-        below.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _short(below.yaxis)
+        for axes, (name, on_hand, demand, sales) in zip(below, stocks, strict=True):
+            _stock(axes, periods, on_hand, demand, sales, labelled=axes is below[0])
+            axes.set_ylabel(
+                f"units per {contents.period}" if len(stocks) == 1 else f"units, {name}", fontsize=8
+            )
+            axes.set_ylim(0, 1.05 * max(max(on_hand + demand) for _, on_hand, demand, _ in stocks))
+        below[-1].set_xlabel(f"{contents.period} of the episode")
+        below[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         _legend(figure)
 
-    return _draw(4.0, draw)
+    return _draw(2.0 * (len(stocks) + 1), draw)
+
+
+def _stock(axes: Any, periods: np.ndarray, *course: list[float], labelled: bool) -> None:
+    """Stock, demand and sales of one policy."""
+    on_hand, demand, sales = course
+
+    def said(name: str) -> str | None:
+        return name if labelled else None
+
+    axes.fill_between(periods, on_hand, step="mid", color=FAINT, linewidth=0, label=said("stock"))
+    axes.fill_between(
+        periods, sales, demand, step="mid", color=ALARM, alpha=0.5, linewidth=0, label=said("unmet")
+    )
+    axes.step(periods, demand, where="mid", color=INK, linewidth=1.0, linestyle="--", label=said("demand"))
+    axes.step(periods, sales, where="mid", color=MODEL, label=said("sales"))
+    _short(axes.yaxis)
 
 
 def elasticities(rows: Sequence[dict[str, Any]]) -> str:

@@ -17,12 +17,12 @@ from ...forecasters.names import positions
 from ...forecasters.panel.sales_panel import SalesPanel
 from ...forecasters.progress import SILENT, Progress
 from ...forecasters.simulation import LearnedDemand, sample_paths
-from ...forecasters.tensors import NoiseKey
 from ..benchmarking import Benchmark
 from ..decisions import Decisions
 from ..expectation import EXPECTED, ORDINARY, steps
 from ..explained import parts_of
 from ..headline import assumptions, difference, headline, other_customers
+from ..series import response
 from .contents import (
     Breakdown,
     Contents,
@@ -33,7 +33,6 @@ from .contents import (
     Interval,
     Numbers,
     PolicyRow,
-    Response,
     Trajectory,
     Trust,
 )
@@ -77,7 +76,6 @@ def gather(
     size = " × ".join(count(n, what) for what, n in sides.items())
     with torch.no_grad():
         forecasts = _forecasts(demand, panel, shown, evaluation.seed, progress)
-        responses = _responses(demand, market, _items_at(market, shown[0][0]))
     return Contents(
         title=f"What learned policies earn: {subject.name}",
         subtitle=f"{size}, {panel.dates[0]} to {panel.dates[-1]}",
@@ -97,7 +95,7 @@ def gather(
         policies=_rows(evaluation, benchmark, line),
         true_market=[] if benchmark.truth is None else _rows(benchmark.truth, benchmark, line),
         forecasts=forecasts,
-        responses=responses,
+        responses=[response(market, *series) for series in _items_at(market, shown[0][0])],
         trajectory=_trajectory(benchmark, line, shown[0]),
         limits=_limits(panel, market),
     )
@@ -266,39 +264,6 @@ def _forecasts(
     return out
 
 
-def _responses(demand: LearnedDemand, market: Market, shown: Sequence[tuple[int, int]]) -> list[Response]:
-    """Expected units of the period after the history over each series' own price, the others at reference."""
-    zero = torch.zeros(1, dtype=torch.int64, device=market.device)
-    state = demand.reset(zero + demand.periods, NoiseKey(0, zero, zero, zero))
-    terms, out = market.terms, []
-    for place, item in shown:
-        low, high = float(terms.price_low[place, item]), float(terms.price_high[place, item])
-        grid = torch.linspace(0.85 * low, 1.15 * high, 61, device=market.device)
-        prices = terms.reference_price.repeat(len(grid), 1, 1)
-        prices[:, place, item] = grid
-        middle = demand.expected(state, prices)[:, place, item]
-        usual = demand.response.effect(prices.log())[:, place, item]
-        ends = {}
-        for end in ("lo", "hi"):
-            response = demand.model.response.at(end)
-            ends[end] = middle * (response.effect(prices.log())[:, place, item] - usual).exp()
-        seen = demand.history.log_price[:, place, item][demand.history.known[:, place, item]].exp()
-        span = torch.stack([*ends.values()])
-        out.append(
-            Response(
-                title=_name(market, place, item),
-                price=grid.tolist(),
-                units=middle.tolist(),
-                lo=span.min(0).values.tolist(),
-                hi=span.max(0).values.tolist(),
-                support=(low, high),
-                reference=float(terms.reference_price[place, item]),
-                observed=seen[-200:].tolist(),
-            )
-        )
-    return out
-
-
 def _trajectory(benchmark: Benchmark, line: Headline, shown: tuple[int, int]) -> Trajectory:
     market, settings = benchmark.market, benchmark.evaluation
     location, item = market.locations[shown[0]], market.items[shown[1]]
@@ -313,6 +278,9 @@ def _trajectory(benchmark: Benchmark, line: Headline, shown: tuple[int, int]) ->
         on_hand=learned.on_hand.tolist(),
         demand=learned.demand.tolist(),
         sales=learned.sales.tolist(),
+        baseline_on_hand=baseline.on_hand.tolist(),
+        baseline_demand=baseline.demand.tolist(),
+        baseline_sales=baseline.sales.tolist(),
     )
 
 

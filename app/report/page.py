@@ -258,8 +258,8 @@ def _trajectory(contents: Contents) -> str:
     drawing = figures.trajectory(contents.trajectory, contents)
     return gallery(
         "One series over one episode",
-        f"Price, stock and sales under {contents.headline.learned}; the price of {contents.headline.baseline}"
-        " with the same customers for comparison.",
+        f"Price, stock, sales and unmet demand under {contents.headline.learned} and under"
+        f" {contents.headline.baseline}, with the same customers.",
         [picture(drawing, f"Price, stock and sales: {contents.trajectory.title}")],
     )
 

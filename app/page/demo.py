@@ -1,0 +1,84 @@
+"""The demo's market, which the page offers to make where there is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections import deque
+
+from . import parts
+from .home import DEMO
+from .nice import ui
+
+_LINES = 12
+
+
+class Maker:
+    """``mercato demo`` in a process of its own."""
+
+    def __init__(self) -> None:
+        self.lines: deque[str] = deque(maxlen=_LINES)
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def failed(self) -> bool:
+        return self._process is not None and self._process.poll() not in (None, 0)
+
+    def start(self, quick: bool) -> None:
+        """Begin, or go on with one that was ended."""
+        if self.running:
+            return
+        command = [sys.executable, "-m", "mercato.app.cli", "demo", "--out", str(DEMO)]
+        self.lines.clear()
+        self._process = subprocess.Popen(
+            [*command, "--quick"] if quick else command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+
+    def stop(self) -> None:
+        """End it; begun again, it goes on where it was."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def _listen(self, process: subprocess.Popen[str]) -> None:
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.lines.append(line.rstrip())
+
+
+def offer(maker: Maker) -> None:
+    """What the page shows where there is no market."""
+    parts.heading("No market yet", level=1)
+    parts.paragraph(
+        f"`mercato ui FOLDER` opens a run or a market of your own. There is no demo in {DEMO} yet: it fetches"
+        " the sales of eleven orange juices, learns the market and trains policies in it, which takes about"
+        " ten minutes on two cores."
+    )
+    with ui.row():
+        make = ui.button("Make the demo", on_click=lambda: maker.start(False)).props("no-caps")
+        quick = ui.button("A quick rehearsal of it", on_click=lambda: maker.start(True)).props(
+            "outline no-caps"
+        )
+        stop = ui.button("Cancel", icon="stop", on_click=maker.stop).props("outline no-caps")
+    said = ui.element("pre").props('aria-live="polite"')
+    with said:
+        text = ui.html("", sanitize=True)
+
+    def look() -> None:
+        make.set_enabled(not maker.running)
+        quick.set_enabled(not maker.running)
+        stop.set_enabled(maker.running)
+        text.set_content("<br>".join(line.replace("<", "&lt;") for line in maker.lines))
+        if not maker.running and not maker.failed and (DEMO / "market").is_dir():
+            ui.navigate.to("/")
+
+    ui.timer(0.5, look)

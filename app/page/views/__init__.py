@@ -1,0 +1,8 @@
+"""The views of the page, in the order of its menu: one file each."""
+
+from __future__ import annotations
+
+from ..view import View
+from . import card
+
+VIEWS: tuple[View, ...] = (card.VIEW,)

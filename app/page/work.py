@@ -1,0 +1,151 @@
+"""What the page asks of the Python interface: functions of plain things, called in a process of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...envs.market import Market
+from ...envs.scenarios import catalogue
+from ...envs.scenarios.schema import schema
+from ...envs.scenarios.writing import to_yaml
+from ...envs.settings_file import plain
+from ...forecasters.progress import SILENT, Progress
+from .. import api, series
+from ..card.card import market_card
+from ..output import plain as jsonable
+from ..output import to_json, write_file, write_text
+from ..policies import short_name
+from ..runtime import fitted_panel
+
+_PAST = 52  # periods of history before a forecast
+_DECILES = {"lo": "q0.1", "median": "q0.5", "hi": "q0.9"}
+
+
+@lru_cache(maxsize=2)
+def _opened(folder: Path, _: int) -> Market:
+    return api.load_market(folder)
+
+
+def _market(folder: Path) -> Market:
+    """The market of a folder, opened once as long as nobody replaces it."""
+    return _opened(folder, folder.stat().st_ino)
+
+
+def about(folder: Path, rules: Sequence[str], progress: Progress = SILENT) -> dict[str, Any]:
+    """What a market holds, by name, and what scenarios may say; ``rules``: baselines that were compared."""
+    market = _market(folder)
+    listed = [] if market.panel is None else market.panel.series.tolist()
+    pairs = listed or [[s, i] for s in range(market.shape[0]) for i in range(market.shape[1])]
+    return {
+        "name": market.name,
+        "fitted": market.panel is not None,
+        "locations": list(market.locations),
+        "items": list(market.items),
+        "categories": list(dict.fromkeys(market.categories)),
+        "series": [(market.locations[s], market.items[i]) for s, i in pairs],
+        "frequency": market.frequency,
+        "currency": market.economics.currency,
+        "periods": len(market.dates),
+        "rules": {short_name(name): name for name in rules},
+        "schema": schema(),
+        "ready": {name: catalogue.path(name).read_text("utf-8") for name in catalogue.names()},
+    }
+
+
+def card(folder: Path, out: Path, seed: int, progress: Progress = SILENT) -> None:
+    """``mercato card``, kept in a file."""
+    market = _market(folder)
+    write_text(out, to_json(market_card(market, fitted_panel(market), seed, progress)) + "\n")
+
+
+def forecast(folder: Path, horizon: int, seed: int, out: Path, progress: Progress = SILENT) -> dict[str, Any]:
+    """``mercato forecast`` of the market's table: written to ``out``, CSV, and what the charts show of it."""
+    panel = fitted_panel(_market(folder))
+    rows = api.forecast(panel, horizon, seed, progress=progress)
+    write_file(out, lambda path: rows.to_csv(path, index=False))
+    first = max(0, panel.periods - _PAST)
+    numbers = {tuple(names): n for n, names in enumerate(panel.series.tolist())}
+    found = []
+    for (location, item), part in rows.groupby(["location", "item"], sort=False):
+        n = numbers[panel.locations.index(location), panel.items.index(item)]
+        found.append(
+            {
+                "location": location,
+                "item": item,
+                "units": panel.units[first:, n].tolist(),
+                "dates": [str(day.date()) for day in part["date"]],
+                **{name: part[column].tolist() for name, column in _DECILES.items()},
+            }
+        )
+    places = [] if panel.coordinates is None else panel.coordinates.astype(float).tolist()
+    return dict(
+        jsonable(
+            {
+                "past": [str(day) for day in panel.dates[first:]],
+                "coming": [str(day.date()) for day in sorted(rows["date"].unique())],
+                "series": found,
+                "places": dict(zip(panel.locations, places, strict=True)) if places else {},
+            }
+        )
+    )
+
+
+def response(folder: Path, location: str, item: str, progress: Progress = SILENT) -> dict[str, Any]:
+    """``mercato response`` of a series."""
+    return series.price_response(_market(folder), location, item).model_dump()
+
+
+def added(text: Path | None, settings: Mapping[str, Any], kind: str, effect: Mapping[str, Any]) -> str:
+    """The YAML of a scenario with settings changed and one effect more."""
+    found = {} if text is None else plain(text, "scenario")
+    scenario = {**(found if isinstance(found, dict) else {}), **settings}
+    if kind:
+        before = scenario.get(kind, [])
+        effects = [*(before if isinstance(before, list) else [before]), dict(effect)]
+        scenario[kind] = effects[0] if len(effects) == 1 else effects
+    return to_yaml(scenario)
+
+
+def whatif(
+    folder: Path,
+    scenario: Path,
+    policies: Sequence[str | Path],
+    seed: int,
+    episodes: int | None,
+    progress: Progress = SILENT,
+) -> list[dict[str, Any]]:
+    """``mercato whatif --by location``: one answer a scenario and policy."""
+    found = api.whatif_each(
+        _market(folder), [scenario], policies, seed, episodes=episodes, by="location", progress=progress
+    )
+    return [jsonable(one.told) for one in found]
+
+
+def benchmark(
+    folder: Path, policies: Sequence[Path], out: Path, seed: int, progress: Progress = SILENT
+) -> None:
+    """``mercato benchmark --json``, kept in a file."""
+    found = api.benchmark(_market(folder), *policies, seed=seed, progress=progress)
+    write_text(out, to_json(found.payload()) + "\n")
+
+
+def trajectories(
+    folder: Path,
+    policies: Sequence[str | Path],
+    location: str,
+    item: str,
+    horizon: int,
+    seed: int,
+    episode: int,
+    progress: Progress = SILENT,
+) -> list[dict[str, Any]]:
+    """``mercato trajectory``: one row a policy and period."""
+    table = series.trajectories(
+        *(_market(folder), policies, location, item, horizon, seed), episode=episode, progress=progress
+    )
+    return [jsonable(row) for row in table.replace({np.nan: None}).to_dict("records")]
