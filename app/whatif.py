@@ -144,9 +144,13 @@ def answer_each(
         for policy in policies
         for job in _jobs(markets, policy, asked.scenario)
     }
-    work = partial(_played, markets, seed)
-    played = workers.map("simulate with and without the scenarios", work, list(jobs.values()), progress)
-    found = dict(zip(jobs, played, strict=True))
+    batches = [(key, batch) for key, job in jobs.items() for batch in _batches(market, job.episodes)]
+    work, asked_of = partial(_played, markets, seed), [(jobs[key], batch) for key, batch in batches]
+    played = workers.map("simulate with and without the scenarios", work, asked_of, progress)
+    parts: dict[tuple[Any, ...], list[Totals]] = {}
+    for (key, _), part in zip(batches, played, strict=True):
+        parts.setdefault(key, []).append(part)
+    found = {key: _joined(some) for key, some in parts.items()}
     return [
         _told(market, markets, policy, asked.scenario, found, seed, by)
         for asked in scenarios
@@ -173,26 +177,40 @@ def _jobs(customers: Mapping[str, Market], policy: Policy, scenario: Scenario) -
             yield _Job(name, policy, scenario, changed, episodes)
 
 
-def _played(markets: Mapping[str, Market], seed: int, job: _Job, _: Progress) -> Totals:
-    market = markets[job.customers]
-    plan = job.scenario.plan(market) if job.changed else job.scenario.unchanged(market)
-    return simulated(plan, job.policy, job.episodes, seed)
+def _batches(market: Market, episodes: int) -> tuple[Tensor, ...]:
+    """Numbers of the first ``episodes``, as many at a time as can be in play together."""
+    return torch.arange(episodes).split(max(1, AT_ONCE // (market.shape[0] * market.shape[1])))
+
+
+def _played(markets: Mapping[str, Market], seed: int, job: tuple[_Job, Tensor], _: Progress) -> Totals:
+    what, batch = job
+    market = markets[what.customers]
+    plan = what.scenario.plan(market) if what.changed else what.scenario.unchanged(market)
+    return _simulated(plan, what.policy, batch, seed)
+
+
+def simulated(plan: Plan, policy: Policy, episodes: int, seed: int) -> Totals:
+    """What a policy brings in the first ``episodes`` of a plan."""
+    return _joined([_simulated(plan, policy, batch, seed) for batch in _batches(plan.market, episodes)])
 
 
 @torch.no_grad()
-def simulated(plan: Plan, policy: Policy, episodes: int, seed: int) -> Totals:
-    """What a policy brings in the first ``episodes`` of a plan."""
+def _simulated(plan: Plan, policy: Policy, episodes: Tensor, seed: int) -> Totals:
+    """The same in the episodes that are numbered ``episodes`` (B,)."""
     market = plan.market
-    at_once = max(1, AT_ONCE // (market.shape[0] * market.shape[1]))
-    parts = [
-        _sums(plan, policy, numbers, seed)
-        for numbers in torch.arange(episodes, device=market.device).split(at_once)
-    ]
-    by = [
-        {name: torch.cat([part[name].sum(axis) for part in parts]).cpu() for name in parts[0]}
-        for axis in (2, 1)
-    ]
+    sums = _sums(plan, policy, episodes.to(market.device), seed)
+    by = [{name: values.sum(axis).cpu() for name, values in sums.items()} for axis in (2, 1)]
     return Totals(market.locations, market.items, *by)
+
+
+def _joined(parts: Sequence[Totals]) -> Totals:
+    """Batches of episodes as one."""
+    first = parts[0]
+    by = [
+        {name: torch.cat([getattr(part, side)[name] for part in parts]) for name in getattr(first, side)}
+        for side in ("by_location", "by_item")
+    ]
+    return Totals(first.locations, first.items, *by)
 
 
 def _sums(plan: Plan, policy: Policy, episodes: Tensor, seed: int) -> Sums:

@@ -10,10 +10,7 @@ from ...forecasters.errors import InputError
 from ..console import Bars, print_table, stderr, stdout
 from ..options import By
 from ..output import to_json
-from ..report.words import number, percent, signed
-
-_SHOWN = ("profit", "revenue", "units", "demand", "unmet", "ordered", "fill_rate", "price_mean")
-_GROUPED = ("profit", "revenue", "units", "unmet")
+from ..report import answer
 
 
 def run(
@@ -76,64 +73,17 @@ def print_schema() -> None:
 
 def show(told: dict[str, Any]) -> None:
     """The table of one scenario, on standard output."""
-    title = f"{told['scenario']}: {told['policy']}, {told['episodes']} episodes of {told['horizon']} periods"
-    by_metric = {row["metric"]: row for row in told["differences"]}
-    rows = [
-        (
-            metric.replace("_", " "),
-            number(told["without"][metric]),
-            number(told["with"][metric]),
-            *_change(by_metric[metric]),
-        )
-        for metric in _SHOWN
-    ]
-    columns = ("per episode", "without", "with", "difference", "95% interval")
-    print_table(stdout(), title, columns, rows)
+    print_table(stdout(), answer.title(told), answer.CHANGES, answer.changes(told))
     if "by" in told:
-        _show_groups(told)
-    if len(told["customers"]) > 1:
-        worst = min(told["customers"], key=lambda row: row["diff_mean"])
-        best = max(told["customers"], key=lambda row: row["diff_mean"])
-        print(
-            f"profit, over customers consistent with the data: {signed(worst['diff_mean'])}"
-            f" ({worst['customers']}) … {signed(best['diff_mean'])} ({best['customers']})"
-        )
-    for note in told["notes"]:
-        print(note)
-
-
-def _show_groups(told: dict[str, Any]) -> None:
-    rows = [
-        (row[told["by"]], row["metric"], number(row["without"]), number(row["with"]), *_change(row))
-        for row in told["groups"]
-        if row["metric"] in _GROUPED
-    ]
-    columns = (told["by"], "per episode", "without", "with", "difference", "95% interval")
-    print_table(stdout(), f"By {told['by']}", columns, rows)
+        columns = (told["by"], *answer.CHANGES)
+        print_table(stdout(), f"By {told['by']}", columns, answer.by_group(told))
+    for line in answer.remarks(told):
+        print(line)
 
 
 def _overview(answers: Sequence[dict[str, Any]]) -> None:
     """Profits of several scenarios and policies, side by side."""
-    rows = [
-        (
-            told["scenario"],
-            told["policy"],
-            number(told["without"]["profit"]),
-            number(told["with"]["profit"]),
-            *_change(told["differences"][0]),
-            percent(told["with"]["outside"]),
-        )
-        for told in answers
-    ]
-    columns = (
-        *("scenario", "policy", "profit without", "with", "difference", "95% interval"),
-        "prices never tried",
-    )
-    print_table(stdout(), "Profit per episode", columns, rows)
-
-
-def _change(row: dict[str, Any]) -> tuple[str, str]:
-    return signed(row["diff_mean"]), f"{signed(row['diff_lo'])} … {signed(row['diff_hi'])}"
+    print_table(stdout(), "Profit per episode", answer.OVERVIEW, answer.overview(answers))
 
 
 def _at_once(scenario: str) -> str | list[str]:

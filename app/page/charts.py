@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -51,6 +52,7 @@ def elasticities(card: Row) -> Chart:
     middles = [[_short(median(r["mean"] for r in own if r["item"] == item)), item] for item in items]
     series.append(_points("a series", dots, "circle", 5, {"color": "transparent", "borderColor": GREY}))
     series.append(_points("median location", middles, "diamond", 12, {"color": MODEL}))
+    series[-1]["markLine"] = _line_at("x", -1, "−1")
     options = _frame(
         {"type": "value", "name": "own elasticity (% of demand per % of price)", **_MIDDLE},
         _names(items),
@@ -61,7 +63,7 @@ def elasticities(card: Row) -> Chart:
         "Left of −1 demand is elastic: a higher price loses revenue. Bars: 90% interval of the median"
         " location."
     )
-    return Chart("Own elasticity by item", about, options, own, 130 + 28 * len(items))
+    return Chart("Own elasticity by item", about, options, own, 130 + 34 * len(items))
 
 
 def calibration(told: Row) -> Chart:
@@ -108,7 +110,7 @@ def response(told: Row, period: str, currency: str) -> Chart:
     inside = [[row["price"], row["units"] if row["supported"] else None] for row in rows]
     series = [
         *_band("elasticity's 90%", *([[row["price"], row[end]] for row in rows] for end in ("lo", "hi"))),
-        _line("expected, never tried", [[row["price"], row["units"]] for row in rows], GREY, "dotted"),
+        _line("never tried", [[row["price"], row["units"]] for row in rows], GREY, "dotted"),
         _line("expected units", inside, MODEL, width=3),
         _points(
             "prices charged", [[price, 0] for price in told["observed"]], "rect", [1, 12], {"color": INK}
@@ -122,7 +124,8 @@ def response(told: Row, period: str, currency: str) -> Chart:
     series[3]["markLine"] = _line_at("x", told["reference"], "reference price")
     axis = {"type": "value", "name": f"price, {currency} per unit", "scale": True, **_MIDDLE}
     axis |= {"min": _short(rows[0]["price"]), "max": _short(rows[-1]["price"])}
-    options = _frame(axis, _units(f"units per {period}") | {"max": _short(top)}, series, legend=True)
+    axis["axisLabel"] = {"showMinLabel": False, "showMaxLabel": False}
+    options = _frame(axis, _units(f"units per {period}") | {"max": _above(top)}, series, legend=True)
     about = (
         f"Supported prices: {low:.2f} to {high:.2f} {currency}; outside them the curve is an extrapolation."
     )
@@ -228,10 +231,10 @@ def intervals(
             series.append(_points(label, data, symbol, 11, {"color": colour}))
     if zero:
         series[-1]["markLine"] = _line_at("x", 0, "")
-    axis = {"type": "value", "scale": True, "name": unit, **_MIDDLE}
+    axis = {"type": "value", "scale": not zero, "name": unit, **_MIDDLE}
     legend = ["learned", "rule"] if ours else None
     options = _frame(axis, _names(names), series, legend=legend)
-    return Chart(title, about, options, rows, 130 + 26 * len(rows))
+    return Chart(title, about, options, rows, 130 + 34 * len(rows))
 
 
 def course(policy: str, rows: Sequence[Row], period: str, currency: str, tops: tuple[float, float]) -> Chart:
@@ -268,10 +271,10 @@ def course(policy: str, rows: Sequence[Row], period: str, currency: str, tops: t
         {**x, "gridIndex": 0, "axisLabel": {"show": False}},
         {**x, "gridIndex": 1, "name": f"{period} of the episode", **_MIDDLE},
     ]
-    y = {"type": "value", "nameTextStyle": {"align": "left", "padding": [0, 0, 0, -48], "color": INK}}
+    y = {"type": "value", "nameTextStyle": {"align": "left", "color": INK}}
     options["yAxis"] = [
-        {**y, "gridIndex": 0, "name": f"price, {currency} per unit", "scale": True, "max": _short(tops[0])},
-        {**y, "gridIndex": 1, "name": f"units per {period}", "min": 0, "max": _short(tops[1])},
+        {**y, "gridIndex": 0, "name": f"price, {currency} per unit", "scale": True, "max": _above(tops[0])},
+        {**y, "gridIndex": 1, "name": f"units per {period}", "min": 0, "max": _above(tops[1])},
     ]
     return Chart(policy, "", options, rows, 430)
 
@@ -292,21 +295,19 @@ def _frame(
     legend: Sequence[str] | bool | None = None,
 ) -> dict[str, Any]:
     """What all charts share."""
-    names = [one["name"] for one in series if one.get("name")] if legend is True else legend
-    text = {"color": INK, "fontSize": 12}
-    for axis in (x, y):
-        axis.setdefault("nameTextStyle", {"color": INK})
-    if y.get("name"):
-        y.setdefault("nameTextStyle", {}).update(align="left", padding=[0, 0, 0, -36])
+    names = [one["name"] for one in series if one.get("name")] if legend is True else legend or ()
+    areas = {one["name"] for one in series if "areaStyle" in one}
+    x["nameTextStyle"] = {"color": INK}
+    y["nameTextStyle"] = {"color": INK, "align": "left"}
+    shown = [{"name": name, **({"icon": "roundRect"} if name in areas else {})} for name in names]
+    below = 34 if not names else 66 if len(names) < 3 else 88  # on a phone the legend takes two lines
     return {
         "animation": False,
-        "textStyle": text,
+        "textStyle": {"color": INK, "fontSize": 12},
         "aria": {"enabled": True},
         "tooltip": {"trigger": "axis", "confine": True},
-        "grid": {"left": 8, "right": 22, "top": 34, "bottom": 62 if names else 34, "containLabel": True},
-        "legend": {"data": list(names), "bottom": 0, "left": "center", "type": "scroll"}
-        if names
-        else {"show": False},
+        "grid": {"left": 8, "right": 22, "top": 34, "bottom": below, "containLabel": True},
+        "legend": {"data": shown, "bottom": 0, "left": "center"} if names else {"show": False},
         "xAxis": x,
         "yAxis": y,
         "series": series,
@@ -368,7 +369,7 @@ def _points(name: str, data: list[Any], symbol: str, size: Any, style: dict[str,
 
 def _names(names: Sequence[str]) -> dict[str, Any]:
     """An axis of names, the first on top."""
-    label = {"width": 118, "overflow": "break", "color": INK, "interval": 0}
+    label = {"width": 118, "overflow": "break", "lineHeight": 14, "color": INK, "interval": 0}
     return {
         "type": "category",
         "data": list(names),
@@ -399,6 +400,12 @@ def _line_at(axis: str, value: float, label: str) -> dict[str, Any]:
 def _short(value: Any) -> Any:
     """A number as a chart shows it: four digits."""
     return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def _above(value: float) -> float:
+    """The next number of two digits: where an axis ends."""
+    size = 10.0 ** (math.floor(math.log10(value)) - 1) if value > 0 else 1.0
+    return _short(math.ceil(value / size) * size) if value > 0 else 1.0
 
 
 def _cell(value: Any) -> Any:

@@ -45,6 +45,16 @@ def fields(schema: Mapping[str, Any], kind: str) -> list[FormField]:
     return sorted(made, key=lambda one: (not one.required, one.kind in ("names", "window")))
 
 
+def settings(schema: Mapping[str, Any]) -> list[FormField]:
+    """What a scenario has beside effects: its name, length, number of episodes and start."""
+    told, kinds = schema["properties"], effects(schema)
+    return [
+        _field(name, part, False)
+        for name, part in told.items()
+        if "." not in name and name not in kinds and name != "changes"
+    ]
+
+
 def _field(name: str, told: Mapping[str, Any], required: bool) -> FormField:
     forms = told.get("anyOf", [told])
     types = {form.get("type") for form in forms if isinstance(form.get("type"), str)}
@@ -65,8 +75,8 @@ def _field(name: str, told: Mapping[str, Any], required: bool) -> FormField:
     return FormField(name, kind, told.get("description", ""), told.get("default"), choices, required)
 
 
-def effect(fields: list[FormField], typed: Mapping[str, Any]) -> dict[str, Any]:
-    """The mapping of an effect: what was typed, as the file holds it; what is empty is left out.
+def values(fields: list[FormField], typed: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed, as the file holds it; what is empty is left out.
 
     Raises:
         InputError: a field that must be there is empty, or a number is none.

@@ -120,6 +120,61 @@ async def opened(desk: Desk) -> dict[str, Any]:
     return await desk.about()
 
 
+def series_choice(
+    about: dict[str, Any],
+    kept: dict[str, str],
+    show: Callable[[dict[str, str]], Awaitable[None]] | None = None,
+) -> None:
+    """Location and item to choose from; ``kept`` remembers what is chosen, and ``show`` draws it at once."""
+    at: dict[str, list[str]] = {}
+    for location, item in about["series"]:
+        at.setdefault(location, []).append(item)
+    if kept.get("item") not in at.get(kept.get("location", ""), ()):
+        kept["location"], kept["item"] = about["series"][0]
+
+    async def drawn() -> None:
+        if show is not None:
+            place.clear()
+            with place:
+                await show(dict(kept))
+
+    async def other_item(event: Any) -> None:
+        if event.value in at[kept["location"]]:
+            kept["item"] = event.value
+            await drawn()
+
+    async def other_location(event: Any) -> None:
+        if event.value not in at:
+            return
+        kept["location"] = event.value
+        known = at[event.value]
+        again = kept["item"] if kept["item"] in known else known[0]
+        same = again == items.value
+        items.set_options(known, value=again)
+        if same:
+            await drawn()
+
+    with ui.element("div").classes("controls"):
+        chosen = {"with_input": True}
+        ui.select(list(at), label="location", value=kept["location"], on_change=other_location, **chosen)
+        items = ui.select(
+            at[kept["location"]], label="item", value=kept["item"], on_change=other_item, **chosen
+        )
+    place = ui.element("div").classes("w-full")
+    ui.timer(0, drawn, once=True)
+
+
+def whole_number(name: str, value: Any, least: int, most: int) -> int:
+    """A whole number that was typed.
+
+    Raises:
+        InputError: it is none, or out of range.
+    """
+    if not isinstance(value, int | float) or value != int(value) or not least <= value <= most:
+        raise InputError(f"{name}: expected a whole number from {least} to {most}, found {value}")
+    return int(value)
+
+
 def watch(job: Job, done: Callable[[Job], Awaitable[None] | None], again: Callable[[], None]) -> None:
     """A job's progress with a button that ends it; then what ``done`` shows, or what went wrong.
 

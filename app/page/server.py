@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...forecasters.errors import InputError
+from ..report.palette import MODEL
 from . import demo, parts
 from .access import Guard, is_loopback, token_for
 from .home import Home, home_of
@@ -76,7 +77,7 @@ class _Shown:
 
 def _frame(shown: View, desk: Desk | None) -> None:
     """What stands above every view."""
-    ui.query(".nicegui-content").classes("p-0 gap-0")
+    ui.colors(primary=MODEL)
     ui.html('<a class="skip" href="#main">Skip to the content</a>', sanitize=False)
     with ui.element("header").classes("top"):
         ui.html("mercato", tag="strong", sanitize=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -63,11 +64,11 @@ def card(folder: Path, out: Path, seed: int, progress: Progress = SILENT) -> Non
     write_text(out, to_json(market_card(market, fitted_panel(market), seed, progress)) + "\n")
 
 
-def forecast(folder: Path, horizon: int, seed: int, out: Path, progress: Progress = SILENT) -> dict[str, Any]:
-    """``mercato forecast`` of the market's table: written to ``out``, CSV, and what the charts show of it."""
+def forecast(folder: Path, horizon: int, seed: int, out: Path, progress: Progress = SILENT) -> None:
+    """``mercato forecast`` of the market's table, as CSV beside ``out``, JSON of what the charts show of it."""
     panel = fitted_panel(_market(folder))
     rows = api.forecast(panel, horizon, seed, progress=progress)
-    write_file(out, lambda path: rows.to_csv(path, index=False))
+    write_file(out.with_suffix(".csv"), lambda path: rows.to_csv(path, index=False))
     first = max(0, panel.periods - _PAST)
     numbers = {tuple(names): n for n, names in enumerate(panel.series.tolist())}
     found = []
@@ -83,16 +84,13 @@ def forecast(folder: Path, horizon: int, seed: int, out: Path, progress: Progres
             }
         )
     places = [] if panel.coordinates is None else panel.coordinates.astype(float).tolist()
-    return dict(
-        jsonable(
-            {
-                "past": [str(day) for day in panel.dates[first:]],
-                "coming": [str(day.date()) for day in sorted(rows["date"].unique())],
-                "series": found,
-                "places": dict(zip(panel.locations, places, strict=True)) if places else {},
-            }
-        )
-    )
+    shown = {
+        "past": [str(day) for day in panel.dates[first:]],
+        "coming": [str(day.date()) for day in sorted(rows["date"].unique())],
+        "series": found,
+        "places": dict(zip(panel.locations, places, strict=True)) if places else {},
+    }
+    write_text(out, json.dumps(jsonable(shown)))
 
 
 def response(folder: Path, location: str, item: str, progress: Progress = SILENT) -> dict[str, Any]:
@@ -100,9 +98,15 @@ def response(folder: Path, location: str, item: str, progress: Progress = SILENT
     return series.price_response(_market(folder), location, item).model_dump()
 
 
-def added(text: Path | None, settings: Mapping[str, Any], kind: str, effect: Mapping[str, Any]) -> str:
-    """The YAML of a scenario with settings changed and one effect more."""
-    found = {} if text is None else plain(text, "scenario")
+def added(
+    file: Path,
+    settings: Mapping[str, Any],
+    kind: str,
+    effect: Mapping[str, Any],
+    progress: Progress = SILENT,
+) -> str:
+    """The YAML of a scenario's file with settings changed and, of a kind, one effect more."""
+    found = plain(file, f"scenario file {file.name}")
     scenario = {**(found if isinstance(found, dict) else {}), **settings}
     if kind:
         before = scenario.get(kind, [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -123,6 +123,19 @@ class Trajectory(_Part):
     baseline_on_hand: list[float] = []  # the same three under the best baseline
     baseline_demand: list[float] = []
     baseline_sales: list[float] = []
+
+    def courses(self, learned: str, baseline: str) -> list[dict[str, Any]]:
+        """The rows of ``mercato trajectory`` under the two policies, as far as they are known."""
+        known = [(learned, self.price, self.on_hand, self.demand, self.sales)]
+        if self.baseline_on_hand:
+            theirs = (self.baseline_on_hand, self.baseline_demand, self.baseline_sales)
+            known.append((baseline, self.baseline_price, *theirs))
+        keys = ("price", "on_hand", "demand", "sales")
+        return [
+            {"policy": policy, "period": n, **dict(zip(keys, row, strict=True)), "unmet": row[2] - row[3]}
+            for policy, *columns in known
+            for n, row in enumerate(zip(*columns, strict=True), start=1)
+        ]
 
 
 class DecisionRow(_Part):

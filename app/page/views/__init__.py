@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from ..view import View
-from . import card
+from . import card, forecast, policies, response, scenario
 
-VIEWS: tuple[View, ...] = (card.VIEW,)
+VIEWS: tuple[View, ...] = (card.VIEW, forecast.VIEW, response.VIEW, scenario.VIEW, policies.VIEW)
