@@ -140,7 +140,7 @@ async def _answer(send: Send, status: int, body: str, headers: tuple[tuple[str, 
     told = {
         "content-type": "text/html; charset=utf-8",
         "cache-control": "no-store",
-        "referrer-policy": "no-referrer",
+        "referrer-policy": "same-origin",  # without any, a browser would not tell whose form it sends
     }
     lines = [(name.encode(), value.encode("latin-1")) for name, value in (*told.items(), *headers)]
     await send({"type": "http.response.start", "status": status, "headers": lines})

@@ -7,16 +7,30 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from ..report.palette import ALARM, FAINT, GREY, INK, LEARNED, MODEL
+from .echarts import (
+    HATCH,
+    MIDDLE,
+    above,
+    band,
+    dates_on,
+    frame,
+    interval,
+    line,
+    line_at,
+    names_on,
+    points,
+    short,
+    tall,
+    units_on,
+)
 
 Row = Mapping[str, Any]
-_HATCH = {"symbol": "rect", "dashArrayX": [1, 0], "dashArrayY": [2, 3], "rotation": -0.8, "color": "#ffffff"}
 
 
 @dataclass(frozen=True)
@@ -47,15 +61,15 @@ def elasticities(card: Row) -> Chart:
     for item in items:
         of_item = [row for row in own if row["item"] == item]
         lo, hi = (median(row[end] for row in of_item) for end in ("lo", "hi"))
-        series.append(_bar(lo, hi, item, MODEL))
-    dots = [[_short(row["mean"]), row["item"]] for row in own]
-    middles = [[_short(median(r["mean"] for r in own if r["item"] == item)), item] for item in items]
-    series.append(_points("a series", dots, "circle", 5, {"color": "transparent", "borderColor": GREY}))
-    series.append(_points("median location", middles, "diamond", 12, {"color": MODEL}))
-    series[-1]["markLine"] = _line_at("x", -1, "−1")
-    options = _frame(
-        {"type": "value", "name": "own elasticity (% of demand per % of price)", **_MIDDLE},
-        _names(items),
+        series.append(interval(lo, hi, item, MODEL))
+    dots = [[short(row["mean"]), row["item"]] for row in own]
+    middles = [[short(median(r["mean"] for r in own if r["item"] == item)), item] for item in items]
+    series.append(points("a series", dots, "circle", 5, {"color": "transparent", "borderColor": GREY}))
+    series.append(points("median location", middles, "diamond", 12, {"color": MODEL}))
+    series[-1]["markLine"] = line_at("x", -1, "−1")
+    options = frame(
+        {"type": "value", "name": "own elasticity (% of demand per % of price)", **MIDDLE},
+        names_on(items),
         series,
         legend=["a series", "median location"],
     )
@@ -63,7 +77,7 @@ def elasticities(card: Row) -> Chart:
         "Left of −1 demand is elastic: a higher price loses revenue. Bars: 90% interval of the median"
         " location."
     )
-    return Chart("Own elasticity by item", about, options, own, 130 + 34 * len(items))
+    return Chart("Own elasticity by item", about, options, own, tall(items))
 
 
 def calibration(told: Row) -> Chart:
@@ -74,12 +88,12 @@ def calibration(told: Row) -> Chart:
         "name": "outcomes",
         "type": "bar",
         "barWidth": "90%",
-        "data": [_short(100 * share) for share in shares],
+        "data": [short(100 * share) for share in shares],
         "itemStyle": {"color": MODEL},
     }
-    bars["markLine"] = _line_at("y", 10, "calibrated")
-    options = _frame(
-        {"type": "category", "data": names, "name": "part of the forecast distribution", **_MIDDLE},
+    bars["markLine"] = line_at("y", 10, "calibrated")
+    options = frame(
+        {"type": "category", "data": names, "name": "part of the forecast distribution", **MIDDLE},
         {"type": "value", "name": "% of outcomes", "min": 0},
         [bars],
     )
@@ -92,11 +106,11 @@ def totals(card: Row, period: str) -> Chart:
     rows = card["simulated"]["totals"]
     dates = [row["date"] for row in rows]
     series = [
-        *_band("80% of simulations", [row["lo"] for row in rows], [row["hi"] for row in rows]),
-        _line("simulated", [row["simulated"] for row in rows], MODEL, "dashed"),
-        _line("real", [row["real"] for row in rows], INK),
+        *band("80% of simulations", [row["lo"] for row in rows], [row["hi"] for row in rows]),
+        line("simulated", [row["simulated"] for row in rows], MODEL, "dashed"),
+        line("real", [row["real"] for row in rows], INK),
     ]
-    options = _frame(_dates(dates), _units(f"units per {period}, all series"), series, legend=True)
+    options = frame(dates_on(dates), units_on(f"units per {period}, all series"), series, legend=True)
     return Chart("Simulated against real sales", "At the prices that were charged.", options, rows, 300)
 
 
@@ -109,23 +123,21 @@ def response(told: Row, period: str, currency: str) -> Chart:
     top = 1.25 * max((row["hi"] for row in rows if row["supported"]), default=1.0)
     inside = [[row["price"], row["units"] if row["supported"] else None] for row in rows]
     series = [
-        *_band("elasticity's 90%", *([[row["price"], row[end]] for row in rows] for end in ("lo", "hi"))),
-        _line("never tried", [[row["price"], row["units"]] for row in rows], GREY, "dotted"),
-        _line("expected units", inside, MODEL, width=3),
-        _points(
-            "prices charged", [[price, 0] for price in told["observed"]], "rect", [1, 12], {"color": INK}
-        ),
+        *band("elasticity's 90%", *([[row["price"], row[end]] for row in rows] for end in ("lo", "hi"))),
+        line("never tried", [[row["price"], row["units"]] for row in rows], GREY, "dotted"),
+        line("expected units", inside, MODEL, width=3),
+        points("prices charged", [[price, 0] for price in told["observed"]], "rect", [1, 12], {"color": INK}),
     ]
     series[3]["markArea"] = {
         "silent": True,
         "itemStyle": {"color": FAINT, "opacity": 0.35},
         "data": [[{"xAxis": low, "name": "tried"}, {"xAxis": high}]],
     }
-    series[3]["markLine"] = _line_at("x", told["reference"], "reference price")
-    axis = {"type": "value", "name": f"price, {currency} per unit", "scale": True, **_MIDDLE}
-    axis |= {"min": _short(rows[0]["price"]), "max": _short(rows[-1]["price"])}
+    series[3]["markLine"] = line_at("x", told["reference"], "reference price")
+    axis = {"type": "value", "name": f"price, {currency} per unit", "scale": True, **MIDDLE}
+    axis |= {"min": short(rows[0]["price"]), "max": short(rows[-1]["price"])}
     axis["axisLabel"] = {"showMinLabel": False, "showMaxLabel": False}
-    options = _frame(axis, _units(f"units per {period}") | {"max": _above(top)}, series, legend=True)
+    options = frame(axis, units_on(f"units per {period}") | {"max": above(top)}, series, legend=True)
     about = (
         f"Supported prices: {low:.2f} to {high:.2f} {currency}; outside them the curve is an extrapolation."
     )
@@ -138,9 +150,9 @@ def future(told: Row, part: Row, period: str) -> Chart:
     dates = [*told["past"], *part["dates"]]
     keys = ("lo", "median", "hi")
     series = [
-        *_band("80% of outcomes", *([*blank, *part[end]] for end in ("lo", "hi"))),
-        _line("median forecast", [*blank, *part["median"]], MODEL, "dashed"),
-        _line("sold", [*part["units"], *[None] * len(part["dates"])], INK, symbol="circle"),
+        *band("80% of outcomes", *([*blank, *part[end]] for end in ("lo", "hi"))),
+        line("median forecast", [*blank, *part["median"]], MODEL, "dashed"),
+        line("sold", [*part["units"], *[None] * len(part["dates"])], INK, symbol="circle"),
     ]
     rows: list[Row] = [
         {"date": day, "sold": units} for day, units in zip(told["past"], part["units"], strict=True)
@@ -153,7 +165,7 @@ def future(told: Row, part: Row, period: str) -> Chart:
     return Chart(
         title,
         "Forecast at the last prices, without promotions, whatever the stock.",
-        _frame(_dates(dates), _units(f"units per {period}"), series, legend=True),
+        frame(dates_on(dates), units_on(f"units per {period}"), series, legend=True),
         rows,
     )
 
@@ -176,8 +188,8 @@ def places(rows: Sequence[Row], period: str) -> Chart:
         ]
         style = {"color": colours[kind], "opacity": 0.75, "borderColor": "#ffffff"}
         series.append({"name": kind, "type": "scatter", "symbol": symbol, "data": data, "itemStyle": style})
-    options = _frame(
-        {"type": "value", "scale": True, "name": "longitude, degrees", **_MIDDLE},
+    options = frame(
+        {"type": "value", "scale": True, "name": "longitude, degrees", **MIDDLE},
         {"type": "value", "scale": True, "name": "latitude, degrees"},
         series,
         legend=True,
@@ -197,20 +209,21 @@ def before_and_after(title: str, key: str, rows: Sequence[Row], period: str) -> 
         {
             "name": "lately",
             "type": "bar",
-            "data": [_short(row["lately"]) for row in ordered],
-            "itemStyle": {"color": GREY, "decal": _HATCH},
+            "data": [short(row["lately"]) for row in ordered],
+            "itemStyle": {"color": GREY, "decal": HATCH},
         },
         {
             "name": "forecast",
             "type": "bar",
-            "data": [_short(row["coming"]) for row in ordered],
+            "data": [short(row["coming"]) for row in ordered],
             "itemStyle": {"color": MODEL},
         },
     ]
-    axis = {"type": "value", "name": f"units per {period}", **_MIDDLE}
-    options = _frame(axis, _names([row[key] for row in ordered]), series, legend=True)
+    axis = {"type": "value", "name": f"units per {period}", **MIDDLE}
+    names = [row[key] for row in ordered]
+    options = frame(axis, names_on(names), series, legend=True)
     about = f"Units per {period}: sold in as many last {period}s, and the sum of the median forecasts."
-    return Chart(title, about, options, ordered, 110 + 40 * len(ordered))
+    return Chart(title, about, options, ordered, tall(names, 2))
 
 
 def intervals(
@@ -220,21 +233,21 @@ def intervals(
     ours = set(marked)
     names = [row["name"] for row in rows]
     series: list[dict[str, Any]] = [
-        _bar(row["lo"], row["hi"], row["name"], LEARNED if row["name"] in ours else INK) for row in rows
+        interval(row["lo"], row["hi"], row["name"], LEARNED if row["name"] in ours else INK) for row in rows
     ]
     for label, symbol, colour, held in (
         ("learned", "diamond", LEARNED, [row for row in rows if row["name"] in ours]),
         ("rule" if ours else "mean", "circle", INK, [row for row in rows if row["name"] not in ours]),
     ):
         if held:
-            data = [[_short(row["mean"]), row["name"]] for row in held]
-            series.append(_points(label, data, symbol, 11, {"color": colour}))
+            data = [[short(row["mean"]), row["name"]] for row in held]
+            series.append(points(label, data, symbol, 11, {"color": colour}))
     if zero:
-        series[-1]["markLine"] = _line_at("x", 0, "")
-    axis = {"type": "value", "scale": not zero, "name": unit, **_MIDDLE}
+        series[-1]["markLine"] = line_at("x", 0, "")
+    axis = {"type": "value", "scale": not zero, "name": unit, **MIDDLE}
     legend = ["learned", "rule"] if ours else None
-    options = _frame(axis, _names(names), series, legend=legend)
-    return Chart(title, about, options, rows, 130 + 34 * len(rows))
+    options = frame(axis, names_on(names), series, legend=legend)
+    return Chart(title, about, options, rows, tall(names))
 
 
 def course(policy: str, rows: Sequence[Row], period: str, currency: str, tops: tuple[float, float]) -> Chart:
@@ -242,8 +255,8 @@ def course(policy: str, rows: Sequence[Row], period: str, currency: str, tops: t
     periods = [row["period"] for row in rows]
 
     def step(name: str, key: str, colour: str, dash: str, grid: int, **more: Any) -> dict[str, Any]:
-        line = _line(name, [row[key] for row in rows], colour, dash)
-        return {**line, "step": "middle", "xAxisIndex": grid, "yAxisIndex": grid, **more}
+        drawn = line(name, [row[key] for row in rows], colour, dash)
+        return {**drawn, "step": "middle", "xAxisIndex": grid, "yAxisIndex": grid, **more}
 
     lost = {
         "name": "lost sales",
@@ -251,8 +264,8 @@ def course(policy: str, rows: Sequence[Row], period: str, currency: str, tops: t
         "xAxisIndex": 1,
         "yAxisIndex": 1,
         "barWidth": "60%",
-        "data": [_short(row["unmet"]) for row in rows],
-        "itemStyle": {"color": ALARM, "decal": _HATCH},
+        "data": [short(row["unmet"]) for row in rows],
+        "itemStyle": {"color": ALARM, "decal": HATCH},
     }
     series = [
         step("price", "price", LEARNED, "solid", 0),
@@ -261,7 +274,7 @@ def course(policy: str, rows: Sequence[Row], period: str, currency: str, tops: t
         step("demand", "demand", INK, "dashed", 1),
         step("sales", "sales", MODEL, "solid", 1),
     ]
-    options = _frame({}, {}, series, legend=["price", "stock", "demand", "sales", "lost sales"])
+    options = frame({}, {}, series, legend=["price", "stock", "demand", "sales", "lost sales"])
     options["grid"] = [
         {"left": 60, "right": 16, "top": 36, "height": 90},
         {"left": 60, "right": 16, "top": 168, "bottom": 84},
@@ -269,12 +282,12 @@ def course(policy: str, rows: Sequence[Row], period: str, currency: str, tops: t
     x = {"type": "category", "data": periods, "axisTick": {"alignWithLabel": True}}
     options["xAxis"] = [
         {**x, "gridIndex": 0, "axisLabel": {"show": False}},
-        {**x, "gridIndex": 1, "name": f"{period} of the episode", **_MIDDLE},
+        {**x, "gridIndex": 1, "name": f"{period} of the episode", **MIDDLE},
     ]
     y = {"type": "value", "nameTextStyle": {"align": "left", "color": INK}}
     options["yAxis"] = [
-        {**y, "gridIndex": 0, "name": f"price, {currency} per unit", "scale": True, "max": _above(tops[0])},
-        {**y, "gridIndex": 1, "name": f"units per {period}", "min": 0, "max": _above(tops[1])},
+        {**y, "gridIndex": 0, "name": f"price, {currency} per unit", "scale": True, "max": above(tops[0])},
+        {**y, "gridIndex": 1, "name": f"units per {period}", "min": 0, "max": above(tops[1])},
     ]
     return Chart(policy, "", options, rows, 430)
 
@@ -283,129 +296,6 @@ def _course(row: Row) -> str:
     """Whether a forecast lies above or below what was sold lately."""
     change = row["coming"] / max(row["lately"], 1e-9) - 1
     return "rises" if change > 0.05 else "falls" if change < -0.05 else "stays"
-
-
-_MIDDLE = {"nameLocation": "middle", "nameGap": 30}
-
-
-def _frame(
-    x: dict[str, Any],
-    y: dict[str, Any],
-    series: list[dict[str, Any]],
-    legend: Sequence[str] | bool | None = None,
-) -> dict[str, Any]:
-    """What all charts share."""
-    names = [one["name"] for one in series if one.get("name")] if legend is True else legend or ()
-    areas = {one["name"] for one in series if "areaStyle" in one}
-    x["nameTextStyle"] = {"color": INK}
-    y["nameTextStyle"] = {"color": INK, "align": "left"}
-    shown = [{"name": name, **({"icon": "roundRect"} if name in areas else {})} for name in names]
-    below = 34 if not names else 66 if len(names) < 3 else 88  # on a phone the legend takes two lines
-    return {
-        "animation": False,
-        "textStyle": {"color": INK, "fontSize": 12},
-        "aria": {"enabled": True},
-        "tooltip": {"trigger": "axis", "confine": True},
-        "grid": {"left": 8, "right": 22, "top": 34, "bottom": below, "containLabel": True},
-        "legend": {"data": shown, "bottom": 0, "left": "center"} if names else {"show": False},
-        "xAxis": x,
-        "yAxis": y,
-        "series": series,
-    }
-
-
-def _line(
-    name: str, values: Sequence[Any], colour: str, dash: str = "solid", symbol: str = "none", width: float = 2
-) -> dict[str, Any]:
-    style = {"color": colour, "type": dash, "width": width}
-    data = [
-        [_short(part) for part in value] if isinstance(value, list) else _short(value) for value in values
-    ]
-    return {
-        "name": name,
-        "type": "line",
-        "data": data,
-        "symbol": symbol,
-        "symbolSize": 4,
-        "lineStyle": style,
-        "itemStyle": {"color": colour},
-    }
-
-
-def _band(name: str, lo: Sequence[Any], hi: Sequence[Any]) -> list[dict[str, Any]]:
-    """The area between two lines: the lower one, unseen, and what the upper one has more."""
-    if lo and isinstance(lo[0], list):
-        more = [[a[0], b[1] - a[1]] for a, b in zip(lo, hi, strict=True)]
-    else:
-        more = [None if a is None else b - a for a, b in zip(lo, hi, strict=True)]
-    unseen = {"stack": name, "lineStyle": {"opacity": 0}, "tooltip": {"show": False}, "silent": True}
-    lower = {**_line("", lo, MODEL), **unseen}
-    upper = {**_line(name, more, MODEL), **unseen, "areaStyle": {"color": MODEL, "opacity": 0.2}}
-    return [lower, upper]
-
-
-def _bar(lo: float, hi: float, name: str, colour: str) -> dict[str, Any]:
-    """An interval beside its name."""
-    return {
-        "type": "line",
-        "data": [[_short(lo), name], [_short(hi), name]],
-        "symbol": "none",
-        "lineStyle": {"color": colour, "width": 4},
-        "tooltip": {"show": False},
-        "silent": True,
-    }
-
-
-def _points(name: str, data: list[Any], symbol: str, size: Any, style: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "type": "scatter",
-        "data": data,
-        "symbol": symbol,
-        "symbolSize": size,
-        "itemStyle": style,
-    }
-
-
-def _names(names: Sequence[str]) -> dict[str, Any]:
-    """An axis of names, the first on top."""
-    label = {"width": 118, "overflow": "break", "lineHeight": 14, "color": INK, "interval": 0}
-    return {
-        "type": "category",
-        "data": list(names),
-        "inverse": True,
-        "axisLabel": label,
-        "axisTick": {"show": False},
-    }
-
-
-def _dates(dates: Sequence[str]) -> dict[str, Any]:
-    return {"type": "category", "data": list(dates), "boundaryGap": False, "axisLabel": {"hideOverlap": True}}
-
-
-def _units(name: str) -> dict[str, Any]:
-    return {"type": "value", "name": name, "min": 0}
-
-
-def _line_at(axis: str, value: float, label: str) -> dict[str, Any]:
-    return {
-        "silent": True,
-        "symbol": "none",
-        "data": [{f"{axis}Axis": value}],
-        "label": {"formatter": label, "position": "insideEndTop", "color": INK},
-        "lineStyle": {"color": INK, "type": "dashed", "width": 1},
-    }
-
-
-def _short(value: Any) -> Any:
-    """A number as a chart shows it: four digits."""
-    return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
-def _above(value: float) -> float:
-    """The next number of two digits: where an axis ends."""
-    size = 10.0 ** (math.floor(math.log10(value)) - 1) if value > 0 else 1.0
-    return _short(math.ceil(value / size) * size) if value > 0 else 1.0
 
 
 def _cell(value: Any) -> Any:

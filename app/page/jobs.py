@@ -38,6 +38,7 @@ class Job:
     """One piece of work, under way or ended."""
 
     name: str
+    args: tuple[Any, ...] = ()
     started: float = field(default_factory=time.monotonic)
     stages: list[Stretch] = field(default_factory=list)  # the open ones, from the outermost
     result: Any = None
@@ -117,7 +118,7 @@ class _Lane:
         self._turn = threading.Lock()
 
     def start(self, name: str, args: tuple[Any, ...]) -> Job:
-        job = Job(name)
+        job = Job(name, args)
         threading.Thread(target=self._follow, args=(job, args), daemon=True).start()
         return job
 

@@ -102,6 +102,11 @@ def told() -> Iterator[None]:
         error(str(fault))
 
 
+def remember(box: Any, kept: dict[str, Any], key: str) -> None:
+    """Keep what is typed or chosen, for whoever looks again."""
+    box.on_value_change(lambda event: kept.__setitem__(key, event.value))
+
+
 async def opened(desk: Desk) -> dict[str, Any]:
     """What the market holds (``work.about``), with a word to whoever waits for it.
 

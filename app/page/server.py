@@ -46,7 +46,14 @@ def application(home: Home | None, jobs: Jobs, token: str | None) -> Guard:
         ui.page(view.path, title=f"{view.title} · mercato")(shown.builder(view))
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
     ui.add_css(style, shared=True)
-    ui.run_with(app, title="mercato", favicon="📈", language="en-US", show_welcome_message=False)
+    ui.run_with(
+        app,
+        title="mercato",
+        favicon="📈",
+        language="en-US",
+        show_welcome_message=False,
+        binding_refresh_interval=None,
+    )
     return Guard(app, token)
 
 

@@ -45,11 +45,18 @@ class Desk:
         return await result(self.jobs.ask(name, *args))
 
     def start(self, view: str, name: str, *args: Any) -> Job:
-        """Set a long function of ``work`` going; what a view had under way ends."""
-        if (before := self.under_way.get(view)) is not None:
-            before.cancel()
+        """Set a long function of ``work`` going; what else a view had under way ends."""
+        before = self.under_way.get(view)
+        if before is not None and before.running and (before.name, before.args) == (name, args):
+            return before
+        self.stop(view)
         self.under_way[view] = self.jobs.start(name, *args)
         return self.under_way[view]
+
+    def stop(self, view: str) -> None:
+        """End what a view has under way."""
+        if view in self.under_way:
+            self.under_way[view].cancel()
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ import numpy as np
 from ...envs.market import Market
 from ...envs.scenarios import catalogue
 from ...envs.scenarios.schema import schema
-from ...envs.scenarios.writing import to_yaml
-from ...envs.settings_file import plain
+from ...envs.scenarios.writing import in_fields, to_yaml
+from ...envs.settings_file import Fault, kind_of, plain
+from ...forecasters.errors import InputError
 from ...forecasters.progress import SILENT, Progress
 from .. import api, series
 from ..card.card import market_card
@@ -65,7 +66,7 @@ def card(folder: Path, out: Path, seed: int, progress: Progress = SILENT) -> Non
 
 
 def forecast(folder: Path, horizon: int, seed: int, out: Path, progress: Progress = SILENT) -> None:
-    """``mercato forecast`` of the market's table, as CSV beside ``out``, JSON of what the charts show of it."""
+    """``mercato forecast`` of the market's table, CSV beside ``out``, which is JSON for the charts."""
     panel = fitted_panel(_market(folder))
     rows = api.forecast(panel, horizon, seed, progress=progress)
     write_file(out.with_suffix(".csv"), lambda path: rows.to_csv(path, index=False))
@@ -106,13 +107,23 @@ def added(
     progress: Progress = SILENT,
 ) -> str:
     """The YAML of a scenario's file with settings changed and, of a kind, one effect more."""
-    found = plain(file, f"scenario file {file.name}")
-    scenario = {**(found if isinstance(found, dict) else {}), **settings}
+    name = f"scenario file {file.name}"
+    found = plain(file, name)
+    if not isinstance(found, dict | None):
+        raise InputError(f"{name}: expected a mapping with effects, found {kind_of(found)}")
+    try:
+        scenario = in_fields(found or {})[0] | dict(settings)
+    except Fault as fault:
+        raise InputError(f"{name}: {fault}") from None
     if kind:
-        before = scenario.get(kind, [])
-        effects = [*(before if isinstance(before, list) else [before]), dict(effect)]
-        scenario[kind] = effects[0] if len(effects) == 1 else effects
+        scenario[kind] = [*scenario.get(kind, []), dict(effect)]
+    scenario = {name: value[0] if _alone(value) else value for name, value in scenario.items()}
     return to_yaml(scenario)
+
+
+def _alone(value: Any) -> bool:
+    """Whether it is the one effect of its kind."""
+    return isinstance(value, list) and len(value) == 1
 
 
 def whatif(
@@ -120,13 +131,10 @@ def whatif(
     scenario: Path,
     policies: Sequence[str | Path],
     seed: int,
-    episodes: int | None,
     progress: Progress = SILENT,
 ) -> list[dict[str, Any]]:
-    """``mercato whatif --by location``: one answer a scenario and policy."""
-    found = api.whatif_each(
-        _market(folder), [scenario], policies, seed, episodes=episodes, by="location", progress=progress
-    )
+    """``mercato whatif --json``: one answer a scenario and policy."""
+    found = api.whatif_each(_market(folder), [scenario], policies, seed, progress=progress)
     return [jsonable(one.told) for one in found]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...report import answer
-from ...report.words import period_name
+from ...report.words import NOTHING, period_name
 from .. import charts, parts
 from ..jobs import Job
 from ..nice import ui
@@ -59,18 +59,23 @@ def _against_the_best(
     found: Mapping[str, Any], rules: set[str], rows: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """Each learned policy's paired difference from the best rule, best first."""
-    best = next((row["policy"] for row in rows if row["policy"] in rules), None)
-    pairs = [pair for pair in found["pairs"] if pair["b"] == best and pair["a"] not in rules]
+    best = next((row for row in rows if row["policy"] in rules), None)
+    if best is None:
+        return []
+    least = NOTHING * abs(best["profit_mean"])
+    pairs = [pair for pair in found["pairs"] if pair["b"] == best["policy"] and pair["a"] not in rules]
     return [
         {
             "name": pair["a"],
-            "against": best,
-            "mean": pair["diff_mean"],
-            "lo": pair["diff_lo"],
-            "hi": pair["diff_hi"],
+            "against": best["policy"],
+            **{end: _seen(pair[f"diff_{end}"], least) for end in ("mean", "lo", "hi")},
         }
         for pair in sorted(pairs, key=lambda pair: -pair["diff_mean"])
     ]
+
+
+def _seen(value: float, least: float) -> float:
+    return value if abs(value) > least else 0.0
 
 
 def _offer(desk: Desk) -> None:
@@ -112,7 +117,7 @@ def _courses(desk: Desk, about: dict[str, Any]) -> None:
     kept = desk.kept.setdefault("policies", {"policies": list(known)[:2], "where": {}})
     with ui.element("div").classes("controls"):
         who = ui.select(known, multiple=True, label="policies", value=kept["policies"]).props("use-chips")
-        who.bind_value(kept, "policies")
+        parts.remember(who, kept, "policies")
     parts.series_choice(about, kept["where"])
     ui.button("Play", icon="play_arrow", on_click=lambda: play()).props("no-caps")
     place = ui.element("div").classes("w-full mt-4")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...output import to_json
@@ -14,7 +14,8 @@ from ..nice import ui
 from ..policies import choices, sources
 from ..view import Desk, View
 
-_SETTINGS = "name, length, episodes"
+_SETTINGS, _USUAL = "name, length, episodes", "price"
+_LARGEST_SEED = 2**31 - 1  # of the command line
 _FIRST = {"name": "scenario", "text": "cost: 1.05\n", "policies": ["usual"], "seed": 0}
 _LEAD = (
     "The same episodes are simulated with and without the scenario, with the same customers. A scenario is a"
@@ -27,22 +28,21 @@ async def build(desk: Desk) -> None:
     about = await parts.opened(desk)
     kept = desk.kept.setdefault("scenario", dict(_FIRST))
     with ui.element("div").classes("halves"):
-        with ui.element("section").props('aria-label="form"'):
-            parts.heading("Form")
-            form_place = ui.element("div").classes("w-full")
+        form_place = ui.element("section").props('aria-label="form"')
         with ui.element("section").props('aria-label="YAML"'):
             parts.heading("YAML")
             text = ui.textarea("scenario", value=kept["text"]).props("outlined rows=14 spellcheck=false")
-            text.classes("w-full").bind_value(kept, "text")
+            parts.remember(text.classes("w-full"), kept, "text")
     with form_place:
-        _form(desk, about, kept)
+        _form(desk, about, kept, text.set_value)
     with ui.element("div").classes("controls"):
-        ui.input("keep it as").bind_value(kept, "name")
+        parts.remember(ui.input("keep it as", value=kept["name"]), kept, "name")
         known = choices(desk.home, about["rules"])
         chosen = [one for one in kept["policies"] if one in known] or ["usual"]
         policies = ui.select(known, multiple=True, label="policies", value=chosen).props("use-chips")
-        policies.bind_value(kept, "policies")
-        ui.number("seed", min=0, max=2**31 - 1, precision=0).bind_value(kept, "seed")
+        parts.remember(policies, kept, "policies")
+        seed = ui.number("seed", value=kept["seed"], min=0, max=_LARGEST_SEED, precision=0)
+        parts.remember(seed, kept, "seed")
         ui.button("Run", icon="play_arrow", on_click=lambda: run()).props("no-caps")
     place = ui.element("div").classes("w-full")
 
@@ -50,22 +50,22 @@ async def build(desk: Desk) -> None:
         place.clear()
         with place, parts.told():
             file = desk.home.save(str(kept["name"]), str(kept["text"]))
-            seed = parts.whole_number("seed", kept["seed"], 0, 2**31 - 1)
+            seed = parts.whole_number("seed", kept["seed"], 0, _LARGEST_SEED)
             who = sources(desk.home, about["rules"], kept["policies"])
-            follow(desk.start("scenario", "whatif", desk.home.market, file, who, seed, None))
+            desk.stop("scenario")  # its file may say something else than before
+            follow(desk.start("scenario", "whatif", desk.home.market, file, who, seed))
 
     def follow(job: Job) -> None:
+        unit = f"{about['currency']} per episode"
         with place:
-            parts.watch(
-                job, lambda done: _show(done.result, f"{about['currency']} per episode"), lambda: None
-            )
+            parts.watch(job, lambda done: _show(done.result, unit), lambda: None)
 
     if (job := desk.under_way.get("scenario")) is not None and not job.cancelled:
         follow(job)
 
 
-def _form(desk: Desk, about: Mapping[str, Any], kept: dict[str, Any]) -> None:
-    """Ready scenarios to start from, and one effect at a time to add."""
+def _form(desk: Desk, about: Mapping[str, Any], kept: Mapping[str, Any], put: Callable[[str], None]) -> None:
+    """Ready scenarios to start from, and one effect at a time to add; ``put`` shows the YAML."""
     schema = about["schema"]
     ready = {**about["ready"], **desk.home.saved()}
     kinds = {_SETTINGS: "", **form.effects(schema)}
@@ -73,15 +73,15 @@ def _form(desk: Desk, about: Mapping[str, Any], kept: dict[str, Any]) -> None:
 
     def begin(event: Any) -> None:
         if event.value in ready:
-            kept["text"] = ready[event.value]
+            put(ready[event.value])
 
-    def choose(event: Any) -> None:
+    def choose(kind: str) -> None:
         place.clear()
         typed.clear()
         with place:
-            if kinds.get(event.value):
-                parts.paragraph(kinds[event.value], "note")
-            for field in _fields(schema, event.value):
+            if kinds.get(kind):
+                parts.paragraph(kinds[kind], "note")
+            for field in _fields(schema, kind):
                 _input(field, about, typed)
 
     async def add() -> None:
@@ -90,22 +90,19 @@ def _form(desk: Desk, about: Mapping[str, Any], kept: dict[str, Any]) -> None:
             kind = str(kind_choice.value)
             found = form.values(_fields(schema, kind), typed)
             file = desk.home.save(str(kept["name"]), str(kept["text"]))
-            if kind == _SETTINGS:
-                kept["text"] = await desk.ask("added", file, found, "", {})
-            else:
-                kept["text"] = await desk.ask("added", file, {}, kind, found)
+            changed = (found, "", {}) if kind == _SETTINGS else ({}, kind, found)
+            put(await desk.ask("added", file, *changed))
 
+    parts.heading("Form")
     with ui.element("div").classes("controls"):
         ui.select(sorted(ready), label="start from", on_change=begin, with_input=True)
         kind_choice = ui.select(
-            list(kinds), label="what changes", value="price", on_change=choose, with_input=True
+            list(kinds), label="what changes", value=_USUAL, on_change=lambda event: choose(event.value)
         )
     place = ui.element("div").classes("w-full")
     ui.button("Add to the scenario", icon="add", on_click=add).props("outline no-caps").classes("mt-2")
     said = ui.element("div").classes("w-full")
-    with place:
-        for field in _fields(schema, "price"):
-            _input(field, about, typed)
+    choose(_USUAL)
 
 
 def _fields(schema: Mapping[str, Any], kind: str) -> list[form.FormField]:
