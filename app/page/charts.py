@@ -64,9 +64,9 @@ def elasticities(card: Row) -> Chart:
         series.append(interval(lo, hi, item, MODEL))
     dots = [[short(row["mean"]), row["item"]] for row in own]
     middles = [[short(median(r["mean"] for r in own if r["item"] == item)), item] for item in items]
-    series.append(points("a series", dots, "circle", 5, {"color": "transparent", "borderColor": GREY}))
+    series.append(points("a series", dots, "circle", 5, {"color": "#ffffff", "borderColor": GREY}))
     series.append(points("median location", middles, "diamond", 12, {"color": MODEL}))
-    series[-1]["markLine"] = line_at("x", -1, "−1")
+    series[-1]["markLine"] = line_at("x", -1, "")
     options = frame(
         {"type": "value", "name": "own elasticity (% of demand per % of price)", **MIDDLE},
         names_on(items),
@@ -74,8 +74,8 @@ def elasticities(card: Row) -> Chart:
         legend=["a series", "median location"],
     )
     about = (
-        "Left of −1 demand is elastic: a higher price loses revenue. Bars: 90% interval of the median"
-        " location."
+        "Left of −1 (dashed) demand is elastic: a higher price loses revenue. Bars: 90% interval of the"
+        " median location."
     )
     return Chart("Own elasticity by item", about, options, own, tall(items))
 

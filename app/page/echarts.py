@@ -46,7 +46,9 @@ def line(
     name: str, values: Sequence[Any], colour: str, dash: str = "solid", symbol: str = "none", width: float = 2
 ) -> dict[str, Any]:
     style = {"color": colour, "type": dash, "width": width}
-    data = [[short(part) for part in value] if isinstance(value, list) else short(value) for value in values]
+    data: list[Any] = [
+        [short(part) for part in value] if isinstance(value, list) else short(value) for value in values
+    ]
     return {
         "name": name,
         "type": "line",
@@ -60,6 +62,7 @@ def line(
 
 def band(name: str, lo: Sequence[Any], hi: Sequence[Any]) -> list[dict[str, Any]]:
     """The area between two lines: the lower one, unseen, and what the upper one has more."""
+    more: list[Any]
     if lo and isinstance(lo[0], list):
         more = [[a[0], b[1] - a[1]] for a, b in zip(lo, hi, strict=True)]
     else:

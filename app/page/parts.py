@@ -160,10 +160,11 @@ def series_choice(
             await drawn()
 
     with ui.element("div").classes("controls"):
-        chosen = {"with_input": True}
-        ui.select(list(at), label="location", value=kept["location"], on_change=other_location, **chosen)
+        ui.select(
+            list(at), label="location", value=kept["location"], on_change=other_location, with_input=True
+        )
         items = ui.select(
-            at[kept["location"]], label="item", value=kept["item"], on_change=other_item, **chosen
+            at[kept["location"]], label="item", value=kept["item"], on_change=other_item, with_input=True
         )
     place = ui.element("div").classes("w-full")
     ui.timer(0, drawn, once=True)

@@ -1,4 +1,4 @@
-"""The local page in a real browser: views load, a scenario has the numbers of the command, keys are enough."""
+"""The local page in a browser: views load, a scenario has the numbers of the command, keys are enough."""
 
 from __future__ import annotations
 

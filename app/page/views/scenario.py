@@ -34,7 +34,7 @@ async def build(desk: Desk) -> None:
             text = ui.textarea("scenario", value=kept["text"]).props("outlined rows=14 spellcheck=false")
             parts.remember(text.classes("w-full"), kept, "text")
     with form_place:
-        _form(desk, about, kept, text.set_value)
+        _form(desk, about, kept, lambda yaml: text.set_value(yaml))
     with ui.element("div").classes("controls"):
         parts.remember(ui.input("keep it as", value=kept["name"]), kept, "name")
         known = choices(desk.home, about["rules"])
@@ -64,7 +64,7 @@ async def build(desk: Desk) -> None:
         follow(job)
 
 
-def _form(desk: Desk, about: Mapping[str, Any], kept: Mapping[str, Any], put: Callable[[str], None]) -> None:
+def _form(desk: Desk, about: Mapping[str, Any], kept: Mapping[str, Any], put: Callable[[str], Any]) -> None:
     """Ready scenarios to start from, and one effect at a time to add; ``put`` shows the YAML."""
     schema = about["schema"]
     ready = {**about["ready"], **desk.home.saved()}
