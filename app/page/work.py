@@ -23,6 +23,7 @@ from ..output import plain as jsonable
 from ..output import to_json, write_file, write_text
 from ..policies import short_name
 from ..runtime import fitted_panel
+from ..scenarios import whatif_each
 
 _PAST = 52  # periods of history before a forecast
 _DECILES = {"lo": "q0.1", "median": "q0.5", "hi": "q0.9"}
@@ -134,7 +135,7 @@ def whatif(
     progress: Progress = SILENT,
 ) -> list[dict[str, Any]]:
     """``mercato whatif --json``: one answer a scenario and policy."""
-    found = api.whatif_each(_market(folder), [scenario], policies, seed, progress=progress)
+    found = whatif_each(_market(folder), [scenario], policies, seed, progress=progress)
     return [jsonable(one.told) for one in found]
 
 
