@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ...agents.tuning import baseline_names
 from ...envs.market import Market
-from ...envs.scenarios import catalogue
+from ...envs.scenarios import catalogue, read_scenarios
 from ...envs.scenarios.schema import schema
 from ...envs.scenarios.writing import in_fields, to_yaml
 from ...envs.settings_file import Fault, kind_of, plain
@@ -21,7 +22,7 @@ from .. import api, series
 from ..card.card import market_card
 from ..output import plain as jsonable
 from ..output import to_json, write_file, write_text
-from ..policies import short_name
+from ..policies import USUAL, short_name
 from ..runtime import fitted_panel
 from ..scenarios import whatif_each
 
@@ -134,9 +135,29 @@ def whatif(
     seed: int,
     progress: Progress = SILENT,
 ) -> list[dict[str, Any]]:
-    """``mercato whatif --json``: one answer a scenario and policy."""
-    found = whatif_each(_market(folder), [scenario], policies, seed, progress=progress)
+    """``mercato whatif --json``: one answer a scenario and policy.
+
+    Raises:
+        InputError: a competitor's policy is a file, which the page does not read for whoever asks.
+    """
+    market = _market(folder)
+    _no_files(market, scenario)
+    found = whatif_each(market, [scenario], policies, seed, progress=progress)
     return [jsonable(one.told) for one in found]
+
+
+def _no_files(market: Market, scenario: Path) -> None:
+    known = (*map(short_name, baseline_names(market)), USUAL)
+    for one in read_scenarios(scenario):
+        for number, effect in enumerate(one.scenario.competitor):
+            if effect.policy is not None and effect.policy not in known:
+                raise one.error(
+                    Fault(
+                        ("competitor", number, "policy"),
+                        f"expected one of {', '.join(known)} (policies in files are for the command line),"
+                        f" found {effect.policy!r:.60}",
+                    )
+                )
 
 
 def benchmark(

@@ -108,6 +108,13 @@ def test_a_mistake_in_a_scenario_is_said_with_its_line(run: Home) -> None:
         work.whatif(run.market, file, ["usual"], 0)
 
 
+@pytest.mark.parametrize("policy", ["/etc/passwd", "../ppo.safetensors", "ppo.safetensors"])
+def test_a_competitor_on_the_page_is_no_file(run: Home, policy: str) -> None:
+    file = run.save("rival", f"competitor:\n  elasticity: 0.5\n  policy: {policy}\n")
+    with pytest.raises(InputError, match=r"rival.yaml.*policy.*found '"):
+        work.whatif(run.market, file, ["usual"], 0)
+
+
 def test_the_forecast_is_the_file_of_the_command(run: Home, tmp_path: Path) -> None:
     work.forecast(run.market, 3, 0, tmp_path / "page.json")
     theirs = tmp_path / "command.csv"
