@@ -1,8 +1,8 @@
-"""The policies that the page offers: the usual one, the run's files, and the baselines that were compared."""
+"""The policies that the page offers: the usual one, the run's files, and the baselines."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...forecasters.errors import InputError
@@ -11,16 +11,16 @@ from .home import Home
 USUAL = "usual"
 
 
-def choices(home: Home, rules: Mapping[str, str]) -> dict[str, str]:
+def choices(home: Home, rules: Sequence[str]) -> dict[str, str]:
     """What to choose from, each with its name in full."""
     return {
         USUAL: "usual: prices of the table, base-stock orders",
         **{name: f"{name}, learned" for name in home.policies()},
-        **{short: f"{full}, tuned first" for short, full in rules.items()},
+        **{name: f"{name}, tuned first" for name in rules},
     }
 
 
-def sources(home: Home, rules: Mapping[str, str], chosen: Sequence[str]) -> list[str | Path]:
+def sources(home: Home, rules: Sequence[str], chosen: Sequence[str]) -> list[str | Path]:
     """What ``mercato whatif --policies`` would be given for what was chosen.
 
     Raises:

@@ -25,7 +25,7 @@ class Desk:
     def open(self) -> Job:
         """Open the market in the background, once."""
         if self._about is None or self._about.error:
-            self._about = self.jobs.ask("about", self.home.market, self.home.rules())
+            self._about = self.jobs.ask("about", self.home.market)
         return self._about
 
     async def about(self) -> dict[str, Any]:

@@ -40,8 +40,8 @@ def _market(folder: Path) -> Market:
     return _opened(folder, folder.stat().st_ino)
 
 
-def about(folder: Path, rules: Sequence[str], progress: Progress = SILENT) -> dict[str, Any]:
-    """What a market holds, by name, and what scenarios may say; ``rules``: baselines that were compared."""
+def about(folder: Path, progress: Progress = SILENT) -> dict[str, Any]:
+    """What a market holds, by name, which rules may be named, and what scenarios may say."""
     market = _market(folder)
     listed = [] if market.panel is None else market.panel.series.tolist()
     pairs = listed or [[s, i] for s in range(market.shape[0]) for i in range(market.shape[1])]
@@ -55,7 +55,7 @@ def about(folder: Path, rules: Sequence[str], progress: Progress = SILENT) -> di
         "frequency": market.frequency,
         "currency": market.economics.currency,
         "periods": len(market.dates),
-        "rules": {short_name(name): name for name in rules},
+        "rules": _baselines(market),
         "schema": schema(),
         "ready": {name: catalogue.path(name).read_text("utf-8") for name in catalogue.names()},
     }
@@ -146,8 +146,12 @@ def whatif(
     return [jsonable(one.told) for one in found]
 
 
+def _baselines(market: Market) -> list[str]:
+    return list(map(short_name, baseline_names(market)))
+
+
 def _no_files(market: Market, scenario: Path) -> None:
-    known = (*map(short_name, baseline_names(market)), USUAL)
+    known = [*_baselines(market), USUAL]
     for one in read_scenarios(scenario):
         for number, effect in enumerate(one.scenario.competitor):
             if effect.policy is not None and effect.policy not in known:

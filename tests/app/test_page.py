@@ -65,7 +65,7 @@ def test_yaml_from_the_page_has_a_size(run: Home) -> None:
 
 
 def test_only_policies_that_are_offered_can_be_asked_for(run: Home) -> None:
-    rules = {"static-price": "static price, base-stock"}
+    rules = ["static-price"]
     assert list(policies.choices(run, rules)) == ["usual", "ppo", "static-price"]
     found = policies.sources(run, rules, ["usual", "ppo", "static-price"])
     assert found == ["usual", run.policies()["ppo"], "static-price"]
