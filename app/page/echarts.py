@@ -112,8 +112,8 @@ def names_on(names: Sequence[str]) -> dict[str, Any]:
 
 def tall(names: Sequence[str], bars: int = 1) -> int:
     """Pixels of a chart with a line for each name."""
-    line = 20 if len(names) > _MANY else 34
-    return 130 + (line + 8 * (bars - 1)) * len(names)
+    line, more = (34, 8) if len(names) <= _MANY else (20, 4) if len(names) <= 3 * _MANY else (14, 4)
+    return 130 + (line + more * (bars - 1)) * len(names)
 
 
 def dates_on(dates: Sequence[str]) -> dict[str, Any]:
@@ -140,6 +140,8 @@ def short(value: Any) -> Any:
 
 
 def above(value: float) -> float:
-    """The next number of two digits: where an axis ends."""
-    size = 10.0 ** (math.floor(math.log10(value)) - 1) if value > 0 else 1.0
-    return short(math.ceil(value / size) * size) if value > 0 else 1.0
+    """Where an axis ends that has to hold a value: the next half of its power of ten."""
+    if value <= 0:
+        return 1.0
+    step = 10.0 ** math.floor(math.log10(value)) / 2
+    return float(short(math.ceil(value / step) * step))

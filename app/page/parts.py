@@ -181,23 +181,14 @@ def whole_number(name: str, value: Any, least: int, most: int) -> int:
     return int(value)
 
 
-def watch(job: Job, done: Callable[[Job], Awaitable[None] | None], again: Callable[[], None]) -> None:
+def watch(job: Job, done: Callable[[Job], None], again: Callable[[], None]) -> None:
     """A job's progress with a button that ends it; then what ``done`` shows, or what went wrong.
 
-    ``again`` is called when it was cancelled.
+    ``again`` is called when it was cancelled or failed.
     """
     box = ui.element("div").classes("w-full").props('aria-live="polite"')
-    with box:
-        said = ui.label(job.said).classes("note")
-        bar = ui.linear_progress(0.0, show_value=False, size="14px").props('aria-label="progress" rounded')
-        ui.button("Cancel", icon="stop", on_click=job.cancel).props("outline no-caps")
 
-    async def look() -> None:
-        said.set_text(f"{job.said} ({job.elapsed:.0f} s)")
-        bar.set_value(round(job.share, 3))
-        if job.running:
-            return
-        timer.deactivate()
+    def ended() -> None:
         box.clear()
         with box:
             if job.cancelled:
@@ -206,8 +197,23 @@ def watch(job: Job, done: Callable[[Job], Awaitable[None] | None], again: Callab
             elif job.error:
                 error(job.error)
                 again()
-            elif (shown := done(job)) is not None:
-                await shown
+            else:
+                done(job)
+
+    if not job.running:
+        ended()
+        return
+    with box:
+        said = ui.label(job.said).classes("note")
+        bar = ui.linear_progress(0.0, show_value=False, size="14px").props('aria-label="progress" rounded')
+        ui.button("Cancel", icon="stop", on_click=job.cancel).props("outline no-caps")
+
+    def look() -> None:
+        said.set_text(f"{job.said} ({job.elapsed:.0f} s)")
+        bar.set_value(round(job.share, 3))
+        if not job.running:
+            timer.deactivate()
+            ended()
 
     with box:
         timer = ui.timer(_OFTEN, look)

@@ -56,6 +56,7 @@ def _show(desk: Desk, periods: int, period: str) -> None:
         )
     locations, items = (totals(told, key) for key in ("location", "item"))
     with parts.gallery():
+        parts.figure(charts.before_and_after("Forecast by item", "item", items, period))
         if told["places"]:
             placed = [
                 {**row, "lat": told["places"][row["location"]][0], "lon": told["places"][row["location"]][1]}
@@ -64,7 +65,6 @@ def _show(desk: Desk, periods: int, period: str) -> None:
             parts.figure(charts.places(placed, period))
         else:
             parts.figure(charts.before_and_after("Forecast by location", "location", locations, period))
-        parts.figure(charts.before_and_after("Forecast by item", "item", items, period))
     parts.paragraph(
         "Of locations and items the sums of the median forecasts are shown: the intervals of series do not"
         " add up. What was sold lately ends where stock ran out; the forecast is of demand.",
