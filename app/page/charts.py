@@ -64,7 +64,7 @@ def elasticities(card: Row) -> Chart:
         series.append(interval(lo, hi, item, MODEL))
     dots = [[short(row["mean"]), row["item"]] for row in own]
     middles = [[short(median(r["mean"] for r in own if r["item"] == item)), item] for item in items]
-    series.append(points("a series", dots, "circle", 5, {"color": "#ffffff", "borderColor": GREY}))
+    series.append(points("a series", dots, "circle", 5, {"color": FAINT, "borderColor": GREY}))
     series.append(points("median location", middles, "diamond", 12, {"color": MODEL}))
     series[-1]["markLine"] = line_at("x", -1, "")
     options = frame(

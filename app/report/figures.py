@@ -271,9 +271,9 @@ def trajectory(part: Trajectory, contents: Contents) -> str:
         above.set(title=part.title, ylabel=f"price ({contents.currency})")
         for axes, (name, on_hand, demand, sales) in zip(below, stocks, strict=True):
             _stock(axes, periods, on_hand, demand, sales, labelled=axes is below[0])
-            axes.set_ylabel(
-                f"units per {contents.period}" if len(stocks) == 1 else f"units, {name}", fontsize=8
-            )
+            axes.set_ylabel(f"units per {contents.period}")
+            if len(stocks) > 1:
+                axes.set_title(name, fontsize=8, fontweight="normal")
             axes.set_ylim(0, 1.05 * max(max(on_hand + demand) for _, on_hand, demand, _ in stocks))
         below[-1].set_xlabel(f"{contents.period} of the episode")
         below[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
