@@ -61,7 +61,7 @@ class PPOSettings:
     batch: int = 4096  # unit-periods a gradient step, at most an eighth of a rollout
     epochs: int = 4  # passes over a rollout
     learning_rate: float = 3e-3  # at first, falling linearly
-    gamma: float | None = None  # discount a period; None suits the lead time
+    gamma: float | None = None  # discount a period; None suits the lead time, or the season
     gae_lambda: float = 1.0
     exploration: float = 0.2  # initial standard deviation of an action in [-1, 1]
     hidden: tuple[int, ...] = (64, 64)
@@ -88,7 +88,7 @@ class DQNSettings:
     replays: float = 4.5  # times a unit-period is learned from, on average
     batch: int = 4096
     learning_rate: float = 1e-3
-    gamma: float | None = None  # discount a period; None suits the lead time
+    gamma: float | None = None  # discount a period; None suits the lead time, or the season
     returns: int = 4  # periods of reward before the value of the next state takes over
     tau: float = 0.02  # share of the network that enters the target network each period
     weight_decay: float = 2.0  # pulls what differs between units and has little evidence to none
@@ -281,11 +281,16 @@ def kept_at(
 
 
 def _discount(market: Market, gamma: float | None) -> float:
-    """``gamma``, or one that looks as far ahead as an order takes to matter: 1 / (1 - γ) = L + 2 periods.
+    """``gamma``, or one that looks as far ahead as a decision matters.
 
-    Rewards are accrued profits: looking further gains little, and every period adds noise.
+    In a season that is to its end: what is sold today is missing then. Else it is as long as an order takes
+    and lasts, 1 / (1 - γ) = L + R + 1 periods with R from one order to the next. Rewards are accrued profits:
+    looking further gains little there, and every period adds noise.
     """
-    return 1.0 - 1.0 / (market.economics.lead_time + 2) if gamma is None else gamma
+    economics = market.economics
+    if gamma is not None:
+        return gamma
+    return 1.0 if economics.season else 1.0 - 1.0 / (economics.lead_time + economics.order_every + 1)
 
 
 def _falling(rate: float) -> Callable[[float], float]:

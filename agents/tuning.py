@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
@@ -42,6 +42,7 @@ _LEAST_EPISODES = 4  # whatever a market's size: on so many dates prices have to
 _CYCLES = 10  # of lead time and review period, that a trial has at least
 _ELEMENTS = 200_000  # series of all markets side by side in a trial
 _HOPEFUL = 2  # kinds of order rules that are tuned, of those whose first candidates earn most
+_FEW = 0.25  # share of the episodes that kinds of orders are told apart by, where each trial is dear
 _LEAST_PRICES, _MOST_PRICES = 10, 100  # trials of static prices, whatever the market's size
 
 
@@ -70,6 +71,9 @@ _SAFETIES = (0.5, 0.6, 0.72, 0.85, 1.0, 1.2, 1.45, 1.75)  # multiples of the new
 
 def order_families(economics: Economics) -> Iterator[OrderFamily]:
     """The kinds of order rules that make sense in a shop."""
+    if economics.decide == "price":
+        yield OrderFamily("no orders", BaseStock, ((1.0,),))  # whatever it asks for
+        return
     cycle = economics.lead_time + economics.order_every
     yield OrderFamily("base-stock", BaseStock, (_SAFETIES,))
     covers = tuple(cover * cycle for cover in (0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.5))
@@ -100,10 +104,12 @@ def tune_baselines(
     with progress.stage("tune the baselines", total=1 + 2 * rules) as stage:
         trials = Trials.of(market, settings, seed_for("tune", seed))
         stage.advance()
+        last = trials.best_pair(LAST, LastPrice())
+        trials = replace(trials, ordering=last.ordering)
         tuned: list[Pair] = []
         for name, pricing in trials.prices():
             stage.advance()
-            tuned.append(trials.best_pair(name, pricing))
+            tuned.append(last if name == LAST else trials.best_pair(name, pricing))
             stage.advance()
         static = next(pair for pair in tuned if isinstance(pair.pricing, StaticPrice))
         tuned.extend(trials.by_stock(static))
@@ -117,8 +123,7 @@ def price_names(market: Market) -> tuple[str, ...]:
 
 def stock_names(economics: Economics) -> tuple[str, ...]:
     """Those that look at a stock which perishes or has a season."""
-    season = economics.season is not None
-    return (*((MARKDOWN,) if season or perishes(economics) else ()), *((FLUID,) if season else ()))
+    return (MARKDOWN, FLUID) if perishes(economics) or economics.season is not None else ()
 
 
 def baseline_names(market: Market) -> tuple[str, ...]:
@@ -138,6 +143,7 @@ class Trials:
     settings: TuningSettings
     episodes: int
     seed: int
+    ordering: OrderRule = BaseStock()  # of the trials of prices that do not look at the stock
 
     @classmethod
     def of(cls, market: Market, settings: TuningSettings, seed: int) -> Trials:
@@ -176,24 +182,42 @@ class Trials:
         return Pair(f"{name}, {kind}", pricing, rule)
 
     def by_stock(self, static: Pair) -> Iterator[Pair]:
-        """Prices that look at a stock which perishes or has a season, with the orders of ``static``."""
-        economics, kind = self.market.economics, static.name.split(", ")[1]
-        names = stock_names(economics)
-        if MARKDOWN not in names:
+        """Prices that look at a stock which perishes or has a season, with the orders that suit them.
+
+        Prices that do not look at it want other orders: each kind is tuned at the price of ``static``, and
+        tried.
+        """
+        economics = self.market.economics
+        if not stock_names(economics):
             return
-        assert isinstance(static.pricing, StaticPrice)
-        make = partial(Markdown, static.pricing)
+        met = self._at_prices(static.pricing)
+        orders = {family.name: self._tuned(met, family)[0] for family in order_families(economics)}
+        cycle = economics.lead_time + economics.order_every
+        covers = tuple(cover * cycle for cover in (0.75, 1.25, 2.0))
+        yield self._by_stock(
+            MARKDOWN, partial(Markdown, static.pricing), (covers, (0.05, 0.15, 0.45)), orders
+        )
+        yield self._by_stock(FLUID, partial(FluidPrice, 10), ((0.3, 0.7, 1.5),), orders)
+
+    def _by_stock(
+        self,
+        name: str,
+        make: Callable[..., PriceRule],
+        grids: Sequence[Sequence[float]],
+        orders: Mapping[str, OrderRule],
+    ) -> Pair:
+        """A price rule by its numbers, with the one of some order rules that suits its middle numbers."""
+
+        def earned_by(rule: PriceRule, ordering: OrderRule, share: float) -> Tensor:
+            return self.played(rule, ordering, share)[0].sum().cpu()
 
         def worth(candidates: Tensor, share: float) -> Tensor:
-            rules = [make(*numbers) for numbers in candidates.tolist()]
-            return torch.stack([self.played(rule, static.ordering, share)[0].sum() for rule in rules]).cpu()
+            return torch.stack([earned_by(make(*one), orders[kind], share) for one in candidates.tolist()])
 
-        cycle = economics.lead_time + economics.order_every
-        grids = (tuple(cover * cycle for cover in (0.75, 1.25, 2.0)), (0.05, 0.15, 0.45))
+        usual = make(*(grid[len(grid) // 2] for grid in grids))
+        kind = max(orders, key=lambda kind: float(earned_by(usual, orders[kind], _FEW)))
         best = pattern_search(worth, grids, self.settings.rounds // 2)
-        yield Pair(f"{MARKDOWN}, {kind}", make(*best), static.ordering)
-        if FLUID in names:
-            yield Pair(f"{FLUID}, {kind}", FluidPrice(), static.ordering)
+        return Pair(f"{name}, {kind}", make(*best), orders[kind])
 
     def tuned_orders(self, pricing: PriceRule, family: OrderFamily) -> OrderRule:
         """An order rule tuned for prices that do not look at the stock."""
@@ -226,11 +250,12 @@ class Trials:
         return torch.cat(means).cpu()
 
     def played(
-        self, pricing: PriceRule, ordering: OrderRule = BaseStock(), share: float = 1.0
+        self, pricing: PriceRule, ordering: OrderRule | None = None, share: float = 1.0
     ) -> tuple[Tensor, Tensor]:
         """(S, I) mean profit and demand of each series under a pair, by a share of the episodes."""
         episodes, periods = torch.arange(ceil(share * self.episodes)), self.settings.periods
-        sums = earned(self.market, Pair("trial", pricing, ordering), episodes, periods, self.seed)
+        pair = Pair("trial", pricing, self.ordering if ordering is None else ordering)
+        sums = earned(self.market, pair, episodes, periods, self.seed)
         return sums[0].mean(0), sums[1].mean(0)
 
     def markup(self) -> float:
@@ -259,7 +284,8 @@ class Trials:
             return self._held(markup)
         whole = torch.zeros_like(self.whole.terms.reference_price)
         for part in parts:
-            prices = Trials.of(part, self.settings, self.seed)._held(markup)
+            trials = replace(Trials.of(part, self.settings, self.seed), ordering=self.ordering)
+            prices = trials._held(markup)
             cut = Cut.of(self.whole.locations, self.whole.items, part.locations, part.items, whole.device)
             whole[cut.places.unsqueeze(1), cut.goods] = prices
         return whole

@@ -77,7 +77,7 @@ class ConstantOrder:
     def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
         rate = lift * self.share * expected_a_period(view, price)
         age = view.state.age.view(-1, 1, 1)
-        return (rate * (age + 1) + _ROUNDING).floor() - (rate * age + _ROUNDING).floor()
+        return in_time((rate * (age + 1) + _ROUNDING).floor() - (rate * age + _ROUNDING).floor(), view)
 
 
 @dataclass(frozen=True)
@@ -113,12 +113,17 @@ class WasteAware:
 
     def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
         level = lift * BaseStock(self.safety).level(view, price)
-        return (level - view.position() + expected_waste(view, price)).clamp(min=0.0)
+        return in_time((level - view.position() + expected_waste(view, price)).clamp(min=0.0), view)
 
 
 def order_up_to(level: Tensor, view: View) -> Tensor:
     """Units (B, S, I) that bring the inventory position to ``level`` (B, S, I)."""
-    return (level - view.position()).clamp(min=0.0)
+    return in_time((level - view.position()).clamp(min=0.0), view)
+
+
+def in_time(order: Tensor, view: View) -> Tensor:
+    """Units (B, S, I), none where they arrive when the season is over."""
+    return order * view.in_time
 
 
 def expected_a_period(view: View, price: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from .lost_sales import (
     constant_cost,
     optimum,
 )
-from .play import ByState, simulated
+from .play import ByState, mean_error, runs, simulated
 from .positions import ReorderPoint, best_reorder_point, newsvendor_level
 from .pricing import Tabulated, best_pricing, best_static_price, continuous_time, fluid_bound
 from .series import Plan, Program, Series
@@ -47,8 +47,10 @@ __all__ = [
     "constant_cost",
     "continuous_time",
     "fluid_bound",
+    "mean_error",
     "newsvendor_level",
     "optimum",
+    "runs",
     "simulated",
     "solve",
     "typical_series",

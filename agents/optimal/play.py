@@ -29,15 +29,32 @@ class ByState:
         return torch.as_tensor(self.orders(states), dtype=price.dtype).view(-1, 1, 1).to(price.device)
 
 
-@torch.no_grad()
 def simulated(
     problem: Problem, policy: Policy, seed: int, *, markets: int = 4096, periods: int = 240, warm_up: int = 60
 ) -> tuple[float, float]:
     """What a policy makes of a problem's objective in its market, and the standard error of that mean.
 
-    It is over ``markets`` independent runs: of a season where the problem has one, else of ``periods``
-    periods each, after ``warm_up`` uncounted ones. Accounts are those that rewards are made of, which say
-    where a long run goes and not what stock it ends with.
+    It is over ``markets`` independent ``runs``.
+    """
+    value = runs(problem, policy, seed, markets=markets, periods=periods, warm_up=warm_up)
+    return mean_error(value)
+
+
+def mean_error(values: np.ndarray) -> tuple[float, float]:
+    """Mean of independent ``values`` (N,), and its standard error."""
+    return float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+@torch.no_grad()
+def runs(
+    problem: Problem, policy: Policy, seed: int, *, markets: int = 4096, periods: int = 240, warm_up: int = 60
+) -> np.ndarray:
+    """(N,) a problem's objective in each of ``markets`` independent runs, in which all policies meet the same
+    customers.
+
+    A run is a season where the problem has one, else ``periods`` periods, after ``warm_up`` uncounted ones.
+    Accounts are those that rewards are made of, which say where a long run goes and not what stock it ends
+    with.
     """
     market, objective = problem.market(), problem.objective
     first, last = (0, market.economics.episode(periods)) if objective.season else (warm_up, warm_up + periods)
@@ -48,5 +65,5 @@ def simulated(
         if period >= first:
             profit = outcome.profit if objective.season else accrued_profit(outcome, market)
             earned += profit.double().sum((1, 2)).cpu()
-    value = (objective.sign * earned / (1 if objective.season else periods)).numpy()
-    return float(value.mean()), float(value.std(ddof=1) / np.sqrt(markets))
+    value: np.ndarray = (objective.sign * earned / (1 if objective.season else periods)).numpy()
+    return value

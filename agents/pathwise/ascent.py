@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from math import cos, pi
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -21,21 +21,17 @@ from ..network import PolicyNetwork, Standardise
 from ..seeds import seed_for
 from .gradient import Differentiable
 
-_WATCHED = 16  # periods played at random to fix the observation's statistics
+_WATCHED = 16  # periods at least that are played at random to fix the observation's statistics
 _RISE = 20  # updates in which the learning rate rises to its full height
 
 
-class Practice(Protocol):
-    """The part of the settings that says how a market is played in training."""
+@dataclass(frozen=True)
+class Practice:
+    """How a market is played in training."""
 
-    @property
-    def window(self) -> int: ...
-
-    @property
-    def horizon(self) -> int: ...
-
-    @property
-    def caution(self) -> float: ...
+    window: int  # periods through which profit is differentiated
+    horizon: int  # periods an episode, a window at least
+    caution: float = 0.0
 
 
 class Ground:
@@ -50,9 +46,10 @@ class Ground:
         practice: Practice,
         seed: int,
     ) -> None:
-        self.observation, self.window, self.seed = observation, practice.window, seed
-        horizon = min(practice.horizon, market.economics.season or practice.horizon)
+        self.observation, self.seed = observation, seed
+        horizon = max(practice.window, practice.horizon)
         self.simulator = Simulator(market, markets, horizon, seed_for("train", seed))
+        self.window = min(practice.window, self.simulator.horizon)
         self.rounding = torch.Generator(market.device)
         self.play = Differentiable(self.simulator, actions, self.rounding, practice.caution)
         self.state = self.simulator.reset()
@@ -60,9 +57,12 @@ class Ground:
 
     @torch.no_grad()
     def watched(self, generator: torch.Generator) -> Tensor:
-        """Observations (N, F) of some periods at random actions."""
+        """Observations (N, F) of some periods at random actions, of a season's all.
+
+        What is left of a season that they have not seen whole would be cut off towards its end.
+        """
         state, seen = self.simulator.reset(), []
-        for _ in range(_WATCHED):
+        for _ in range(self.play.market.economics.season or _WATCHED):
             view = self.simulator.view(state)
             seen.append(self.observation(view).cpu())
             action = 0.5 * torch.randn(*seen[-1].shape[:2], 2, generator=generator)

@@ -27,7 +27,7 @@ from ..learner import few_threads
 from ..residual import Residual
 from ..seeds import seed_for
 from ..train import check_counts
-from .ascent import Ascent, Ground
+from .ascent import Ascent, Ground, Practice
 
 _POISSON = 1000.0  # dispersion of what is as good as Poisson
 
@@ -61,13 +61,6 @@ class GeneralistSettings:
 
     def __post_init__(self) -> None:
         check_counts(self, "updates", "problems")
-
-
-@dataclass(frozen=True)
-class _Practice:
-    window: int
-    horizon: int
-    caution: float = 0.0
 
 
 def many_problems(lead_time: int, count: int, drawn: Problems, seed: int) -> Market:
@@ -131,7 +124,7 @@ def train_generalist(
     for lead_time in drawn.lead_times:
         window = ceil(settings.cycles * (lead_time + 1))
         market = many_problems(lead_time, settings.problems, drawn, seed)
-        grounds.append(Ground(market, 1, actions, observation, _Practice(window, 16 * window), seed))
+        grounds.append(Ground(market, 1, actions, observation, Practice(window, 16 * window), seed))
     ascent = Ascent(grounds, settings.hidden, settings.learning_rate, settings.average, seed)
     with progress.stage("train the generalist", total=settings.updates) as stage, few_threads():
         while ascent.updates < settings.updates:

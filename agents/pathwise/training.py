@@ -20,13 +20,14 @@ from ..learner import Best, Validation, few_threads
 from ..policy import Pair
 from ..residual import Residual
 from ..train import base_of, check_counts, kept_at, record_of, side_by_side, worth_in
-from .ascent import Ascent, Ground
+from .ascent import Ascent, Ground, Practice
 
 OF_PRICES = {"last_price", "elasticity", "cost", "price_low", "price_high", "others_price"} | {
     "since_change",
     "price_free",
     "last_sales",
 }
+_WINDOW, _ORDERS = 26, 5  # periods of a window at least, and orders that arrive one after the other in it
 _SLOTS = 512  # decision units side by side, where the number of markets is not given
 
 
@@ -37,7 +38,7 @@ class PathwiseSettings:
     steps: int = 2_000_000  # periods of a decision unit
     markets: int | None = None  # side by side; None is 4, or more for a small shop
     horizon: int = 52  # periods an episode in training
-    window: int = 26  # periods through which profit is differentiated; an update follows each
+    window: int | None = None  # periods through which profit is differentiated, then an update; None suits
     learning_rate: float = 3e-3  # at its height, falling by a cosine
     average: float = 0.99  # of the weights over updates: share that stays
     hidden: tuple[int, ...] = (48, 48)
@@ -47,8 +48,8 @@ class PathwiseSettings:
     validation: Validation = field(default_factory=Validation)
 
     def __post_init__(self) -> None:
-        given = () if self.markets is None else ("markets",)
-        check_counts(self, "steps", *given, "horizon", "window")
+        given = [name for name in ("markets", "window") if getattr(self, name) is not None]
+        check_counts(self, "steps", *given, "horizon")
 
 
 def train_pathwise(
@@ -69,7 +70,8 @@ def train_pathwise(
     actions = Residual.of(base, settings.price_reach, settings.cover_reach)
     observation = Observation(features_of(market))
     markets = side_by_side(market, settings.markets, _SLOTS)
-    ground = Ground(market, markets, actions, observation, settings, seed)
+    practice = Practice(window_for(market, settings), settings.horizon, settings.caution)
+    ground = Ground(market, markets, actions, observation, practice, seed)
     ascent = Ascent([ground], settings.hidden, settings.learning_rate, settings.average, seed)
 
     def candidates() -> list[LearnedPolicy]:
@@ -86,6 +88,19 @@ def train_pathwise(
                 raise
             stage.note("interrupted: the best policy so far is kept")
     return best.policy
+
+
+def window_for(market: Market, settings: PathwiseSettings) -> int:
+    """The window of the settings; where None one that tells what a decision leads to.
+
+    That is five orders in a row at least, or a season whole, as far as an episode goes.
+    """
+    economics = market.economics
+    if settings.window is not None:
+        return settings.window
+    if economics.season is not None:
+        return economics.episode(settings.horizon)
+    return max(_WINDOW, _ORDERS * (economics.lead_time + economics.order_every))
 
 
 def features_of(market: Market) -> tuple[str, ...]:

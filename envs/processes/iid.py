@@ -111,16 +111,19 @@ class Independent:
         return Outlook(mean=mean, spread=self.counts.spread(mean), elasticity=own.expand_as(mean))
 
     def expected(self, state: IndependentState, price: Tensor) -> Tensor:
-        mean = self.base if self.base.dim() == 2 else self.usual(state)
-        if self.elasticity is None or self.reference_price is None:
-            return mean.expand_as(price)
-        return mean * self.curve(price / self.reference_price, self.elasticity)
+        return self.later(state, price, 1)
 
     def later(self, state: IndependentState, price: Tensor, periods: int) -> Tensor:
         if self.base.dim() == 2:
-            return periods * self.expected(state, price)
-        dates = (IndependentState(state.index + ahead) for ahead in range(periods))
-        return torch.stack([self.expected(date, price) for date in dates]).sum(0)
+            mean = periods * self.base
+        else:
+            mean = sum(
+                (self.usual(IndependentState(state.index + ahead)) for ahead in range(1, periods)),
+                start=self.usual(state),
+            )
+        if self.elasticity is None or self.reference_price is None:
+            return mean.expand_as(price)
+        return mean * self.curve(price / self.reference_price, self.elasticity)
 
     def disagreement(self, state: IndependentState, price: Tensor) -> Tensor:
         return torch.zeros_like(price)

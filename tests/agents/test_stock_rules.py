@@ -8,7 +8,7 @@ import pytest
 import torch
 from shops import shop
 
-from mercato.agents.baselines.fluid import FluidPrice
+from mercato.agents.baselines.fluid import FluidPrice, expected_sales
 from mercato.agents.baselines.orders import (
     BaseStock,
     CappedBaseStock,
@@ -20,10 +20,10 @@ from mercato.agents.baselines.prices import CostPlus, Markdown
 from mercato.agents.tuning import TuningSettings, tune_baselines
 from mercato.envs.economics import Economics
 from mercato.envs.engine.stock import fresh
-from mercato.envs.engine.view import View
+from mercato.envs.engine.view import View, critical_ratio
 from mercato.envs.market import Market
+from mercato.envs.processes import Independent, Poisson
 from mercato.envs.simulator import Simulator
-from mercato.forecasters.errors import InputError
 
 
 def look(market: Market, on_hand: float) -> View:
@@ -75,8 +75,8 @@ def test_units_that_will_spoil_are_not_counted() -> None:
         shop(None, base=10.0, economics=Economics(lead_time=1, **more))
         for more in ({}, {"waste_rate": 0.5}, {"shelf_life": 1})
     )
-    for market, lost in ((keeps, 0.0), (spoils, 5.0), (dated, 10.0)):
-        view = look(market, 20.0)  # 10 are left after the period: none, half or all of them spoil
+    for market, lost in ((keeps, 0.0), (spoils, 2.5), (dated, 5.0)):
+        view = look(market, 15.0)  # 5 are left after the period: none, half or all of them spoil
         more = WasteAware().order(view, at(view)) - BaseStock().order(view, at(view))
         assert float(more) == pytest.approx(lost)
     assert fresh(torch.ones(1, 1, 1), dated.economics).shape[1] == 1
@@ -92,14 +92,103 @@ def test_a_markdown_follows_the_cover() -> None:
 
 def test_the_fluid_price_sells_the_stock_by_the_end_of_the_season() -> None:
     """Demand 20·(p / 1.8)^-3 for 10 weeks: the price that just clears, but not below the salvage optimum."""
-    economics = Economics(season=10, salvage_rate=0.5, unit_cost_share=1.0)
+    economics = Economics(season=10, salvage_rate=0.5, unit_cost_share=1.0, decide="price")
     market = shop([[-3.0]], base=20.0, economics=economics)
     clearing = float(FluidPrice(40).price(look(market, 100.0)))
     assert clearing == pytest.approx(1.8 * 2 ** (1 / 3), rel=5e-3)
     plenty = float(FluidPrice(40).price(look(market, 50_000.0)))
     assert plenty == pytest.approx(0.9, rel=1e-3)  # 0.75 is below the supported range
-    with pytest.raises(InputError, match="season"):
-        FluidPrice().price(look(shop([[-3.0]]), 10.0))
+
+
+def aged(market: Market, on_hand: float, age: int) -> View:
+    view = look(market, on_hand)
+    return View(market, replace(view.state, age=torch.tensor([age])), view.outlook)
+
+
+def test_the_fluid_price_knows_how_demand_will_fall() -> None:
+    """Means of 16, 8, 4 and 2 in turn: 30 units in all, of which 15 clear at twice demand's price."""
+    market = shop([[-3.0]], economics=Economics(season=4, salvage_rate=0.5, decide="price"))
+    reference, base = market.terms.reference_price, torch.tensor([16.0, 8.0, 4.0, 2.0])
+    falling = Independent(
+        Poisson(), base.view(-1, 1, 1), reference_price=reference, elasticity=torch.tensor([[-3.0]])
+    )
+    market = replace(market, demand=falling, dates=market.dates[:1], logged_price=None)
+    simulator = Simulator(market, 1, 4, seed=0)
+    view = simulator.view(simulator.initial_state(torch.tensor([0]), on_hand=torch.tensor([[15.0]])))
+    assert float(FluidPrice(40).price(view)) == pytest.approx(1.8 * 2 ** (1 / 3), rel=5e-3)
+
+
+def test_where_stock_is_filled_up_the_fluid_price_has_it_last_until_then() -> None:
+    """Orders on their way for two weeks: 20 units last at twice demand's price; at the end no order comes."""
+    economics = Economics(season=10, salvage_rate=0.0, lead_time=2, shortage_rate=0.0)
+    market = shop([[-3.0]], base=20.0, economics=economics)
+    assert float(FluidPrice(40).price(aged(market, 20.0, 0))) == pytest.approx(1.8 * 2 ** (1 / 3), rel=5e-3)
+    assert float(FluidPrice(40).price(aged(market, 500.0, 0))) == pytest.approx(1.5, rel=1e-3)  # c·ε/(ε - 1)
+    assert float(FluidPrice(40).price(aged(market, 500.0, 8))) == pytest.approx(
+        0.9, rel=1e-3
+    )  # worth nothing
+    at_once = shop([[-3.0]], base=20.0, economics=Economics(season=10, lead_time=0))
+    assert float(FluidPrice(40).price(aged(at_once, 0.0, 0))) == pytest.approx(1.5, rel=1e-3)
+
+
+def test_the_fluid_price_clears_what_perishes_first() -> None:
+    """Units of which those of today's date would cost their waste; an order for tomorrow can still come.
+
+    The fresh can wait, so that only the old ones are cleared, at (p - v - thrown) with v the unit cost.
+    """
+    economics = Economics(lead_time=1, shelf_life=3, waste_cost_rate=0.2, decide="price", shortage_rate=0.0)
+    market = shop([[-3.0]], base=20.0, economics=economics)
+    view = look(market, 500.0)
+    fresh_price = float(FluidPrice(40).price(view))
+    assert fresh_price == pytest.approx(1.5, rel=1e-3)  # c·ε / (ε - 1): what is left is worth its cost
+    expiring = replace(view.state, cohorts=view.state.cohorts.flip(1))
+    assert float(FluidPrice(40).price(View(market, expiring, view.outlook))) == pytest.approx(0.9, rel=1e-3)
+
+
+def test_normal_sales() -> None:
+    """Of demand 5 ± 1 and a stock of 5, all but σ·φ(0) are sold; of certain demand the smaller of the two."""
+    mean, stock = torch.tensor([5.0, 3.0, 8.0]), torch.tensor([5.0, 5.0, 5.0])
+    sold = expected_sales(mean, torch.tensor([1.0, 0.0, 0.0]), stock)
+    assert sold.tolist() == pytest.approx([5.0 - 0.39894, 3.0, 5.0], rel=1e-4)
+
+
+def test_a_unit_left_that_cannot_be_sold_tomorrow_is_the_newsvendors() -> None:
+    """Sold on one day only: (p + goodwill - c) / (p + goodwill - c + c + thrown) of demand is met."""
+    economics = Economics(shelf_life=1, holding_rate=0.0, waste_cost_rate=0.2, shortage_rate=0.1)
+    view = look(shop(None, base=10.0, economics=economics), 0.0)
+    assert float(critical_ratio(view, at(view))[0, 0, 0]) == pytest.approx(0.98 / (0.98 + 1.2))
+
+
+def test_nothing_is_ordered_that_comes_too_late() -> None:
+    economics = Economics(season=10, salvage_rate=0.0, lead_time=2)
+    market = shop(None, base=10.0, economics=economics)
+    rules = [BaseStock(), CappedBaseStock(), ConstantOrder(), ReorderPoint(), WasteAware()]
+    for rule in rules:
+        ordered = [
+            float(rule.order(view, at(view))) for view in (aged(market, 0.0, age) for age in range(10))
+        ]
+        assert all(ordered[:8])
+        assert not any(ordered[8:])
+
+
+def test_the_last_order_minds_what_the_end_of_the_season_takes() -> None:
+    """Lead time 1 and an order every period: of 10, the one of period 8 is the last that can be sold."""
+
+    def level(salvage_rate: float, age: int) -> float:
+        economics = Economics(season=10, salvage_rate=salvage_rate, lead_time=1)
+        view = aged(shop(None, base=10.0, economics=economics), 0.0, age)
+        return float(BaseStock().level(view, at(view)))
+
+    assert level(0.0, 7) == level(1.0, 7)
+    assert level(0.0, 8) < level(1.0, 8)
+
+
+def test_markets_of_different_ages_each_see_their_own_end() -> None:
+    market = shop(None, base=10.0, economics=Economics(season=10, lead_time=4))
+    simulator = Simulator(market, 3, 10, seed=0)
+    state = replace(simulator.reset(), age=torch.tensor([0, 7, 9]))
+    view = simulator.view(state)
+    assert view.expected_until_arrival(at(view)).flatten().tolist() == [50.0, 30.0, 10.0]
 
 
 def test_where_stock_perishes_and_a_season_ends_there_are_rules_for_both() -> None:
