@@ -117,10 +117,8 @@ class Independent:
         if self.base.dim() == 2:
             mean = periods * self.base
         else:
-            mean = sum(
-                (self.usual(IndependentState(state.index + ahead)) for ahead in range(1, periods)),
-                start=self.usual(state),
-            )
+            dates = state.index.unsqueeze(1) + torch.arange(periods, device=state.index.device)
+            mean = self.base[dates % len(self.base)].sum(1)
         if self.elasticity is None or self.reference_price is None:
             return mean.expand_as(price)
         return mean * self.curve(price / self.reference_price, self.elasticity)
