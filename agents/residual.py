@@ -16,6 +16,7 @@ from .baselines.fluid import FluidPrice
 from .baselines.myopic import MyopicPrice
 from .baselines.orders import (
     BaseStock,
+    CanOrder,
     CappedBaseStock,
     ConstantOrder,
     FixedCover,
@@ -41,6 +42,7 @@ ORDER_RULES: dict[str, type] = {
     "capped_base_stock": CappedBaseStock,
     "constant_order": ConstantOrder,
     "reorder_point": ReorderPoint,
+    "can_order": CanOrder,
     "waste_aware": WasteAware,
 }
 

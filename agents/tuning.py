@@ -20,6 +20,7 @@ from .baselines.fluid import FluidPrice
 from .baselines.myopic import MyopicPrice
 from .baselines.orders import (
     BaseStock,
+    CanOrder,
     CappedBaseStock,
     ConstantOrder,
     FixedCover,
@@ -68,6 +69,8 @@ class OrderFamily:
 
 _SAFETIES = (0.5, 0.6, 0.72, 0.85, 1.0, 1.2, 1.45, 1.75)  # multiples of the newsvendor level
 
+_BATCHES = (0.35, 0.5, 0.7, 1.0, 1.4)  # economic order quantities
+
 
 def order_families(economics: Economics) -> Iterator[OrderFamily]:
     """The kinds of order rules that make sense in a shop."""
@@ -83,7 +86,9 @@ def order_families(economics: Economics) -> Iterator[OrderFamily]:
         yield OrderFamily("capped base-stock", CappedBaseStock, (safeties, caps))
         yield OrderFamily("constant order", ConstantOrder, ((0.5, 0.65, 0.75, 0.85, 0.9, 0.95, 1.0, 1.05),))
     if economics.fixed_order_cost + economics.joint_order_cost > 0:
-        yield OrderFamily("(s, S)", ReorderPoint, (_SAFETIES[1:7], (0.35, 0.5, 0.7, 1.0, 1.4)))
+        yield OrderFamily("(s, S)", ReorderPoint, (_SAFETIES[1:7], _BATCHES))
+    if economics.joint_order_cost > 0:
+        yield OrderFamily("(s, c, S)", CanOrder, (_SAFETIES[1:7], _BATCHES, (0.25, 0.5, 0.9)))
     if perishes(economics):
         yield OrderFamily("waste-aware base-stock", WasteAware, (_SAFETIES,))
 
@@ -190,6 +195,7 @@ class Trials:
         economics = self.market.economics
         if not stock_names(economics):
             return
+        assert isinstance(static.pricing, StaticPrice)
         met = self._at_prices(static.pricing)
         orders = {family.name: self._tuned(met, family)[0] for family in order_families(economics)}
         cycle = economics.lead_time + economics.order_every

@@ -102,6 +102,31 @@ class ReorderPoint:
 
 
 @dataclass(frozen=True)
+class CanOrder:
+    """(s, c, S): once an item of a location is down to s, all that are down to c are ordered up to S.
+
+    For what is saved where items are ordered together (Ignall 1969, Management Science 15(5); Federgruen,
+    Groenevelt and Tijms 1984, Management Science 30(3)). s is the level of ``BaseStock``; S lies ``batch``
+    economic quantities above it, those of a cycle of √(2·K / Σ h·λ) periods that all items share, with K what
+    an order of all of them costs; c lies in between.
+    """
+
+    safety: float | Tensor = 1.0  # of ``BaseStock``
+    batch: float | Tensor = 1.0  # economic quantities
+    share: float | Tensor = 0.5  # of the way from s to S, at which c lies
+
+    def order(self, view: View, price: Tensor, lift: Tensor | float = 1.0) -> Tensor:
+        economics, terms = view.market.economics, view.market.terms
+        point, demand = lift * BaseStock(self.safety).level(view, price), expected_a_period(view, price)
+        fixed = economics.joint_order_cost + economics.fixed_order_cost * demand.shape[-1]
+        holding = (left_rate(view) * terms.unit_cost * demand).sum(-1, keepdim=True).clamp(min=1e-9)
+        batch = self.batch * demand * (2 * fixed / holding).sqrt()
+        position = view.position()
+        due = (position <= point).any(-1, keepdim=True) & (position <= point + self.share * batch)
+        return torch.where(due, order_up_to(point + batch, view), 0.0)
+
+
+@dataclass(frozen=True)
 class WasteAware:
     """Base-stock that does not count the units which are expected to spoil before the next order arrives.
 

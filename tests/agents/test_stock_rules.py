@@ -11,6 +11,7 @@ from shops import shop
 from mercato.agents.baselines.fluid import FluidPrice, expected_sales
 from mercato.agents.baselines.orders import (
     BaseStock,
+    CanOrder,
     CappedBaseStock,
     ConstantOrder,
     ReorderPoint,
@@ -68,6 +69,22 @@ def test_a_reorder_point_waits_and_then_orders_a_batch() -> None:
     full = look(market, point + 1.0)
     assert float(ReorderPoint().order(full, at(full))) == 0.0
     assert float(ReorderPoint().order(empty, at(empty))) == pytest.approx(point + 40.0, rel=1e-4)
+
+
+def test_items_are_ordered_together_once_one_of_them_has_to_be() -> None:
+    """Two items of 10 a week, holding 0.1: a shared cycle of √(2·16 / 2) = 4 weeks, 40 units of each."""
+    economics = Economics(joint_order_cost=16.0, holding_rate=0.1)
+    market = shop([[0.0, 0.0], [0.0, 0.0]], base=10.0, economics=economics)
+    view = look(market, 0.0)
+    point = float(BaseStock().level(view, at(view))[0, 0, 0])
+
+    def ordered(first: float, second: float) -> list[float]:
+        held = replace(view.state, on_hand=torch.tensor([[[point + first, point + second]]]))
+        return CanOrder(share=0.5).order(View(market, held, view.outlook), at(view)).flatten().tolist()
+
+    assert ordered(1.0, 1.0) == [0.0, 0.0]
+    assert ordered(-1.0, 10.0) == pytest.approx([41.0, 30.0], rel=1e-4)
+    assert ordered(-1.0, 21.0) == pytest.approx([41.0, 0.0], rel=1e-4)
 
 
 def test_units_that_will_spoil_are_not_counted() -> None:
