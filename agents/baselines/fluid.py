@@ -30,7 +30,7 @@ class FluidPrice:
             certain, as the fluid problem does. D is taken as normal, its variance in proportion to its mean.
     """
 
-    iterations: int = 10
+    iterations: int = 6
     doubt: float = 0.0
 
     def price(self, view: View) -> Tensor:
