@@ -139,7 +139,7 @@ def train_ppo(
         batch_size=_even_batch(settings.rollout * env.num_envs, settings.batch),
         n_epochs=settings.epochs,
         learning_rate=_falling(settings.learning_rate),
-        gamma=_discount(market, settings.gamma),
+        gamma=discount(market, settings.gamma),
         gae_lambda=settings.gae_lambda,
         policy_kwargs={
             **_policy_kwargs(settings, standardise),
@@ -186,7 +186,7 @@ def train_dqn(
         gradient_steps=max(1, round(settings.replays * settings.every * env.num_envs / settings.batch)),
         batch_size=settings.batch,
         learning_rate=_falling(settings.learning_rate),
-        gamma=_discount(market, settings.gamma),
+        gamma=discount(market, settings.gamma),
         n_steps=settings.returns,
         tau=settings.tau,
         target_update_interval=env.num_envs,
@@ -280,7 +280,7 @@ def kept_at(
     return Checkpoint(path, of_values(market, to_spec(actions), settings, seed, where))
 
 
-def _discount(market: Market, gamma: float | None) -> float:
+def discount(market: Market, gamma: float | None) -> float:
     """``gamma``, or one that looks as far ahead as a decision matters.
 
     In a season that is to its end: what is sold today is missing then. Else it is as long as an order takes

@@ -203,7 +203,9 @@ class Trials:
         yield self._by_stock(
             MARKDOWN, partial(Markdown, static.pricing), (covers, (0.05, 0.15, 0.45)), orders
         )
-        yield self._by_stock(FLUID, partial(FluidPrice, FluidPrice.iterations), ((0.3, 0.7, 1.5),), orders)
+        yield self._by_stock(
+            "fluid price", partial(FluidPrice, FluidPrice.iterations), ((0.3, 0.7, 1.5),), orders
+        )
 
     def _by_stock(
         self,

@@ -24,6 +24,7 @@ from mercato.agents.pathwise.generalist import (
     train_generalist,
 )
 from mercato.agents.pathwise.gradient import Differentiable, StraightThrough
+from mercato.agents.pathwise.training import window_for
 from mercato.agents.policy import Pair
 from mercato.envs.economics import Economics, PriceRules
 from mercato.envs.engine.observation import Observation
@@ -196,6 +197,25 @@ def test_it_finds_the_price_of_a_monopoly() -> None:
     policy = train_pathwise(market, settings, base=PLENTY)
     (row,) = evaluate(market, [policy], episodes=4, horizon=8, seed=11).policies()
     assert 1.8 * float(row["price_mean"]) == pytest.approx(1.5, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("economics", "periods"),
+    [({"season": 12}, 12), ({"season": 90}, 52), ({"lead_time": 0}, 26), ({"lead_time": 9}, 50)],
+)
+def test_a_window_tells_what_a_decision_leads_to(economics: dict[str, int], periods: int) -> None:
+    """A season, or five orders in a row; no longer than an episode."""
+    assert window_for(shop(None, economics=Economics(**economics)), PathwiseSettings()) == periods
+
+
+def test_the_end_of_a_season_is_within_what_a_policy_can_tell_apart() -> None:
+    market = shop([[-3.0]], economics=Economics(season=40))
+    settings = PathwiseSettings(steps=1, markets=4, hidden=(8,), validation=GLANCE)
+    policy = train_pathwise(market, settings, base=NEWSVENDOR)
+    left = policy.features.index("season_left")
+    standard = policy.network.standardise
+    last = (math.log1p(1) - standard.mean[left]) / standard.deviation[left]
+    assert -5.0 < float(last) < 0.0
 
 
 def test_a_policy_reads_the_pipeline_and_is_played_from_its_file(tmp_path) -> None:

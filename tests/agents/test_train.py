@@ -19,7 +19,7 @@ from mercato.agents.on_device.dqn import DeviceDQN
 from mercato.agents.pathwise import PathwiseSettings, train_pathwise
 from mercato.agents.policy import Pair
 from mercato.agents.residual import Residual, ResidualGrid
-from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
+from mercato.agents.train import DQNSettings, PPOSettings, best_base, discount, train_dqn, train_ppo
 from mercato.agents.tuning import tune_baselines
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market
@@ -295,3 +295,16 @@ def test_statistics_are_of_all_seasons():
     assert standardise.deviation[season].tolist() == pytest.approx([0.5**0.5] * 2, abs=0.1)
     assert float(standardise(seen)[:, season].abs().max()) < 2.0
     assert torch.equal(seen, watch(env, 0))
+
+
+@pytest.mark.parametrize(
+    ("economics", "ahead"),
+    [({"lead_time": 1}, 3), ({"lead_time": 2, "order_every": 4}, 7), ({"season": 9}, None)],
+)
+def test_a_learner_looks_as_far_ahead_as_a_decision_matters(
+    economics: dict[str, int], ahead: int | None
+) -> None:
+    """1 / (1 - γ) periods: until an order placed now is used up; in a season to its end."""
+    found = discount(shop(None, economics=Economics(**economics)), None)
+    assert found == (1.0 if ahead is None else pytest.approx(1 - 1 / ahead))
+    assert discount(shop(None), 0.9) == 0.9
