@@ -32,7 +32,7 @@ from .policy import Policy
 from .seeds import seed_for
 
 _DATES = 8  # from which whole episodes are watched, to fix the observation's statistics
-_LEAST_SERIES = 1024  # played in validation: a small shop needs more episodes to tell policies apart
+_LEAST_SERIES = 4096  # played in validation: a small shop needs more episodes to tell policies apart
 _THREADS = 4  # more only get in each other's way with so small a network
 
 
@@ -58,7 +58,14 @@ class Schedule(Protocol):
 def validation_worth(
     market: Market, policy: Policy, seed: int, validation: Validation, caution: float = 0.0
 ) -> float:
-    """Mean profit an episode on validation customers, the same for every policy under one seed.
+    """Mean of ``validation_profits``."""
+    return float(validation_profits(market, policy, seed, validation, caution).mean())
+
+
+def validation_profits(
+    market: Market, policy: Policy, seed: int, validation: Validation, caution: float = 0.0
+) -> Tensor:
+    """(E,) profit of each episode of validation customers, the same for every policy under one seed.
 
     Less ``caution`` times the typical revenue that the model is unsure of, as ``Cautious`` charges it.
     """
@@ -67,7 +74,7 @@ def validation_worth(
     earned = play(market, policy, episodes, validation.horizon, seed_for("validate", seed))
     at_stake = market.economics.episode(validation.horizon) * typical_revenue(market).double().sum()
     doubt = earned["disagreement"] + earned["off_support"]
-    return float((earned["profit"] - caution * at_stake * doubt).mean())
+    return (earned["profit"] - caution * at_stake * doubt).double().cpu()
 
 
 class StandardFeatures(BaseFeaturesExtractor):
@@ -140,31 +147,46 @@ class AdditiveQPolicy(DQNPolicy):
 
 
 class Best:
-    """The policy that earned most in validation so far."""
+    """The policy that surely earned most in validation so far: by its gain less what chance can do.
+
+    The best of several noisy values is too good to be true, and a base that is nearly optimal is easily lost
+    to it.
+    """
 
     def __init__(
         self,
         candidates: Callable[[], Sequence[LearnedPolicy]],
-        worth: Callable[[Policy], float],
+        profits: Callable[[Policy], Tensor],
         stage: Stage,
     ) -> None:
-        self.candidates, self.worth, self.stage = candidates, worth, stage
+        self.candidates, self.profits, self.stage = candidates, profits, stage
         self.policy = candidates()[0]
-        self.start = self.most = worth(self.policy)
+        self.start, self.most = profits(self.policy), 0.0
 
     def consider(self, done: int) -> None:
-        """Keep a policy that can be read off now, after ``done`` unit-periods, if it earns more."""
-        profit, policy = max(((self.worth(one), one) for one in self.candidates()), key=itemgetter(0))
-        gain = (profit - self.start) / max(abs(self.start), 1e-9)
+        """Keep a policy that can be read off now, after ``done`` unit-periods, if it surely earns more."""
+        tried = [(self.profits(one), one) for one in self.candidates()]
+        sure, profits, policy = max(
+            ((sure_gain(profits - self.start), profits, one) for profits, one in tried), key=itemgetter(0)
+        )
+        start = float(self.start.mean())
+        gain = (float(profits.mean()) - start) / max(abs(start), 1e-9)
         self.stage.note(f"{done:,} unit-periods: {gain:+.2%} over the starting policy in validation")
-        self.stage.curve(done, {"validation/profit": profit})
-        if profit > self.most:
-            self.most, self.policy = profit, policy
+        self.stage.curve(done, {"validation/profit": float(profits.mean())})
+        if sure > self.most:
+            self.most, self.policy = sure, policy
 
     def put_back(self, most: float, weights: dict[str, Tensor]) -> None:
         """The best of a training that was interrupted."""
         self.policy.network.load_state_dict(weights)
         self.most = most
+
+
+def sure_gain(gains: Tensor) -> float:
+    """Mean of gains (E,) less two standard errors of it; of a single one that itself."""
+    if len(gains) == 1:
+        return float(gains)
+    return float(gains.mean() - 2 * gains.std() / len(gains) ** 0.5)
 
 
 class KeepBest(BaseCallback):
@@ -232,7 +254,7 @@ def few_threads() -> Iterator[None]:
 def learn(
     model: OnDevice,
     candidates: Callable[[], Sequence[LearnedPolicy]],
-    worth: Callable[[Policy], float],
+    profits: Callable[[Policy], Tensor],
     settings: Schedule,
     progress: Progress,
     checkpoint: Checkpoint | None,
@@ -246,7 +268,7 @@ def learn(
     name = candidates()[0].name
     with progress.stage(f"train {name}", total=settings.steps) as stage, few_threads():
         interval = max(1, settings.steps // settings.validation.times)
-        best = Best(candidates, worth, stage)
+        best = Best(candidates, profits, stage)
         keeper = KeepBest(best, interval, checkpoint)
         try:
             model.learn(settings.steps, callback=keeper, log_interval=None)  # type: ignore[arg-type]

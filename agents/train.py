@@ -30,6 +30,7 @@ from .learner import (
     StandardFeatures,
     Validation,
     learn,
+    validation_profits,
     validation_worth,
     watch,
 )
@@ -158,7 +159,7 @@ def train_ppo(
         return [LearnedPolicy("PPO", network, actions, record, env.batch.observation.names)]
 
     kept = kept_at(checkpoint, market, actions, settings, seed)
-    return learn(model, candidates, worth_in(market, settings, seed), settings, progress, kept)
+    return learn(model, candidates, profits_in(market, settings, seed), settings, progress, kept)
 
 
 def train_dqn(
@@ -211,7 +212,7 @@ def train_dqn(
         return [LearnedPolicy("DQN", one, actions, record, seen_names) for one in careful]
 
     kept = kept_at(checkpoint, market, actions, settings, seed)
-    return learn(model, candidates, worth_in(market, settings, seed), settings, progress, kept)
+    return learn(model, candidates, profits_in(market, settings, seed), settings, progress, kept)
 
 
 class Settings(Protocol):
@@ -260,9 +261,9 @@ def _slots(
     return env, watch(env, training_seed)
 
 
-def worth_in(market: Market, settings: Settings, seed: int) -> Callable[[Policy], float]:
-    """What a policy is worth on validation customers."""
-    return lambda policy: validation_worth(market, policy, seed, settings.validation, settings.caution)
+def profits_in(market: Market, settings: Settings, seed: int) -> Callable[[Policy], Tensor]:
+    """What a policy earns in each episode of validation customers."""
+    return lambda policy: validation_profits(market, policy, seed, settings.validation, settings.caution)
 
 
 def kept_at(

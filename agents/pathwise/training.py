@@ -19,7 +19,7 @@ from ..learned import LearnedPolicy
 from ..learner import Best, Validation, few_threads
 from ..policy import Pair
 from ..residual import Residual
-from ..train import base_of, check_counts, kept_at, record_of, side_by_side, worth_in
+from ..train import base_of, check_counts, kept_at, profits_in, record_of, side_by_side
 from .ascent import Ascent, Ground, Practice
 
 OF_PRICES = {"last_price", "elasticity", "cost", "price_low", "price_high", "others_price"} | {
@@ -80,7 +80,7 @@ def train_pathwise(
 
     kept = kept_at(checkpoint, market, actions, settings, seed)
     with progress.stage("train pathwise", total=settings.steps) as stage, few_threads():
-        best = Best(candidates, worth_in(market, settings, seed), stage)
+        best = Best(candidates, profits_in(market, settings, seed), stage)
         try:
             _climb(ascent, settings, best, kept, stage)
         except KeyboardInterrupt:

@@ -13,7 +13,7 @@ from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.customers import LearnerVecEnv
 from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
-from mercato.agents.learner import AdditiveQPolicy, Validation, validation_worth, watch
+from mercato.agents.learner import AdditiveQPolicy, Best, Validation, validation_worth, watch
 from mercato.agents.network import Standardise
 from mercato.agents.on_device.dqn import DeviceDQN
 from mercato.agents.pathwise import PathwiseSettings, train_pathwise
@@ -25,6 +25,7 @@ from mercato.envs.economics import Economics
 from mercato.envs.market import Market
 from mercato.envs.processes import Independent
 from mercato.forecasters.errors import InputError
+from mercato.forecasters.progress import SILENT
 
 GLANCE = Validation(times=4, episodes=8, horizon=13)
 RIVALS = Pair(
@@ -308,3 +309,18 @@ def test_a_learner_looks_as_far_ahead_as_a_decision_matters(
     found = discount(shop(None, economics=Economics(**economics)), None)
     assert found == (1.0 if ahead is None else pytest.approx(1 - 1 / ahead))
     assert discount(shop(None), 0.9) == 0.9
+
+
+def test_a_policy_is_kept_where_it_surely_earns_more() -> None:
+    """A gain of 0.1 a season, ±1 in 100 of them, may be chance; one of 0.5 is one of 0.3 at least."""
+    market = shop([[-3.0]], economics=Economics(season=4))
+    policy = train_pathwise(market, replace(BRIEF_PATHWISE, steps=1), base=RIVALS)
+    luck = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(50)
+    profits = iter([torch.zeros_like(luck), 0.1 + luck, 0.5 + luck, 0.4 + luck])
+    policies = iter([policy.named(name) for name in ("base", "lucky", "better", "worse")])
+    with SILENT.stage("train", total=3) as stage:
+        best = Best(lambda: [next(policies)], lambda _: next(profits), stage)
+        for name in ("base", "better", "better"):
+            best.consider(1)
+            assert best.policy.name == name
+    assert best.most == pytest.approx(0.3, abs=0.01)
