@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..envs.economics import Economics
 from ..envs.engine.doubt import over_market
 from ..envs.engine.finite import refuse_non_finite
 from ..envs.engine.rewards import typical_revenue
@@ -49,6 +50,7 @@ _WEIGHTS = {  # by which parts of a market are averaged; None where they are add
 
 _RESAMPLES = 4000
 _MANY, _FEW, _SERIES = 64, 8, 128_000  # episodes at most and at least; episodes times series
+_CYCLES = 10  # of lead time and review period, that an episode has at least where it must not end too soon
 
 
 @dataclass(frozen=True)
@@ -181,6 +183,11 @@ def _played(
     metrics = play(market, *job, horizon, seed)
     refuse_non_finite(metrics, f"under {job[0].name}")
     return {name: values.double().cpu().numpy() for name, values in metrics.items()}
+
+
+def enough_periods(economics: Economics, least: int) -> int:
+    """Periods of an episode so long that neither its opening stock nor orders yet to arrive decide it."""
+    return max(least, _CYCLES * (economics.lead_time + economics.order_every))
 
 
 def usual_episodes(market: Market) -> int:

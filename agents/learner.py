@@ -24,7 +24,7 @@ from ..envs.market import Market
 from ..envs.simulator import Simulator
 from ..forecasters.progress import Progress, Stage
 from ..forecasters.tensors import Checkpoint, named, taken
-from .evaluation import play
+from .evaluation import enough_periods, play
 from .learned import LearnedPolicy
 from .network import Standardise
 from .on_device.base import OnDevice
@@ -33,6 +33,7 @@ from .seeds import seed_for
 
 _DATES = 8  # from which whole episodes are watched, to fix the observation's statistics
 _LEAST_SERIES = 4096  # played in validation: a small shop needs more episodes to tell policies apart
+_PERIODS = 26  # of an episode of validation at least
 _THREADS = 4  # more only get in each other's way with so small a network
 
 
@@ -42,7 +43,7 @@ class Validation:
 
     times: int = 8  # in the course of training
     episodes: int = 4
-    horizon: int = 26  # periods
+    horizon: int | None = None  # periods; None is 26, more where orders take long
 
 
 class Schedule(Protocol):
@@ -71,8 +72,9 @@ def validation_profits(
     """
     least = ceil(_LEAST_SERIES / (len(market.locations) * len(market.items)))
     episodes = torch.arange(max(validation.episodes, least))
-    earned = play(market, policy, episodes, validation.horizon, seed_for("validate", seed))
-    at_stake = market.economics.episode(validation.horizon) * typical_revenue(market).double().sum()
+    horizon = validation.horizon or enough_periods(market.economics, _PERIODS)
+    earned = play(market, policy, episodes, horizon, seed_for("validate", seed))
+    at_stake = market.economics.episode(horizon) * typical_revenue(market).double().sum()
     doubt = earned["disagreement"] + earned["off_support"]
     return (earned["profit"] - caution * at_stake * doubt).double().cpu()
 

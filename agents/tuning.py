@@ -29,7 +29,7 @@ from .baselines.orders import (
 )
 from .baselines.prices import CostPlus, LastPrice, LoggedPrice, Markdown, StaticPrice
 from .baselines.random import RandomPolicy
-from .evaluation import earned
+from .evaluation import earned, enough_periods
 from .policy import OrderRule, Pair, Policy, PriceRule, within
 from .recorded import AsRecorded, at_prices, record
 from .search import best_of_grid, pattern_search
@@ -40,7 +40,6 @@ COST_PLUS, STATIC, MYOPIC = "cost-plus", "static price", "myopic price"
 LAST, LOGGED = "last price", "logged price"
 MARKDOWN, FLUID = "markdown", "fluid price"
 _LEAST_EPISODES = 4  # whatever a market's size: on so many dates prices have to be good
-_CYCLES = 10  # of lead time and review period, that a trial has at least
 _ELEMENTS = 200_000  # series of all markets side by side in a trial
 _HOPEFUL = 2  # kinds of order rules that are tuned, of those whose first candidates earn most
 _FEW = 0.25  # share of the episodes that kinds of orders are told apart by, where each trial is dear
@@ -155,8 +154,8 @@ class Trials:
         """Record the customers at reference prices."""
         part = next(sub_markets(market))
         series, economics = part.shape[0] * part.shape[1], part.economics
-        periods = max(settings.periods, _CYCLES * (economics.lead_time + economics.order_every))
-        settings = replace(settings, periods=economics.episode(periods))
+        periods = economics.episode(enough_periods(economics, settings.periods))
+        settings = replace(settings, periods=periods)
         episodes = max(_LEAST_EPISODES, ceil(settings.volume / (settings.periods * series)))
         usual = within(part.terms.reference_price, part)
         rule = Pair("usual", StaticPrice(usual, part.locations, part.items), BaseStock())
