@@ -202,9 +202,8 @@ class Trials:
         yield self._by_stock(
             MARKDOWN, partial(Markdown, static.pricing), (covers, (0.05, 0.15, 0.45)), orders
         )
-        yield self._by_stock(
-            "fluid price", partial(FluidPrice, FluidPrice.iterations), ((0.3, 0.7, 1.5),), orders
-        )
+        fluid = partial(FluidPrice, FluidPrice.iterations)  # by its doubt
+        yield self._by_stock(FLUID, fluid, ((0.3, 0.7, 1.5),), orders)
 
     def _by_stock(
         self,
