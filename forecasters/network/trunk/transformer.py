@@ -8,7 +8,7 @@ al. 2021, arXiv 2104.09864, eq. 34.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -43,13 +43,18 @@ def _rotate(x: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
-def _rotation(position: Tensor, half: int) -> Tensor:
-    """(B, D/H, D/H): what rows are multiplied by to be rotated to positions (B,).
+def _rotation(position: Tensor, half: int) -> Callable[[Tensor], Tensor]:
+    """What rotates rows (B, N, D/H) to the position of their market, (B,).
 
-    Where all rows of a market are at one position, a tenth of the time of ``_rotate`` on a CPU.
+    As one product it takes a tenth of the time of ``_rotate`` on a CPU; compiled, ``_rotate`` is fused with
+    what precedes it and costs nothing.
     """
+    if torch.compiler.is_compiling():
+        angles = _angles(position.unsqueeze(-1), half)
+        return lambda rows: _rotate(rows, angles)
     cos, sin = (part.diag_embed() for part in _angles(position, half))
-    return torch.cat([torch.cat([cos, sin], -1), torch.cat([-sin, cos], -1)], -2)
+    turn = torch.cat([torch.cat([cos, sin], -1), torch.cat([-sin, cos], -1)], -2)
+    return lambda rows: rows @ turn.to(rows.dtype)
 
 
 class _Block(Across):
@@ -163,7 +168,7 @@ class Transformer(Trunk):
         filled = (memory.filled + 1).clamp(max=window)
         age = (slot.unsqueeze(1) - torch.arange(window, device=x.device)) % window
         unused = torch.where(age < filled.unsqueeze(1), 0.0, -torch.inf).view(-1, 1, 1, 1, 1, window)
-        rotation = _rotation(memory.position, self._half).to(x.dtype)
+        rotation = _rotation(memory.position, self._half)
         # where the newest token's row lies in a cache read as (B·S·I·H·W, D/H): one plain write of rows
         rows = torch.arange(memory.keys[0][..., 0, 0].numel(), device=x.device).view(len(slot), -1)
         rows = (rows * window + slot.unsqueeze(1)).flatten()
