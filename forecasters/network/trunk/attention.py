@@ -11,7 +11,6 @@ segment.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -77,15 +76,14 @@ class Attention(nn.Module):
         q, k, v = self._by_head(self.project(self.norm(x)), 3)
         return q, k, v
 
-    def split_one(self, x: Tensor, rotation: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def split_one(self, x: Tensor, rotation: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The same (B, ..., H, 1, D/H) of single tokens x (B, ..., D), queries and keys rotated.
 
-        ``rotation``: of rows (B, N, D/H).
+        ``rotation``: (B, D/H, D/H) what they are multiplied by.
         """
         projected = self.project(self.norm(x))
-        size = x.shape[-1] // self.heads
-        shape = (*x.shape[:-1], 3, self.heads, 1, size)
-        rotated = rotation(projected.view(len(x), -1, size)).view(shape)
+        shape = (*x.shape[:-1], 3, self.heads, 1, rotation.shape[-1])
+        rotated = (projected.view(len(x), -1, rotation.shape[-1]) @ rotation).view(shape)
         q, k, _ = rotated.unbind(-4)
         return q, k, projected.view(shape)[..., 2, :, :, :]
 
