@@ -1,4 +1,4 @@
-"""Results on their way out: JSON that any reader accepts, and files that are whole or not there."""
+"""Results on their way out, and back: JSON that any reader accepts, files that are whole or not there."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..envs.folders import sole_writer
+from ..forecasters.errors import InputError
 from ..forecasters.files import replace_file
 
 
@@ -48,3 +49,17 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` to ``path`` as JSON, at once."""
     write_text(path, to_json(value) + "\n")
+
+
+def kept_result(file: Path) -> dict[str, Any] | None:
+    """A result that was written whole; None where there is none.
+
+    Raises:
+        InputError: the file holds something else.
+    """
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"{file}: expected a result of mercato, found something else ({error})") from None

@@ -215,7 +215,7 @@ def go(
         subject = replace(subject, verdict=card["verdict"], card=CARD)
     contents = gather(subject, benchmark, settings.shift_episodes, progress, workers)
     write_text(folder / "report.json", contents.model_dump_json(indent=1))
-    write_text(folder / "report.html", render(contents))
+    write_text(folder / "report.html", render(contents, card))
     return Finished(benchmark, contents)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...forecasters.errors import InputError
 from ..console import Bars, stderr
-from ..output import write_text
+from ..output import kept_result, write_text
 from ..report.contents import Contents, read_contents
 
 _HORIZON = 26  # as `benchmark` has them
@@ -27,6 +27,7 @@ def run(
 ) -> None:
     if out is not None and out.suffix != ".html":
         raise InputError(f"--out: expected a file ending in .html, found {out}")
+    card = None
     if policies:
         if out is None:
             raise InputError("--out: expected a page to write, REPORT.html, for a market with policies")
@@ -39,9 +40,10 @@ def run(
         if given:
             raise InputError(f"{given[0]}: expected a market with policies, found no policy")
         contents, out = of_run(folder, currency), out or folder / "report.html"
+        card = kept_result(folder / "card.json")
     from ..report.page import render
 
-    write_text(out, render(contents))
+    write_text(out, render(contents, card))
     stderr().print(f"wrote {out}")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...forecasters.errors import InputError
+from ..output import kept_result, write_text
 
 if TYPE_CHECKING:
     from ..report.contents import Contents
@@ -48,7 +48,7 @@ class Home:
     def card(self) -> dict[str, Any] | None:
         """The card that the run or the page has worked out; None where there is none."""
         files = ([] if self.run is None else [self.run / "card.json"]) + [self.kept("card")]
-        return next((found for file in files if (found := _json(file)) is not None), None)
+        return next((found for file in files if (found := kept_result(file)) is not None), None)
 
     def report(self) -> Contents | None:
         """What the run's report says; None where there is none."""
@@ -61,7 +61,7 @@ class Home:
     def benchmark(self) -> dict[str, Any] | None:
         """The comparison of policies that the run or the page has worked out; None where there is none."""
         files = ([] if self.run is None else [self.run / "benchmark.json"]) + [self.kept("benchmark")]
-        return next((found for file in files if (found := _json(file)) is not None), None)
+        return next((found for file in files if (found := kept_result(file)) is not None), None)
 
     def rules(self) -> list[str]:
         """The baselines that were compared; in a comparison with learned policies these are never an a."""
@@ -101,8 +101,6 @@ class Home:
         path = self.scenarios / f"{name}.yaml"
         if not path.resolve().is_relative_to((self.run or self.market).resolve()):
             raise InputError(f"scenario: expected a file within {self.name}, found a way out of it")
-        from ..output import write_text
-
         write_text(path, text)
         return path
 
@@ -128,17 +126,3 @@ def _home(folder: Path) -> Home | None:
 
 def _is_market(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (_FITTED, _INDEPENDENT))
-
-
-def _json(file: Path) -> dict[str, Any] | None:
-    """A result that was written whole; None where there is none.
-
-    Raises:
-        InputError: the file holds something else.
-    """
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"{file}: expected a result of mercato, found something else ({error})") from None

@@ -15,8 +15,12 @@ from .html import picture as image
 def render_card(card: dict[str, Any]) -> str:
     """HTML of a card as ``market_card`` makes it."""
     title = f"Market card: {card['market']}"
+    return document(title, f"{_header(card, title)}\n{sections(card)}")
+
+
+def sections(card: dict[str, Any]) -> str:
+    """HTML of what the verdict rests on."""
     parts = (
-        _header(card, title),
         _drawn(evidence.own(card), _own_picture(card)),
         _drawn(evidence.together(card)),
         _cross(card),
@@ -28,7 +32,7 @@ def render_card(card: dict[str, Any]) -> str:
         _cleaning(card),
         _economics(card),
     )
-    return document(title, "\n".join(part for part in parts if part))
+    return "\n".join(part for part in parts if part)
 
 
 def _header(card: dict[str, Any], title: str) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from . import figures, words
+from .card import sections
 from .contents import Assumption, Contents, Interval, PolicyRow
-from .html import document, gallery, picture, table, verdict
+from .html import document, folded, gallery, picture, table, verdict
 
 
-def render(contents: Contents) -> str:
-    """HTML of the whole report."""
+def render(contents: Contents, card: dict[str, Any] | None = None) -> str:
+    """HTML of the whole report, with the evidence of the market's ``card`` where there is one."""
     body = "\n".join(
         part
         for part in (
             _header(contents),
-            _trust(contents),
+            _trust(contents, card),
             _economics(contents),
             _policies(contents),
             _decisions(contents),
@@ -42,15 +44,16 @@ def _header(contents: Contents) -> str:
     )
 
 
-def _trust(contents: Contents) -> str:
+def _trust(contents: Contents, card: dict[str, Any] | None) -> str:
     """The verdict of the market's card, before anybody reads a profit."""
     if contents.trust is None:
         return ""
     page = escape(contents.trust.page, quote=True)
+    evidence = "" if card is None else folded("The evidence", sections(card))
     return (
         "<section><h2>How far to trust the market</h2>\n"
-        f"{verdict(contents.trust.model_dump())}"
-        f'<p class="note">The evidence is in the <a href="{page}">market card</a> beside this page.</p>'
+        f"{verdict(contents.trust.model_dump())}{evidence}"
+        f'<p class="note">The <a href="{page}">market card</a> beside this page has the evidence alone.</p>'
         "</section>"
     )
 

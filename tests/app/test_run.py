@@ -94,6 +94,7 @@ def test_a_table_with_its_own_names_becomes_a_report(finished: tuple[Path, Any])
     assert told.trust.trust == json.loads((folder / "card.json").read_text())["verdict"]["trust"]
     page = (folder / "report.html").read_text()
     assert 'href="card.html"' in page
+    assert "Own elasticities" in page  # the evidence is on the page, too
     assert "Market card: till" in (folder / "card.html").read_text()
     assert told.decisions is not None
     rows = pd.read_csv(folder / "decisions.csv")
