@@ -46,16 +46,17 @@ def _header(contents: Contents) -> str:
 
 def _trust(contents: Contents, card: dict[str, Any] | None) -> str:
     """The verdict of the market's card, before anybody reads a profit."""
-    if contents.trust is None:
+    evidence = alone = ""
+    if card is not None:
+        told, evidence = card["verdict"], folded("The evidence", sections(card))
+    elif contents.trust is not None:
+        told = contents.trust.model_dump()
+    else:
         return ""
-    page = escape(contents.trust.page, quote=True)
-    evidence = "" if card is None else folded("The evidence", sections(card))
-    return (
-        "<section><h2>How far to trust the market</h2>\n"
-        f"{verdict(contents.trust.model_dump())}{evidence}"
-        f'<p class="note">The <a href="{page}">market card</a> beside this page has the evidence alone.</p>'
-        "</section>"
-    )
+    if contents.trust is not None:
+        page = escape(contents.trust.page, quote=True)
+        alone = f'<p class="note">The evidence alone: <a href="{page}">market card</a>.</p>'
+    return f"<section><h2>How far to trust the market</h2>\n{verdict(told)}{evidence}{alone}</section>"
 
 
 def _economics(contents: Contents) -> str:
