@@ -188,6 +188,12 @@ def _reasons(evaluation: Evaluation, learned: str, not_beaten: Sequence[str]) ->
         )
     for rule in not_beaten:
         gap = difference(evaluation, learned, rule)
+        if gap.lo == gap.hi == 0:
+            said.append(
+                f"It decides as {rule} does: no trained policy was surely better in validation than the"
+                " baseline that training began with."
+            )
+            continue
         kind = "it earns less" if gap.hi < 0 else "the difference is not significant"
         parts = [
             f"{words} {_mean(evaluation, learned, metric):{form}} against"

@@ -6,9 +6,14 @@ import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+from mercato.agents.evaluation import METRICS, Evaluation
+from mercato.app.benchmarking import Benchmark
+from mercato.app.headline import headline
 from mercato.app.report import figures, words
 from mercato.app.report.contents import Contents, Interval, read_contents
 from mercato.app.report.page import render
@@ -133,6 +138,19 @@ def test_a_policy_that_does_as_the_best_baseline_earns_the_same() -> None:
     line = whole.headline.model_copy(update={"versus_baseline": interval(0.0, 0.0)})
     told = words.headline(whole.model_copy(update={"headline": line}))
     assert told.startswith("The best learned policy, ppo, earns the same as the best baseline (static price")
+
+
+@pytest.mark.parametrize(
+    ("gain", "said"), [(0.0, "It decides as static price, orders does"), (-1.0, "it earns less")]
+)
+def test_a_policy_that_is_the_baseline_it_began_with_says_so(gain: float, said: str) -> None:
+    profit = np.random.default_rng(0).normal(100, 5, 16)
+    one = np.ones((2, 16))
+    values = {**dict.fromkeys(METRICS, one), "profit": np.stack([profit, profit + gain])}
+    evaluation = Evaluation(("static price, orders", "ppo"), values, 16, 8, 0)
+    rule, learned = (SimpleNamespace(name=name) for name in evaluation.names)
+    line = headline(Benchmark(None, (learned,), (rule,), evaluation))  # type: ignore[arg-type]
+    assert any(said in reason for reason in line.reasons)
 
 
 def test_names_cannot_break_the_page() -> None:
