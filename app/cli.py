@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from . import service_verbs  # noqa: F401 (its verbs are registered)
 from .one_series import response, trajectory, why
 from .options import (
     Absent,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -17,20 +17,15 @@ from ..agents.policy import Policy
 from ..envs.engine.finite import refuse_non_finite
 from ..envs.engine.order_rules import order_rules
 from ..envs.engine.rules import bound, bounds, enforce
-from ..envs.engine.stock import fresh
 from ..envs.engine.types import Decision, State
 from ..envs.market import Market
-from ..envs.simulator import Simulator
-from ..forecasters.errors import InputError
-from ..forecasters.panel.calendar import declared_grid
-from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
-from ..forecasters.simulation import LearnedDemand
-from ..forecasters.tensors import NoiseKey
 from .explained import with_parts
 from .price_tags import decimals_of, rounded
 from .reasons import SAME, TRIED, Known, why
+from .standing import Standing, Stock
 
+_NUDGE = 0.01  # share of a price, to see which way the margin goes
 _RUN = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
 
 
@@ -67,7 +62,7 @@ def decide(
     policy: Policy,
     own: SalesPanel,
     latest: SalesPanel | None,
-    stock: tuple[np.ndarray, np.ndarray] | None,
+    stock: Stock | None,
     seed: int,
     explain: bool = False,
 ) -> Decisions:
@@ -93,110 +88,53 @@ def decide(
         seed: for policies that draw.
         explain: add the parts of each price and order (``explained``).
     """
-    panel, notes = (own, []) if latest is None else extended(own, latest)
-    market = after(market, panel)
-    sold = _sold(market, panel, latest, notes)
-    state = state_after(market, panel, stock, seed)
-    simulator = Simulator(market, 1, 1, seed, evaluation=True)
+    return decided(Standing.of(market, own, latest, seed), policy, stock, explain)
+
+
+Adjust = Callable[[Decision, State], Decision]  # what a shop does to decisions that keep its rules
+
+
+def decided(
+    standing: Standing,
+    policy: Policy,
+    stock: Stock | None,
+    explain: bool = False,
+    adjust: Adjust | None = None,
+    locations: Collection[str] | None = None,
+) -> Decisions:
+    """The same of a market whose history was read before.
+
+    Args:
+        standing: where the market stands.
+        policy: who decides, on the whole market.
+        stock: as for ``decide``.
+        explain: likewise.
+        adjust: moves prices and orders before it is told what they bring.
+        locations: that are told of; all where None.
+    """
+    market = standing.market
+    told = standing.sold if locations is None else standing.sold & standing.at(locations)
     with torch.no_grad():
-        wanted = policy.decide(simulator.view(state))
+        state = standing.state(stock)
+        wanted = policy.decide(standing.view(state))
         decision = enforce(wanted, state, market)
-        decimals = decimals_of(panel)
+        decimals = decimals_of(standing.panel)
         tags = rounded(decision.price[0], state.last_price[0], market, decimals)
         decision = replace(decision, price=tags.unsqueeze(0))
-        outcome = _outcome(market, state, decision)
+        if adjust is not None:
+            decision = adjust(decision, state)
+        outcome = _outcome(standing, state, decision)
         expected = {name: getattr(outcome, name) for name in ("units", "gain", "gain_lo", "gain_hi")}
         expected |= {"price": decision.price, "order": decision.order}
         refuse_non_finite(expected, f"in the decisions of {policy.name}")
         reasons = _reasons(market, state, wanted, decision, outcome, 10.0**-decimals)
     known = np.zeros(market.shape, bool) if stock is None else np.isfinite(stock[0])
-    rows = _rows(market, panel, sold, state, decision, outcome, reasons, known)
+    series = standing.panel.series[told]
+    rows = _rows(standing, series, state, decision, outcome, reasons, known)
     if explain:
-        rows = with_parts(rows, explain_decision(policy, market, state), panel.series[sold])
-    return Decisions(rows, *outcome.total, notes)
-
-
-def _sold(market: Market, panel: SalesPanel, latest: SalesPanel | None, notes: list[str]) -> np.ndarray:
-    """(N,) bool: series of the panel that go on in the coming period.
-
-    Raises:
-        InputError: none does.
-    """
-    place, item = panel.series.T
-    demand: LearnedDemand = market.demand  # type: ignore[assignment]  # ``after`` has made sure
-    listed = demand.history.listed[panel.periods].cpu().numpy()[place, item]
-    there = np.ones_like(listed)
-    if latest is not None:
-        theirs = {(latest.locations[s], latest.items[i]) for s, i in latest.series.tolist()}
-        there = np.array([(panel.locations[s], panel.items[i]) in theirs for s, i in panel.series.tolist()])
-    going, ended = there & listed, there & ~listed
-    if ended.any():
-        first = panel.series[np.argmax(ended)]
-        notes.append(
-            f"{int(ended.sum())} series have ended and need no decision, first {panel.locations[first[0]]},"
-            f" {panel.items[first[1]]}"
-        )
-    if not going.any():
-        raise InputError("expected a series that goes on after the latest table, found that all have ended")
-    return going
-
-
-def after(market: Market, panel: SalesPanel) -> Market:
-    """The fitted market right after a later history, its own panel carried on (``panel.extended``)."""
-    if panel.dates[0] != market.dates[0] or panel.periods < len(market.dates):
-        raise InputError(
-            f"expected the market's own panel from {market.dates[0]} on, carried on by the latest table,"
-            f" found one from {panel.dates[0]} to {panel.dates[-1]}"
-        )
-    if not isinstance(market.demand, LearnedDemand):
-        raise TypeError(f"expected a fitted market, found one of {type(market.demand).__name__}")
-    demand = market.demand.condition(panel, fitted=len(market.dates))
-    return replace(market, dates=panel.dates, demand=demand, logged_price=demand.history.log_price.exp())
-
-
-def state_after(
-    market: Market, panel: SalesPanel, stock: tuple[np.ndarray, np.ndarray] | None, seed: int
-) -> State:
-    """The one market's state at the start of the coming period.
-
-    What is on order is due in the next one. Stock counts as fresh: no table says how old it is.
-    """
-    simulator = Simulator(market, 1, 1, seed, evaluation=True)
-    start = torch.full((1,), panel.periods, dtype=torch.int64, device=market.device)
-    state = simulator.initial_state(start, last_price=current_price(market, panel))
-    since = torch.from_numpy(_since_change(panel, market)).to(market.device)
-    state = replace(state, since_change=since.expand_as(state.since_change).clone())
-    if stock is None:
-        return state
-    on_hand, on_order = (torch.from_numpy(part).to(market.device).unsqueeze(0) for part in stock)
-    on_hand = torch.where(on_hand.isnan(), state.on_hand, on_hand)
-    pipeline = state.pipeline.clone()
-    if market.economics.lead_time == 0:
-        on_hand = on_hand + on_order
-    else:
-        pipeline[:, 0] = on_order
-    return replace(state, on_hand=on_hand, cohorts=fresh(on_hand, market.economics), pipeline=pipeline)
-
-
-def current_price(market: Market, panel: SalesPanel) -> Tensor:
-    """(S, I) last known price of each series; the reference price where there is none."""
-    last = pd.DataFrame(panel.select(market.locations, market.items).price).ffill().to_numpy()[-1]
-    price = torch.from_numpy(panel.dense(last.astype(np.float32))).to(market.device)
-    return torch.where(price.isnan(), market.terms.reference_price, price)
-
-
-def _since_change(panel: SalesPanel, market: Market) -> np.ndarray:
-    """(S, I) int64 periods since each price last changed."""
-    price = pd.DataFrame(panel.price).ffill().bfill().to_numpy()
-    same = np.abs(price - price[-1]) <= SAME * price[-1]
-    run = np.where(same.all(axis=0), len(price), np.argmin(same[::-1], axis=0))
-    out = np.full(market.shape, panel.periods, dtype=np.int64)
-    out[panel.series[:, 0], panel.series[:, 1]] = np.maximum(run, 1)
-    return out
-
-
-_AT_ONCE = 2**18  # series whose demand is asked for together: it bounds the memory
-_NUDGE = 0.01  # share of a price, to see which way the margin goes
+        rows = with_parts(rows, explain_decision(policy, market, state), series)
+    totals = outcome.by_location[:, np.unique(series[:, 0])].sum(-1).tolist()
+    return Decisions(rows, totals[-1], min(totals), max(totals), standing.notes)
 
 
 @dataclass(frozen=True)
@@ -215,10 +153,11 @@ class _Outcome:
     demand_before: Tensor  # at its current price, the others at their new ones
     elasticity: Tensor  # own, at the new price
     at_hand: Tensor
-    total: tuple[float, float, float]  # the market's, all prices changed against all kept, and its interval
+    by_location: Tensor  # (K, S) all prices changed against all kept, by customers; the usual ones last
 
 
-def _outcome(market: Market, state: State, decision: Decision) -> _Outcome:
+def _outcome(standing: Standing, state: State, decision: Decision) -> _Outcome:
+    market = standing.market
     new, old = decision.price[0], state.last_price[0]
     each = torch.arange(len(market.items), device=new.device)
 
@@ -237,17 +176,16 @@ def _outcome(market: Market, state: State, decision: Decision) -> _Outcome:
     def margin(prices: Tensor, demand: Tensor) -> Tensor:
         return (prices - market.terms.unit_cost) * torch.minimum(demand, at_hand)
 
-    fitted: LearnedDemand = market.demand  # type: ignore[assignment]  # ``after`` has made sure
-    usual, kept = fitted.with_elasticity("mean"), torch.cat([new[None], old[None], with_one(old)])
+    kept = torch.cat([new[None], old[None], with_one(old)])
     gains, totals = [], []
-    for customers in (*fitted.plausible().values(), usual):  # the usual ones last, to go on with
-        demand = _expected(customers, state, kept)
+    for customers in (*standing.others, standing.usual):  # the usual ones last, to go on with
+        demand = customers.expected(kept)
         earned = margin(kept, demand)
         gains.append(earned[0].sum(-1, keepdim=True) - earned[2:].sum(-1).T)
-        totals.append(float((earned[0] - earned[1]).sum()))
+        totals.append((earned[0] - earned[1]).sum(-1))
     span = torch.stack(gains)
     nudged = [with_one(new * (1 + way * _NUDGE)) for way in (1, -1)]
-    wanted = [_expected(usual, state, prices) for prices in nudged]
+    wanted = [standing.usual.expected(prices) for prices in nudged]
     added = [
         margin(prices, d).sum(-1).T - earned[0].sum(-1, keepdim=True)
         for prices, d in zip(nudged, wanted, strict=True)
@@ -266,15 +204,8 @@ def _outcome(market: Market, state: State, decision: Decision) -> _Outcome:
         demand_before=its_own(demand[2:]),
         elasticity=(more - less) / math.log((1 + _NUDGE) / (1 - _NUDGE)),
         at_hand=at_hand,
-        total=(totals[-1], min(totals), max(totals)),
+        by_location=torch.stack(totals),
     )
-
-
-def _expected(demand: LearnedDemand, state: State, prices: Tensor) -> Tensor:
-    """Expected demand (V, S, I) of the one market at each of ``prices`` (V, S, I)."""
-    here = demand.reset(state.start, NoiseKey(0, state.slot, state.episode, state.age))
-    size = max(1, _AT_ONCE // prices[0].numel())
-    return torch.cat([demand.expected(here, part) for part in prices.split(size)])
 
 
 def _reasons(
@@ -330,19 +261,22 @@ def _reasons(
 
 
 def _rows(
-    market: Market,
-    panel: SalesPanel,
-    sold: np.ndarray,
+    standing: Standing,
+    series: np.ndarray,
     state: State,
     decision: Decision,
     outcome: _Outcome,
     reasons: Callable[[int, int], str],
     known: np.ndarray,
 ) -> pd.DataFrame:
-    place, item = panel.series[sold].T
+    market = standing.market
+    place, item = series.T
 
     def listed(values: Tensor) -> np.ndarray:
         return values.double().cpu().numpy()[place, item]  # rounded in single precision they show it
+
+    def rounded_to_cents(values: Tensor) -> np.ndarray:
+        return listed(values).round(2) + 0.0  # without a minus before nothing
 
     terms, price, current = market.terms, listed(decision.price[0]), listed(state.last_price[0])
     low, high = listed(terms.price_low) * (1 - SAME), listed(terms.price_high) * (1 + SAME)
@@ -354,17 +288,17 @@ def _rows(
         for row in zip(*alone, *together, ~known[place, item], strict=True)
     ]
     columns: dict[str, Any] = {
-        "date": str(next_date(panel)),
+        "date": standing.date,
         "location": np.array(market.locations, dtype=object)[place],
         "item": np.array(market.items, dtype=object)[item],
         "current_price": current.round(4),
         "price": price.round(4),
         "order": listed(decision.order[0]).astype(np.int64),
-        "on_hand": listed(state.on_hand[0]).round(2),
-        "expected_units": listed(outcome.units).round(2),
-        "expected_gain": listed(outcome.gain).round(2),
-        "gain_lo": listed(outcome.gain_lo).round(2),
-        "gain_hi": listed(outcome.gain_hi).round(2),
+        "on_hand": rounded_to_cents(state.on_hand[0]),
+        "expected_units": rounded_to_cents(outcome.units),
+        "expected_gain": rounded_to_cents(outcome.gain),
+        "gain_lo": rounded_to_cents(outcome.gain_lo),
+        "gain_hi": rounded_to_cents(outcome.gain_hi),
         "currency": market.economics.currency,
         "outside_support": outside[0] | outside[1],
         "why": [reasons(*pair) for pair in zip(place.tolist(), item.tolist(), strict=True)],
@@ -373,6 +307,7 @@ def _rows(
     return pd.DataFrame(columns)
 
 
+BEYOND = ("(?:^|; )price outside the supported range", "(?:^|; )prices of the category never tried together")
 _NOTES = (
     "price outside the supported range",
     "current price outside the supported range",
@@ -380,8 +315,3 @@ _NOTES = (
     "current prices of the category never tried together",
     "stock assumed",
 )
-
-
-def next_date(panel: SalesPanel) -> np.datetime64:
-    """First day of the period after the panel's last one."""
-    return declared_grid(panel.frequency, panel.dates).starts(np.array([panel.periods]))[0]

@@ -10,8 +10,8 @@ from ..envs.market import Market
 from ..forecasters.errors import InputError
 from ..forecasters.names import positions
 from ..forecasters.simulation import LearnedDemand, attribute
-from .decisions import current_price
 from .runtime import fitted_panel
+from .standing import current_price
 
 ORDINARY, EXPECTED = "an ordinary period", "expected"
 

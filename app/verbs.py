@@ -44,8 +44,8 @@ def told(error: Exception) -> tuple[str, int]:
     )
 
 
-def verb(function: Callable[..., None]) -> Callable[..., None]:
-    """Register a command; whatever goes wrong in it becomes one line and an exit status."""
+def verb(function: Callable[..., None], among: typer.Typer = app) -> Callable[..., None]:
+    """Register a command among others; whatever goes wrong in it becomes one line and an exit status."""
 
     @functools.wraps(function)
     def run(*args: Any, **options: Any) -> None:
@@ -62,7 +62,7 @@ def verb(function: Callable[..., None]) -> Callable[..., None]:
                 raise
             _fail(*told(error))
 
-    return app.command()(run)
+    return among.command()(run)
 
 
 def _version(wanted: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from ...forecasters.errors import InputError
 from ..report.palette import MODEL
 from . import demo, parts
-from .access import Guard, is_loopback, token_for
+from .access import App, Guard, is_loopback, token_for
 from .home import Home, home_of
 from .jobs import Jobs
 from .nice import installed, ui
@@ -28,10 +28,10 @@ def serve(folder: Path | None, host: str, port: int, token: str | None, say: Cal
     """
     installed()
     home, token = home_of(folder), token_for(host, token)
-    listening = _listen(host, port)
+    listening = listen("ui", host, port)
     jobs = Jobs()
     try:
-        _run(listening, application(home, jobs, token), lambda: say(_address(host, listening, token)))
+        run(listening, application(home, jobs, token), lambda: say(_address(host, listening, token)))
     finally:
         jobs.close()
 
@@ -97,7 +97,7 @@ def _frame(shown: View, desk: Desk | None) -> None:
                     link.props('aria-current="page"')
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(verb: str, host: str, port: int) -> socket.socket:
     """A socket of the address, before anything else is begun."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -106,7 +106,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.bind(family[4])
     except (OSError, UnicodeError) as error:
         raise InputError(
-            f"ui: expected to listen at {host} port {port}, found that it cannot: {error}"
+            f"{verb}: expected to listen at {host} port {port}, found that it cannot: {error}"
         ) from None
     return listening
 
@@ -119,7 +119,7 @@ def _address(host: str, listening: socket.socket, token: str | None) -> str:
     return f"http://{named}:{port}/{asked}{seen}"
 
 
-def _run(listening: socket.socket, app: Guard, begun: Callable[[], None]) -> None:
+def run(listening: socket.socket, app: App, begun: Callable[[], None]) -> None:
     import uvicorn
 
     class Server(uvicorn.Server):

@@ -100,8 +100,14 @@ def _suffix(path: Path) -> str:
     )
 
 
-def _read_csv(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict, tuple[str, ...]]:
-    """Keys stay text, so that store 007 and a region called NA keep their names."""
+def read_csv(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict, tuple[str, ...]]:
+    """The frame of a CSV file under its own names, what it declares, and how it was read.
+
+    Keys stay text, so that store 007 and a region called NA keep their names.
+
+    Raises:
+        InputError: it is no such table.
+    """
     try:
         head = _head(path)
         separator, header = _columns(head.split(b"\n", 1)[0], path)
@@ -182,7 +188,7 @@ def _read_parquet(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame,
     return table.to_pandas(), json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}")), ()
 
 
-_READERS = {".csv": _read_csv, ".csv.gz": _read_csv, ".parquet": _read_parquet, ".pq": _read_parquet}
+_READERS = {".csv": read_csv, ".csv.gz": read_csv, ".parquet": _read_parquet, ".pq": _read_parquet}
 
 
 def some(names: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from .attribution import attribute
 from .demand import DemandProcess, Outlook, Period
 from .free_run import anchored
 from .informed import Informed
-from .learned import LearnedDemand
+from .learned import LearnedDemand, LearnedState
 from .mean_calibration import calibrated
 from .paths import mean_path, sample_paths
 
@@ -12,6 +12,7 @@ __all__ = [
     "DemandProcess",
     "Informed",
     "LearnedDemand",
+    "LearnedState",
     "Outlook",
     "Period",
     "anchored",

@@ -1,0 +1,315 @@
+"""What becomes of proposals: filed, approved, changed, rejected, released, and what the kill switch releases.
+
+Each function is one change within a transaction that its caller holds (``Database.write``). A series is
+released at most once a date; what is released stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf, isfinite
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from ...forecasters.errors import InputError
+from . import audit
+from .records import (
+    HELD,
+    OPEN,
+    PROPOSED,
+    REJECTED,
+    RELEASED,
+    SUPERSEDED,
+    WITHDRAWN,
+    proposals,
+    releases,
+    sheets,
+    switch,
+)
+
+APPROVED, CHANGED, KILLED = "approved", "changed", "kill switch"
+_AT_ONCE = 500  # names or numbers in one question
+_LARGEST_ORDER = 10**9
+_CENT = 1e-9  # of a price: what single and double precision differ by
+
+T = TypeVar("T")
+Row = Mapping[Any, Any]
+
+
+class Conflict(InputError):
+    """The request is right, but what it asks for has been decided otherwise."""
+
+
+class Unknown(InputError):
+    """The request names what is not there."""
+
+
+def file_sheet(connection: Connection, actor: str, about: Row, rows: Sequence[Row]) -> tuple[int, list[str]]:
+    """File proposals of one date; they take the place of open ones of the same series.
+
+    Series that are decided for that date already stay so.
+
+    Returns:
+        The sheet's number, and its notes: those given, and what was left out.
+    """
+    date, notes = str(about["date"]), list(about["notes"])
+    standing = _standing(connection, date, rows)
+    decided = {series for series, (_, status) in standing.items() if status not in OPEN}
+    if decided:
+        rows = [row for row in rows if _series(row) not in decided]
+        notes.append(f"{len(decided)} series are decided for {date} already, first {', '.join(min(decided))}")
+    _mark(connection, [number for number, status in standing.values() if status in OPEN], SUPERSEDED)
+    told = {"notes": json.dumps(notes), "steps": json.dumps(about["steps"]), "proposed_at": audit.now()}
+    number = connection.execute(
+        insert(sheets).returning(sheets.c.id), {**about, **told, "actor": actor}
+    ).scalar_one()
+    filed = [{**row, "date": date, "sheet": number} for row in rows]
+    if filed:
+        connection.execute(insert(proposals), filed)
+    body = {name: about[name] for name in ("date", "market", "policy", "input", "steps", "gain")}
+    body |= {"sheet": number, "rows": audit.rows_digest(filed), "series": len(filed)}
+    audit.record(connection, actor, "propose", body)
+    return number, notes
+
+
+def approve_sheet(connection: Connection, actor: str, sheet: int, reason: str) -> list[int]:
+    """Release every proposal of a sheet that is not held back; their numbers."""
+    if connection.execute(select(sheets.c.id).where(sheets.c.id == sheet)).one_or_none() is None:
+        raise Unknown(f"sheet: expected the number of one that was proposed, found {sheet}")
+    asked = select(proposals.c.id).where(proposals.c.sheet == sheet, proposals.c.status == PROPOSED)
+    numbers = list(connection.execute(asked.order_by(proposals.c.id)).scalars())
+    if numbers:
+        approve(connection, actor, numbers, reason)
+    return numbers
+
+
+def approve(connection: Connection, actor: str, numbers: Sequence[int], reason: str) -> None:
+    """Release proposals as they are; what is held back needs a reason.
+
+    Raises:
+        Unknown: a number is none of a proposal.
+        Conflict: one is decided otherwise; the kill switch is on.
+        InputError: one is held back, and no reason is given.
+    """
+    rows = [row for row in _proposals(connection, numbers) if not _same_release(connection, row)]
+    held = next((row for row in rows if row["status"] == HELD), None)
+    if held is not None and not reason.strip():
+        raise InputError(f"reason: expected one to release decision {held['id']}, held back: {held['flags']}")
+    _release(connection, actor, "approve", [(row, row["price"], row["order"]) for row in rows], reason)
+
+
+def change(
+    connection: Connection, actor: str, number: int, price: float | None, order: int | None, reason: str
+) -> None:
+    """Release another price or order than was proposed; None leaves the proposed one.
+
+    Raises:
+        Unknown, Conflict: as for ``approve``.
+        InputError: no reason, neither a price nor an order, or a price that the price rules forbid.
+    """
+    (row,) = _proposals(connection, [number])
+    if not reason.strip():
+        raise InputError("reason: expected why the decision is changed, found none")
+    if price is None and order is None:
+        raise InputError("change: expected a price or an order, found neither")
+    price, order = row["price"] if price is None else price, row["order"] if order is None else order
+    least, most = row["least_price"], inf if row["most_price"] is None else row["most_price"]
+    if not (isfinite(price) and price > 0 and least * (1 - _CENT) <= price <= most * (1 + _CENT)):
+        raise InputError(
+            f"price: expected {least:g} to {most:g}, which the price rules leave {row['location']},"
+            f" {row['item']}; found {price:g}"
+        )
+    if not 0 <= order <= _LARGEST_ORDER:
+        raise InputError(f"order: expected units of 0 to {_LARGEST_ORDER}, found {order}")
+    _release(connection, actor, "change", [(row, price, order)], reason)
+
+
+def reject(connection: Connection, actor: str, numbers: Sequence[int], reason: str) -> None:
+    """Release nothing for these proposals: the current price stays.
+
+    Raises:
+        Unknown, Conflict: as for ``approve``.
+        InputError: no reason is given.
+    """
+    if not reason.strip():
+        raise InputError("reason: expected why decisions are rejected, found none")
+    rows = _proposals(connection, numbers)
+    if all(row["status"] == REJECTED for row in rows):
+        return
+    _refuse_decided(rows)
+    _mark(connection, numbers, REJECTED)
+    audit.record(connection, actor, "reject", {"proposals": sorted(numbers), "reason": reason})
+
+
+def killed(connection: Connection) -> str | None:
+    """Why the kill switch is on; None while it is off."""
+    row = connection.execute(select(switch)).one()
+    return row.reason if row.on else None
+
+
+def kill(connection: Connection, actor: str, reason: str) -> int:
+    """Withdraw all that is open; until ``resume`` only the last approved prices are released.
+
+    Returns:
+        How many proposals were withdrawn.
+    """
+    if not reason.strip():
+        raise InputError("reason: expected why the kill switch is used, found none")
+    if killed(connection) is not None:
+        raise Conflict("kill switch: expected it to be off, found it on")
+    withdrawn = connection.execute(
+        update(proposals).where(proposals.c.status.in_(OPEN)).values(status=WITHDRAWN)
+    ).rowcount
+    connection.execute(update(switch).values(on=True, reason=reason))
+    audit.record(connection, actor, "kill", {"reason": reason, "withdrawn": withdrawn})
+    return withdrawn
+
+
+def resume(connection: Connection, actor: str, reason: str) -> None:
+    """Switch the kill switch off."""
+    if killed(connection) is None:
+        raise Conflict("kill switch: expected it to be on, found it off")
+    connection.execute(update(switch).values(on=False, reason=""))
+    audit.record(connection, actor, "resume", {"reason": reason})
+
+
+def release_last(connection: Connection, actor: str, date: str, reason: str) -> int:
+    """Release, for a date, the last approved price of every series that has one and no release there yet.
+
+    Orders are nobody's decision then, and are left empty.
+    """
+    latest = (
+        select(func.max(releases.c.id).label("id"))
+        .where(releases.c.source != KILLED, releases.c.date < date)
+        .group_by(releases.c.location, releases.c.item)
+        .subquery()
+    )
+    asked = select(releases.c.location, releases.c.item, releases.c.price).join(
+        latest, releases.c.id == latest.c.id
+    )
+    there = {
+        _series(row)
+        for row in connection.execute(
+            select(releases.c.location, releases.c.item).where(releases.c.date == date)
+        ).mappings()
+    }
+    last = [row for row in connection.execute(asked).mappings() if _series(row) not in there]
+    rows = [{**row, "date": date, "order": None, "source": KILLED, "proposal": None} for row in last]
+    _write(connection, actor, "release last", rows, reason)
+    return len(rows)
+
+
+def released(connection: Connection, date: str | None, after: int, limit: int) -> list[dict[str, Any]]:
+    """What is released, in order, after the release of a number; of one date where it is given."""
+    asked = select(releases).where(releases.c.id > after).order_by(releases.c.id).limit(limit)
+    if date is not None:
+        asked = asked.where(releases.c.date == date)
+    return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def listed(
+    connection: Connection, status: str | None, date: str | None, sheet: int | None, after: int, limit: int
+) -> list[dict[str, Any]]:
+    """Proposals in order, after the one of a number; of one status, date or sheet where it is given."""
+    asked = select(proposals).where(proposals.c.id > after).order_by(proposals.c.id).limit(limit)
+    for column, wanted in (
+        (proposals.c.status, status),
+        (proposals.c.date, date),
+        (proposals.c.sheet, sheet),
+    ):
+        if wanted is not None:
+            asked = asked.where(column == wanted)
+    return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def _standing(
+    connection: Connection, date: str, rows: Sequence[Row]
+) -> dict[tuple[str, str], tuple[int, str]]:
+    """Number and status of what stands for a date, by series."""
+    found: dict[tuple[str, str], tuple[int, str]] = {}
+    wanted = {_series(row) for row in rows}
+    for places in _parts(sorted({place for place, _ in wanted})):
+        asked = select(proposals.c.id, proposals.c.location, proposals.c.item, proposals.c.status).where(
+            proposals.c.date == date,
+            proposals.c.location.in_(places),
+            proposals.c.status.not_in((SUPERSEDED, WITHDRAWN)),
+        )
+        found |= {(row.location, row.item): (row.id, row.status) for row in connection.execute(asked)}
+    return {series: told for series, told in found.items() if series in wanted}
+
+
+def _proposals(connection: Connection, numbers: Sequence[int]) -> list[Row]:
+    """Proposals of those numbers, in that order."""
+    rows: dict[int, Row] = {}
+    for part in _parts(list(numbers)):
+        found = connection.execute(select(proposals).where(proposals.c.id.in_(part))).mappings()
+        rows |= {row["id"]: row for row in found}
+    lost = [number for number in numbers if number not in rows]
+    if lost:
+        raise Unknown(f"decision: expected the number of one that was proposed, found {lost[0]}")
+    return [rows[number] for number in dict.fromkeys(numbers)]
+
+
+def _same_release(connection: Connection, row: Row) -> bool:
+    """Whether a proposal is released as it is: to approve it again changes nothing."""
+    if row["status"] != RELEASED:
+        return False
+    asked = select(releases.c.source).where(releases.c.proposal == row["id"])
+    return connection.execute(asked).scalar_one() == APPROVED
+
+
+def _refuse_decided(rows: Sequence[Row]) -> None:
+    for row in rows:
+        if row["status"] not in OPEN:
+            raise Conflict(
+                f"decision {row['id']}: expected one that waits for a decision, found it {row['status']}"
+            )
+
+
+def _release(
+    connection: Connection,
+    actor: str,
+    action: str,
+    decided: Sequence[tuple[Row, float, int]],
+    reason: str,
+) -> None:
+    """Release proposals at a price and an order each."""
+    why = killed(connection)
+    if why is not None:
+        raise Conflict(f"kill switch: expected it to be off, found it on: {why}")
+    _refuse_decided([row for row, _, _ in decided])
+    rows = [
+        {
+            **{name: row[name] for name in ("date", "location", "item")},
+            "price": price,
+            "order": order,
+            "source": APPROVED if (price, order) == (row["price"], row["order"]) else CHANGED,
+            "proposal": row["id"],
+        }
+        for row, price, order in decided
+    ]
+    if rows:
+        _write(connection, actor, action, rows, reason)
+        _mark(connection, [row["id"] for row, _, _ in decided], RELEASED)
+
+
+def _write(connection: Connection, actor: str, action: str, rows: Sequence[Row], reason: str) -> None:
+    common = {"reason": reason, "released_at": audit.now(), "actor": actor}
+    if rows:
+        connection.execute(insert(releases), [{**row, **common} for row in rows])
+    audit.record(connection, actor, action, {"released": rows, "reason": reason})
+
+
+def _mark(connection: Connection, numbers: Sequence[int], status: str) -> None:
+    for part in _parts(list(numbers)):
+        connection.execute(update(proposals).where(proposals.c.id.in_(part)).values(status=status))
+
+
+def _series(row: Row) -> tuple[str, str]:
+    return row["location"], row["item"]
+
+
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[at : at + _AT_ONCE] for at in range(0, len(values), _AT_ONCE))

@@ -1,0 +1,76 @@
+"""What Prometheus reads of a service: requests, and where decisions stand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from sqlalchemy import func, select
+
+from .records import STATUSES, batches, proposals, releases
+from .service import Service
+
+_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60)
+
+
+class Metrics:
+    """The numbers of one process, and of the database that all share."""
+
+    def __init__(self, service: Service) -> None:
+        self._service, self._registry = service, CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = Counter("mercato_requests", "Requests answered.", labels, registry=self._registry)
+        self._seconds = Histogram(
+            "mercato_request_seconds",
+            "Time to answer.",
+            ("route",),
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._decisions = Gauge(
+            "mercato_decisions", "Proposals by what became of them.", ("status",), registry=self._registry
+        )
+        self._gauges = {
+            name: Gauge(f"mercato_{name}", said, registry=self._registry)
+            for name, said in {
+                "released": "Decisions released.",
+                "sales_batches": "Tables of sales taken in.",
+                "kill_switch": "1 while the kill switch is on.",
+                "ready": "1 where a proposal can be made at once.",
+            }.items()
+        }
+
+    @contextmanager
+    def timed(self) -> Iterator[Callable[[str, str, int], None]]:
+        """Times a request, which says at its end what it was."""
+        began = time.perf_counter()
+
+        def finish(method: str, route: str, status: int) -> None:
+            self._requests.labels(method, route, str(status)).inc()
+            self._seconds.labels(route).observe(time.perf_counter() - began)
+
+        yield finish
+
+    def text(self) -> tuple[bytes, str]:
+        """What is to be told, and its content type."""
+        with self._service.database.read() as connection:
+            by_status = select(proposals.c.status, func.count()).group_by(proposals.c.status)
+            counts = {row[0]: row[1] for row in connection.execute(by_status)}
+            for name, table in (("released", releases), ("sales_batches", batches)):
+                self._gauges[name].set(
+                    connection.execute(select(func.count()).select_from(table)).scalar_one()
+                )
+        for status in STATUSES:
+            self._decisions.labels(status).set(counts.get(status, 0))
+        self._gauges["kill_switch"].set(self._service.killed() is not None)
+        self._gauges["ready"].set(self._service.ready)
+        return generate_latest(self._registry), CONTENT_TYPE_LATEST

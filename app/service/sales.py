@@ -1,0 +1,172 @@
+"""The sales that a service has taken in: batches, each whole or not at all, each once.
+
+A batch is a table as ``mercato fit`` reads one. A row of a later batch takes the place of the same date,
+location and item of an earlier one, and of the market's own table; how many do is counted.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import Connection, func, insert, select
+
+from ...forecasters.errors import InputError
+from ...forecasters.panel import SalesPanel
+from ...forecasters.panel.extend import extended
+from ...forecasters.panel.tables import read_csv
+from . import audit
+from .ledger import Conflict
+from .records import batches
+
+_KEYS = ("date", "location", "item")
+_LONGEST_KEY = 200
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A table that came in, and how often it had come before."""
+
+    number: int
+    rows: int
+    replaced: int  # rows that earlier batches had
+    repeated: bool  # it had come before, and nothing was done
+    notes: list[str]  # what cleaning did, and what was left out
+
+
+def version(connection: Connection) -> int:
+    """The number of the latest batch, 0 where there is none."""
+    return int(connection.execute(select(func.coalesce(func.max(batches.c.id), 0))).scalar_one())
+
+
+def history(connection: Connection, renames: Mapping[str, str]) -> tuple[int, str, list[pd.DataFrame]]:
+    """The latest batch's number, one digest of all, and their tables, in order."""
+    asked = select(batches.c.id, batches.c.digest, batches.c.body).order_by(batches.c.id)
+    rows = connection.execute(asked).all()
+    tables = [parse(gzip.decompress(row.body), renames) for row in rows]
+    return (rows[-1].id if rows else 0), audit.digest([row.digest for row in rows]), tables
+
+
+def parse(body: bytes, renames: Mapping[str, str]) -> pd.DataFrame:
+    """The table in the bytes of a CSV file, under its own names (``renames``: ours -> theirs).
+
+    Raises:
+        InputError: it is none.
+    """
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "sales.csv"
+        path.write_bytes(body)
+        if not body.strip():
+            raise InputError("sales: expected a table, found nothing")
+        try:
+            return read_csv(path, renames)[0]
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), "sales")) from None
+
+
+def latest(own: SalesPanel, tables: Sequence[pd.DataFrame]) -> tuple[SalesPanel | None, int]:
+    """The panel of all batches together, and how many rows the last one replaced.
+
+    Raises:
+        InputError: the last one is no sales table that carries the market's own on.
+    """
+    if not tables:
+        return None, 0
+    names = [own.reading.map.get(name, name) for name in _KEYS]
+    for table in tables:
+        if lost := [name for name in names if name not in table]:
+            raise InputError(
+                f"sales: expected a column {lost[0]}, found {', '.join(map(str, table.columns))[:200]}"
+            )
+    whole = pd.concat(tables, ignore_index=True)
+    fresh = len(whole) - len(tables[-1])
+    again = whole.duplicated(names, keep="last").to_numpy()
+    again[fresh:] = False  # a batch that repeats itself is refused by the reader
+    panel = own.reading.read(whole[~again], otherwise=own.frequency)
+    return panel, int(again.sum())
+
+
+def take(
+    connection: Connection, actor: str, key: str, table: pd.DataFrame, seen: int, about: Batch, date: str
+) -> Batch | None:
+    """Keep a batch that was read after batch ``seen``; None where another has come in between."""
+    body = as_csv(table)
+    told = digest_of(table)
+    if (known := known_batch(connection, key, told)) is not None:
+        return known
+    if version(connection) != seen:
+        return None
+    days = pd.to_datetime(table[date], errors="coerce").dropna()
+    number = connection.execute(
+        insert(batches).returning(batches.c.id),
+        {
+            "key": key,
+            "digest": told,
+            "rows": len(table),
+            "first_date": str(days.min())[:10],
+            "last_date": str(days.max())[:10],
+            "accepted_at": audit.now(),
+            "actor": actor,
+            "body": gzip.compress(body, mtime=0),
+        },
+    ).scalar_one()
+    told_of = {"batch": number, "key": key, "digest": told, "rows": len(table)}
+    audit.record(connection, actor, "sales", told_of)
+    return Batch(number, about.rows, about.replaced, False, about.notes)
+
+
+def known_batch(connection: Connection, key: str, told: str) -> Batch | None:
+    """The batch of a key, if it has come before.
+
+    Raises:
+        Conflict: it came with other rows.
+    """
+    if not 0 < len(key) <= _LONGEST_KEY:
+        raise InputError(f"key: expected 1 to {_LONGEST_KEY} characters, found {len(key)}")
+    row = connection.execute(
+        select(batches.c.id, batches.c.digest, batches.c.rows).where(batches.c.key == key)
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.digest != told:
+        raise Conflict(f"key: expected a new one for new rows, found {key!r:.60} used for others")
+    return Batch(row.id, row.rows, 0, True, [])
+
+
+def as_csv(table: pd.DataFrame) -> bytes:
+    """One text of a table, however it came."""
+    return table.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
+
+
+def digest_of(table: pd.DataFrame) -> str:
+    """SHA-256 of a table."""
+    return hashlib.sha256(as_csv(table)).hexdigest()
+
+
+def of_rows(rows: Any, renames: Mapping[str, str]) -> pd.DataFrame:
+    """A table of JSON objects.
+
+    Raises:
+        InputError: they are none.
+    """
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise InputError("rows: expected a list of objects, one a row, found something else or none")
+    return parse(as_csv(pd.DataFrame(rows)), renames)
+
+
+def check(own: SalesPanel, tables: Sequence[pd.DataFrame]) -> Batch:
+    """What the last of some tables would do.
+
+    Raises:
+        InputError: it does not fit.
+    """
+    panel, replaced = latest(own, tables)
+    assert panel is not None  # there is a last one
+    _, notes = extended(own, panel)
+    return Batch(0, len(tables[-1]), replaced, False, [*map(str, panel.report.notes), *notes])

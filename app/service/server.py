@@ -1,0 +1,41 @@
+"""The service as a process: who may reach it, and where it listens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from ...forecasters.errors import InputError
+from ..page.access import is_loopback
+from ..page.server import listen, run
+from . import access
+from .http import application
+from .service import Service
+
+
+def serve(run_folder: Path, host: str, port: int, database: str | None, say: Callable[[str], None]) -> None:
+    """Serve a run until it is interrupted.
+
+    Raises:
+        InputError: no run, or an address that other machines reach where nobody has a token.
+    """
+    service = Service(run_folder, database)
+    try:
+        with service.database.read() as connection:
+            asked = access.any_token(connection)
+        if not (asked or is_loopback(host)):
+            raise InputError(
+                f"serve: expected a token for an address that other machines reach ({host}), found none;"
+                f" mercato service token {run_folder} NAME --role approver makes one"
+            )
+        service.decider()
+        listening = listen("serve", host, port)
+        threading.Thread(target=service.warm, daemon=True).start()
+        place = listening.getsockname()
+        named = f"[{host}]" if ":" in host else host
+        who = "with a token" if asked else "from this machine alone"
+        said = f"http://{named}:{place[1]} ({who}); docs at /docs; records in {service.database.shown}"
+        run(listening, application(service, local=not asked), lambda: say(said))
+    finally:
+        service.close()

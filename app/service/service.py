@@ -1,0 +1,335 @@
+"""The loop around a run: sales in, proposals out, decisions, releases; each change one transaction.
+
+What HTTP and the command line offer are these functions. Several processes may serve one database: each reads
+the sales that it has not seen before it proposes, and the database keeps one decision a series and date.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ...agents.learned import LearnedPolicy
+from ...envs.market import Market
+from ...forecasters.errors import InputError, whole
+from ...forecasters.panel import SalesPanel
+from ...forecasters.seal import of_file
+from ..decisions import decided
+from ..page.home import Home, home_of
+from ..runtime import fitted_panel, open_market
+from ..standing import Standing
+from ..stock import read_stock
+from . import audit, ledger, sales
+from .database import Database, of_folder
+from .records import HELD, PROPOSED, STATUSES
+from .settings import read_service
+from .treatment import CHECKS, STEPS, Smoother, anomalies, last_year, price_limits
+
+_TRIES = 20  # to take a batch in while others come in between
+MOST = 10_000  # rows of one answer
+_COLUMNS = (
+    *("location", "item", "current_price", "price", "order", "expected_units", "expected_gain"),
+    *("gain_lo", "gain_hi", "outside_support", "why", "note"),
+)
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Who decides in which market, and the digests by which both are known."""
+
+    market: Market
+    own: SalesPanel
+    policy: LearnedPolicy
+    digests: dict[str, str]
+
+
+class Service:
+    """A run's folder and a database, open for business.
+
+    Args:
+        run: the folder of a run (``mercato run`` or ``mercato demo``).
+        database: the address of its database; SQLite in the folder if not given.
+
+    Raises:
+        InputError: the folder holds no run, or a file in it or the database is not what it should be.
+    """
+
+    def __init__(self, run: Path, database: str | None = None) -> None:
+        self.home = _home(run)
+        self.settings = read_service(run)
+        self.database = Database(database or of_folder(run))
+        self._turn = threading.Lock()  # of the model: one question at a time
+        self._decider: Decider | None = None
+        self._stood: tuple[tuple[int, str], Standing, str] | None = None
+
+    def close(self) -> None:
+        self.database.close()
+
+    # ---- sales
+
+    def take_sales(self, actor: str, key: str, table: pd.DataFrame) -> sales.Batch:
+        """Take a table of sales in, whole or not at all, and once for each ``key``.
+
+        Raises:
+            InputError: it does not fit, in one line.
+            Conflict: the key came with other rows before.
+        """
+        limit = self.settings.limits.rows
+        if not 0 < len(table) <= limit:
+            raise InputError(f"rows: expected 1 to {limit:,}, found {len(table):,}")
+        own, told = self.decider().own, sales.digest_of(table)
+        date, renames = own.reading.map.get("date", "date"), own.reading.map
+        for _ in range(_TRIES):
+            with self.database.read() as connection:
+                known = sales.known_batch(connection, key, told)
+                seen, _, tables = sales.history(connection, renames)
+            about = known or sales.check(own, [*tables, table])
+            if known is not None:
+                return known
+            with self.database.write() as connection:
+                taken = sales.take(connection, actor, key, table, seen, about, date)
+            if taken is not None:
+                return taken
+        raise ledger.Conflict(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
+
+    def table(self, body: bytes, kind: str) -> pd.DataFrame:
+        """The table of sales in a request: CSV, or JSON with ``rows``.
+
+        Raises:
+            InputError: it is neither.
+        """
+        renames = self.decider().own.reading.map
+        if kind == "text/csv":
+            return sales.parse(body, renames)
+        if kind not in ("application/json", ""):
+            raise InputError(f"content-type: expected text/csv or application/json, found {kind!r:.60}")
+        try:
+            found = json.loads(body)
+        except (ValueError, RecursionError):
+            raise InputError("body: expected JSON, found that it is not") from None
+        if not isinstance(found, dict) or set(found) != {"rows"}:
+            raise InputError("body: expected an object with rows, found something else")
+        return sales.of_rows(found["rows"], renames)
+
+    # ---- the model
+
+    def decider(self) -> Decider:
+        """The run's market and policy, read again when their files are others."""
+        about, policy = self.home.market / "market.json", self._policy()
+        seals = {"market": of_file(about), "policy": of_file(policy)}
+        kept = self._decider
+        if kept is None or kept.digests != seals:
+            market = open_market(self.home.market)
+            kept = Decider(market, fitted_panel(market), LearnedPolicy.load(policy), seals)
+            self._decider = kept
+        return kept
+
+    def standing(self) -> tuple[Standing, str]:
+        """Where the market stands after the sales that came in, and their digest; read once a batch."""
+        decider = self.decider()
+        with self.database.read() as connection:
+            now = (sales.version(connection), decider.digests["market"])
+        if self._stood is None or self._stood[0] != now:
+            with self.database.read() as connection:
+                number, told, tables = sales.history(connection, decider.own.reading.map)
+            panel, _ = sales.latest(decider.own, tables)
+            standing = Standing.of(decider.market, decider.own, panel, 0)
+            _ = standing.others, standing.usual
+            self._stood = ((number, decider.digests["market"]), standing, told)
+        return self._stood[1], self._stood[2]
+
+    def warm(self) -> None:
+        """Read what the next proposal needs, before somebody waits for it."""
+        with self._turn:
+            self.standing()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a proposal can be made at once."""
+        return self._stood is not None
+
+    def _policy(self) -> Path:
+        """The file of the policy that decides."""
+        files = self.home.policies()
+        if self.settings.policy is not None:
+            if self.settings.policy not in files:
+                raise InputError(
+                    f"service: expected a policy of {', '.join(files)}, found {self.settings.policy!r:.60}"
+                )
+            return files[self.settings.policy]
+        if not files:
+            raise InputError(f"{self.home.name}: expected a run with a trained policy, found none")
+        found = self.home.benchmark() or {"policies": []}
+        earned = {row["policy"].lower(): row["profit_mean"] for row in found["policies"]}
+        return max(files.items(), key=lambda pair: earned.get(pair[0].lower(), float("-inf")))[1]
+
+    # ---- decisions
+
+    def propose(
+        self,
+        actor: str,
+        date: str | None = None,
+        locations: Sequence[str] | None = None,
+        stock: pd.DataFrame | None = None,
+    ) -> dict[str, Any]:
+        """Propose prices and orders for the period after the latest sales; file them as a sheet.
+
+        Open proposals of the same series are superseded, decided ones stay. While the kill switch is on, the
+        last approved prices are released instead.
+
+        Args:
+            actor: who asks.
+            date: first day of that period, to be sure that it is the one that is meant.
+            locations: all where None.
+            stock: as for ``mercato decide``.
+
+        Raises:
+            InputError: another date, or locations or stock that do not fit.
+        """
+        with self._turn:
+            decider, (standing, told) = self.decider(), self.standing()
+            if date is not None and str(date)[:10] != standing.date:
+                raise InputError(
+                    f"date: expected {standing.date}, the period after the latest sales, found {date!s:.40}"
+                )
+            if (why := self.killed()) is not None:
+                return self._repeat(actor, standing.date, why)
+            renames = decider.own.reading.map
+            at_hand = None if stock is None else read_stock(stock, standing.market, renames)
+            smoother = Smoother(standing, self.settings.smoothing)
+            found = decided(standing, decider.policy, at_hand, adjust=smoother, locations=locations)
+            rows, steps = self._treated(standing, smoother, found.rows, locations)
+        about = {
+            "date": standing.date,
+            **decider.digests,
+            "input": audit.digest([told, None if stock is None else stock.to_csv(index=False)]),
+            "currency": standing.market.economics.currency,
+            **{name: getattr(found, name) for name in ("gain", "gain_lo", "gain_hi", "notes")},
+            "steps": steps,
+        }
+        with self.database.write() as connection:
+            if (why := ledger.killed(connection)) is not None:
+                raise ledger.Conflict(f"kill switch: expected it to be off, found it on: {why}")
+            number, notes = ledger.file_sheet(connection, actor, about, rows)
+        return {**about, "sheet": number, "series": len(rows), "notes": notes}
+
+    def _treated(
+        self,
+        standing: Standing,
+        smoother: Smoother,
+        found: pd.DataFrame,
+        locations: Sequence[str] | None,
+    ) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        """Proposals as they are filed, and how many series each step touched."""
+        told = standing.sold if locations is None else standing.sold & standing.at(locations)
+        series = standing.panel.series[told]
+        least, most = price_limits(standing, series)
+        smoothed = smoother.flags(series)
+        held = anomalies(found, last_year(standing.panel, series), self.settings.anomaly)
+        rows = [
+            {name: row[name] for name in _COLUMNS}
+            | {"status": HELD if why else PROPOSED, "flags": "; ".join([*touched, *why])}
+            | {"least_price": low, "most_price": high if isfinite(high) else None}
+            for row, touched, why, low, high in zip(
+                found.to_dict("records"), smoothed, held, least.tolist(), most.tolist(), strict=True
+            )
+        ]
+        named = [name for flags in (*smoothed, *held) for name in flags]
+        return rows, {name: named.count(name) for name in (*STEPS, *CHECKS)}
+
+    def _repeat(self, actor: str, date: str, why: str) -> dict[str, Any]:
+        with self.database.write() as connection:
+            count = ledger.release_last(connection, actor, date, f"kill switch: {why}")
+        return {"date": date, "sheet": None, "series": 0, "released": count, "notes": [f"kill switch: {why}"]}
+
+    def killed(self) -> str | None:
+        """Why the kill switch is on; None while it is off."""
+        with self.database.read() as connection:
+            return ledger.killed(connection)
+
+    def decisions(
+        self,
+        status: str | None = None,
+        date: str | None = None,
+        sheet: int | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> list[dict[str, Any]]:
+        """Proposals, in order, after the one of a number.
+
+        Raises:
+            InputError: a status that there is not.
+        """
+        if status is not None and status not in STATUSES:
+            raise InputError(f"status: expected one of {', '.join(STATUSES)}, found {status!r:.40}")
+        limit = whole("limit", limit, 1, MOST)
+        with self.database.read() as connection:
+            return ledger.listed(connection, status, date, sheet, after, limit)
+
+    def approve(self, actor: str, numbers: Sequence[int], reason: str = "") -> int:
+        """Release proposals as they are; how many."""
+        with self.database.write() as connection:
+            ledger.approve(connection, actor, numbers, reason)
+        return len(set(numbers))
+
+    def approve_sheet(self, actor: str, sheet: int, reason: str = "") -> int:
+        """Release all of a sheet that is not held back; how many."""
+        with self.database.write() as connection:
+            return len(ledger.approve_sheet(connection, actor, sheet, reason))
+
+    def change(self, actor: str, number: int, price: float | None, order: int | None, reason: str) -> None:
+        """Release another price or order than was proposed."""
+        with self.database.write() as connection:
+            ledger.change(connection, actor, number, price, order, reason)
+
+    def reject(self, actor: str, numbers: Sequence[int], reason: str) -> int:
+        """Release nothing for these proposals; how many."""
+        with self.database.write() as connection:
+            ledger.reject(connection, actor, numbers, reason)
+        return len(set(numbers))
+
+    def released(self, date: str | None = None, after: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
+        """What the shop's system fetches, in order, after the release of a number."""
+        limit = whole("limit", limit, 1, MOST)
+        with self.database.read() as connection:
+            return ledger.released(connection, date, after, limit)
+
+    def kill(self, actor: str, reason: str) -> dict[str, Any]:
+        """Withdraw what is open, and release the last approved prices for the coming period."""
+        with self.database.write() as connection:
+            withdrawn = ledger.kill(connection, actor, reason)
+        with self._turn:
+            date = self.standing()[0].date
+        return {"withdrawn": withdrawn, **self._repeat(actor, date, reason)}
+
+    def resume(self, actor: str, reason: str) -> None:
+        """Switch the kill switch off."""
+        with self.database.write() as connection:
+            ledger.resume(connection, actor, reason)
+
+    # ---- the trail
+
+    def trail(self, after: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
+        """Entries of the audit trail, in order, after the one of a number."""
+        limit = whole("limit", limit, 1, MOST)
+        with self.database.read() as connection:
+            return audit.entries(connection, after, limit)
+
+    def verify(self) -> audit.Verified:
+        """Whether the trail holds."""
+        with self.database.read() as connection:
+            return audit.verify(connection)
+
+
+def _home(run: Path) -> Home:
+    home = home_of(run)
+    if home is None or home.run is None:
+        raise InputError(f"{run}: expected the folder of a run (mercato run or demo), found a market's")
+    return home
