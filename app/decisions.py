@@ -21,7 +21,7 @@ from ..envs.engine.types import Decision, State
 from ..envs.market import Market
 from ..forecasters.panel.sales_panel import SalesPanel
 from .explained import with_parts
-from .price_tags import decimals_of, rounded
+from .price_tags import rounded
 from .reasons import SAME, TRIED, Known, why
 from .standing import Standing, Stock
 
@@ -38,6 +38,20 @@ class Decisions:
     gain_lo: float
     gain_hi: float
     notes: list[str]  # what was not decided, and why
+    gains: (
+        pd.DataFrame
+    )  # the same by location, a column for each of the customers that the data leave possible
+
+    @classmethod
+    def together(cls, rows: pd.DataFrame, gains: pd.DataFrame, notes: list[str]) -> Decisions:
+        """Rows, and what the prices of their locations gain together before each of the customers."""
+        totals = gains.sum().to_numpy()
+        return cls(rows, float(totals[-1]), float(totals.min()), float(totals.max()), notes, gains)
+
+    def of(self, locations: Collection[str]) -> Decisions:
+        """Those of some locations."""
+        rows = self.rows[self.rows["location"].isin(locations)]
+        return Decisions.together(rows, self.gains[self.gains.index.isin(locations)], self.notes)
 
     def __repr__(self) -> str:
         gain = f"{self.gain:+,.6g} [{self.gain_lo:+,.6g}, {self.gain_hi:+,.6g}]"
@@ -118,8 +132,7 @@ def decided(
         state = standing.state(stock)
         wanted = policy.decide(standing.view(state))
         decision = enforce(wanted, state, market)
-        decimals = decimals_of(standing.panel)
-        tags = rounded(decision.price[0], state.last_price[0], market, decimals)
+        tags = rounded(decision.price[0], state.last_price[0], market, standing.decimals)
         decision = replace(decision, price=tags.unsqueeze(0))
         if adjust is not None:
             decision = adjust(decision, state)
@@ -127,14 +140,14 @@ def decided(
         expected = {name: getattr(outcome, name) for name in ("units", "gain", "gain_lo", "gain_hi")}
         expected |= {"price": decision.price, "order": decision.order}
         refuse_non_finite(expected, f"in the decisions of {policy.name}")
-        reasons = _reasons(market, state, wanted, decision, outcome, 10.0**-decimals)
+        reasons = _reasons(market, state, wanted, decision, outcome, 10.0**-standing.decimals)
     known = np.zeros(market.shape, bool) if stock is None else np.isfinite(stock[0])
     series = standing.panel.series[told]
     rows = _rows(standing, series, state, decision, outcome, reasons, known)
     if explain:
         rows = with_parts(rows, explain_decision(policy, market, state), series)
-    totals = outcome.by_location[:, np.unique(series[:, 0])].sum(-1).tolist()
-    return Decisions(rows, totals[-1], min(totals), max(totals), standing.notes)
+    by_location = pd.DataFrame(outcome.by_location.T.double().cpu().numpy(), index=market.locations)
+    return Decisions.together(rows, by_location.iloc[np.unique(series[:, 0])], standing.notes)
 
 
 @dataclass(frozen=True)

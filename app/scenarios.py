@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..agents.tuning import baseline_names
 from ..agents.workers import HERE, Workers
 from ..envs.market import Market
 from ..envs.scenarios import AnyScenario, Asked, read_scenarios
@@ -12,7 +13,7 @@ from ..forecasters.errors import InputError, whole
 from ..forecasters.progress import SILENT, Progress
 from .arguments import AnyMarket, AnyPolicy, open_any, valid_seed
 from .benchmarking import check_horizon
-from .policies import Wanted, each_once, tuned, wanted
+from .policies import USUAL, Wanted, each_once, short_name, tuned, wanted
 from .whatif import By, WhatIf, answer_each, usual_policy
 
 
@@ -106,3 +107,23 @@ def _rivals(market: Market, asked: Sequence[Asked]) -> dict[str, Wanted]:
             except InputError as error:
                 raise one.error(Fault(("competitor", number, "policy"), str(error))) from None
     return found
+
+
+def by_name_only(market: Market, scenario: AnyScenario) -> list[str]:
+    """The names of policies in a market, for whoever must not have files read.
+
+    Raises:
+        InputError: a competitor of the scenario has a policy of another name, or a file's.
+    """
+    known = [*map(short_name, baseline_names(market)), USUAL]
+    for one in read_scenarios(scenario):
+        for number, effect in enumerate(one.scenario.competitor):
+            if effect.policy is not None and effect.policy not in known:
+                raise one.error(
+                    Fault(
+                        ("competitor", number, "policy"),
+                        f"expected one of {', '.join(known)} (policies in files are for the command line),"
+                        f" found {effect.policy!r:.60}",
+                    )
+                )
+    return known

@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ..envs.economics import Economics
 from ..envs.engine.stock import fresh
 from ..envs.engine.types import State
 from ..envs.engine.view import View
@@ -26,6 +27,7 @@ from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.simulation import LearnedDemand, LearnedState
 from ..forecasters.tensors import NoiseKey
+from .price_tags import decimals_of
 from .reasons import SAME
 
 Stock = tuple[np.ndarray, np.ndarray]  # (S, I) units on hand, NaN where unknown, and on order
@@ -80,14 +82,36 @@ class Standing:
     def demand(self) -> LearnedDemand:
         return self.market.demand  # type: ignore[return-value]  # ``after`` has made sure
 
+    def under(self, economics: Economics) -> Standing:
+        """The same history under other price rules: what was read of it is kept."""
+        other = replace(self, market=replace(self.market, economics=economics))
+        for name in ("_state", "usual", "others", "price_before", "decimals"):
+            if name in self.__dict__:
+                other.__dict__[name] = self.__dict__[name]
+        return other
+
+    def named(self, locations: Collection[str]) -> frozenset[str]:
+        """Locations as the market writes them.
+
+        Raises:
+            InputError: the market does not know one.
+        """
+        places = positions(list(locations), self.market.locations, "locations of the market")
+        return frozenset(self.market.locations[place] for place in places)
+
     def at(self, locations: Collection[str]) -> np.ndarray:
         """(N,) bool: series of the panel at these locations.
 
         Raises:
             InputError: the market does not know one.
         """
-        places = positions(list(locations), self.market.locations, "a location of the market")
+        places = positions(list(locations), self.market.locations, "locations of the market")
         return np.isin(self.panel.series[:, 0], places)
+
+    @cached_property
+    def decimals(self) -> int:
+        """That prices are written with."""
+        return decimals_of(self.panel)
 
     @cached_property
     def price_before(self) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...agents.tuning import baseline_names
 from ...envs.market import Market
-from ...envs.scenarios import catalogue, read_scenarios
+from ...envs.scenarios import catalogue
 from ...envs.scenarios.schema import schema
 from ...envs.scenarios.writing import in_fields, to_yaml
 from ...envs.settings_file import Fault, kind_of, plain
@@ -22,9 +22,9 @@ from .. import api, series
 from ..card.card import market_card
 from ..output import plain as jsonable
 from ..output import to_json, write_file, write_text
-from ..policies import USUAL, short_name
+from ..policies import short_name
 from ..runtime import fitted_panel
-from ..scenarios import whatif_each
+from ..scenarios import by_name_only, whatif_each
 
 _PAST = 52  # periods of history before a forecast
 _DECILES = {"lo": "q0.1", "median": "q0.5", "hi": "q0.9"}
@@ -141,27 +141,13 @@ def whatif(
         InputError: a competitor's policy is a file, which the page does not read for whoever asks.
     """
     market = _market(folder)
-    _no_files(market, scenario)
+    by_name_only(market, scenario)
     found = whatif_each(market, [scenario], policies, seed, progress=progress)
     return [jsonable(one.told) for one in found]
 
 
 def _baselines(market: Market) -> list[str]:
     return list(map(short_name, baseline_names(market)))
-
-
-def _no_files(market: Market, scenario: Path) -> None:
-    known = [*_baselines(market), USUAL]
-    for one in read_scenarios(scenario):
-        for number, effect in enumerate(one.scenario.competitor):
-            if effect.policy is not None and effect.policy not in known:
-                raise one.error(
-                    Fault(
-                        ("competitor", number, "policy"),
-                        f"expected one of {', '.join(known)} (policies in files are for the command line),"
-                        f" found {effect.policy!r:.60}",
-                    )
-                )
 
 
 def benchmark(

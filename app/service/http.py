@@ -22,6 +22,7 @@ from .access import APPROVER, HERE, VIEWER, Caller, Rates
 from .door import Door
 from .ledger import Conflict, Unknown
 from .metrics import Metrics
+from .questions import NotNow
 from .service import MOST, Service
 
 _DATE = Annotated[str | None, Query(max_length=32, description="first day of a period")]
@@ -203,6 +204,23 @@ def _routes(app: FastAPI, service: Service) -> None:
         heads = {"x-after": str(page["after"]), "x-more": str(page["more"]).lower()}
         return PlainTextResponse(rows.to_csv(index=False), media_type="text/csv", headers=heads)
 
+    @app.get("/v1/forecast", response_model=messages.Forecasts, tags=["questions"])
+    def forecast(
+        caller: Viewer,
+        location: Annotated[str | None, Query(max_length=500)] = None,
+        item: Annotated[str | None, Query(max_length=500)] = None,
+    ) -> Any:
+        """Units of the periods after the latest sales: deciles of what customers want."""
+        rows = service.forecast(location, item)
+        named = rows.assign(date=rows["date"].astype(str).str[:10])
+        deciles = {f"q0.{k}": f"q{k}0" for k in range(1, 10)}
+        return {"forecasts": named.rename(columns=deciles).to_dict("records")}
+
+    @app.post("/v1/whatif", tags=["questions"])
+    def whatif(asked: messages.WhatIf, caller: Viewer) -> list[dict[str, Any]]:
+        """What a scenario changes under each policy, with 95% intervals."""
+        return service.whatif(asked.scenario, asked.policies, asked.episodes, asked.seed)
+
     @app.post("/v1/kill-switch", tags=["decisions"])
     def kill_switch(asked: messages.Switch, caller: Approver) -> dict[str, Any]:
         """On: withdraw what is open, and release the last approved prices until it is off again."""
@@ -262,6 +280,10 @@ def _faults(app: FastAPI) -> None:
     @app.exception_handler(DBAPIError)
     def _(_: Request, error: DBAPIError) -> JSONResponse:
         return answer(503, f"the database does not answer: {error.orig}", {"retry-after": "5"})
+
+    @app.exception_handler(NotNow)
+    def _(_: Request, error: NotNow) -> JSONResponse:
+        return answer(503, str(error), {"retry-after": "10"})
 
     @app.exception_handler(UnplayableError)
     def _(_: Request, error: UnplayableError) -> JSONResponse:

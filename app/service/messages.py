@@ -149,6 +149,27 @@ class Releases(Page):
     released: list[Released]
 
 
+class Forecast(BaseModel):
+    """Deciles of the units that customers want of a series in a period, whatever the stock."""
+
+    date: str
+    location: str
+    item: str
+    q10: float
+    q20: float
+    q30: float
+    q40: float
+    q50: float
+    q60: float
+    q70: float
+    q80: float
+    q90: float
+
+
+class Forecasts(BaseModel):
+    forecasts: list[Forecast]
+
+
 class Entry(BaseModel):
     """One entry of the audit trail."""
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +18,21 @@ import pandas as pd
 from ...agents.learned import LearnedPolicy
 from ...envs.market import Market
 from ...forecasters.errors import InputError, whole
+from ...forecasters.names import positions
 from ...forecasters.panel import SalesPanel
 from ...forecasters.seal import of_file
-from ..decisions import decided
 from ..page.home import Home, home_of
 from ..runtime import fitted_panel, open_market
 from ..standing import Standing
-from ..stock import read_stock
 from . import audit, ledger, sales
 from .database import Database, of_folder
-from .records import HELD, PROPOSED, STATUSES
+from .questions import Forecasts, Scenarios
+from .records import STATUSES
+from .rounds import Round, play
 from .settings import read_service
-from .treatment import CHECKS, STEPS, Smoother, anomalies, last_year, price_limits
 
 _TRIES = 20  # to take a batch in while others come in between
 MOST = 10_000  # rows of one answer
-_COLUMNS = (
-    *("location", "item", "current_price", "price", "order", "expected_units", "expected_gain"),
-    *("gain_lo", "gain_hi", "outside_support", "why", "note"),
-)
 
 
 @dataclass(frozen=True)
@@ -68,6 +63,8 @@ class Service:
         self._turn = threading.Lock()  # of the model: one question at a time
         self._decider: Decider | None = None
         self._stood: tuple[tuple[int, str], Standing, str] | None = None
+        self._usual: tuple[Standing, Round] | None = None
+        self._forecasts, self._scenarios = Forecasts(), Scenarios(self.home)
 
     def close(self) -> None:
         self.database.close()
@@ -148,12 +145,12 @@ class Service:
     def warm(self) -> None:
         """Read what the next proposal needs, before somebody waits for it."""
         with self._turn:
-            self.standing()
+            self._round(self.decider(), self.standing()[0], None, None)
 
     @property
     def ready(self) -> bool:
         """Whether a proposal can be made at once."""
-        return self._stood is not None
+        return self._usual is not None
 
     def _policy(self) -> Path:
         """The file of the policy that decides."""
@@ -169,6 +166,38 @@ class Service:
         found = self.home.benchmark() or {"policies": []}
         earned = {row["policy"].lower(): row["profit_mean"] for row in found["policies"]}
         return max(files.items(), key=lambda pair: earned.get(pair[0].lower(), float("-inf")))[1]
+
+    def forecast(self, location: str | None = None, item: str | None = None) -> pd.DataFrame:
+        """Deciles of the periods after the latest sales, of one location and item where they are given.
+
+        Raises:
+            NotNow: they are being worked out.
+            InputError: the market does not know the location or the item.
+        """
+        with self._turn:
+            standing, told = self.standing()
+        market = standing.market
+        for name, given, known in (("location", location, market.locations), ("item", item, market.items)):
+            if given is not None:
+                positions([given], known, f"a {name} of the market")
+        rows = self._forecasts.ask(told, standing.panel)
+        for name, given in (("location", location), ("item", item)):
+            if given is not None:
+                rows = rows[rows[name] == given]
+        return rows
+
+    def whatif(
+        self, scenario: Mapping[str, Any], policies: Sequence[str], episodes: int, seed: int
+    ) -> list[dict[str, Any]]:
+        """What a scenario changes under each policy.
+
+        Raises:
+            NotNow: another one is being played.
+            InputError: the scenario or a policy does not fit.
+        """
+        most = self.settings.limits.episodes
+        whole("episodes", episodes, 2, most)
+        return self._scenarios.ask(self.decider().market, scenario, policies, episodes, seed)
 
     # ---- decisions
 
@@ -201,48 +230,37 @@ class Service:
                 )
             if (why := self.killed()) is not None:
                 return self._repeat(actor, standing.date, why)
-            renames = decider.own.reading.map
-            at_hand = None if stock is None else read_stock(stock, standing.market, renames)
-            smoother = Smoother(standing, self.settings.smoothing)
-            found = decided(standing, decider.policy, at_hand, adjust=smoother, locations=locations)
-            rows, steps = self._treated(standing, smoother, found.rows, locations)
+            done = self._round(decider, standing, stock, locations)
         about = {
             "date": standing.date,
             **decider.digests,
             "input": audit.digest([told, None if stock is None else stock.to_csv(index=False)]),
             "currency": standing.market.economics.currency,
-            **{name: getattr(found, name) for name in ("gain", "gain_lo", "gain_hi", "notes")},
-            "steps": steps,
+            **{name: getattr(done.found, name) for name in ("gain", "gain_lo", "gain_hi", "notes")},
+            "steps": done.steps,
         }
         with self.database.write() as connection:
             if (why := ledger.killed(connection)) is not None:
                 raise ledger.Conflict(f"kill switch: expected it to be off, found it on: {why}")
-            number, notes = ledger.file_sheet(connection, actor, about, rows)
-        return {**about, "sheet": number, "series": len(rows), "notes": notes}
+            number, notes = ledger.file_sheet(connection, actor, about, done.rows)
+        return {**about, "sheet": number, "series": len(done.rows), "notes": notes}
 
-    def _treated(
+    def _round(
         self,
+        decider: Decider,
         standing: Standing,
-        smoother: Smoother,
-        found: pd.DataFrame,
+        stock: pd.DataFrame | None,
         locations: Sequence[str] | None,
-    ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-        """Proposals as they are filed, and how many series each step touched."""
-        told = standing.sold if locations is None else standing.sold & standing.at(locations)
-        series = standing.panel.series[told]
-        least, most = price_limits(standing, series)
-        smoothed = smoother.flags(series)
-        held = anomalies(found, last_year(standing.panel, series), self.settings.anomaly)
-        rows = [
-            {name: row[name] for name in _COLUMNS}
-            | {"status": HELD if why else PROPOSED, "flags": "; ".join([*touched, *why])}
-            | {"least_price": low, "most_price": high if isfinite(high) else None}
-            for row, touched, why, low, high in zip(
-                found.to_dict("records"), smoothed, held, least.tolist(), most.tolist(), strict=True
-            )
-        ]
-        named = [name for flags in (*smoothed, *held) for name in flags]
-        return rows, {name: named.count(name) for name in (*STEPS, *CHECKS)}
+    ) -> Round:
+        """Proposals; those with assumed stock are worked out once, for all locations."""
+        settings, own = self.settings, decider.own
+        if stock is not None:
+            return play(standing, decider.policy, settings, own, stock, locations)
+        if self._usual is None or self._usual[0] is not standing:
+            self._usual = standing, play(standing, decider.policy, settings, own)
+        if locations is None:
+            return self._usual[1]
+        return self._usual[1].of(standing.named(locations))
 
     def _repeat(self, actor: str, date: str, why: str) -> dict[str, Any]:
         with self.database.write() as connection:

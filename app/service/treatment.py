@@ -19,7 +19,7 @@ from ...envs.engine.types import Decision, State
 from ...forecasters.fit import periods_a_year
 from ...forecasters.panel import SalesPanel
 from ..decisions import BEYOND
-from ..price_tags import decimals_of, rounded
+from ..price_tags import rounded
 from ..standing import Standing
 from .settings import Anomaly, Smoothing
 
@@ -55,7 +55,7 @@ class Smoother:
         if not self.touched:
             return decision
         ruled = enforce(replace(decision, price=price), state, market)
-        tags = rounded(ruled.price[0], last[0], market, decimals_of(self.standing.panel)).unsqueeze(0)
+        tags = rounded(ruled.price[0], last[0], market, self.standing.decimals).unsqueeze(0)
         self._step(RULES, price, tags)
         return replace(ruled, price=tags)
 
@@ -94,7 +94,7 @@ def anomalies(rows: pd.DataFrame, year: tuple[np.ndarray, np.ndarray], settings:
 
 
 def price_limits(standing: Standing, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) lowest and highest price of each of ``series`` (N, 2) that the price rules leave; inf: no limit."""
+    """(N,) lowest and highest price of each of ``series`` (N, 2) that price rules leave; inf: no limit."""
     state, market = standing.state(None), standing.market
     last = state.last_price[0]
     below, above = bounds(last, market)
