@@ -42,11 +42,13 @@ def serve(
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0: any free one.")] = 8000,
     database: Database = None,
+    watch: Annotated[Path | None, typer.Option(help="Take in sales tables put into this folder.")] = None,
+    stream: Annotated[str | None, typer.Option(help="Take in sales of a stream: redis://host.")] = None,
 ) -> None:
     """Serve decisions over HTTP: sales in, proposals, approvals, releases, the audit trail."""
     from .commands.service import serve as go
 
-    go(run, host, port, database)
+    go(run, host, port, database, watch, stream)
 
 
 def sales(

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 _SHOWN = ("id", "location", "item", "status", "current_price", "price", "order", "expected_gain", "flags")
 
 
-def serve(run: Path, host: str, port: int, database: str | None) -> None:
+def serve(
+    run: Path, host: str, port: int, database: str | None, watch: Path | None, stream: str | None
+) -> None:
     installed.check()
     from ..service.server import serve as go
 
     console = stderr()
-    go(run, host, port, database, lambda said: console.print(f"{said}\nCtrl-C ends it"))
+    go(run, host, port, database, console.print, watch, stream)
 
 
 def sales(run: Path, database: str | None, actor: str, table: Path, key: str | None, json: bool) -> None:

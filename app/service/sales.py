@@ -86,10 +86,11 @@ def latest(own: SalesPanel, tables: Sequence[pd.DataFrame]) -> tuple[SalesPanel 
             )
     whole = pd.concat(tables, ignore_index=True)
     fresh = len(whole) - len(tables[-1])
-    again = whole.duplicated(names, keep="last").to_numpy()
+    again = whole.duplicated(names, keep="last").to_numpy(copy=True)
     again[fresh:] = False  # a batch that repeats itself is refused by the reader
     panel = own.reading.read(whole[~again], otherwise=own.frequency)
-    return panel, int(again.sum())
+    before = whole[:fresh].duplicated(names, keep="last").to_numpy()
+    return panel, int((again[:fresh] & ~before).sum())
 
 
 def take(
