@@ -14,7 +14,6 @@ import typer
 from ...forecasters.errors import InputError
 from ..console import print_table, stderr, stdout
 from ..output import plain, to_json
-from ..service import installed
 
 if TYPE_CHECKING:
     from ..service.service import Service
@@ -25,7 +24,6 @@ _SHOWN = ("id", "location", "item", "status", "current_price", "price", "order",
 def serve(
     run: Path, host: str, port: int, database: str | None, watch: Path | None, stream: str | None
 ) -> None:
-    installed.check()
     from ..service.server import serve as go
 
     console = stderr()
@@ -36,8 +34,6 @@ def sales(run: Path, database: str | None, actor: str, table: Path, key: str | N
     from dataclasses import asdict
 
     from ...forecasters.panel.tables import load_table
-
-    installed.check()
     from ..service.sales import digest_of
 
     with _opened(run, database) as service:
@@ -171,7 +167,6 @@ def resume(run: Path, database: str | None, actor: str, reason: str) -> None:
 
 
 def token(run: Path, database: str | None, actor: str, name: str, role: str, revoke: bool) -> None:
-    installed.check()
     from ..service import access
 
     with _opened(run, database) as service, service.database.write() as connection:
@@ -202,7 +197,6 @@ def show(run: Path, database: str | None, after: int, limit: int) -> None:
 
 @contextmanager
 def _opened(run: Path, database: str | None) -> Iterator[Service]:
-    installed.check()
     from ..service.service import Service
 
     service = Service(run, database)

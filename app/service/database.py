@@ -12,8 +12,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from alembic import command
 from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -69,16 +70,21 @@ class Database:
 
     def _upgrade(self) -> None:
         """Bring the schema to its latest version; one process at a time does."""
-        config = Config()
         with resources.as_file(resources.files(__package__) / "migrations") as scripts:
+            config = Config()
             config.set_main_option("script_location", str(scripts))
+            directory = ScriptDirectory.from_config(config)
+
+            def steps(revision: Any, _: Any) -> Any:
+                return directory._upgrade_revs("head", revision)  # as ``alembic upgrade head`` has them
+
             with self.engine.connect() as connection:
                 connection = connection.execution_options(writes=True)
-                with connection.begin():
+                with connection.begin(), EnvironmentContext(config, directory, fn=steps) as environment:
                     if self.engine.dialect.name == "postgresql":
                         connection.exec_driver_sql("select pg_advisory_xact_lock(7160513)")
-                    config.attributes["connection"] = connection
-                    command.upgrade(config, "head")
+                    environment.configure(connection=connection, target_metadata=records.metadata)
+                    environment.run_migrations()
 
 
 def of_folder(folder: Path) -> str:
@@ -102,7 +108,12 @@ def _parsed(url: str) -> URL:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        try:
+            return create_engine(url, pool_pre_ping=True)
+        except ImportError:
+            raise InputError(
+                "--database: expected psycopg, found none; pip install 'mercato[postgresql]'"
+            ) from None
     engine = create_engine(url, connect_args={"timeout": _WAIT})
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
