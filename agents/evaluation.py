@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 
@@ -14,8 +14,10 @@ from torch import Tensor
 from ..envs.economics import Economics
 from ..envs.engine.doubt import over_market
 from ..envs.engine.finite import refuse_non_finite
+from ..envs.engine.guard_rails import guard_rails
 from ..envs.engine.rewards import typical_revenue
-from ..envs.engine.types import Outcome
+from ..envs.engine.rules import binds
+from ..envs.engine.types import Decision, Outcome, State
 from ..envs.market import Market
 from ..envs.simulator import Simulator
 from ..envs.sub_markets import AT_ONCE, sub_markets
@@ -48,6 +50,7 @@ _WEIGHTS = {  # by which parts of a market are averaged; None where they are add
     "ending_stock": "typical",
 }
 
+_BOUND = "bound by "  # and the name of a guard-rail: the share of decisions
 _RESAMPLES = 4000
 _MANY, _FEW, _SERIES = 64, 8, 128_000  # episodes at most and at least; episodes times series
 _CYCLES = 10  # of lead time and review period, that an episode has at least where it must not end too soon
@@ -62,6 +65,7 @@ class Evaluation:
     episodes: int
     horizon: int
     seed: int
+    rules: dict[str, np.ndarray] = field(default_factory=dict)  # guard-rail -> (P, E) share bound
 
     def __repr__(self) -> str:
         size = f"{self.episodes} episodes of {self.horizon} periods, seed {self.seed}"
@@ -77,6 +81,14 @@ class Evaluation:
             row |= {metric: float(self.values[metric][p].mean()) for metric in METRICS if metric != "profit"}
             rows.append(row)
         return rows
+
+    def bound(self) -> list[dict[str, float | str]]:
+        """One row a policy and guard-rail of the shop: the share of series-periods in which it binds."""
+        return [
+            {"policy": name, "rule": rule, "bound": float(share[p].mean())}
+            for p, name in enumerate(self.names)
+            for rule, share in self.rules.items()
+        ]
 
     def pairs(self, references: Sequence[str] | None = None) -> list[dict[str, float | str]]:
         """Profit of a less profit of b, episode by episode, with 95% intervals.
@@ -144,12 +156,14 @@ def evaluate(
     parts = [
         _of_part(part, policies, episodes, horizon, seed, progress, workers) for part in sub_markets(market)
     ]
-    return Evaluation(names, {name: _joined(name, parts) for name in METRICS}, episodes, horizon, seed)
+    values = {name: _joined(name, _WEIGHTS[name], parts) for name in METRICS}
+    rules = {name: _joined(_BOUND + name, "series", parts) for name in guard_rails(market.economics)}
+    return Evaluation(names, values, episodes, horizon, seed, rules)
 
 
-def _joined(metric: str, parts: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
-    """(P, E) a metric of the whole market."""
-    values, by = np.stack([part[metric] for part in parts]), _WEIGHTS[metric]
+def _joined(metric: str, by: str | None, parts: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
+    """(P, E) a metric of the whole market by its parts; 0 of a part that has no such rule."""
+    values = np.stack([part.get(metric, np.zeros_like(part["series"])) for part in parts])
     if by is None:
         return values.sum(0)
     weight = np.stack([part[by] for part in parts])
@@ -208,7 +222,9 @@ def play(market: Market, policy: Policy, episodes: Tensor, horizon: int, seed: i
     state = simulator.reset(episodes.to(market.device))
     tally = _Tally(market, len(episodes))
     for _ in range(horizon):
-        state, outcome = simulator.step(state, policy.decide(simulator.view(state)))
+        decision = policy.decide(simulator.view(state))
+        tally.count(decision, state)
+        state, outcome = simulator.step(state, decision)
         tally.add(outcome)
     return tally.metrics(horizon, state.on_hand)
 
@@ -244,6 +260,14 @@ class _Tally:
         self.price_squared = torch.zeros_like(self.price)
         low, high = (market.by_group.spread(bound, -2) for bound in price_range(market))
         self.low, self.high = low * 1.001, high * 0.999
+        self.rules = {name: zeros.clone() for name in guard_rails(market.economics)}
+
+    def count(self, decision: Decision, state: State) -> None:
+        """Which guard-rails hold a decision back that is made in ``state``."""
+        if self.rules:
+            held = binds(decision, state, self.market)
+            for name, times in self.rules.items():
+                times += held[name].double().mean((1, 2))
 
     def add(self, outcome: Outcome) -> None:
         parts = {
@@ -278,19 +302,23 @@ class _Tally:
             "at_stake": typical_revenue(self.market).double().sum(),
             "typical": typical,
         }
-        return {name: weight.expand_as(sums["demand"]) for name, weight in weights.items()} | {
-            "profit": sums["profit"],
-            "revenue": sums["revenue"],
-            "units": sums["units"],
-            "fill_rate": sums["served"] / sums["demand"].clamp(min=1e-9),
-            "stockout_share": sums["short"] / horizon,
-            "price_mean": mean.mean((1, 2)),
-            "price_sd": variance.sqrt().mean((1, 2)),
-            "price_at_bound": self.bound / horizon,
-            "disagreement": self.disagreement / horizon,
-            "off_support": self.off_support / horizon,
-            "ending_stock": on_hand.double().sum((1, 2)) / typical,
-        }
+        return (
+            {name: weight.expand_as(sums["demand"]) for name, weight in weights.items()}
+            | {
+                "profit": sums["profit"],
+                "revenue": sums["revenue"],
+                "units": sums["units"],
+                "fill_rate": sums["served"] / sums["demand"].clamp(min=1e-9),
+                "stockout_share": sums["short"] / horizon,
+                "price_mean": mean.mean((1, 2)),
+                "price_sd": variance.sqrt().mean((1, 2)),
+                "price_at_bound": self.bound / horizon,
+                "disagreement": self.disagreement / horizon,
+                "off_support": self.off_support / horizon,
+                "ending_stock": on_hand.double().sum((1, 2)) / typical,
+            }
+            | {_BOUND + name: times / horizon for name, times in self.rules.items()}
+        )
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..agents.evaluation import Evaluation, evaluate
+from ..agents.evaluation import Evaluation, bootstrap, evaluate
 from ..agents.learned import LearnedPolicy
 from ..agents.policy import Policy
 from ..agents.tuning import COST_PLUS, STATIC
 from ..agents.workers import HERE, Workers
+from ..envs.engine.guard_rails import guard_rails, lifted
 from ..envs.market import Market
 from ..envs.processes import ObservedDemand
 from ..envs.structural import Truth, true_market
@@ -40,6 +41,7 @@ class Benchmark:
     baselines: tuple[Policy, ...]
     evaluation: Evaluation
     truth: Evaluation | None = None  # the same policies in the true market
+    unruled: Evaluation | None = None  # … in the learned market without guard-rails, if the shop has some
 
     @property
     def table(self) -> pd.DataFrame:
@@ -70,8 +72,14 @@ class Benchmark:
         out: dict[str, Any] = self._tables(self.evaluation)
         if self.truth is not None:
             out["true_market"] = self._tables(self.truth)
+        if self.unruled is not None:
+            out |= {"rules": self.evaluation.bound(), "without_rules": self._without(self.unruled)}
         settings = self.evaluation
         return out | {"episodes": settings.episodes, "horizon": settings.horizon, "seed": settings.seed}
+
+    def _without(self, unruled: Evaluation) -> list[dict[str, float | str]]:
+        """One row a policy: what it would earn more, as it is, if no guard-rail held it back."""
+        return [{"policy": name, **rise(self.evaluation, unruled, name)} for name in self.evaluation.names]
 
     def _tables(self, evaluation: Evaluation) -> dict[str, Any]:
         references = [policy.name for policy in self.baselines]
@@ -99,10 +107,21 @@ def compare(
     check_horizon(market, horizon)
     policies = [*learned, *baselines]
     evaluation = evaluate(market, policies, episodes, horizon, seed, progress, workers)
-    true = None
+    true = unruled = None
     if truth is not None:
         true = evaluate(behind(market, truth), policies, episodes, horizon, seed, progress, workers)
-    return Benchmark(market, tuple(learned), tuple(baselines), evaluation, true)
+    if rails := guard_rails(market.economics):
+        free = lifted(market, *rails)
+        unruled = evaluate(free, policies, episodes, horizon, seed, progress, workers)
+    return Benchmark(market, tuple(learned), tuple(baselines), evaluation, true, unruled)
+
+
+def rise(before: Evaluation, after: Evaluation, policy: str) -> dict[str, float]:
+    """Profit of a policy that another market adds, in episodes that both have, with its 95% interval."""
+    both = min(before.episodes, after.episodes)
+    here, there = (one.values["profit"][one.names.index(policy), :both] for one in (before, after))
+    mean, lo, hi = bootstrap(there - here, before.seed)
+    return {"diff_mean": mean, "diff_lo": lo, "diff_hi": hi}
 
 
 def behind(market: Market, truth: Path) -> Market:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,11 +11,13 @@ from ..agents.evaluation import Evaluation, bootstrap, evaluate
 from ..agents.tuning import STATIC
 from ..agents.workers import HERE, Workers
 from ..envs.economics import Economics
+from ..envs.engine.guard_rails import guard_rails, lifted
 from ..envs.market import Market
 from ..forecasters.progress import SILENT, Progress
-from .benchmarking import Benchmark, of_price, other_markets
-from .report.contents import Assumption, Headline, Interval, Shift
+from .benchmarking import Benchmark, of_price, other_markets, rise
+from .report.contents import Assumption, GuardRail, Headline, Interval, Shift
 from .report.words import NOTHING
+from .report.words import difference as difference_in_words
 
 LOGGED, LAST = "logged price", "last price"  # with the orders that suit them best
 
@@ -50,7 +52,7 @@ def headline(benchmark: Benchmark) -> Headline:
         versus_static=None if static is None else difference(evaluation, learned, static),
         static_profit=0.0 if static is None else float(profit[static]),
         not_beaten=not_beaten,
-        reasons=_reasons(evaluation, learned, not_beaten),
+        reasons=_reasons(evaluation, benchmark.unruled, learned, not_beaten),
     )
 
 
@@ -98,6 +100,51 @@ def assumptions(
         Assumption(name=name, meaning=meaning, value=value, given=given[name], shifts=of[name])
         for name, meaning, value in _lines(market.economics, costs_known)
     ]
+
+
+def rails(
+    benchmark: Benchmark,
+    line: Headline,
+    episodes: int,
+    progress: Progress = SILENT,
+    workers: Workers = HERE,
+) -> list[GuardRail]:
+    """How often each guard-rail of the shop binds, and what the headline's policies would earn without it.
+
+    The policies are as they are, neither trained nor tuned anew. Where there are several, all together last.
+    """
+    market, played, names = benchmark.market, benchmark.evaluation, (line.learned, line.baseline)
+    every = guard_rails(market.economics)
+    if not every:
+        return []
+    jobs = [*((rail,) for rail in every), *([every] if len(every) > 1 else [])]
+    work = partial(_unruled, benchmark, names, episodes)
+    found = workers.map("test the shop without its rules", work, jobs, progress)
+    return [
+        GuardRail(
+            rule=job[0] if len(job) == 1 else "all of them",
+            bound={name: _bound(played, name, job[0]) for name in names} if len(job) == 1 else {},
+            lifted={name: _interval(rise(played, other, name)) for name in names},
+        )
+        for job, other in zip(jobs, found, strict=True)
+    ]
+
+
+def _unruled(
+    benchmark: Benchmark, names: Sequence[str], episodes: int, rules: Sequence[str], _: Progress
+) -> Evaluation:
+    settings, policies = benchmark.evaluation, [benchmark.policy(name) for name in dict.fromkeys(names)]
+    market = lifted(benchmark.market, *rules)
+    return evaluate(market, policies, episodes, settings.horizon, settings.seed)
+
+
+def _bound(evaluation: Evaluation, name: str, rule: str) -> float:
+    """Share of a policy's decisions that a guard-rail holds back."""
+    return float(evaluation.rules[rule][evaluation.names.index(name)].mean())
+
+
+def _interval(told: Mapping[str, float]) -> Interval:
+    return Interval(mean=told["diff_mean"], lo=told["diff_lo"], hi=told["diff_hi"])
 
 
 def _shift(
@@ -177,7 +224,9 @@ _TRAITS = (
 )
 
 
-def _reasons(evaluation: Evaluation, learned: str, not_beaten: Sequence[str]) -> list[str]:
+def _reasons(
+    evaluation: Evaluation, unruled: Evaluation | None, learned: str, not_beaten: Sequence[str]
+) -> list[str]:
     """What a reader of the verdict must know, and what tells the policy from the rules it does not beat."""
     said = []
     bound = _mean(evaluation, learned, "price_at_bound")
@@ -185,6 +234,15 @@ def _reasons(evaluation: Evaluation, learned: str, not_beaten: Sequence[str]) ->
         said.append(
             f"{bound:.0%} of its prices are at a limit of the supported range: the model would go further,"
             " but the data do not show how customers respond there. The range decides more than the policy."
+        )
+    if unruled is not None:
+        often = (f"{rule} {_bound(evaluation, learned, rule):.0%}" for rule in evaluation.rules)
+        more = difference_in_words(
+            _interval(rise(evaluation, unruled, learned)), _mean(evaluation, learned, "profit")
+        )
+        said.append(
+            f"The shop's rules bind in a share of its decisions ({', '.join(often)}); without any of them it"
+            f" would earn {more} more, as it is."
         )
     for rule in not_beaten:
         gap = difference(evaluation, learned, rule)

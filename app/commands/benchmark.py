@@ -49,6 +49,9 @@ def show(payload: dict[str, Any]) -> None:
     print_table(
         console, f"In the learned market ({scale})", answer.POLICIES, answer.policies(payload["policies"])
     )
+    if "rules" in payload:
+        title = "Share of decisions that each rule of the shop binds, and profit added if none did"
+        print_table(console, title, *answer.rules(payload))
     if "true_market" in payload:
         rows = answer.policies(payload["true_market"]["policies"])
         print_table(console, f"In the true market ({scale})", answer.POLICIES, rows)

@@ -91,5 +91,21 @@ def policies(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     ]
 
 
+def rules(told: Told) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """How often each guard-rail binds each policy, and what they cost in all: columns, and rows by policy."""
+    names = list(dict.fromkeys(row["rule"] for row in told["rules"]))
+    often = {(row["policy"], row["rule"]): row["bound"] for row in told["rules"]}
+    rows = [
+        (
+            row["policy"],
+            *(percent(often[row["policy"], name]) for name in names),
+            signed(row["diff_mean"]),
+            f"{signed(row['diff_lo'])} … {signed(row['diff_hi'])}",
+        )
+        for row in told["without_rules"]
+    ]
+    return ("policy", *names, "profit without them", "95% interval"), rows
+
+
 def _change(row: Mapping[str, float]) -> tuple[str, str]:
     return signed(row["diff_mean"]), f"{signed(row['diff_lo'])} … {signed(row['diff_hi'])}"

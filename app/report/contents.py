@@ -79,6 +79,14 @@ class PolicyRow(_Part):
     versus_baseline: Interval | None = None  # paired difference of profit; None for the best baseline itself
 
 
+class GuardRail(_Part):
+    """A rule of the shop that holds policies back."""
+
+    rule: str
+    bound: dict[str, float]  # policy -> share of its decisions; none of all rules together
+    lifted: dict[str, Interval]  # policy -> profit that it would add without the rule, per episode
+
+
 class Forecast(_Part):
     """One series: its history, and the forecast of its last periods made before they happened."""
 
@@ -206,6 +214,7 @@ class Contents(_Part):
     decisions: DecisionList | None = None
     explanations: list[Breakdown] = []  # of the first of the decisions
     policies: list[PolicyRow]
+    rules: list[GuardRail] = []
     true_market: list[PolicyRow] = []
     forecasts: list[Forecast] = []
     responses: list[Response] = []

@@ -21,7 +21,7 @@ from ..benchmarking import Benchmark
 from ..decisions import Decisions
 from ..expectation import EXPECTED, ORDINARY, steps
 from ..explained import parts_of
-from ..headline import assumptions, difference, headline, other_customers
+from ..headline import assumptions, difference, headline, other_customers, rails
 from ..series import response
 from .contents import (
     Breakdown,
@@ -93,6 +93,7 @@ def gather(
         decisions=None if subject.decisions is None else _decisions(subject, subject.decisions),
         explanations=[] if subject.decisions is None else _explanations(market, subject.decisions),
         policies=_rows(evaluation, benchmark, line),
+        rules=rails(benchmark, line, shift_episodes, progress, workers),
         true_market=[] if benchmark.truth is None else _rows(benchmark.truth, benchmark, line),
         forecasts=forecasts,
         responses=[response(market, *series) for series in _items_at(market, shown[0][0])],

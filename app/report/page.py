@@ -124,9 +124,37 @@ def _policies(contents: Contents) -> str:
         f" {escape(contents.period)}s not used in training; every policy faces the same customers (seed"
         f" {contents.seed}). Learned policies are in colour.</p>\n"
         f'<div class="pictures">{"".join(pictures)}</div>\n{_policy_table(contents.policies, contents)}\n'
+        f"{_rules(contents)}"
         "<h2>If customers are less or more sensitive to price</h2>\n"
         "<p>The same policies with other customers that are consistent with the data.</p>"
         f"{moves}\n{truth}</section>"
+    )
+
+
+def _rules(contents: Contents) -> str:
+    """How often each guard-rail binds, and what it costs."""
+    if not contents.rules:
+        return ""
+    names = list(contents.rules[0].lifted)
+    base, currency = contents.headline.baseline_profit, contents.currency
+    header = (
+        "rule",
+        *(f"binds {name}" for name in names),
+        *(f"{name} without it, {currency} more" for name in names),
+    )
+    body = [
+        [
+            escape(rail.rule),
+            *(words.percent(rail.bound.get(name)) for name in names),
+            *(escape(words.difference(rail.lifted[name], base)) for name in names),
+        ]
+        for rail in contents.rules
+    ]
+    return (
+        "<h2>The shop's rules</h2>\n<p>Share of series and periods in which a rule moves a decision, or a"
+        " price lies at the end that it sets; and what the same policy, neither trained nor tuned anew, would"
+        " earn more per episode without the rule, before the same customers. A policy made for a shop"
+        f" without it may earn more yet.</p>\n{table(header, body)}\n"
     )
 
 

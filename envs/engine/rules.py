@@ -7,7 +7,7 @@ locations; the ladder comes last, and where no rung fits the price stays as it i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from math import inf, log1p, nan
@@ -22,6 +22,7 @@ from .types import Decision, State
 PriceRule = Callable[[Tensor], Tensor]
 
 _SAME = 1e-6  # log prices closer than this are equal
+_AT_END = 1e-4  # log distance from an end within which a price lies at it
 
 
 def enforce(decision: Decision, state: State, market: Market) -> Decision:
@@ -40,15 +41,43 @@ def bound(decision: Decision, state: State, market: Market) -> dict[str, Tensor]
     Prices in logarithms, orders in units, 0 where a rule does not bind: the mean of ``!= 0`` is how often it
     does.
     """
-    moved = {}
-    price, order = decision.price, _whole(decision.order)
-    for name, rule in price_rules(state, market).items():
-        before, price = price, rule(price)
-        moved[name] = (price / before).log()
-    for name, cut in order_rules(state, market).items():
-        before, order = order, cut(order)
-        moved[name] = order - before
-    return moved
+    prices, orders = _courses(decision, state, market)
+    moved = {name: (after / before).log() for name, (before, after) in prices.items()}
+    return moved | {name: after - before for name, (before, after) in orders.items()}
+
+
+def binds(decision: Decision, state: State, market: Market) -> dict[str, Tensor]:
+    """Where each rule that the shop has holds a decision back, (B, S, I) bool.
+
+    It moves the decision, or the price lies at the end that it sets: policies keep to floor, ceiling and
+    minimum margin by themselves.
+    """
+    (low, high), (prices, orders) = _standing(market), _courses(decision, state, market)
+    ends, held = low | high, {}
+    for name, (before, after) in prices.items():
+        held[name] = (after / before).log().abs() > _SAME
+        if name in ends:
+            held[name] |= (after / ends[name]).log().abs() < _AT_END
+    return held | {name: after != before for name, (before, after) in orders.items()}
+
+
+_Course = dict[str, tuple[Tensor, Tensor]]
+
+
+def _courses(decision: Decision, state: State, market: Market) -> tuple[_Course, _Course]:
+    """Prices and orders (B, S, I) before and after each rule, in the order in which they apply."""
+
+    def through(value: Tensor, rules: Mapping[str, Callable[[Tensor], Tensor]]) -> _Course:
+        course = {}
+        for name, rule in rules.items():
+            before, value = value, rule(value)
+            course[name] = before, value
+        return course
+
+    return (
+        through(decision.price, price_rules(state, market)),
+        through(_whole(decision.order), order_rules(state, market)),
+    )
 
 
 def price_rules(state: State, market: Market) -> dict[str, PriceRule]:

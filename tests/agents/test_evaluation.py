@@ -81,6 +81,19 @@ def test_price_at_bound_counts_prices_at_the_end_of_the_range():
     assert table.policies()[0]["price_at_bound"] == 1.0
 
 
+def test_rules_that_bind_are_counted_by_policy_in_parts_of_a_market_too(monkeypatch):
+    rules = {"ceiling": 1.2, "fairness": {"groups": {"near": ("shop 0", "shop 1")}}}
+    market = shop([[-2.0]], locations=3, economics=Economics(price_rules=rules))
+    policies = [Pair("top", CostPlus(1.5), BaseStock()), Pair("low", CostPlus(0.2), BaseStock())]
+    whole = evaluate(market, policies, 2, 3, seed=0)
+    ceiling = [(row["policy"], row["bound"]) for row in whole.bound() if row["rule"] == "ceiling"]
+    assert ceiling == [("top", 1.0), ("low", 0.0)]
+    monkeypatch.setattr(evaluation, "sub_markets", lambda market: sub_markets(market, most=2))
+    parts = evaluate(market, policies, 2, 3, seed=0)
+    assert parts.bound() == whole.bound()
+    assert evaluate(shop([[-2.0]]), policies, 2, 3, seed=0).bound() == []
+
+
 def test_bootstrap_interval_covers_the_mean_about_as_often_as_it_says():
     draws = np.random.default_rng(0).gamma(4.0, size=(300, 40))
     covered = [lo <= 4.0 <= hi for _, lo, hi in (bootstrap(sample, seed=1) for sample in draws)]

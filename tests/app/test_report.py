@@ -15,7 +15,7 @@ from mercato.agents.evaluation import METRICS, Evaluation
 from mercato.app.benchmarking import Benchmark
 from mercato.app.headline import headline
 from mercato.app.report import figures, words
-from mercato.app.report.contents import Contents, Interval, read_contents
+from mercato.app.report.contents import Contents, GuardRail, Interval, read_contents
 from mercato.app.report.page import render
 from mercato.forecasters.errors import InputError
 from tests.app.samples import contents, interval
@@ -187,6 +187,14 @@ def test_not_beating_a_baseline_is_said_with_the_reason() -> None:
     assert "does not beat every baseline" in said
     assert said.endswith("Its prices are the same.")
     assert "beats every baseline" in words.verdict(contents().headline)
+
+
+def test_the_shop_s_rules_have_a_table_of_what_they_bind_and_cost(page: str) -> None:
+    rail = GuardRail(rule="floor", bound={"ppo": 0.25}, lifted={"ppo": interval(4123.0, 412.3)})
+    text = read(render(contents().model_copy(update={"rules": [rail]}))).text
+    assert "25.0%" in text[text.index("The shop's rules") :]
+    assert "+1.0% [+0.9, +1.1] (+4,123)" in text
+    assert "The shop's rules" not in read(page).text
 
 
 def test_the_true_market_has_its_own_table() -> None:

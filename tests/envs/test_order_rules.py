@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_markets import make_market, random_state
 
-from mercato.envs.economics import Economics
-from mercato.envs.engine.rules import bound, enforce
+from mercato.envs.economics import Economics, PriceRules
+from mercato.envs.engine.guard_rails import guard_rails, lifted
+from mercato.envs.engine.rules import binds, bound, enforce
 from mercato.envs.engine.step import step
 from mercato.envs.engine.types import Decision, State
 from mercato.envs.market import Market
@@ -131,6 +132,34 @@ def test_what_binds_is_counted_in_the_order_of_the_rules() -> None:
     kept = enforce(decision, state, market)
     assert torch.allclose(kept.order, decision.order + sum(moved[name] for name in list(moved)[-3:]))
     assert bound(kept, state, market)["order budget"].abs().max() == 0
+
+
+def test_a_rule_binds_where_it_moves_a_decision_or_the_price_lies_at_its_end() -> None:
+    rules = {"floor": 0.7, "minimum_margin": 0.1, "largest_change": 0.5}
+    market = make_market(1, 3, economics=Economics(capacity=1.0, price_rules=rules))
+    state = random_state(market, 1, seed=0)
+    state = replace(state, on_hand=0 * state.on_hand, pipeline=0 * state.pipeline)
+    state = replace(state, backorders=0 * state.on_hand, last_price=torch.full((1, 1, 3), 2.0))
+    wanted = Decision(torch.tensor([[[1.2, 1.4, 3.5]]]), torch.tensor([[[11.0, 10.0, 0.0]]]))
+    held = binds(wanted, state, market)
+    assert held["floor"].tolist() == [[[True, True, False]]]
+    assert held["minimum margin"].sum() == 0  # 1 / 0.9 is below the floor of 1.4
+    assert held["largest change"].tolist() == [[[False, False, True]]]
+    assert held["capacity"].tolist() == [[[True, False, False]]]
+
+
+def test_guard_rails_are_named_and_lifted_one_by_one() -> None:
+    rules = {"floor": 0.7, "fairness": {"groups": {"all": ("location 1", "location 2")}}, "cadence": 2}
+    economics = Economics(order_budget=5.0, order_every=2, decide="both", price_rules=rules)
+    market = make_market(2, 1, economics=economics)
+    rails = guard_rails(market.economics)
+    assert rails == ("cadence", "floor", "fairness", "order budget")
+    state = random_state(market, 1, seed=0)
+    assert set(rails) < set(binds(wanting(state, 1.0), state, market))
+    assert guard_rails(lifted(market, "floor", "order budget").economics) == ("cadence", "fairness")
+    free = lifted(market, *rails).economics
+    assert free.price_rules == PriceRules()
+    assert (free.order_budget, free.order_every) == (None, 2)
 
 
 def test_a_budget_keeps_a_location_s_items_together_in_a_large_market() -> None:

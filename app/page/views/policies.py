@@ -53,6 +53,9 @@ def _compared(desk: Desk, found: Mapping[str, Any]) -> None:
         " prices at a limit of the supported range.",
         "note",
     )
+    if "rules" in found:
+        parts.heading("The shop's rules", "Share of decisions that each binds, and profit added if none did.")
+        parts.rows(*answer.rules(found))
 
 
 def _against_the_best(
