@@ -24,6 +24,7 @@ from .baselines.orders import (
     WasteAware,
 )
 from .baselines.prices import CostPlus, LastPrice, LoggedPrice, Markdown, StaticPrice
+from .corrections import InUnits, OfLevel, OrderCorrection
 from .policy import LiftedRule, Pair, PriceRule, nearest, price_range
 
 # the rules that a learned policy's file may name
@@ -47,6 +48,10 @@ ORDER_RULES: dict[str, type] = {
 }
 
 
+ORDERS: dict[str, type] = {"cover_reach": OfLevel, "unit_reach": InUnits}
+"""How a learned policy's file calls the reach of each kind of correction of orders."""
+
+
 def correctable(pair: Pair) -> bool:
     """Whether a learner may start from a pair: both rules can be written to a policy's file."""
     return type(pair.pricing) in PRICE_RULES.values() and type(pair.ordering) in ORDER_RULES.values()
@@ -57,22 +62,22 @@ class Residual:
     """Corrects a baseline's price and what it orders for by two numbers in [-1, 1].
 
     log price = log base price + ``price_reach`` · a₀ · (log high - log low), kept inside the supported range;
-    log level = log base level at that price + ``cover_reach`` · a₁, or the rate of a rule without a level.
+    a₁ corrects the order at that price as ``orders`` says.
     """
 
     pricing: PriceRule
     ordering: LiftedRule
     price_reach: float = 0.25  # share of the supported log range
-    cover_reach: float = 0.5  # log of the largest multiple of the base level
+    orders: OrderCorrection = OfLevel(0.5)
     space: spaces.Space = field(
         default_factory=lambda: spaces.Box(-1.0, 1.0, (2,), dtype=np.float32),
         compare=False,
     )
 
     @classmethod
-    def of(cls, base: Pair, price_reach: float, cover_reach: float) -> Residual:
+    def of(cls, base: Pair, price_reach: float, orders: OrderCorrection) -> Residual:
         """Corrections of a baseline, whose order rule must take a lift."""
-        return cls(base.pricing, base.ordering, price_reach, cover_reach)  # type: ignore[arg-type]
+        return cls(base.pricing, base.ordering, price_reach, orders)  # type: ignore[arg-type]
 
     def to_decision(self, action: Tensor, view: View) -> Decision:
         """Decision for ``action`` (B, U, 2)."""
@@ -83,8 +88,8 @@ class Residual:
             base = groups.mean(self.pricing.price(view).log(), -2)
         log_price = base + self.price_reach * (high - low) * correction[..., 0]
         price = groups.spread(nearest(log_price, view.market).exp(), -2)
-        lift = groups.spread((self.cover_reach * correction[..., 1]).exp(), -2)
-        return Decision(price=price, order=self.ordering.order(view, price, lift))
+        number = groups.spread(correction[..., 1], -2)
+        return Decision(price=price, order=self.orders.order(self.ordering, number, view, price))
 
     def greedy(self, output: Tensor) -> Tensor:
         """The action (B, U, 2) that a network's output (B, U, 2) means."""
@@ -123,21 +128,23 @@ def to_spec(actions: Residual | ResidualGrid) -> dict[str, Any]:
     """An action map as plain data."""
     if isinstance(actions, ResidualGrid):
         return {**to_spec(actions.residual), "prices": list(actions.prices), "covers": list(actions.covers)}
+    names = {kind: name for name, kind in ORDERS.items()}
     return {
         "pricing": _rule_spec(actions.pricing, PRICE_RULES),
         "ordering": _rule_spec(actions.ordering, ORDER_RULES),
         "price_reach": actions.price_reach,
-        "cover_reach": actions.cover_reach,
+        names[type(actions.orders)]: actions.orders.reach,
     }
 
 
 def from_spec(spec: dict[str, Any]) -> Residual | ResidualGrid:
     """The action map that ``to_spec`` described; KeyError, TypeError or ValueError where it is none."""
+    (kind,) = (name for name in ORDERS if name in spec)
     residual = Residual(
         pricing=_rule(spec["pricing"], PRICE_RULES),
         ordering=_rule(spec["ordering"], ORDER_RULES),
         price_reach=float(spec["price_reach"]),
-        cover_reach=float(spec["cover_reach"]),
+        orders=ORDERS[kind](float(spec[kind])),
     )
     if "prices" not in spec:
         return residual

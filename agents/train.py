@@ -23,6 +23,7 @@ from ..forecasters.errors import whole
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.seal import of_values
 from ..forecasters.tensors import Checkpoint
+from .corrections import OfLevel, OrderCorrection
 from .customers import LearnerVecEnv
 from .learned import LearnedPolicy, linear_layers
 from .learner import (
@@ -67,7 +68,7 @@ class PPOSettings:
     exploration: float = 0.2  # initial standard deviation of an action in [-1, 1]
     hidden: tuple[int, ...] = (64, 64)
     price_reach: float = 0.5  # largest price correction, share of the supported log range
-    cover_reach: float = 0.5  # largest correction of the log order-up-to level
+    orders: OrderCorrection = OfLevel(0.5)  # what corrects the baseline's orders, and how far
     caution: float = 0.0  # charged per unit of what the demand model is unsure of (``Cautious``)
     validation: Validation = field(default_factory=Validation)
 
@@ -97,9 +98,9 @@ class DQNSettings:
     hidden: tuple[int, ...] = (64, 64)
     margins: tuple[float, ...] = (0.0, 2.0, 5.0)  # more that a correction must promise; validation chooses
     prices: tuple[float, ...] = (-1.0, -0.5, 0.0, 0.5, 1.0)
-    covers: tuple[float, ...] = (-1.0, 0.0, 1.0)
+    covers: tuple[float, ...] | None = None  # corrections of orders; None is as fine as they matter
     price_reach: float = 0.1
-    cover_reach: float = 0.2
+    orders: OrderCorrection = OfLevel(0.2)
     caution: float = 0.0  # charged per unit of what the demand model is unsure of (``Cautious``)
     validation: Validation = field(default_factory=Validation)
 
@@ -130,7 +131,7 @@ def train_ppo(
     Interrupted (KeyboardInterrupt), it returns the best policy so far; with a ``checkpoint`` it goes on up.
     """
     base = base_of(market, base, settings, seed, progress)
-    actions = Residual.of(base, settings.price_reach, settings.cover_reach)
+    actions = Residual.of(base, settings.price_reach, settings.orders)
     env, seen = _slots(market, actions, settings, seed)
     standardise = Standardise.of(seen)
     model = DevicePPO(
@@ -173,11 +174,12 @@ def train_dqn(
 ) -> LearnedPolicy:
     """Train DQN in a market; arguments as in ``train_ppo``."""
     base = base_of(market, base, settings, seed, progress)
-    residual = Residual.of(base, settings.price_reach, settings.cover_reach)
-    actions = ResidualGrid(residual, settings.prices, settings.covers)
+    residual = Residual.of(base, settings.price_reach, settings.orders)
+    covers = settings.orders.lattice(market) if settings.covers is None else settings.covers
+    actions = ResidualGrid(residual, settings.prices, covers)
     env, seen = _slots(market, actions, settings, seed)
     standardise = Standardise.of(seen)
-    factors = {"prices": len(settings.prices), "covers": len(settings.covers)}
+    factors = {"prices": len(settings.prices), "covers": len(covers)}
     model = DeviceDQN(
         AdditiveQPolicy,
         env,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from mercato.agents.corrections import OfLevel
 from mercato.agents.learner import Validation
 from mercato.agents.pathwise import PathwiseSettings, train_pathwise
 from mercato.agents.policy import Pair, Policy
@@ -27,7 +28,7 @@ def lost_sales(market: Market) -> PathwiseSettings:
         window=window,
         horizon=16 * window,
         learning_rate=8e-3,
-        cover_reach=1.0,
+        orders=OfLevel(1.0),
         average=0.98,
         validation=Validation(times=4, episodes=1024, horizon=60),
     )

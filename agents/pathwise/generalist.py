@@ -22,6 +22,7 @@ from ...forecasters.errors import InputError
 from ...forecasters.progress import SILENT, Progress
 from ..baselines.orders import BaseStock
 from ..baselines.prices import LastPrice
+from ..corrections import OfLevel
 from ..learned import LearnedPolicy
 from ..learner import few_threads
 from ..residual import Residual
@@ -106,7 +107,7 @@ def train_generalist(
 ) -> LearnedPolicy:
     """A policy for lost-sales problems in the range that ``settings.drawn`` gives, on the CPU."""
     drawn = settings.drawn
-    actions = Residual(LastPrice(), BaseStock(), price_reach=0.0, cover_reach=settings.reach)
+    actions = Residual(LastPrice(), BaseStock(), price_reach=0.0, orders=OfLevel(settings.reach))
     slots = range(2, max(drawn.lead_times) + 1)
     observation = Observation(
         (

@@ -15,6 +15,7 @@ from ...envs.engine.observation import Observation
 from ...envs.market import Market
 from ...forecasters.progress import SILENT, Progress, Stage
 from ...forecasters.tensors import Checkpoint, named, taken
+from ..corrections import OfLevel, OrderCorrection
 from ..learned import LearnedPolicy
 from ..learner import Best, Validation, few_threads
 from ..policy import Pair
@@ -43,7 +44,7 @@ class PathwiseSettings:
     average: float = 0.99  # of the weights over updates: share that stays
     hidden: tuple[int, ...] = (48, 48)
     price_reach: float = 0.5  # largest price correction, share of the supported log range
-    cover_reach: float = 0.5  # largest correction of the log order-up-to level
+    orders: OrderCorrection = OfLevel(0.5)  # what corrects the baseline's orders, and how far
     caution: float = 0.0  # charged per unit of what the demand model is unsure of (``Cautious``)
     validation: Validation = field(default_factory=Validation)
 
@@ -67,7 +68,7 @@ def train_pathwise(
     the gradient knows nothing, though validation does.
     """
     base = base_of(market, base, settings, seed, progress)
-    actions = Residual.of(base, settings.price_reach, settings.cover_reach)
+    actions = Residual.of(base, settings.price_reach, settings.orders)
     observation = Observation(features_of(market))
     markets = side_by_side(market, settings.markets, _SLOTS)
     practice = Practice(window_for(market, settings), settings.horizon, settings.caution)

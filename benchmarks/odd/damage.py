@@ -12,6 +12,7 @@ import numpy as np
 
 from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock
+from mercato.agents.corrections import OfLevel
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.network import PolicyNetwork
 from mercato.agents.policy import Pair
@@ -35,7 +36,7 @@ def make(folder: Path) -> None:
     brief = FitSettings(training=TrainingSettings(steps=2))
     market = fit_market(read_panel(frame, roles=ROLES), Economics(), folder / "market", brief)
     base = Pair("base", MyopicPrice(), BaseStock(1.0))
-    actions = Residual.of(base, price_reach=0.2, cover_reach=0.5)
+    actions = Residual.of(base, price_reach=0.2, orders=OfLevel(0.5))
     features = Observation.of(market).names
     network = PolicyNetwork((len(features), 8, 2), "tanh")
     LearnedPolicy("whole", network, actions, {}, features).save(folder / "policy.safetensors")

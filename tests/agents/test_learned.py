@@ -15,6 +15,7 @@ from mercato.agents.baselines.orders import (
     WasteAware,
 )
 from mercato.agents.baselines.prices import StaticPrice
+from mercato.agents.corrections import OfLevel
 from mercato.agents.learned import LearnedPolicy, _seal
 from mercato.agents.network import PolicyNetwork, Standardise
 from mercato.agents.policy import Pair
@@ -28,7 +29,7 @@ from mercato.forecasters.errors import InputError
 
 BASE = Pair("base", MyopicPrice(), BaseStock(1.1))
 FEATURES = Observation.of(shop([[-3.0]])).names
-RESIDUAL = Residual.of(BASE, price_reach=0.2, cover_reach=0.5)
+RESIDUAL = Residual.of(BASE, price_reach=0.2, orders=OfLevel(0.5))
 
 
 def look(market: Market, markets: int = 3) -> View:
@@ -135,7 +136,7 @@ def test_the_network_is_the_mlp_it_was_copied_from():
 def test_a_policy_remembers_static_prices_and_any_order_rule(tmp_path, ordering):
     market = shop([[-3.0, 0.5], [0.2, -4.0]], locations=2)
     static = StaticPrice(torch.tensor([[1.5, 1.6], [1.7, 1.8]]), market.locations, market.items, 0.9)
-    residual = Residual.of(Pair("static", static, ordering), 0.2, 0.5)
+    residual = Residual.of(Pair("static", static, ordering), 0.2, OfLevel(0.5))
     drawn(2, residual).save(tmp_path / "p.safetensors")
     loaded = LearnedPolicy.load(tmp_path / "p.safetensors")
     assert loaded.actions == residual

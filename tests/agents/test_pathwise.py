@@ -12,6 +12,7 @@ from shops import shop
 
 from mercato.agents.baselines.orders import BaseStock, FixedCover
 from mercato.agents.baselines.prices import CostPlus, LastPrice
+from mercato.agents.corrections import OfLevel
 from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
@@ -241,7 +242,7 @@ def test_lost_sales_within_a_percent_of_the_optimum() -> None:
         window=20,
         horizon=400,
         learning_rate=0.006,
-        cover_reach=1.0,
+        orders=OfLevel(1.0),
         validation=Validation(times=4, episodes=1024, horizon=60),
     )
     market = problem.market()

@@ -10,6 +10,7 @@ from shops import shop
 from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock, FixedCover
 from mercato.agents.baselines.prices import CostPlus, LastPrice
+from mercato.agents.corrections import OfLevel
 from mercato.agents.customers import LearnerVecEnv
 from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
@@ -92,7 +93,7 @@ def test_dqn_finds_the_newsvendor_stock():
         warm_up=5_000,
         prices=(0.0,),
         covers=(-1.0, -0.5, 0.0, 0.5, 1.0),
-        cover_reach=0.4,
+        orders=OfLevel(0.4),
         validation=GLANCE,
     )
     policy = train_dqn(market, settings, seed=0, base=SHORT)
@@ -226,7 +227,7 @@ def test_one_market_alone_can_train():
 
 def test_an_excess_loses_the_noise_that_markets_share():
     """Markets under one policy meet the same customers, so that nobody earns more than another."""
-    env = LearnerVecEnv(shop([[-3.0]], locations=3), 4, 6, 0, lambda market: Residual.of(SHORT, 0.2, 0.2))
+    env = LearnerVecEnv(shop([[-3.0]], locations=3), 4, 6, 0, lambda _: Residual.of(SHORT, 0.2, OfLevel(0.2)))
     env.reset_tensor()
     for _ in range(14):
         observation, reward, _ = env.step_tensor(torch.zeros(env.num_envs, 2))
@@ -249,7 +250,7 @@ def test_a_boundless_margin_is_the_baseline():
 def test_values_of_price_and_cover_add_up():
     """What one cover is worth more than another does not depend on the price."""
     env = LearnerVecEnv(
-        shop([[-3.0]], locations=3), 1, 6, 0, lambda _: ResidualGrid(Residual.of(SHORT, 0.1, 0.1))
+        shop([[-3.0]], locations=3), 1, 6, 0, lambda _: ResidualGrid(Residual.of(SHORT, 0.1, OfLevel(0.1)))
     )
     model = DeviceDQN(AdditiveQPolicy, env, buffer_size=10, policy_kwargs={"prices": 5, "covers": 3}, seed=0)
     values = model.q_net(env.reset_tensor()).view(3, 5, 3)
@@ -288,7 +289,7 @@ def with_calendar(market: Market) -> Market:
 def test_statistics_are_of_all_seasons():
     """Seen from one date on, most of the year would be cut off at five deviations."""
     market = shop([[-3.0]], locations=2)
-    env = LearnerVecEnv(with_calendar(market), 2, 52, 0, lambda _: Residual.of(SHORT, 0.2, 0.2))
+    env = LearnerVecEnv(with_calendar(market), 2, 52, 0, lambda _: Residual.of(SHORT, 0.2, OfLevel(0.2)))
     seen = watch(env, 0)
     standardise = Standardise.of(seen)
     names = env.batch.observation.names

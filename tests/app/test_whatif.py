@@ -10,6 +10,7 @@ import pytest
 
 from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock
+from mercato.agents.corrections import OfLevel
 from mercato.agents.evaluation import METRICS, evaluate
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.network import PolicyNetwork
@@ -182,7 +183,7 @@ def test_baselines_are_known_by_the_names_that_they_are_tuned_to() -> None:
 
 def test_another_policy_may_set_the_competitors_price(tmp_path: Path) -> None:
     features = Observation(["stock_cover", "cost"]).names
-    actions = Residual.of(Pair("base", MyopicPrice(), BaseStock()), price_reach=0.2, cover_reach=0.5)
+    actions = Residual.of(Pair("base", MyopicPrice(), BaseStock()), price_reach=0.2, orders=OfLevel(0.5))
     network = PolicyNetwork((len(features), 8, 2), "tanh")
     LearnedPolicy("trained", network, actions, {}, features).save(tmp_path / "ppo.safetensors")
     scenario = {"horizon": 4, "episodes": 8}

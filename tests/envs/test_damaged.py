@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock
+from mercato.agents.corrections import OfLevel
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.network import PolicyNetwork
 from mercato.agents.policy import Pair
@@ -92,7 +93,7 @@ def _means_the_same(content: bytes, as_it_was: Path) -> bool:
         return False
 
 
-ACTIONS = Residual.of(Pair("base", MyopicPrice(), BaseStock(1.1)), price_reach=0.2, cover_reach=0.5)
+ACTIONS = Residual.of(Pair("base", MyopicPrice(), BaseStock(1.1)), price_reach=0.2, orders=OfLevel(0.5))
 
 
 def policy(folder: Path) -> Path:
