@@ -20,7 +20,8 @@ import pandas as pd
 from ..agents.evaluation import usual_episodes
 from ..agents.learned import LearnedPolicy
 from ..agents.pathwise import PathwiseSettings
-from ..agents.train import DQNSettings, PPOSettings
+from ..agents.rolling import affordable, rolling_horizon
+from ..agents.train import DQNSettings, PPOSettings, best_base
 from ..agents.tuning import tune_baselines
 from ..agents.workers import HERE, Workers
 from ..envs import store
@@ -225,6 +226,7 @@ def benchmark(
     truth: str | Path | None = None,
     episodes: int | None = None,
     horizon: int = 26,
+    rolling: bool | None = None,
     seed: int = 0,
     progress: Progress = SILENT,
     workers: Workers = HERE,
@@ -238,6 +240,9 @@ def benchmark(
         truth: truth folder of a reference table: the same policies also face its true customers.
         episodes: number of episodes, at least two. If not given 64, fewer in markets of over 2,000 series.
         horizon: periods per episode, at most those of the history.
+        rolling: whether one of the rules looks ahead on sampled scenarios in every period, on top of the
+            best of the others. It costs some thousand times what another rule does, and is there in markets
+            of up to four series whose customers remember nothing (``mercato problem``), if not given.
         seed: of the customers, and of the tuning, which uses other customers.
         progress: is informed of every stage.
         workers: parallel workers, ``mercato.agents.workers.employ(4)``; by default this process alone.
@@ -253,6 +258,8 @@ def benchmark(
     episodes = usual_episodes(shop) if episodes is None else whole("episodes", episodes, 2)
     check_horizon(shop, horizon)
     baselines = tune_baselines(shop, seed, progress=progress)
+    if affordable(shop) if rolling is None else rolling:
+        baselines.append(rolling_horizon(best_base(shop, baselines, seed), seed))
     nature = None if truth is None else Path(truth)
     return compare(shop, learned, baselines, episodes, horizon, seed, nature, progress, workers)
 

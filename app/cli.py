@@ -239,6 +239,10 @@ def benchmark(
     truth: Annotated[Path | None, typer.Option(help="Truth folder: also compare in the true market.")] = None,
     episodes: Episodes = None,
     horizon: Annotated[int, typer.Option(min=1, help="Periods per episode.")] = 26,
+    rolling: Annotated[
+        bool | None,
+        typer.Option(help="A rule that looks ahead every period, dear (default: for few series)."),
+    ] = None,
     json: Json = False,
     seed: Seed = 0,
     workers: Workers = None,
@@ -247,7 +251,7 @@ def benchmark(
     """Compare policies with the rules a shop would use today, with the same simulated customers."""
     from .commands.benchmark import run
 
-    run(market, policies or [], truth, episodes, horizon, json, seed, workers, ray)
+    run(market, policies or [], truth, episodes, horizon, rolling, json, seed, workers, ray)
 
 
 @verb

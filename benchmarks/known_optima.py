@@ -24,6 +24,7 @@ import torch
 from mercato.agents.baselines.prices import LastPrice
 from mercato.agents.optimal import Solution, mean_error, runs, solve
 from mercato.agents.policy import Pair, Policy
+from mercato.agents.rolling import ROLLING, rolling_horizon
 from mercato.agents.seeds import seed_for
 from mercato.agents.train import best_base
 from mercato.agents.tuning import Trials, TuningSettings, order_families, tune_baselines
@@ -71,9 +72,9 @@ class Case:
         """The baseline that ``mercato train`` would start from."""
         return best_base(self.market, tune_baselines(self.market, SEED, self.effort.tuning), SEED)
 
-    def runs(self, policy: Policy) -> np.ndarray:
-        """(N,) what a policy makes of each run."""
-        return runs(self.problem, policy, SEED, markets=self.effort.markets)
+    def runs(self, policy: Policy, dearer: int = 1) -> np.ndarray:
+        """(N,) what a policy makes of each run, the first of them where a run is so many times dearer."""
+        return runs(self.problem, policy, SEED, markets=self.effort.markets // dearer)
 
     @cached_property
     def optimal_runs(self) -> np.ndarray:
@@ -108,11 +109,15 @@ def tuned_orders(kind: str, case: Case) -> Policy:
 
 COMPETITORS: dict[str, Callable[[Case], Policy]] = {
     BASELINE: lambda case: case.baseline,
+    ROLLING: lambda case: rolling_horizon(case.baseline, SEED),
     "tuned base-stock": partial(tuned_orders, "base-stock"),
     "tuned capped base-stock": partial(tuned_orders, "capped base-stock"),
     **{name: partial(of_learner, learner) for name, learner in LEARNERS.items()},
 }
 """Policies beside the optimum by name, each made for the case that it plays."""
+
+DEARER = {ROLLING: 16}
+"""Those whose decisions cost so much that they play fewer runs, by how many times fewer; only if named."""
 
 
 def optimal(case: Case) -> dict[str, Any]:
@@ -134,18 +139,20 @@ def optimal(case: Case) -> dict[str, Any]:
 
 def played_by(case: Case, name: str) -> dict[str, Any]:
     """What a competitor loses of the optimum, and gains on the baseline, in shares of the optimum."""
-    base = case.baseline if name in LEARNERS else None
+    base = case.baseline if name in LEARNERS or name in DEARER else None
     began = time.process_time()
     policy = COMPETITORS[name](case)
     made = time.process_time() - began
-    earned = case.runs(policy)
+    earned = case.runs(policy, DEARER.get(name, 1))
     found = {
         "policy": policy.name,
         "value": float(earned.mean()),
-        "gap": case.shares(case.optimal_runs - earned),
+        "gap": case.shares(case.optimal_runs[: len(earned)] - earned),
         "seconds": made,
     }
-    return found if base is None else {**found, "gain": case.shares(earned - case.baseline_runs)}
+    return (
+        found if base is None else {**found, "gain": case.shares(earned - case.baseline_runs[: len(earned)])}
+    )
 
 
 def measured(effort: Effort, pieces: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
@@ -200,12 +207,13 @@ def chosen(first: int | None, only: Sequence[str] = ()) -> list[str]:
 
 
 def policies_of(names: str | None) -> list[str]:
-    """Competitors by name, all where None.
+    """Competitors by name, all but the dear ones where None.
 
     Raises:
         InputError: there is none of that name.
     """
-    found = list(COMPETITORS) if names is None else [name.strip() for name in names.split(",")]
+    usual = [name for name in COMPETITORS if name not in DEARER]
+    found = usual if names is None else [name.strip() for name in names.split(",")]
     if strange := [name for name in found if name not in COMPETITORS]:
         raise InputError(f"--policies: expected some of {', '.join(COMPETITORS)}, found {strange[0]!r}")
     return found

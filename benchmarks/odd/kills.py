@@ -84,7 +84,9 @@ def _run(home: Path, folder: Path, seed: int) -> None:
 
 def _benchmark(home: Path, folder: Path, seed: int) -> None:
     with (folder / "printed.json").open("w") as out, contextlib.redirect_stdout(out):
-        benchmark.run(home / "market", [home / "policy.safetensors"], None, 8, 8, True, seed, None, None)
+        benchmark.run(
+            home / "market", [home / "policy.safetensors"], None, 8, 8, None, True, seed, None, None
+        )
 
 
 def _files(folder: Path) -> dict[str, str]:

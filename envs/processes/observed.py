@@ -44,7 +44,7 @@ class ObservedDemand:
                 f" {(*nature.locations, *nature.items)} and {(*observer.locations, *observer.items)}"
             )
         self.nature, self.observer = nature, observer
-        self._follower = observer.with_elasticity("mean") if isinstance(observer, LearnedDemand) else observer
+        self.follower = observer.with_elasticity("mean") if isinstance(observer, LearnedDemand) else observer
         self.locations, self.items = nature.locations, nature.items
         self.periods = min(nature.periods, observer.periods)
 
@@ -53,7 +53,7 @@ class ObservedDemand:
         return self.nature.calendar or self.observer.calendar
 
     def reset(self, start: Tensor, key: NoiseKey) -> ObservedState:
-        return ObservedState(self.nature.reset(start, key), self._follower.reset(start, key))
+        return ObservedState(self.nature.reset(start, key), self.follower.reset(start, key))
 
     def outlook(self, state: ObservedState) -> Outlook:
         return self.observer.outlook(state.observer)
@@ -73,7 +73,7 @@ class ObservedDemand:
     def advance(self, state: ObservedState, period: Period, key: NoiseKey) -> ObservedState:
         seen = Period(period.price, self._told(state.observer, period), period.sales)
         return ObservedState(
-            self.nature.advance(state.nature, period, key), self._follower.advance(state.observer, seen, key)
+            self.nature.advance(state.nature, period, key), self.follower.advance(state.observer, seen, key)
         )
 
     def _told(self, state: Any, period: Period) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import mercato
 from mercato.agents.baselines.orders import FixedCover
 from mercato.agents.baselines.prices import CostPlus
 from mercato.agents.policy import Pair
@@ -59,6 +60,22 @@ def test_the_rules_are_counted_and_their_cost_is_that_of_the_same_policy_without
     header, rows = answer.rules(told)
     assert header == ("policy", "floor", "ceiling", "order budget", "profit without them", "95% interval")
     assert rows[0][:4] == ("dear", "0.0%", "100.0%", "0.0%")
+
+
+def test_a_rule_that_looks_ahead_is_played_where_that_is_cheap_or_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    base = Pair("cost-plus, fixed cover", CostPlus(1.0), FixedCover(2.0))
+    monkeypatch.setattr("mercato.app.api.tune_baselines", lambda *_, **__: [base])
+
+    def names(market: Market, rolling: bool | None = None) -> tuple[str, ...]:
+        return mercato.benchmark(market, episodes=2, horizon=2, rolling=rolling).evaluation.names
+
+    assert names(shop()) == (base.name, f"rolling horizon, {base.name}")
+    assert names(shop(), rolling=False) == (base.name,)
+    monkeypatch.setattr("mercato.app.api.affordable", lambda _: False)
+    assert names(shop()) == (base.name,)
+    assert len(names(shop(), rolling=True)) == 2
 
 
 def test_the_report_lifts_each_rule_alone_and_all_together(found: Benchmark) -> None:
