@@ -29,6 +29,7 @@ from .options import (
     MarketFolder,
     Model,
     PanelFile,
+    Pathwise,
     Peers,
     PolicyFile,
     Quick,
@@ -364,6 +365,7 @@ def run(
     drop: Drop = [],  # noqa: B006
     seed: Seed = 0,
     quick: Quick = False,
+    pathwise: Pathwise = False,
     workers: Workers = None,
     ray: Ray = None,
 ) -> None:
@@ -371,7 +373,7 @@ def run(
     from .commands.run import run
 
     reading = parse_reading(map, freq, absent, role, holidays, drop)
-    run(panel, out, economics, stock, currency, reading, seed, quick, workers, ray)
+    run(panel, out, economics, stock, currency, reading, seed, quick, pathwise, workers, ray)
 
 
 @verb
@@ -380,13 +382,14 @@ def demo(
     data: Annotated[Table, typer.Option(help="Which table.")] = Table.orange_juice,
     seed: Seed = 0,
     quick: Quick = False,
+    pathwise: Pathwise = False,
     workers: Workers = None,
     ray: Ray = None,
 ) -> None:
     """Do all steps on a public table."""
     from .commands.demo import run
 
-    run(out, data.value, seed, quick, workers, ray)
+    run(out, data.value, seed, quick, pathwise, workers, ray)
 
 
 @verb

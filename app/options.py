@@ -157,4 +157,7 @@ Currency = Annotated[
 Quick = Annotated[
     bool, typer.Option("--quick", help="Check in a minute or two that everything works; trains very little.")
 ]
+Pathwise = Annotated[
+    bool, typer.Option("--pathwise", help="Train a third learner, by the gradient of profit: minutes more.")
+]
 EconomicsFile = Annotated[Path | None, typer.Option(help="Costs, lead time and price rules, YAML or JSON.")]

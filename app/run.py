@@ -22,6 +22,7 @@ import numpy as np
 from ..agents.evaluation import usual_episodes
 from ..agents.learned import LearnedPolicy
 from ..agents.learner import Validation
+from ..agents.pathwise import PathwiseSettings
 from ..agents.policy import Policy
 from ..agents.train import DQNSettings, PPOSettings, best_base
 from ..agents.tuning import tune_baselines
@@ -64,6 +65,7 @@ class RunSettings:
     fit: FitSettings = field(default_factory=FitSettings)
     ppo: PPOSettings = field(default_factory=PPOSettings)
     dqn: DQNSettings = field(default_factory=DQNSettings)
+    pathwise: PathwiseSettings | None = None  # a third learner, where its minutes can be afforded
     episodes: int = 32
     horizon: int = 26  # at most half the history
     shift_episodes: int = 12  # for each thing that is changed to see what hangs on it
@@ -85,6 +87,19 @@ def rehearsal() -> RunSettings:
         shift_episodes=2,
         caveat="a rehearsal with little training (--quick): it shows that all of it works, not what it earns",
     )
+
+
+def work(quick: bool, pathwise: bool) -> RunSettings:
+    """How much of it: a rehearsal or the whole, and whether a third learner trains.
+
+    That one gets a fifth of the unit-periods, for each costs it more.
+    """
+    settings = rehearsal() if quick else RunSettings()
+    if not pathwise:
+        return settings
+    ppo = settings.ppo
+    third = PathwiseSettings(steps=ppo.steps // 5, markets=ppo.markets, validation=ppo.validation)
+    return replace(settings, pathwise=third)
 
 
 @dataclass(frozen=True)
@@ -247,12 +262,14 @@ def _train(
     progress: Progress,
     workers: Workers,
 ) -> list[LearnedPolicy]:
-    """PPO and DQN, each from its file where an interrupted run left one."""
+    """Every learner's policy, each from its file where an interrupted run left one."""
     base, home = best_base(market, baselines, seed), folder.resolve() / "policies"
     home.mkdir(exist_ok=True)
+    learners = {"ppo": settings.ppo, "dqn": settings.dqn, "pathwise": settings.pathwise}
     trainings = {
         home / f"{name}.safetensors": Training(how, seed, home / f".{name}-training.safetensors", base)
-        for name, how in (("ppo", settings.ppo), ("dqn", settings.dqn))
+        for name, how in learners.items()
+        if how is not None
     }
     missing = {path: training for path, training in trainings.items() if not path.is_file()}
     trained = workers.map("train the policies", partial(train, market), list(missing.values()), progress)

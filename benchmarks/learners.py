@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mercato.agents.corrections import OfLevel
+from mercato.agents.corrections import InUnits, OfLevel
 from mercato.agents.learner import Validation
 from mercato.agents.pathwise import PathwiseSettings, train_pathwise
 from mercato.agents.policy import Pair, Policy
@@ -34,6 +34,20 @@ def lost_sales(market: Market) -> PathwiseSettings:
     )
 
 
+def lost_sales_lattice(market: Market) -> DQNSettings:
+    """Orders unit by unit, and rewards followed for as long as they take to arrive and to be sold."""
+    cycle = market.economics.lead_time + market.economics.order_every
+    return DQNSettings(
+        steps=600_000,
+        warm_up=20_000,
+        prices=(0.0,),
+        orders=InUnits(1.0),
+        exploration=0.1,
+        returns=cycle + 3,
+        gamma=1 - 1 / (2.5 * cycle),
+    )
+
+
 @dataclass(frozen=True)
 class Learner:
     """An algorithm with its settings: those of ``mercato train`` but in the families named."""
@@ -56,6 +70,6 @@ class Learner:
 
 LEARNERS = {
     "PPO": Learner(train_ppo, PPOSettings()),
-    "DQN": Learner(train_dqn, DQNSettings()),
+    "DQN": Learner(train_dqn, DQNSettings(), {"lost-sales": lost_sales_lattice}),
     "pathwise": Learner(train_pathwise, PathwiseSettings(), {"lost-sales": lost_sales}),
 }

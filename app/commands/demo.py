@@ -10,13 +10,15 @@ from ..console import Bars, stderr
 from .run import tell
 
 
-def run(out: Path, data: str, seed: int, quick: bool, workers: int | None, ray: str | None) -> None:
+def run(
+    out: Path, data: str, seed: int, quick: bool, pathwise: bool, workers: int | None, ray: str | None
+) -> None:
     from ...agents.workers import employ
     from ..demo import run_demo
-    from ..run import RunSettings, rehearsal
+    from ..run import work
 
     console, started = stderr(), time.monotonic()
-    settings = replace(rehearsal() if quick else RunSettings(), card=False)
+    settings = replace(work(quick, pathwise), card=False)
     with Bars(console) as bars, employ(workers, ray) as crew:
         finished = run_demo(out, data, seed, settings, bars, console.print, crew)
     tell(finished, out, started)

@@ -24,16 +24,17 @@ def run(
     reading: Reading,
     seed: int,
     quick: bool,
+    pathwise: bool,
     workers: int | None,
     ray: str | None,
 ) -> None:
     from ...agents.workers import employ
     from ...envs.economics import read_economics
-    from ..run import RunSettings, rehearsal, run_table
+    from ..run import run_table, work
 
     console, started = stderr(), time.monotonic()
     shop = read_economics(economics).counted_in(currency)
-    settings = rehearsal() if quick else RunSettings()
+    settings = work(quick, pathwise)
     with Bars(console) as bars, employ(workers, ray) as crew:
         finished = run_table(out, panel, reading, shop, stock, seed, settings, bars, console.print, crew)
     tell(finished, out, started)

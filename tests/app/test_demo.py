@@ -12,6 +12,7 @@ import pytest
 
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
+from mercato.agents.pathwise import PathwiseSettings
 from mercato.agents.train import DQNSettings, PPOSettings
 from mercato.agents.workers import HERE, Workers, employ
 from mercato.app import demo, training
@@ -28,10 +29,13 @@ from mercato.forecasters.sources import SourceUnavailable
 from tests.app.conftest import contents
 
 GLANCE = Validation(times=1, episodes=1, horizon=4)
+LEARNED = ("PPO", "DQN", "pathwise")
+POLICIES = tuple(f"policies/{name.lower()}.safetensors" for name in LEARNED)
 SMALL = RunSettings(
     fit=FitSettings(training=TrainingSettings(steps=4)),
     ppo=PPOSettings(steps=400, markets=2, horizon=8, validation=GLANCE),
     dqn=DQNSettings(steps=400, markets=2, horizon=8, warm_up=100, validation=GLANCE),
+    pathwise=PathwiseSettings(steps=200, markets=1, horizon=8, window=4, validation=GLANCE),
     episodes=4,
     horizon=5,
     shift_episodes=2,
@@ -67,7 +71,7 @@ def test_the_demo_leaves_all_that_it_promises(folder: Path, finished: Finished) 
     assert {"market", "policies", "benchmark.json", "decisions.csv", "report.html"} <= left
     told = json.loads((folder / "benchmark.json").read_text())
     pricing = {row["policy"].split(", ")[0] for row in told["policies"]}
-    assert pricing >= {"PPO", "DQN", "static price", "logged price", "random"}
+    assert pricing >= {*LEARNED, "static price", "logged price", "random"}
     assert {row["policy"] for row in told["true_market"]["policies"]} == {
         row["policy"] for row in told["policies"]
     }
@@ -89,8 +93,8 @@ def test_the_demo_leaves_all_that_it_promises(folder: Path, finished: Finished) 
 def test_the_headline_follows_from_the_table(finished: Finished) -> None:
     line, told = finished.contents.headline, finished.benchmark.payload()
     profit = {row["policy"]: row["profit_mean"] for row in told["policies"]}
-    assert line.learned == max(("PPO", "DQN"), key=profit.__getitem__)
-    assert line.baseline == max(profit.keys() - {"PPO", "DQN"}, key=profit.__getitem__)
+    assert line.learned == max(LEARNED, key=profit.__getitem__)
+    assert line.baseline == max(profit.keys() - {*LEARNED}, key=profit.__getitem__)
     (pair,) = [p for p in told["pairs"] if (p["a"], p["b"]) == (line.learned, line.baseline)]
     assert line.versus_baseline.mean == pytest.approx(profit[line.learned] - profit[line.baseline], abs=1e-3)
     assert (line.versus_baseline.lo, line.versus_baseline.hi) == (pair["diff_lo"], pair["diff_hi"])
@@ -121,10 +125,10 @@ def test_workers_leave_the_same_files(tmp_path: Path, folder: Path, finished: Fi
         run(tmp_path, workers=workers)
     for name in ("benchmark.json", "report.json", "decisions.csv"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
-    for name in ("policies/ppo.safetensors", "policies/dqn.safetensors"):
+    for name in POLICIES:
         there, here = (LearnedPolicy.load(place / name) for place in (tmp_path, folder))
         assert contents(there) == contents(here), name
-    assert {path.name for path in (tmp_path / "policies").iterdir()} == {"ppo.safetensors", "dqn.safetensors"}
+    assert {f"policies/{path.name}" for path in (tmp_path / "policies").iterdir()} == {*POLICIES}
 
 
 def test_an_unreachable_source_is_said_in_one_line_and_replaced(
