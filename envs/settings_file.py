@@ -23,10 +23,13 @@ from ..forecasters.errors import InputError
 AnySettings = TypeVar("AnySettings", bound="Settings")
 
 _LARGEST_FILE = 2**20  # bytes
+_MOST = 50_000  # names and values in a file; the slowest text of 1 MiB has half a million, ten seconds' work
 _LARGEST = 1e12  # nothing that a shop counts is beyond
 _SHOWN = 60  # characters of a value in a message
 _DIGITS, _DEPTH = 100, 20  # of a whole number, and levels of lists and mappings, beyond all that is meant
 
+
+_TOO_MANY = f"expected at most {_MOST:,} names and values, found more"
 
 Place = tuple[str | int, ...]
 """Where in a file something is: names of fields, and numbers of entries of lists from 0."""
@@ -57,7 +60,14 @@ class _PlainYaml(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML copies it before it adds to it)
 
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._nodes = 0
+
     def compose_node(self, parent: Any, index: Any) -> Any:
+        self._nodes += 1
+        if self._nodes > _MOST:
+            raise _Refused(f"line {self.peek_event().start_mark.line + 1}: {_TOO_MANY}")
         if self.check_event(yaml.AliasEvent):
             raise _Refused(f"line {self.peek_event().start_mark.line + 1}: aliases (*) are not read")
         if getattr(self.peek_event(), "tag", None) is not None:
@@ -169,7 +179,10 @@ def plain_with_lines(path: Path, name: str) -> tuple[Any, dict[Place, int]]:
     text = _text(path, name)
     try:
         if path.suffix == ".json":
-            return json.loads(text, object_pairs_hook=_once, parse_int=_whole), {}
+            told = json.loads(text, object_pairs_hook=_once, parse_int=_whole)
+            if _size(told) > _MOST:
+                raise ValueError(_TOO_MANY)
+            return told, {}
         loader = _PlainYaml(text)
         try:
             node = loader.get_single_node()
@@ -195,6 +208,13 @@ def _lines(node: yaml.Node | None) -> dict[Place, int]:
 
     walk(node, ())
     return found
+
+
+def _size(value: Any) -> int:
+    """How many names and values there are, as YAML would count them."""
+    if isinstance(value, dict):
+        return 1 + len(value) + sum(map(_size, value.values()))
+    return 1 + sum(map(_size, value)) if isinstance(value, list) else 1
 
 
 def _text(path: Path, name: str) -> str:

@@ -47,6 +47,7 @@ def said(folder: Path, text: str, name: str) -> str:
         ("1: 2", "expected names of fields, found 1"),
         ("[" * 9000, "nested too deeply"),
         ("x: " + "y" * 2**21, "expected at most 1 MiB"),
+        ("x:\n" + "- 1\n" * 2**17, "line 49999: expected at most 50,000 names and values, found more"),
         ("lead_time: !!python/name:os.system", r"line 1: tags \(!\) are not read"),
     ],
 )
@@ -62,6 +63,7 @@ def test_the_same_holds_of_json(tmp_path: Path) -> None:
         ('{"holding_rate": Infinity}', "expected a number up to"),
         ('{"holding_rate": NaN}', "expected a number up to"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"x": [' + "1," * 2**17 + "1]}", "expected at most 50,000 names and values, found more"),
     ):
         with pytest.raises(InputError, match=message):
             read(tmp_path, text, "shop.json")
