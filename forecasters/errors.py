@@ -6,7 +6,8 @@ from typing import Any
 _LONGEST = 2000  # characters
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Text as one line that any terminal and any file can show, and that ends."""
     text = " ".join(text.split())
     shown = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} …"
@@ -20,7 +21,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, message: object) -> None:
-        super().__init__(_one_line(str(message)))
+        super().__init__(one_line(str(message)))
 
 
 class UnplayableError(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
 import time
 from dataclasses import dataclass, field
 from hmac import compare_digest
@@ -48,15 +49,15 @@ def add_token(connection: Connection, actor: str, name: str, role: str) -> str:
     """
     if role not in ROLES:
         raise InputError(f"role: expected one of {', '.join(ROLES)}, found {role!r:.40}")
-    if not 0 < len(name.strip()) <= 100:
-        raise InputError(f"name: expected 1 to 100 characters, found {len(name.strip())}")
+    name = name.strip()
+    if not 0 < len(name) <= 100:
+        raise InputError(f"name: expected 1 to 100 characters, found {len(name)}")
     if connection.execute(select(tokens.c.id).where(tokens.c.name == name)).one_or_none():
         raise Conflict(f"name: expected a new one, found {name!r} has had a token")
-    token = secrets.token_urlsafe(32)
-    connection.execute(
-        insert(tokens), {"name": name, "role": role, "hash": _hashed(token), "added_at": audit.now()}
-    )
-    audit.record(connection, actor, "token", {"name": name, "role": role})
+    token, at = secrets.token_urlsafe(32), audit.now()
+    row = {"name": name, "role": role, "hash": _hashed(token)}
+    connection.execute(insert(tokens), {**row, "added_at": at})
+    audit.record(connection, actor, "token", row, at)
     return token
 
 
@@ -66,10 +67,11 @@ def revoke_token(connection: Connection, actor: str, name: str) -> None:
     Raises:
         Unknown: there is none of that name that holds.
     """
+    name, at = name.strip(), audit.now()
     where = (tokens.c.name == name, tokens.c.revoked_at.is_(None))
-    if connection.execute(update(tokens).where(*where).values(revoked_at=audit.now())).rowcount == 0:
+    if connection.execute(update(tokens).where(*where).values(revoked_at=at)).rowcount == 0:
         raise Unknown(f"token: expected the name of one that holds, found {name!r:.60}")
-    audit.record(connection, actor, "revoke", {"name": name})
+    audit.record(connection, actor, "revoke", {"name": name}, at)
 
 
 def any_token(connection: Connection) -> bool:
@@ -104,10 +106,14 @@ class Rates:
     each_second: float
     burst: int
     _left: dict[str, tuple[float, float]] = field(default_factory=dict)
+    _turn: threading.Lock = field(default_factory=threading.Lock)  # requests are heard in many threads
 
     def allow(self, caller: str) -> float:
         """0 if the caller may go on, else the seconds to wait."""
-        now = time.monotonic()
+        with self._turn:
+            return self._allow(caller, time.monotonic())
+
+    def _allow(self, caller: str, now: float) -> float:
         left, then = self._left.pop(caller, (float(self.burst), now))
         left = min(float(self.burst), left + (now - then) * self.each_second)
         while len(self._left) >= _CALLERS:  # the one that was not heard of for longest

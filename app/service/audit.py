@@ -1,8 +1,9 @@
 """The trail of what was done: entries in a chain, each holding the hash of the one before.
 
 An entry that is changed, left out or put in between breaks the chain from there on (Haber and Stornetta 1991,
-"How to time-stamp a digital document", Journal of Cryptology 3). Whoever can rewrite the whole database can
-rewrite the whole chain, too: so the last hash is printed, and belongs in somebody else's hands.
+"How to time-stamp a digital document", Journal of Cryptology 3), which ``verification`` finds. Whoever can
+rewrite the whole database can rewrite the whole chain, too: so the last hash is printed, and belongs in
+somebody else's hands.
 """
 
 from __future__ import annotations
@@ -10,26 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Float, Table, insert, select, update
 
 from ..output import plain
-from .records import audit, head, proposals, releases, sheets
+from .kept import text
+from .records import audit, head, proposals
 
-_START = "0" * 64
-_SAID = tuple(column.name for column in proposals.columns if column.name not in ("id", "status"))
-
-
-@dataclass(frozen=True)
-class Verified:
-    """How far a trail holds."""
-
-    entries: int
-    last: str  # hash of the last entry that holds
-    fault: str  # what is wrong first; nothing where all holds
+START = "0" * 64
+_CHANGES = ("id", "status")  # of a proposal
 
 
 def now() -> str:
@@ -47,11 +39,28 @@ def digest(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def record(connection: Connection, actor: str, action: str, body: Mapping[str, Any]) -> None:
-    """Add an entry, in a transaction that holds the end of the chain (``Database.write``)."""
+def record(connection: Connection, actor: str, action: str, body: Mapping[str, Any], at: str = "") -> None:
+    """Add an entry, in a transaction that holds the end of the chain (``Database.write``).
+
+    Args:
+        connection: of that transaction.
+        actor: who.
+        action: did what.
+        body: … to what.
+        at: ``now()``, as the records have it that the entry tells of.
+
+    Raises:
+        Unkept: the actor or the body holds what is no text.
+    """
     last = connection.execute(select(head.c.seq, head.c.hash)).one()
-    entry = {"seq": last.seq + 1, "at": now(), "actor": actor, "action": action, "body": canonical(body)}
-    entry |= {"before": last.hash}
+    entry = {
+        "seq": last.seq + 1,
+        "at": at or now(),
+        "actor": text("actor", actor),
+        "action": action,
+        "body": text(action, canonical(body)),
+        "before": last.hash,
+    }
     entry["hash"] = digest(entry)
     connection.execute(insert(audit), entry)
     connection.execute(update(head).values(seq=entry["seq"], hash=entry["hash"]))
@@ -63,59 +72,25 @@ def entries(connection: Connection, after: int, limit: int) -> list[dict[str, An
     return [{**row._mapping, "body": json.loads(row.body)} for row in rows]
 
 
-def verify(connection: Connection) -> Verified:
-    """Whether the chain holds, and whether what it tells of is still what the tables hold."""
-    before, seq, said = _START, 0, ""
-    sheets_told: dict[int, str] = {}
-    released: dict[tuple[str, str, str], tuple[float, int | None]] = {}
-    for row in connection.execute(select(audit).order_by(audit.c.seq)).mappings():
-        entry = {name: row[name] for name in ("seq", "at", "actor", "action", "body", "before")}
-        if entry["seq"] != seq + 1:
-            said = f"entry {seq + 1} is missing"
-        elif entry["before"] != before:
-            said = f"entry {entry['seq']} does not follow the one before it"
-        elif digest(entry) != row["hash"]:
-            said = f"entry {entry['seq']} was changed"
-        if said:
-            return Verified(seq, before, said)
-        body = json.loads(entry["body"])
-        if "sheet" in body:
-            sheets_told[body["sheet"]] = body["rows"]
-        released |= {_series(told): (told["price"], told["order"]) for told in body.get("released", ())}
-        seq, before = entry["seq"], row["hash"]
-    end = connection.execute(select(head.c.seq, head.c.hash)).one()
-    if (end.seq, end.hash) != (seq, before):
-        return Verified(seq, before, f"entries after {seq} are missing: the chain ends at {end.seq}")
-    return Verified(seq, before, _changed(connection, sheets_told, released))
+def row_digest(table: Table, row: Mapping[Any, Any]) -> str:
+    """SHA-256 of a row of a table but for its number, the same before it is written and when it is read."""
+    return digest(_as_read(table, row))
 
 
 def rows_digest(rows: Iterable[Mapping[Any, Any]]) -> str:
     """SHA-256 of what proposals say, whatever became of them since."""
-    told = [{name: row[name] for name in _SAID} for row in rows]
-    return digest(sorted(told, key=_series))
+    return digest(sorted((_as_read(proposals, row) for row in rows), key=series))
 
 
-def _series(row: Mapping[Any, Any]) -> tuple[str, str, str]:
+def series(row: Mapping[Any, Any]) -> tuple[str, str, str]:
+    """Date, location and item of a proposal or a release."""
     return row["date"], row["location"], row["item"]
 
 
-def _changed(
-    connection: Connection,
-    told: Mapping[int, str],
-    released: Mapping[tuple[str, str, str], tuple[float, int | None]],
-) -> str:
-    """The first record that is not what the entries told."""
-    kept = {row.id for row in connection.execute(select(sheets.c.id))}
-    if strange := kept ^ set(told):
-        return f"sheet {min(strange)} is {'not in the trail' if min(strange) in kept else 'missing'}"
-    for sheet, rows in told.items():
-        found = connection.execute(select(proposals).where(proposals.c.sheet == sheet)).mappings()
-        if rows_digest(found) != rows:
-            return f"proposals of sheet {sheet} were changed"
-    there = {
-        _series(row): (row["price"], row["order"]) for row in connection.execute(select(releases)).mappings()
+def _as_read(table: Table, row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row as the database gives it back: numbers of a column of one kind, and no sign before nothing."""
+    return {
+        name: row[name] + 0.0 if isinstance(column.type, Float) and row[name] is not None else row[name]
+        for name, column in table.columns.items()
+        if name not in _CHANGES
     }
-    for key in sorted(there.keys() | released.keys()):
-        if there.get(key) != released.get(key):
-            return f"the release of {', '.join(key)} is not as it was told"
-    return ""

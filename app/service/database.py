@@ -15,6 +15,7 @@ from typing import Any
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -44,6 +45,11 @@ class Database:
             raise InputError(
                 f"--database: expected a database at {self.shown}, found: {said[0] if said else 'nothing'}"
             ) from None
+        except CommandError as error:  # Alembic does not know the version that is there
+            raise InputError(
+                f"--database: expected the records of this mercato or an older one at {self.shown}, found"
+                f" newer ones ({error})"
+            ) from None
 
     @property
     def shown(self) -> str:
@@ -53,8 +59,11 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent look at the records."""
-        with self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self.engine.connect() as connection:
+            if connection.dialect.name == "postgresql":  # else each question would be of another moment
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -103,21 +112,31 @@ def _parsed(url: str) -> URL:
             "--database: expected an address such as postgresql://user@host/name or"
             f" sqlite:///path/to/file, found {url.split(':')[0]!r:.60}"
         )
+    if kind == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise InputError("--database: expected the path of a file, as in sqlite:///path/to/file, found none")
     return parsed.set(drivername=kind)
 
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
         try:
-            return create_engine(url, pool_pre_ping=True)
-        except ImportError:
+            engine = create_engine(url, pool_pre_ping=True, pool_timeout=_WAIT)
+        except ModuleNotFoundError as error:
             raise InputError(
-                "--database: expected psycopg, found none; pip install 'mercato[postgresql]'"
+                f"--database: expected {error.name}, found none; pip install 'mercato[postgresql]'"
             ) from None
-    engine = create_engine(url, connect_args={"timeout": _WAIT})
+        event.listen(engine, "connect", _be_patient)
+        return engine
+    engine = create_engine(url, connect_args={"timeout": _WAIT}, pool_timeout=_WAIT)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _be_patient(connection: Any, _: Any) -> None:
+    """As SQLite does: a process that stands still with the end of the chain in its hands stops nobody."""
+    connection.execute(f"set lock_timeout = '{_WAIT}s'")
+    connection.commit()
 
 
 def _set_up(connection: Any, _: Any) -> None:

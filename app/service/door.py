@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,14 +55,14 @@ class Door:
 
         async def watched(message: Any) -> None:
             nonlocal begun
-            begun = True
-            await send(message)
+            if seen <= self.largest or begun:
+                begun = True
+                await send(message)
 
-        try:
+        with suppress(_TooLarge):  # the application may make something else of it, which nobody hears
             await self.app(scope, counted, watched)
-        except _TooLarge:
-            if not begun:
-                await self._too_large(send)
+        if seen > self.largest and not begun:
+            await self._too_large(send)
 
     async def _too_large(self, send: Send) -> None:
         await _refuse(send, 413, f"expected a body of at most {self.largest:,} bytes, found a larger one")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
+from math import ceil
 from typing import Annotated, Any
 
 import pandas as pd
@@ -12,10 +13,10 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
 from pydantic import ValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 from starlette.exceptions import HTTPException
 
-from ...forecasters.errors import InputError, UnplayableError
+from ...forecasters.errors import InputError, UnplayableError, one_line
 from ..verbs import told
 from . import access, messages
 from .access import APPROVER, HERE, VIEWER, Caller, Rates
@@ -104,7 +105,7 @@ def _caller(request: Request) -> Caller:
     address = request.client.host if request.client is not None else ""
     wait = app.state.rates.allow(caller.name if caller is not None else f"from {address}")
     if wait:
-        raise HTTPException(429, "expected fewer requests, found too many", {"retry-after": f"{wait:.0f}"})
+        raise HTTPException(429, "expected fewer requests, found too many", {"retry-after": f"{ceil(wait)}"})
     if caller is None:
         said = "authorization: expected 'Bearer' and a token that holds, found none"
         raise HTTPException(401, said, {"www-authenticate": "Bearer"})
@@ -200,7 +201,8 @@ def _routes(app: FastAPI, service: Service) -> None:
         page = _page("released", "id", service.released(date, after, limit), after, limit)
         if "text/csv" not in request.headers.get("accept", ""):
             return page
-        rows = pd.DataFrame(page["released"], columns=list(messages.Released.model_fields))
+        whole = {"order": "Int64", "proposal": "Int64"}  # where one is empty, too
+        rows = pd.DataFrame(page["released"], columns=list(messages.Released.model_fields)).astype(whole)
         heads = {"x-after": str(page["after"]), "x-more": str(page["more"]).lower()}
         return PlainTextResponse(rows.to_csv(index=False), media_type="text/csv", headers=heads)
 
@@ -263,7 +265,7 @@ def _faults(app: FastAPI) -> None:
     """Whatever goes wrong becomes one line."""
 
     def answer(status: int, said: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-        return JSONResponse({"error": " ".join(said.split())}, status, headers)
+        return JSONResponse({"error": one_line(said)}, status, headers)
 
     @app.exception_handler(InputError)
     def _(_: Request, error: InputError) -> JSONResponse:
@@ -276,6 +278,10 @@ def _faults(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     def _(_: Request, error: HTTPException) -> JSONResponse:
         return answer(error.status_code, str(error.detail), error.headers)
+
+    @app.exception_handler(TimeoutError)
+    def _(_: Request, error: TimeoutError) -> JSONResponse:
+        return answer(503, "the database is busy", {"retry-after": "5"})
 
     @app.exception_handler(DBAPIError)
     def _(_: Request, error: DBAPIError) -> JSONResponse:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isfinite
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, update
 
 from ...forecasters.errors import InputError
 from . import audit
@@ -46,32 +46,36 @@ class Unknown(InputError):
     """The request names what is not there."""
 
 
-def file_sheet(connection: Connection, actor: str, about: Row, rows: Sequence[Row]) -> tuple[int, list[str]]:
+def file_sheet(
+    connection: Connection, actor: str, about: Row, rows: Sequence[Row]
+) -> tuple[int, int, list[str]]:
     """File proposals of one date; they take the place of open ones of the same series.
 
     Series that are decided for that date already stay so.
 
     Returns:
-        The sheet's number, and its notes: those given, and what was left out.
+        The sheet's number, how many series it has, and its notes: those given, and what was left out.
     """
-    date, notes = str(about["date"]), list(about["notes"])
+    date, notes, at = str(about["date"]), list(about["notes"]), audit.now()
     standing = _standing(connection, date, rows)
     decided = {series for series, (_, status) in standing.items() if status not in OPEN}
+    decided |= _released(connection, date, [_series(row) for row in rows])
     if decided:
         rows = [row for row in rows if _series(row) not in decided]
         notes.append(f"{len(decided)} series are decided for {date} already, first {', '.join(min(decided))}")
     _mark(connection, [number for number, status in standing.values() if status in OPEN], SUPERSEDED)
-    told = {"notes": json.dumps(notes), "steps": json.dumps(about["steps"]), "proposed_at": audit.now()}
-    number = connection.execute(
-        insert(sheets).returning(sheets.c.id), {**about, **told, "actor": actor}
-    ).scalar_one()
+    sheet = {**about, "notes": json.dumps(notes), "steps": json.dumps(about["steps"])}
+    sheet |= {"proposed_at": at, "actor": actor}
+    number = connection.execute(insert(sheets).returning(sheets.c.id), sheet).scalar_one()
     filed = [{**row, "date": date, "sheet": number} for row in rows]
     if filed:
         connection.execute(insert(proposals), filed)
     body = {name: about[name] for name in ("date", "market", "policy", "input", "steps", "gain")}
-    body |= {"sheet": number, "rows": audit.rows_digest(filed), "series": len(filed)}
-    audit.record(connection, actor, "propose", body)
-    return number, notes
+    body |= {"sheet": number, "about": audit.row_digest(sheets, sheet)}
+    body |= {"rows": audit.rows_digest(filed), "series": len(filed)}
+    body |= {"held": sorted(_series(row) for row in filed if row["status"] == HELD)}
+    audit.record(connection, actor, "propose", body, at)
+    return number, len(filed), notes
 
 
 def approve_sheet(connection: Connection, actor: str, sheet: int, reason: str) -> list[int]:
@@ -93,11 +97,16 @@ def approve(connection: Connection, actor: str, numbers: Sequence[int], reason: 
         Conflict: one is decided otherwise; the kill switch is on.
         InputError: one is held back, and no reason is given.
     """
-    rows = [row for row in _proposals(connection, numbers) if not _same_release(connection, row)]
+    rows = [
+        row
+        for row in _proposals(connection, numbers)
+        if not _released_at(connection, row, row["price"], row["order"])
+    ]
     held = next((row for row in rows if row["status"] == HELD), None)
     if held is not None and not reason.strip():
         raise InputError(f"reason: expected one to release decision {held['id']}, held back: {held['flags']}")
-    _release(connection, actor, "approve", [(row, row["price"], row["order"]) for row in rows], reason)
+    if rows:
+        _release(connection, actor, "approve", [(row, row["price"], row["order"]) for row in rows], reason)
 
 
 def change(
@@ -123,7 +132,8 @@ def change(
         )
     if not 0 <= order <= _LARGEST_ORDER:
         raise InputError(f"order: expected units of 0 to {_LARGEST_ORDER}, found {order}")
-    _release(connection, actor, "change", [(row, price, order)], reason)
+    if not _released_at(connection, row, price, order):
+        _release(connection, actor, "change", [(row, price, order)], reason)
 
 
 def reject(connection: Connection, actor: str, numbers: Sequence[int], reason: str) -> None:
@@ -135,12 +145,13 @@ def reject(connection: Connection, actor: str, numbers: Sequence[int], reason: s
     """
     if not reason.strip():
         raise InputError("reason: expected why decisions are rejected, found none")
-    rows = _proposals(connection, numbers)
-    if all(row["status"] == REJECTED for row in rows):
+    rows = [row for row in _proposals(connection, numbers) if row["status"] != REJECTED]
+    if not rows:
         return
     _refuse_decided(rows)
-    _mark(connection, numbers, REJECTED)
-    audit.record(connection, actor, "reject", {"proposals": sorted(numbers), "reason": reason})
+    rejected = sorted(row["id"] for row in rows)
+    _mark(connection, rejected, REJECTED)
+    audit.record(connection, actor, "reject", {"proposals": rejected, "reason": reason})
 
 
 def killed(connection: Connection) -> str | None:
@@ -175,29 +186,34 @@ def resume(connection: Connection, actor: str, reason: str) -> None:
     audit.record(connection, actor, "resume", {"reason": reason})
 
 
-def release_last(connection: Connection, actor: str, date: str, reason: str) -> int:
+def release_last(connection: Connection, actor: str, date: str) -> int:
     """Release, for a date, the last approved price of every series that has one and no release there yet.
 
     Orders are nobody's decision then, and are left empty.
+
+    Raises:
+        Conflict: the kill switch is off.
     """
+    why = killed(connection)
+    if why is None:
+        raise Conflict("kill switch: expected it to be on, found it off")
+    before = (releases.c.source != KILLED, releases.c.date < date)
     latest = (
-        select(func.max(releases.c.id).label("id"))
-        .where(releases.c.source != KILLED, releases.c.date < date)
+        select(releases.c.location, releases.c.item, func.max(releases.c.date).label("date"))
+        .where(*before)
         .group_by(releases.c.location, releases.c.item)
         .subquery()
     )
-    asked = select(releases.c.location, releases.c.item, releases.c.price).join(
-        latest, releases.c.id == latest.c.id
-    )
-    there = {
-        _series(row)
-        for row in connection.execute(
-            select(releases.c.location, releases.c.item).where(releases.c.date == date)
-        ).mappings()
-    }
-    last = [row for row in connection.execute(asked).mappings() if _series(row) not in there]
-    rows = [{**row, "date": date, "order": None, "source": KILLED, "proposal": None} for row in last]
-    _write(connection, actor, "release last", rows, reason)
+    same = (getattr(releases.c, name) == getattr(latest.c, name) for name in ("date", "location", "item"))
+    asked = select(releases.c.location, releases.c.item, releases.c.price).join(latest, and_(*same))
+    last = connection.execute(asked.where(*before).order_by(releases.c.id)).mappings().all()
+    there = _released(connection, date, [_series(row) for row in last])
+    rows = [
+        {**row, "date": date, "order": None, "source": KILLED, "proposal": None}
+        for row in last
+        if _series(row) not in there
+    ]
+    _write(connection, actor, "release last", rows, f"kill switch: {why}")
     return len(rows)
 
 
@@ -252,12 +268,23 @@ def _proposals(connection: Connection, numbers: Sequence[int]) -> list[Row]:
     return [rows[number] for number in dict.fromkeys(numbers)]
 
 
-def _same_release(connection: Connection, row: Row) -> bool:
-    """Whether a proposal is released as it is: to approve it again changes nothing."""
+def _released(connection: Connection, date: str, wanted: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of some series that have a release for a date."""
+    found: set[tuple[str, str]] = set()
+    for places in _parts(sorted({place for place, _ in wanted})):
+        asked = select(releases.c.location, releases.c.item).where(
+            releases.c.date == date, releases.c.location.in_(places)
+        )
+        found |= {(row.location, row.item) for row in connection.execute(asked)}
+    return found & set(wanted)
+
+
+def _released_at(connection: Connection, row: Row, price: float, order: int) -> bool:
+    """Whether a proposal is released at that price and order: to do it again changes nothing."""
     if row["status"] != RELEASED:
         return False
-    asked = select(releases.c.source).where(releases.c.proposal == row["id"])
-    return connection.execute(asked).scalar_one() == APPROVED
+    asked = select(releases.c.price, releases.c.order).where(releases.c.proposal == row["id"])
+    return tuple(connection.execute(asked).one()) == (price, order)
 
 
 def _refuse_decided(rows: Sequence[Row]) -> None:
@@ -290,16 +317,16 @@ def _release(
         }
         for row, price, order in decided
     ]
-    if rows:
-        _write(connection, actor, action, rows, reason)
-        _mark(connection, [row["id"] for row, _, _ in decided], RELEASED)
+    _write(connection, actor, action, rows, reason)
+    _mark(connection, [row["id"] for row, _, _ in decided], RELEASED)
 
 
 def _write(connection: Connection, actor: str, action: str, rows: Sequence[Row], reason: str) -> None:
-    common = {"reason": reason, "released_at": audit.now(), "actor": actor}
+    at = audit.now()
     if rows:
+        common = {"reason": reason, "released_at": at, "actor": actor}
         connection.execute(insert(releases), [{**row, **common} for row in rows])
-    audit.record(connection, actor, action, {"released": rows, "reason": reason})
+    audit.record(connection, actor, action, {"released": rows, "reason": reason}, at)
 
 
 def _mark(connection: Connection, numbers: Sequence[int], status: str) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 from .records import STATUSES, batches, proposals, releases
 from .service import Service
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # a caller may make up others
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60)
 
 
@@ -55,7 +56,8 @@ class Metrics:
         began = time.perf_counter()
 
         def finish(method: str, route: str, status: int) -> None:
-            self._requests.labels(method, route, str(status)).inc()
+            known = method if method in _METHODS else "other"
+            self._requests.labels(known, route, str(status)).inc()
             self._seconds.labels(route).observe(time.perf_counter() - began)
 
         yield finish

@@ -13,15 +13,14 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
+
+from .kept import Prose, Whole, Words
 
 PROPOSED, HELD, RELEASED, REJECTED = "proposed", "held", "released", "rejected"
 SUPERSEDED, WITHDRAWN = "superseded", "withdrawn"
@@ -34,57 +33,57 @@ metadata = MetaData()
 batches = Table(
     "sales_batch",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("key", String(200), nullable=False, unique=True),  # the client's: a batch is taken once
-    Column("digest", String(64), nullable=False),  # of the rows
-    Column("rows", Integer, nullable=False),
-    Column("first_date", String(32), nullable=False),
-    Column("last_date", String(32), nullable=False),
-    Column("accepted_at", String(32), nullable=False),
-    Column("actor", String(200), nullable=False),
-    Column("body", LargeBinary, nullable=False),  # parquet
+    Column("id", Whole("id"), primary_key=True, autoincrement=True),
+    Column("key", Words("key", 200), nullable=False, unique=True),  # the client's: a batch is taken once
+    Column("digest", Words("digest", 64), nullable=False),  # of the rows
+    Column("rows", Whole("rows"), nullable=False),
+    Column("first_date", Words("first_date", 32), nullable=False),
+    Column("last_date", Words("last_date", 32), nullable=False),
+    Column("accepted_at", Words("accepted_at", 32), nullable=False),
+    Column("actor", Words("actor", 200), nullable=False),
+    Column("body", LargeBinary, nullable=False),  # CSV, gzip
 )
 
 sheets = Table(
     "sheet",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("date", String(32), nullable=False, index=True),
-    Column("market", String(64), nullable=False),  # digests of what proposed it
-    Column("policy", String(64), nullable=False),
-    Column("input", String(64), nullable=False),  # … of the sales and the stock that it was told
-    Column("currency", String(16), nullable=False),
+    Column("id", Whole("id"), primary_key=True, autoincrement=True),
+    Column("date", Words("date", 32), nullable=False, index=True),
+    Column("market", Words("market", 64), nullable=False),  # digests of what proposed it
+    Column("policy", Words("policy", 64), nullable=False),
+    Column("input", Words("input", 64), nullable=False),  # … of the sales and the stock that it was told
+    Column("currency", Words("currency", 16), nullable=False),
     Column("gain", Float, nullable=False),  # money of the period, all prices changed against all kept
     Column("gain_lo", Float, nullable=False),
     Column("gain_hi", Float, nullable=False),
-    Column("steps", Text, nullable=False),  # JSON: what each step of after-treatment did, by name
-    Column("notes", Text, nullable=False),  # JSON: what was not decided, and why
-    Column("proposed_at", String(32), nullable=False),
-    Column("actor", String(200), nullable=False),
+    Column("steps", Prose("steps"), nullable=False),  # JSON: what each step of after-treatment did, by name
+    Column("notes", Prose("notes"), nullable=False),  # JSON: what was not decided, and why
+    Column("proposed_at", Words("proposed_at", 32), nullable=False),
+    Column("actor", Words("actor", 200), nullable=False),
 )
 
 proposals = Table(
     "proposal",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("sheet", Integer, ForeignKey("sheet.id"), nullable=False, index=True),
-    Column("date", String(32), nullable=False),
-    Column("location", String(500), nullable=False),
-    Column("item", String(500), nullable=False),
-    Column("status", String(16), nullable=False),
+    Column("id", Whole("id"), primary_key=True, autoincrement=True),
+    Column("sheet", Whole("sheet"), ForeignKey("sheet.id"), nullable=False, index=True),
+    Column("date", Words("date", 32), nullable=False),
+    Column("location", Words("location", 500), nullable=False),
+    Column("item", Words("item", 500), nullable=False),
+    Column("status", Words("status", 16), nullable=False),
     Column("current_price", Float, nullable=False),
     Column("price", Float, nullable=False),
     Column("least_price", Float, nullable=False),  # what the price rules leave
     Column("most_price", Float),  # null: they set no limit
-    Column("order", Integer, nullable=False),
+    Column("order", Whole("order"), nullable=False),
     Column("expected_units", Float, nullable=False),
     Column("expected_gain", Float, nullable=False),
     Column("gain_lo", Float, nullable=False),
     Column("gain_hi", Float, nullable=False),
     Column("outside_support", Boolean, nullable=False),
-    Column("why", Text, nullable=False),
-    Column("note", Text, nullable=False),
-    Column("flags", Text, nullable=False),  # steps of after-treatment that touched it, with what they did
+    Column("why", Prose("why"), nullable=False),
+    Column("note", Prose("note"), nullable=False),
+    Column("flags", Prose("flags"), nullable=False),  # steps of after-treatment that touched it
     Index(
         "one_standing_proposal",
         "date",
@@ -100,55 +99,55 @@ proposals = Table(
 releases = Table(
     "release",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("date", String(32), nullable=False),
-    Column("location", String(500), nullable=False),
-    Column("item", String(500), nullable=False),
+    Column("id", Whole("id"), primary_key=True, autoincrement=True),
+    Column("date", Words("date", 32), nullable=False),
+    Column("location", Words("location", 500), nullable=False),
+    Column("item", Words("item", 500), nullable=False),
     Column("price", Float, nullable=False),
-    Column("order", Integer),  # null: nobody decided an order
-    Column("source", String(16), nullable=False),  # approved, changed, or kill switch
-    Column("proposal", Integer, ForeignKey("proposal.id")),
-    Column("reason", Text, nullable=False),
-    Column("released_at", String(32), nullable=False),
-    Column("actor", String(200), nullable=False),
+    Column("order", Whole("order")),  # null: nobody decided an order
+    Column("source", Words("source", 16), nullable=False),  # approved, changed, or kill switch
+    Column("proposal", Whole("proposal"), ForeignKey("proposal.id")),
+    Column("reason", Prose("reason"), nullable=False),
+    Column("released_at", Words("released_at", 32), nullable=False),
+    Column("actor", Words("actor", 200), nullable=False),
     UniqueConstraint("date", "location", "item", name="released_once"),
 )
 
 tokens = Table(
     "token",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("name", String(200), nullable=False, unique=True),
-    Column("role", String(16), nullable=False),
-    Column("hash", String(64), nullable=False, unique=True),
-    Column("added_at", String(32), nullable=False),
-    Column("revoked_at", String(32)),
+    Column("id", Whole("id"), primary_key=True, autoincrement=True),
+    Column("name", Words("name", 200), nullable=False, unique=True),
+    Column("role", Words("role", 16), nullable=False),
+    Column("hash", Words("hash", 64), nullable=False, unique=True),
+    Column("added_at", Words("added_at", 32), nullable=False),
+    Column("revoked_at", Words("revoked_at", 32)),
 )
 
 switch = Table(
     "kill_switch",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("id", Whole("id"), primary_key=True, autoincrement=False),
     Column("on", Boolean, nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Prose("reason"), nullable=False),
 )
 
 audit = Table(
     "audit",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("at", String(32), nullable=False),
-    Column("actor", String(200), nullable=False),
-    Column("action", String(40), nullable=False),
-    Column("body", Text, nullable=False),  # canonical JSON
-    Column("before", String(64), nullable=False),  # hash of the entry before
-    Column("hash", String(64), nullable=False),
+    Column("seq", Whole("seq"), primary_key=True, autoincrement=False),
+    Column("at", Words("at", 32), nullable=False),
+    Column("actor", Words("actor", 200), nullable=False),
+    Column("action", Words("action", 40), nullable=False),
+    Column("body", Prose("body"), nullable=False),  # canonical JSON
+    Column("before", Words("before", 64), nullable=False),  # hash of the entry before
+    Column("hash", Words("hash", 64), nullable=False),
 )
 
 head = Table(
     "audit_head",  # one row, which every writer locks: the chain has one end
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("seq", Integer, nullable=False),
-    Column("hash", String(64), nullable=False),
+    Column("id", Whole("id"), primary_key=True, autoincrement=False),
+    Column("seq", Whole("seq"), nullable=False),
+    Column("hash", Words("hash", 64), nullable=False),
 )

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from ...forecasters.errors import InputError
 from ...forecasters.panel import SalesPanel
+from ...forecasters.panel.dates import days_of
 from ...forecasters.panel.extend import extended
 from ...forecasters.panel.tables import read_csv
 from . import audit
@@ -97,28 +98,22 @@ def take(
     connection: Connection, actor: str, key: str, table: pd.DataFrame, seen: int, about: Batch, date: str
 ) -> Batch | None:
     """Keep a batch that was read after batch ``seen``; None where another has come in between."""
-    body = as_csv(table)
-    told = digest_of(table)
+    body, told, at = as_csv(table), digest_of(table), audit.now()
     if (known := known_batch(connection, key, told)) is not None:
         return known
     if version(connection) != seen:
         return None
-    days = pd.to_datetime(table[date], errors="coerce").dropna()
-    number = connection.execute(
-        insert(batches).returning(batches.c.id),
-        {
-            "key": key,
-            "digest": told,
-            "rows": len(table),
-            "first_date": str(days.min())[:10],
-            "last_date": str(days.max())[:10],
-            "accepted_at": audit.now(),
-            "actor": actor,
-            "body": gzip.compress(body, mtime=0),
-        },
-    ).scalar_one()
-    told_of = {"batch": number, "key": key, "digest": told, "rows": len(table)}
-    audit.record(connection, actor, "sales", told_of)
+    days = days_of(table[date], [])
+    row = {
+        "key": key,
+        "digest": told,
+        "rows": len(table),
+        "first_date": str(days.min()),
+        "last_date": str(days.max()),
+    }
+    kept = {**row, "accepted_at": at, "actor": actor, "body": gzip.compress(body, mtime=0)}
+    number = connection.execute(insert(batches).returning(batches.c.id), kept).scalar_one()
+    audit.record(connection, actor, "sales", {"batch": number, **row}, at)
     return Batch(number, about.rows, about.replaced, False, about.notes)
 
 
@@ -141,8 +136,9 @@ def known_batch(connection: Connection, key: str, told: str) -> Batch | None:
 
 
 def as_csv(table: pd.DataFrame) -> bytes:
-    """One text of a table, however it came."""
-    return table.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
+    """One text of a table, however it came and in whatever order its columns stand."""
+    ordered = table[sorted(table.columns)]
+    return ordered.to_csv(index=False, lineterminator="\n").encode("utf-8", "backslashreplace")
 
 
 def digest_of(table: pd.DataFrame) -> str:

@@ -30,6 +30,7 @@ from .questions import Forecasts, Scenarios
 from .records import STATUSES
 from .rounds import Round, play
 from .settings import read_service
+from .verification import Verified, verify
 
 _TRIES = 20  # to take a batch in while others come in between
 MOST = 10_000  # rows of one answer
@@ -224,7 +225,7 @@ class Service:
         """
         with self._turn:
             decider, (standing, told) = self.decider(), self.standing()
-            if date is not None and str(date)[:10] != standing.date:
+            if date not in (None, standing.date):
                 raise InputError(
                     f"date: expected {standing.date}, the period after the latest sales, found {date!s:.40}"
                 )
@@ -242,8 +243,8 @@ class Service:
         with self.database.write() as connection:
             if (why := ledger.killed(connection)) is not None:
                 raise ledger.Conflict(f"kill switch: expected it to be off, found it on: {why}")
-            number, notes = ledger.file_sheet(connection, actor, about, done.rows)
-        return {**about, "sheet": number, "series": len(done.rows), "notes": notes}
+            number, count, notes = ledger.file_sheet(connection, actor, about, done.rows)
+        return {**about, "sheet": number, "series": count, "notes": notes}
 
     def _round(
         self,
@@ -264,7 +265,7 @@ class Service:
 
     def _repeat(self, actor: str, date: str, why: str) -> dict[str, Any]:
         with self.database.write() as connection:
-            count = ledger.release_last(connection, actor, date, f"kill switch: {why}")
+            count = ledger.release_last(connection, actor, date)
         return {"date": date, "sheet": None, "series": 0, "released": count, "notes": [f"kill switch: {why}"]}
 
     def killed(self) -> str | None:
@@ -340,10 +341,10 @@ class Service:
         with self.database.read() as connection:
             return audit.entries(connection, after, limit)
 
-    def verify(self) -> audit.Verified:
+    def verify(self) -> Verified:
         """Whether the trail holds."""
         with self.database.read() as connection:
-            return audit.verify(connection)
+            return verify(connection)
 
 
 def _home(run: Path) -> Home:
