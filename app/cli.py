@@ -46,6 +46,7 @@ from .options import (
     Workers,
 )
 from .reading import parse_reading
+from .upkeep import drift, update
 from .verbs import app, verb
 
 
@@ -322,8 +323,8 @@ def decide(
     run(market, policy, panel, stock, out, currency, explain, json, seed)
 
 
-for _of_one_series in (why, response, trajectory):
-    verb(_of_one_series)
+for _elsewhere in (update, drift, why, response, trajectory):
+    verb(_elsewhere)
 
 
 @verb

@@ -40,6 +40,12 @@ class FitEffort(StrEnum):
     accurate = "accurate"
 
 
+class UpdateDepth(StrEnum):
+    condition = "condition"
+    settle = "settle"
+    refit = "refit"
+
+
 class By(StrEnum):
     location = "location"
     item = "item"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,9 +157,17 @@ def check_replaceable(folder: Path) -> None:
 
 
 def save_market(
-    folder: Path, model: DemandModel, panel: SalesPanel, economics: Economics, trials: Path | None = None
+    folder: Path,
+    model: DemandModel,
+    panel: SalesPanel,
+    economics: Economics,
+    trials: Path | None = None,
+    version: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the market folder whole or not at all, with a copy of the ``trials`` that found its settings."""
+    """Write the market folder whole or not at all, with a copy of the ``trials`` that found its settings.
+
+    ``version`` is what is told of an update (``envs.versions``), in JSON's types.
+    """
     check_replaceable(folder)
     about = {
         "format": _FORMAT,
@@ -168,6 +177,7 @@ def save_market(
             "rows_kept": panel.report.rows_kept,
             "notes": panel.report.notes,
         },
+        **({} if version is None else {"version": dict(version)}),
     }
 
     def write(new: Path) -> None:
@@ -205,6 +215,15 @@ def load_panel(folder: Path) -> SalesPanel:
             f"{folder}: expected a fitted market (made by `mercato fit`), found none{_within(folder)}"
         )
     return _told_panel(folder, unsealed(folder, _ABOUT, _WHAT, _FORMAT))
+
+
+def told_of(folder: Path) -> dict[str, Any]:
+    """What a fitted market's folder tells of itself, where its seal is whole.
+
+    Raises:
+        InputError: the folder holds no fitted market, or a damaged one.
+    """
+    return unsealed(folder, _ABOUT, _WHAT, _FORMAT)
 
 
 def _told_panel(folder: Path, about: dict[str, Any]) -> SalesPanel:

@@ -79,12 +79,14 @@ def fit_demand(
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
     tuning: Tuning | None = None,
+    start: DemandNetwork | None = None,
 ) -> DemandModel:
     """Fit the price response, then the trunk around it, on all of a panel.
 
     The trunk is trained on ``device``; the model comes back on the CPU, where the price response is
     estimated. An interrupted training leaves its best weights in ``checkpoint``; the same fit goes on there.
-    With ``tuning`` other settings than these may be found to be better.
+    With ``tuning`` other settings than these may be found to be better. The network goes on from ``start``,
+    where there is one and it has the same size: the price response is identified anew either way.
 
     Raises:
         InputError: the panel is too short to learn from, or too large for the memory that is free.
@@ -112,6 +114,7 @@ def fit_demand(
         device,
         checkpoint,
         tuning,
+        start,
     )
 
 
@@ -127,12 +130,13 @@ def learn_around(
     device: torch.device | str = "cpu",
     checkpoint: Path | None = None,
     tuning: Tuning | None = None,
+    start: DemandNetwork | None = None,
 ) -> DemandModel:
     """The model of a panel whose price response is given; arguments as ``fit_demand`` has them."""
     ground = prepare(history.to(device), response.to(device), settings, seed, progress)
     if tuning is not None:
         settings = tuning.choose(ground, settings, seed, progress)
-    network, loss = train_on(ground, settings, seed, progress, checkpoint)
+    network, loss = train_on(ground, settings, seed, progress, checkpoint, start)
     adjusted = adjusted_history(history, ground.level.cpu(), history_effect(history, response))
     model = DemandModel(
         panel.locations,
@@ -194,11 +198,12 @@ def train_on(
     seed: int,
     progress: Progress = SILENT,
     checkpoint: Path | None = None,
+    start: DemandNetwork | None = None,
 ) -> tuple[DemandNetwork, float]:
-    """The network of the second stage, and its validation loss."""
+    """The network of the second stage, which may go on from another's weights, and its validation loss."""
     with progress.stage("train the demand network", settings.training.steps) as stage:
         kept = None if checkpoint is None else Checkpoint.of(checkpoint, ground.tokens, settings, seed)
-        return ground.train(settings, seed, stage, kept)
+        return ground.train(settings, seed, stage, kept, start)
 
 
 def reach(adjusted: Tensor, known: Tensor) -> Tensor:

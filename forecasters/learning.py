@@ -48,13 +48,21 @@ class Ground:
     valid: Tensor  # (T,) bool, the last periods, which are held back
 
     def train(
-        self, settings: FitSettings, seed: int, stage: Stage, checkpoint: Checkpoint | None = None
+        self,
+        settings: FitSettings,
+        seed: int,
+        stage: Stage,
+        checkpoint: Checkpoint | None = None,
+        start: DemandNetwork | None = None,
     ) -> tuple[DemandNetwork, float]:
-        """A network with these settings, and its loss on the periods held back."""
+        """A network with these settings, and its loss on the periods held back; from the weights of ``start``
+        where it is of the same kind and size."""
         torch.manual_seed(seed)
         _, places, goods = self.history.units.shape
         outputs = 2 * self.resampling.shape[1]
         network = demand_network(self.tokens.shape[-1], outputs, places, goods, settings.trunk)
+        if start is not None:
+            _take_over(network, start)
         network = network.to(self.tokens.device)
         best = train_network(
             network,
@@ -127,6 +135,13 @@ def prepare(
     known = base.predict(before, base.known(ahead))
     offset = (level + effect - history.grain.log()).unsqueeze(-1)
     return Ground(history, tokens, level, base, informed, known, offset, resampling, valid)
+
+
+def _take_over(network: DemandNetwork, start: DemandNetwork) -> None:
+    """Give a network the weights of another, if they fit."""
+    own, others = network.state_dict(), start.state_dict()
+    if own.keys() == others.keys() and all(own[name].shape == others[name].shape for name in own):
+        network.load_state_dict(others)
 
 
 def _resampling(periods: int, members: int, seed: int) -> Tensor:

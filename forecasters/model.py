@@ -44,6 +44,7 @@ class DemandModel:
     overfit: float  # the truth-free over-training check of the nuisances
     validation_loss: float  # negative log likelihood a row on the held-out last periods
     anchor: Anchor | None = None  # to a forecast of the table that it was fitted on
+    fitted: int | None = None  # first periods of its table, whose scales it was fitted in; all where None
 
     def select(self, cut: Cut) -> DemandModel:
         """The model of a sub-market. What its series learned of those left out they keep."""

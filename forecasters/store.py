@@ -52,6 +52,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
         "overfit": model.overfit,
         "found": {name: getattr(model.elasticities, name) for name in _PLAIN},
         "validation_loss": model.validation_loss,
+        "fitted": model.fitted,
     }
     (folder / "model.json").write_text(json.dumps(about, indent=1))
 
@@ -95,6 +96,7 @@ def load_model(folder: Path) -> DemandModel:
         about["overfit"],
         about["validation_loss"],
         Anchor(**anchor) if (anchor := _part(tensors, "anchor")) else None,
+        about.get("fitted"),
     )
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .app.decisions import Decisions
     from .app.scenarios import whatif, whatif_each
     from .app.series import price_response, trajectories
+    from .app.updating import Updated, drift, rollback, update, versions
+    from .app.watching import Drift
     from .app.whatif import WhatIf
     from .envs.adapters.gym_env import MarketplaceEnv
     from .envs.adapters.vector_env import MarketplaceVectorEnv
@@ -48,6 +50,7 @@ __all__ = [
     "Benchmark",
     "DQNSettings",
     "Decisions",
+    "Drift",
     "Economics",
     "FitSettings",
     "InputError",
@@ -62,17 +65,22 @@ __all__ = [
     "Scenario",
     "TensorBoard",
     "UnplayableError",
+    "Updated",
     "WhatIf",
     "__version__",
     "benchmark",
     "decide",
+    "drift",
     "fit",
     "forecast",
     "load_market",
     "price_response",
     "read_panel",
+    "rollback",
     "train",
     "trajectories",
+    "update",
+    "versions",
     "whatif",
     "whatif_each",
     "why",
@@ -96,6 +104,8 @@ _HOMES = {
     ".app.console": ("Bars",),
     ".app.decisions": ("Decisions",),
     ".app.series": ("price_response", "trajectories"),
+    ".app.updating": ("Updated", "drift", "rollback", "update", "versions"),
+    ".app.watching": ("Drift",),
     ".envs.scenarios": ("Scenario",),
     ".app.whatif": ("WhatIf",),
     ".envs.adapters.gym_env": ("MarketplaceEnv",),

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from ...forecasters.names import meant
+from ...forecasters.statistics import Likeness
 from ..market import Market
 from ..settings_file import Fault
 
@@ -17,32 +18,27 @@ Attributes = Annotated[
     dict[str, Annotated[float, Field(allow_inf_nan=False, strict=True)]], Field(min_length=1)
 ]
 Axis = Literal["locations", "items"]
-_PENALTY = 1.0  # of the ridge regression, on standardised attributes
 
 
 def nearest_known(market: Market, axis: Axis, attributes: dict[str, float]) -> int:
     """The one whose attributes are nearest, in standard deviations."""
-    known, new = _standardised(market, axis, attributes)
-    return int((known - new).square().sum(1).argmin())
+    return _likeness(market, axis, attributes).nearest
 
 
 def expected_level(market: Market, axis: Axis, attributes: dict[str, float], like: int) -> float:
     """Demand that attributes lead to expect, as a multiple of what they do of the one it is ``like``.
 
-    Ridge regression of log usual demand on the attributes, over all there are.
+    From the usual demand of all there are.
     """
-    known, new = _standardised(market, axis, attributes)
     level = market.terms.typical_demand.double().cpu().log()
     level = (level - level.mean(-2 if axis == "locations" else -1, keepdim=True)).mean(
         -1 if axis == "locations" else -2
     )
-    penalty = _PENALTY * torch.eye(known.shape[1], dtype=known.dtype)
-    slope = torch.linalg.solve(known.T @ known + penalty, known.T @ (level - level.mean()))
-    return float(((new - known[like]) @ slope).clamp(-3, 3).exp())
+    return _likeness(market, axis, attributes).multiple(level, like)
 
 
-def _standardised(market: Market, axis: Axis, attributes: dict[str, float]) -> tuple[Tensor, Tensor]:
-    """(N, K) attributes of what is known and (K,) of what is new, in standard deviations from the mean."""
+def _likeness(market: Market, axis: Axis, attributes: dict[str, float]) -> Likeness:
+    """What is known, and what is new, by the attributes named."""
     columns = _static(market, axis)
     for name in attributes:
         if name not in columns:
@@ -51,10 +47,7 @@ def _standardised(market: Market, axis: Axis, attributes: dict[str, float]) -> t
             said = f"expected static columns of the table ({there}), found {name!r:.60}{meant(name, known)}"
             raise Fault(("attributes", name), said)
     values = torch.stack([columns[name] for name in attributes], dim=1)
-    mean, spread = values.mean(0), values.std(0, correction=0)
-    spread = torch.where(spread > 0, spread, 1.0)
-    new = torch.tensor(list(attributes.values()), dtype=values.dtype)
-    return (values - mean) / spread, (new - mean) / spread
+    return Likeness.of(values, torch.tensor(list(attributes.values()), dtype=values.dtype))
 
 
 def _static(market: Market, axis: Axis) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from .anchoring import Forecaster, anchored_to_forecast
 from .backtest import OURS, Backtest, run_backtest, with_forecast, with_peers
-from .calibration import calibration
+from .calibration import calibration, one_step_pit
 from .members import MARKET
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Forecaster",
     "anchored_to_forecast",
     "calibration",
+    "one_step_pit",
     "run_backtest",
     "with_forecast",
     "with_peers",

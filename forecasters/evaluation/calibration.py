@@ -78,6 +78,22 @@ def coverage(pit: np.ndarray, levels: Sequence[float] = LEVELS) -> tuple[tuple[f
 
 
 @torch.no_grad()
+def one_step_pit(demand: OneStep, begin: int, end: int, seed: int = 0) -> np.ndarray:
+    """(T', S, I) randomised PIT of the periods ``begin`` … ``end``, stock-outs as in ``calibration``.
+
+    Of rows that were not observed it means nothing.
+    """
+    history = demand.history
+    count = history.units[begin:end]
+    exposure, bound = (x[begin:end] for x in (history.stock_outs.exposure, history.stock_outs.bound))
+    stopped = ((exposure < 1) & (count > 0)).cpu().numpy()
+    at = demand.one_step_cdf(count, begin, exposure).cpu().numpy()
+    below = demand.one_step_cdf(count - history.grain, begin, exposure).cpu().numpy()
+    at = np.where(bound.cpu().numpy(), 1.0, np.where(stopped, below, at))
+    return randomised_pit(below, at, np.random.default_rng(seed).random(at.shape))
+
+
+@torch.no_grad()
 def calibration(demand: OneStep, begin: int, end: int, seed: int = 0) -> Calibration:
     """Calibration one step ahead over the observed rows of the periods ``begin`` … ``end`` (excluded).
 
@@ -87,15 +103,9 @@ def calibration(demand: OneStep, begin: int, end: int, seed: int = 0) -> Calibra
     alike.
     """
     history = demand.history
-    count, known = history.units[begin:end], history.known[begin:end].cpu().numpy()
-    exposure, bound = (x[begin:end] for x in (history.stock_outs.exposure, history.stock_outs.bound))
-    stopped = ((exposure < 1) & (count > 0)).cpu().numpy()
+    known = history.known[begin:end].cpu().numpy()
     out = (~history.stock_outs.whole[begin:end]).cpu().numpy()
-    at = demand.one_step_cdf(count, begin, exposure).cpu().numpy()
-    below = demand.one_step_cdf(count - history.grain, begin, exposure).cpu().numpy()
-    at = np.where(bound.cpu().numpy(), 1.0, np.where(stopped, below, at))
-    uniform = np.random.default_rng(seed).random(at.shape)
-    pit = randomised_pit(below, at, uniform)[known]
+    pit = one_step_pit(demand, begin, end, seed)[known]
     edges = np.linspace(0, 1, _BINS + 1)
     rows = int(known.sum())
     return Calibration(

@@ -153,15 +153,15 @@ def _laid_out(covariate: Covariate, dates: np.ndarray, fitted: int) -> np.ndarra
     return np.concatenate([scaled, scaled[back.clip(0, periods - 1)]])
 
 
-def _distance(coordinates: np.ndarray | None) -> Tensor | None:
-    """Great-circle distance (haversine) between locations, divided by its mean."""
+def _distance(coordinates: np.ndarray | None, known: np.ndarray) -> Tensor | None:
+    """Great-circle distance (haversine) between locations, divided by the mean of those ``known``."""
     if coordinates is None or not np.isfinite(coordinates).all() or len(coordinates) < 2:
         return None
     lat, lon = np.radians(coordinates.astype(float)).T
     a = np.sin((lat[:, None] - lat) / 2) ** 2
     a = a + np.cos(lat[:, None]) * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
     angle = 2 * np.arcsin(np.sqrt(np.clip(a, 0, 1)))
-    mean = angle.mean()
+    mean = angle[np.ix_(known, known)].mean()
     return torch.tensor(angle / mean if mean > 0 else angle, dtype=torch.float32)
 
 
@@ -171,7 +171,8 @@ def build_history(panel: SalesPanel, fitted: int | None = None) -> History:
     Args:
         panel: T periods.
         fitted: the first periods of it, that a model was fitted on, whose scales it goes on using: of
-            promotions, of exogenous columns, of attributes, of counts. All where None.
+            promotions, of exogenous columns, of attributes, of distances, of counts. Series that begin later
+            are measured by those. All where None.
     """
     fitted = panel.periods if fitted is None else fitted
 
@@ -187,6 +188,8 @@ def build_history(panel: SalesPanel, fitted: int | None = None) -> History:
         return torch.stack(columns, dim=-1) if columns else torch.zeros(*shape, 0)
 
     periods, places, goods = panel.periods, len(panel.locations), len(panel.items)
+    begun = np.isfinite(panel.price[:fitted]).any(0)
+    begun = begun if begun.any() else np.ones_like(begun)
     promos = []
     for values in by_role["decision"]:
         top = np.nanmax(values[:fitted]) if np.isfinite(values[:fitted]).any() else 1.0
@@ -214,12 +217,20 @@ def build_history(panel: SalesPanel, fitted: int | None = None) -> History:
         promo=stack(promos, (periods, places, goods)),
         instrument=stack(shifters, (periods, places, goods)),
         ahead=torch.stack(ahead, dim=-1),
-        static=stack([dense(_standardised(v)[0]) for v in by_role["static"]], (places, goods)),
-        distance=_distance(panel.coordinates),
-        grain=torch.stack([grain(units[:fitted, :, i][known[:fitted, :, i]]) for i in range(goods)]),
+        static=stack(
+            [dense(_standardised(v, by=v[:, begun])[0]) for v in by_role["static"]], (places, goods)
+        ),
+        distance=_distance(panel.coordinates, np.unique(panel.series[begun, 0])),
+        grain=torch.stack([_grain(units[:, :, i], known[:, :, i], fitted) for i in range(goods)]),
         year=_in(365.25, panel.dates),
         week=_in(7, panel.dates),
     )
+
+
+def _grain(units: Tensor, known: Tensor, fitted: int) -> Tensor:
+    """The unit () that an item (T, S) is counted in: by its first periods, by all where it began later."""
+    first = units[:fitted][known[:fitted]]
+    return grain(first if len(first) else units[known])
 
 
 def _listed(panel: SalesPanel) -> np.ndarray:

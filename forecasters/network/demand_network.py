@@ -51,6 +51,10 @@ class DemandNetwork(nn.Module, ABC):
         """The same network with the ids of a sub-market; weights are shared, ids copied."""
 
     @abstractmethod
+    def without_ids(self, places: Tensor, goods: Tensor) -> DemandNetwork:
+        """The same network, to which locations (P,) and items (G,), indices, are ones it has not met."""
+
+    @abstractmethod
     def identity(self, places: Tensor, goods: Tensor) -> Tensor:
         """(S, I, ids) features of a sub-market, from indices (S,) and (I,)."""
 
@@ -111,6 +115,15 @@ class TrunkNetwork(DemandNetwork):
             part._modules[name] = nn.Embedding.from_pretrained(getattr(self, name).weight[unknown_too])
         return part
 
+    def without_ids(self, places: Tensor, goods: Tensor) -> TrunkNetwork:
+        part = copy.copy(self)
+        part._modules = dict(self._modules)
+        for name, strange in (("places", places), ("goods", goods)):
+            weight = getattr(self, name).weight.detach().clone()
+            weight[strange + 1] = weight[0]
+            part._modules[name] = nn.Embedding.from_pretrained(weight)
+        return part
+
     def identity(self, places: Tensor, goods: Tensor) -> Tensor:
         if self.training:
             drop = torch.rand(places.shape, device=places.device) < _ID_DROPOUT
@@ -162,6 +175,9 @@ class NoNetwork(DemandNetwork):
         self.register_buffer("nothing", torch.zeros(outputs), persistent=False)
 
     def select(self, cut: Cut) -> NoNetwork:
+        return self
+
+    def without_ids(self, places: Tensor, goods: Tensor) -> NoNetwork:
         return self
 
     def identity(self, places: Tensor, goods: Tensor) -> Tensor:

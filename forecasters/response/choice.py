@@ -223,6 +223,16 @@ class Choice:
         """That of a sub-market; what is left out stays at its reference price."""
         return cut.record(self, AXES)
 
+    def with_twins(self, cut: Cut) -> Choice:
+        """That of a larger market, some of whose locations and items are like others of it.
+
+        They share the customers of a category, and the effects on and of single rivals.
+        """
+        grown = self.select(cut)
+        share = grown.share / (grown.share @ grown.kin @ grown.kin.T).clamp(min=1e-9)
+        often = torch.bincount(cut.goods, minlength=len(self.kin))[cut.goods]
+        return replace(grown, share=share, pairs=grown.pairs / often).regular()
+
     def to(self, device: torch.device | str) -> Choice:
         return Choice(*(getattr(self, f.name).to(device) for f in fields(self)))
 

@@ -5,7 +5,7 @@ from .demand import DemandProcess, Outlook, Period
 from .free_run import anchored
 from .informed import Informed
 from .learned import LearnedDemand, LearnedState
-from .mean_calibration import calibrated
+from .mean_calibration import calibrated, with_spreads
 from .paths import mean_path, sample_paths
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "calibrated",
     "mean_path",
     "sample_paths",
+    "with_spreads",
 ]

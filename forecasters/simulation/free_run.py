@@ -46,13 +46,14 @@ class FreeRun:
     first_bad: tuple[int, int, int] | None  # period, location, item of the first number that is not finite
 
 
-def free_run(demand: LearnedDemand, seed: int) -> FreeRun:
-    """Play the history from its first quarter on, several times, at the prices and promotions charged.
+def free_run(demand: LearnedDemand, seed: int, begin: int | None = None) -> FreeRun:
+    """Play the history from ``begin`` on, several times, at the prices and promotions charged.
 
-    One of less than a year is played again and again, as far as that is no more work than a long one.
+    From its first quarter on where None. One of less than a year is played again and again, as far as that is
+    no more work than a long one.
     """
     history = demand.history
-    begin = max(1, history.periods // 4)
+    begin = max(1, history.periods // 4) if begin is None else begin
     length = history.periods - begin
     work = _WORK // history.known[begin:].numel() // 2
     rounds = max(1, min(-(-history.year // length), work // _PAIRS[0]))
@@ -78,25 +79,34 @@ def free_run(demand: LearnedDemand, seed: int) -> FreeRun:
     return FreeRun(item, item_error, location, location_error, ratio.nan_to_num(1.0, 1.0, 1.0), None)
 
 
-def anchored(model: DemandModel, history: History, seed: int, progress: Progress = SILENT) -> DemandModel:
-    """The model with its simulated levels moved to those of its history.
+def anchored(
+    model: DemandModel,
+    history: History,
+    seed: int,
+    progress: Progress = SILENT,
+    begin: int | None = None,
+    passes: int = _PASSES,
+) -> DemandModel:
+    """The model with its simulated levels moved to those of its history from ``begin`` on, in some passes.
 
     Raises:
         UnplayableError: a level stays off, or something that is no number is sold; says of which series.
     """
-    with progress.stage("check the market: simulate the history at the prices charged", _PASSES) as stage:
+    with progress.stage("check the market: simulate the history at the prices charged", passes) as stage:
         demand = LearnedDemand(model, history)
         answer = 1 / (
             1 - gain(model.base).mean(0).clamp(0, 0.95)
         )  # (I,) of a level to its intercept, at last
         level, by = torch.zeros_like(answer), torch.zeros_like(answer)
-        for attempt in range(_PASSES):
-            found = free_run(demand, seed)  # with the same noise, so that only the move tells two runs apart
+        for attempt in range(passes):
+            found = free_run(
+                demand, seed, begin
+            )  # with the same noise, so that only the move tells two runs apart
             stage.advance()
             met = (level - found.item) / torch.where(by == 0, 1.0, by)
             answer = torch.where(by.abs() > _MOVED, met.clamp(*_ANSWERS), answer)
             moved, by = _moved(demand.model, found, answer)
-            if moved is demand.model or attempt == _PASSES - 1:
+            if moved is demand.model or attempt == passes - 1:
                 break
             demand, level = demand.with_bases(moved), found.item
         _tell(demand, found, stage)

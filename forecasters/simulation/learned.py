@@ -86,7 +86,7 @@ class LearnedDemand:
         cls, model: DemandModel, panel: SalesPanel, response: PriceResponse | None = None
     ) -> LearnedDemand:
         """The customers of a model (on any device) after the history of a panel."""
-        return cls._after(model, build_history(panel), response)
+        return cls._after(model, build_history(panel, model.fitted), response)
 
     @classmethod
     def _after(cls, model: DemandModel, history: History, response: PriceResponse | None) -> LearnedDemand:
@@ -415,8 +415,10 @@ class LearnedDemand:
     def condition(self, panel: SalesPanel, fitted: int | None = None) -> LearnedDemand:
         """The same model after a later history of the same locations and items.
 
-        ``fitted`` are the first periods of the panel, those that the model was fitted on; all where None.
+        ``fitted`` are the first periods of the panel, those that the model was fitted on, unless it knows
+        itself; all where None.
         """
+        fitted = fitted if self.model.fitted is None else self.model.fitted
         history = later_history(panel, self.locations, self.items, self.history, fitted)
         return self._after(self.model, history, self.response)
 

@@ -63,7 +63,13 @@ def _calibrated(model: DemandModel, history: History, stage: Stage) -> DemandMod
                 break
     told = demand.forecast(begin, history.periods)
     model = replace(model, informed=_with_means(model.informed, _moves(history, known, *told)))
-    demand = demand.with_bases(model)
+    return with_spreads(demand.with_bases(model), begin)
+
+
+def with_spreads(demand: LearnedDemand, begin: int) -> DemandModel:
+    """The model with its dispersions and common shocks estimated on the periods from ``begin`` on."""
+    model, history = demand.model, demand.history
+    known = history.known[begin:]
     log_mean, log_r = demand.one_step(begin, history.periods)
     base = _with_spread(model.base, history, known, log_mean, log_r)
     told = demand.forecast(begin, history.periods)

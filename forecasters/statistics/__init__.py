@@ -14,6 +14,7 @@ from .distributions import (
     row_log_likelihood,
 )
 from .explanation import Explanation, integrated_gradients, shapley
+from .likeness import Likeness
 from .mixed import BLOCK, Effects, Fit, Group, Rows, effects, fit_mixed, left_out
 from .product_limit import uncensored
 from .stock_outs import StockOuts, unseen
@@ -32,6 +33,7 @@ __all__ = [
     "Explanation",
     "Fit",
     "Group",
+    "Likeness",
     "Rows",
     "StockOuts",
     "clear",

@@ -1,0 +1,134 @@
+"""Sequential tests of many streams at once: has something changed, and since when?
+
+A stream is one number a period, such as the mean surprise of a location. What it does while nothing has
+changed is learned from a reference (``Null``): mean, spread, memory from one period to the next, tails. Each
+period then gives an e-value, the likelihood ratio of a stream that has moved over one that has not, and these
+are gathered by the rule of Shiryaev and Roberts, R_t = (1 + R_{t−1})·e_t, which alarms where R passes a
+threshold and begins anew. As E[R_t − t] is no more than 0 while nothing has changed, the mean time to a
+false alarm is at least the threshold (Pollak 1985, doi:10.1214/aos/1176346587; for e-values Shin, Ramdas and
+Rinaldo 2022, arXiv:2203.03532), as Ville's inequality (1939) bounds the chance that a test martingale ever
+passes one (Vovk, Nouretdinov and Gammerman 2003). That bound is not tight: the threshold is the one at which
+simulated streams without a change alarm as often as is allowed, as for Page's charts (1954,
+doi:10.1093/biomet/41.1-2.100), and never above the bound.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import lgamma
+
+import numpy as np
+
+_SHIFTS = (1.0, 3.0, 6.0)  # standard deviations that a change is looked for at: from creeping to a jump
+_TAILS = (3.0, 4.0, 6.0, 10.0, 20.0, 50.0)  # degrees of freedom that are tried
+_MOST_MEMORY = 0.8
+_LEAST_SPREAD = 1e-3
+_STREAMS, _PERIODS = 400, 400  # simulated, of which the first quarter only warms up
+_OFTEN = 2e-3  # alarms a period that can be counted in so many; thresholds of rarer ones are in proportion
+
+
+@dataclass(frozen=True)
+class Null:
+    """What K streams do while nothing has changed: x' = m + ρ·(x − m) + σ·t_ν."""
+
+    mean: np.ndarray  # (K,)
+    memory: np.ndarray  # (K,) ρ, 0 … 0.8
+    spread: np.ndarray  # (K,) σ
+    tails: float  # ν, degrees of freedom, common to all
+
+    @staticmethod
+    def of(reference: np.ndarray, centre: float | None = None) -> Null:
+        """From streams (R, K), NaN where a period says nothing; around ``centre`` where it is known."""
+        seen = np.isfinite(reference)
+        count = seen.sum(0).clip(1)
+        mean = np.where(seen, reference, 0.0).sum(0) / count
+        mean = mean if centre is None else np.full_like(mean, centre)
+        x = np.where(seen, reference - mean, 0.0)
+        lag = (x[1:] * x[:-1]).sum(0) / np.maximum((x[:-1] ** 2 * seen[1:]).sum(0), 1e-12)
+        memory = (lag * count / (count + 10)).clip(0, _MOST_MEMORY)  # few periods tell little of it
+        left = x[1:] - memory * x[:-1]
+        both = seen[1:] & seen[:-1]
+        degrees = np.maximum(both.sum(0) - 2, 1)
+        spread = np.sqrt(np.where(both, left**2, 0.0).sum(0) / degrees).clip(_LEAST_SPREAD)
+        z = (left / spread)[both]
+        fits = [_log_t(z * _unit(tails), tails).sum() + len(z) * np.log(_unit(tails)) for tails in _TAILS]
+        return Null(mean, memory, spread, _TAILS[int(np.argmax(fits))] if len(z) else _TAILS[-1])
+
+    def standardised(self, values: np.ndarray) -> np.ndarray:
+        """(T, K) what each period adds to what the one before led to expect, in standard deviations."""
+        x = np.nan_to_num(values - self.mean)
+        before = np.concatenate([np.zeros_like(x[:1]), x[:-1]])
+        return np.where(np.isfinite(values), (x - self.memory * before) / self.spread, np.nan)
+
+
+def _unit(tails: float) -> float:
+    """What a variable of variance one is multiplied with to be one of Student's with such tails."""
+    return (tails / (tails - 2)) ** 0.5
+
+
+def _log_t(x: np.ndarray, tails: float) -> np.ndarray:
+    half = (tails + 1) / 2
+    norm = lgamma(half) - lgamma(tails / 2) - 0.5 * np.log(np.pi * tails)
+    return norm - half * np.log1p(x**2 / tails)
+
+
+def e_values(z: np.ndarray, tails: float, band: np.ndarray | float = 0.0) -> np.ndarray:
+    """(T, K) likelihood ratio of a mean that has moved, up or down, over one within ``band`` of 0.
+
+    Args:
+        z: (T, K) of variance one; NaN says nothing: 1.
+        tails: degrees of freedom.
+        band: by how much a mean may be off that nobody would call changed, broadcast to ``z``.
+    """
+    unit, total = _unit(tails), np.zeros_like(z)
+    for side in (1.0, -1.0):
+        x = side * z - band
+        for shift in _SHIFTS:
+            total += np.exp(_log_t((x - shift) * unit, tails) - _log_t(x * unit, tails))
+    return np.where(np.isfinite(z), total / (2 * len(_SHIFTS)), 1.0)
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A stream that has passed its threshold."""
+
+    stream: int
+    at: int  # period
+    since: int  # period from which on the evidence has grown
+    evidence: float  # R over the threshold, 1 or more
+
+
+def crossings(e: np.ndarray, threshold: float) -> list[Crossing]:
+    """Where the gathered evidence of streams (T, K) of e-values passes a threshold, in order of time."""
+    gathered, chart = np.zeros(e.shape[1]), np.zeros(e.shape[1])
+    since, found = np.zeros(e.shape[1], dtype=int), []
+    for t, now in enumerate(e):
+        since = np.where(chart <= 1, t, since)
+        chart = np.maximum(chart, 1) * now
+        gathered = (1 + gathered) * now
+        for stream in np.flatnonzero(gathered >= threshold):
+            found.append(Crossing(int(stream), t, int(since[stream]), float(gathered[stream] / threshold)))
+        over = gathered >= threshold
+        gathered, chart = np.where(over, 0.0, gathered), np.where(over, 0.0, chart)
+    return found
+
+
+@lru_cache(maxsize=64)
+def threshold(rate: float, tails: float) -> float:
+    """Of the gathered evidence, at which a stream that does not change alarms ``rate`` times a period.
+
+    At most 1 / ``rate``, at which it surely alarms no more often.
+    """
+    if rate < _OFTEN:
+        return threshold(_OFTEN, tails) * _OFTEN / rate
+    rng = np.random.default_rng(0)
+    z = rng.standard_t(tails, (_PERIODS, _STREAMS)) / _unit(tails)
+    e, low, high = e_values(z, tails), 1.0, 1 / rate
+    warm = _PERIODS // 4
+    for _ in range(12):
+        middle = (low * high) ** 0.5
+        alarms = sum(one.at >= warm for one in crossings(e, middle))
+        often = alarms / ((_PERIODS - warm) * _STREAMS)
+        low, high = (middle, high) if often > rate else (low, middle)
+    return high
