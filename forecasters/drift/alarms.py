@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .sequential import Crossing, Null, crossings, e_values, threshold
+from .sequential import Crossing, Null, e_values, first_crossings, threshold
 from .surprises import Surprises
 
 RATE = 0.8  # false alarms a year of a whole chain that are allowed in all
@@ -24,9 +24,8 @@ _SHARES = {
     "price response of an item": 0.1,
 }
 _LEAST = 8  # periods of a reference, at least
-_ROWS = 3  # of a stream in a period, for a spread or a slope
+_ROWS = 6  # of a stream in a period, for a spread or a slope
 _UNCHANGED = 0.1  # share by which an elasticity may be off that nobody would call changed
-_BAND_LEVEL = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class _Test:
         z = null.standardised(self.streams)[reference:]
         band = np.broadcast_to(self.band / null.spread, self.streams.shape)[reference:]
         e = e_values(z, null.tails, band)
-        found = crossings(e, threshold(rate / max(1, e.shape[1]), null.tails))
+        found = first_crossings(e, threshold(rate / max(1, e.shape[1]), null.tails))
         return [self._told(one, reference, dates) for one in found]
 
     def _told(self, one: Crossing, reference: int, dates: np.ndarray) -> Alarm:
@@ -99,7 +98,7 @@ def alarms(
     items: Sequence[str],
     rate: float = RATE,
 ) -> list[Alarm]:
-    """Alarms of the periods from calendar index ``reference`` on, in order of date.
+    """Alarms of the periods from calendar index ``reference`` on, in order of date, one of each stream.
 
     Args:
         surprises: of periods before and after ``reference``.
@@ -203,23 +202,18 @@ def _responses(s: Surprises, items: Sequence[str]) -> list[_Test]:
     The slope of scores on price moves, both less their means of the period, by weighted least squares: of all
     rows, and of each item's.
     """
-    slopes = [("price response", _slope(s, (1, 2)), ["the chain"], *_belief(s, None))]
-    if s.score.shape[1] >= _ROWS and len(items) > 1:
+    doubt = np.array([np.sqrt((s.doubt**2).sum()) / len(s.doubt)])
+    tests = [
+        _response("price response", _slope(s, (1, 2)), ["the chain"], np.array([s.elasticity.mean()]), doubt)
+    ]
+    if len(items) > 1:
         where = [f"item {item}" for item in items]
-        slopes.append(("price response of an item", _slope(s, (1,)), where, *_belief(s, 1)))
-    return [_response(*one) for one in slopes]
+        tests.append(_response("price response of an item", _slope(s, (1,)), where, s.elasticity, s.doubt))
+    return tests
 
 
-def _belief(s: Surprises, _: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """(K,) own elasticities that are believed, and their standard errors."""
-    if _ is None:
-        own = np.array([s.elasticity.mean()])
-        return own, np.array([np.sqrt((s.doubt**2).sum()) / len(s.doubt)])
-    return s.elasticity, s.doubt
-
-
-def _slope(s: Surprises, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """(T, K) sums of products of price move and score, and information on the slope, by week."""
+def _slope(s: Surprises, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(T, K) sums of products of price move and score, information on the slope, and rows, by period."""
     weight = np.where(np.isfinite(s.score) & np.isfinite(s.move), 1 / s.spread**2, 0.0)
 
     def centred(values: np.ndarray) -> np.ndarray:
@@ -230,19 +224,20 @@ def _slope(s: Surprises, axes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]
     return (
         (weight * move * surprise).sum(axes).reshape(len(weight), -1),
         (weight * move**2).sum(axes).reshape(len(weight), -1),
+        (weight > 0).sum(axes).reshape(len(weight), -1),
     )
 
 
 def _response(
     name: str,
-    sums: tuple[np.ndarray, np.ndarray],
+    sums: tuple[np.ndarray, np.ndarray, np.ndarray],
     where: Sequence[str],
     own: np.ndarray,
     doubt: np.ndarray,
 ) -> _Test:
-    products, information = sums
+    products, information, rows = sums
     root = np.sqrt(np.maximum(information, 1e-9))
-    streams = np.where(information > 1e-6, products / root, np.nan)
+    streams = np.where((information > 1e-6) & (rows >= _ROWS), products / root, np.nan)
     band = np.maximum(_UNCHANGED * np.abs(own), doubt) * root
 
     def size(one: Crossing) -> float:

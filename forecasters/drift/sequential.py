@@ -15,17 +15,26 @@ doi:10.1093/biomet/41.1-2.100), and never above the bound.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from math import lgamma
 
 import numpy as np
 
 _SHIFTS = (1.0, 3.0, 6.0)  # standard deviations that a change is looked for at: from creeping to a jump
-_TAILS = (3.0, 4.0, 6.0, 10.0, 20.0, 50.0)  # degrees of freedom that are tried
+TAILS = (3.0, 4.0, 6.0, 10.0, 20.0, 50.0)
+"""Degrees of freedom that are tried."""
 _MOST_MEMORY = 0.8
 _LEAST_SPREAD = 1e-3
-_STREAMS, _PERIODS = 400, 400  # simulated, of which the first quarter only warms up
-_OFTEN = 2e-3  # alarms a period that can be counted in so many; thresholds of rarer ones are in proportion
+RATES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+"""Alarms a period that thresholds are known of; those of rarer ones are in proportion."""
+_THRESHOLDS = {
+    3.0: (25.13, 90.73, 301.2, 813.0, 2760.0),
+    4.0: (23.78, 81.69, 332.2, 817.8, 2804.0),
+    6.0: (21.16, 60.65, 260.6, 926.5, 2244.0),
+    10.0: (15.81, 51.96, 147.6, 618.6, 2675.0),
+    20.0: (12.31, 41.47, 115.6, 365.3, 1209.0),
+    50.0: (10.68, 35.03, 98.63, 303.8, 863.0),
+}
+"""By tails and rate: ``python -m benchmarks.update.thresholds``."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +61,8 @@ class Null:
         degrees = np.maximum(both.sum(0) - 2, 1)
         spread = np.sqrt(np.where(both, left**2, 0.0).sum(0) / degrees).clip(_LEAST_SPREAD)
         z = (left / spread)[both]
-        fits = [_log_t(z * _unit(tails), tails).sum() + len(z) * np.log(_unit(tails)) for tails in _TAILS]
-        return Null(mean, memory, spread, _TAILS[int(np.argmax(fits))] if len(z) else _TAILS[-1])
+        fits = [_log_t(z * _unit(tails), tails).sum() + len(z) * np.log(_unit(tails)) for tails in TAILS]
+        return Null(mean, memory, spread, TAILS[int(np.argmax(fits))] if len(z) else TAILS[-1])
 
     def standardised(self, values: np.ndarray) -> np.ndarray:
         """(T, K) what each period adds to what the one before led to expect, in standard deviations."""
@@ -99,6 +108,14 @@ class Crossing:
     evidence: float  # R over the threshold, 1 or more
 
 
+def first_crossings(e: np.ndarray, threshold: float) -> list[Crossing]:
+    """Of ``crossings`` the first of each stream: once it has moved it does so again and again."""
+    first: dict[int, Crossing] = {}
+    for one in crossings(e, threshold):
+        first.setdefault(one.stream, one)
+    return list(first.values())
+
+
 def crossings(e: np.ndarray, threshold: float) -> list[Crossing]:
     """Where the gathered evidence of streams (T, K) of e-values passes a threshold, in order of time."""
     gathered, chart = np.zeros(e.shape[1]), np.zeros(e.shape[1])
@@ -114,21 +131,13 @@ def crossings(e: np.ndarray, threshold: float) -> list[Crossing]:
     return found
 
 
-@lru_cache(maxsize=64)
 def threshold(rate: float, tails: float) -> float:
     """Of the gathered evidence, at which a stream that does not change alarms ``rate`` times a period.
 
     At most 1 / ``rate``, at which it surely alarms no more often.
     """
-    if rate < _OFTEN:
-        return threshold(_OFTEN, tails) * _OFTEN / rate
-    rng = np.random.default_rng(0)
-    z = rng.standard_t(tails, (_PERIODS, _STREAMS)) / _unit(tails)
-    e, low, high = e_values(z, tails), 1.0, 1 / rate
-    warm = _PERIODS // 4
-    for _ in range(12):
-        middle = (low * high) ** 0.5
-        alarms = sum(one.at >= warm for one in crossings(e, middle))
-        often = alarms / ((_PERIODS - warm) * _STREAMS)
-        low, high = (middle, high) if often > rate else (low, middle)
-    return high
+    known, rates = _THRESHOLDS[tails], RATES
+    if rate < rates[-1]:
+        return known[-1] * rates[-1] / rate
+    inside = np.exp(np.interp(-np.log(rate), -np.log(rates), np.log(known)))
+    return float(min(inside, 1 / rate))

@@ -120,7 +120,7 @@ class TrunkNetwork(DemandNetwork):
         part._modules = dict(self._modules)
         for name, strange in (("places", places), ("goods", goods)):
             weight = getattr(self, name).weight.detach().clone()
-            weight[strange + 1] = weight[0]
+            weight[strange + 1] = weight[0].clone()
             part._modules[name] = nn.Embedding.from_pretrained(weight)
         return part
 
