@@ -1,8 +1,9 @@
-"""The whole path from a sales table to a report, in one folder: fit, card, train, benchmark, decide, report.
+"""The whole path from a sales table to a report, in one folder: fit, card, forecast, policies, decisions.
 
-The fit, the card and each policy leave a file or a folder. A run that was interrupted goes on from them and
-plays the rest again, to the same result; one that was asked for something else starts afresh. All of it is
-done beside the run's folder, which is replaced when the run has ended: until then an old one is whole.
+The fit, the card, the forecast and each policy leave a file or a folder. A run that was interrupted goes on
+from them and plays the rest again, to the same result; one that was asked for something else starts afresh.
+All of it is done beside the run's folder, which is replaced when the run has ended: until then an old one is
+whole.
 """
 
 from __future__ import annotations
@@ -42,11 +43,13 @@ from ..forecasters.reading import Reading
 from ..forecasters.seal import of_file
 from .benchmarking import Benchmark, compare
 from .card.card import market_card
+from .coming import keep_forecast
 from .decisions import decide
 from .headline import headline
-from .output import plain, write_json, write_text
+from .output import kept_result, plain, write_json, write_text
 from .reading import account
 from .report.card import render_card
+from .report.coming import USUAL
 from .report.contents import Contents
 from .report.gather import Subject, gather
 from .report.page import render
@@ -70,6 +73,7 @@ class RunSettings:
     horizon: int = 26  # at most half the history
     shift_episodes: int = 12  # for each thing that is changed to see what hangs on it
     card: bool = True  # which takes about as long as the fit
+    forecast: bool = True  # of the coming periods
     recipe: Recipe | None = Recipe(trees=False)  # of the forecast that levels follow; None for their own
     caveat: str = ""  # what the report says of so much work
 
@@ -80,6 +84,7 @@ def rehearsal() -> RunSettings:
     return RunSettings(
         fit=FitSettings(training=TrainingSettings(steps=30)),
         recipe=None,
+        forecast=False,
         ppo=PPOSettings(steps=20_000, markets=1, validation=glance),
         dqn=DQNSettings(steps=20_000, markets=1, warm_up=5_000, validation=glance),
         episodes=8,
@@ -208,6 +213,7 @@ def go(
     """Every stage that the folder does not hold yet."""
     market = _market(folder, case, settings, seed, progress).to(device())
     card = _card(folder, market, case.name, case.panel, seed, progress) if settings.card else None
+    coming = _forecast(folder, case.panel, seed, progress) if settings.forecast else None
     baselines = tune_baselines(market, seed, progress=progress)
     learned = _train(folder, market, baselines, settings, seed, progress, workers)
     horizon = min(settings.horizon, max(1, case.panel.periods // 2))
@@ -230,7 +236,7 @@ def go(
         subject = replace(subject, verdict=card["verdict"], card=CARD)
     contents = gather(subject, benchmark, settings.shift_episodes, progress, workers)
     write_text(folder / "report.json", contents.model_dump_json(indent=1))
-    write_text(folder / "report.html", render(contents, card))
+    write_text(folder / "report.html", render(contents, card, coming))
     return Finished(benchmark, contents)
 
 
@@ -251,6 +257,11 @@ def _card(
         write_text(folder / CARD, render_card(card))
         write_json(path, card)
     return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _forecast(folder: Path, panel: SalesPanel, seed: int, progress: Progress) -> dict[str, Any]:
+    path = folder / "forecast.json"
+    return kept_result(path) or keep_forecast(panel, USUAL, seed, path, progress)
 
 
 def _train(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ...forecasters.errors import InputError
 from ..console import Bars, stderr
 from ..output import kept_result, write_text
+from ..page.home import Home
+from ..report.coming import USUAL
 from ..report.contents import Contents, read_contents
 
 _HORIZON = 26  # as `benchmark` has them
@@ -28,6 +31,7 @@ def run(
     if out is not None and out.suffix != ".html":
         raise InputError(f"--out: expected a file ending in .html, found {out}")
     card = None
+    home = Home(folder) if policies else Home(folder / "market", folder)
     if policies:
         if out is None:
             raise InputError("--out: expected a page to write, REPORT.html, for a market with policies")
@@ -43,8 +47,20 @@ def run(
         card = kept_result(folder / "card.json")
     from ..report.page import render
 
-    write_text(out, render(contents, card))
+    write_text(out, render(contents, card, _coming(home)))
     stderr().print(f"wrote {out}")
+
+
+def _coming(home: Home) -> dict[str, Any]:
+    """The forecast of the market's table: as it is kept, or worked out and kept, for the page, too."""
+    file = home.forecast()
+    if (told := kept_result(file)) is None:
+        from ...envs.store import load_panel
+        from ..coming import keep_forecast
+
+        with Bars(stderr()) as bars:
+            told = keep_forecast(load_panel(home.market), USUAL, 0, file, bars)
+    return told
 
 
 def of_run(folder: Path, currency: str | None) -> Contents:

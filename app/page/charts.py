@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from ..report import coming
 from ..report.palette import ALARM, FAINT, GREY, INK, LEARNED, MODEL
 from .echarts import (
     HATCH,
@@ -177,7 +178,7 @@ def places(rows: Sequence[Row], period: str) -> Chart:
     colours = {"rises": MODEL, "stays": GREY, "falls": LEARNED}
     series = []
     for kind, symbol in kinds.items():
-        of_kind = [row for row in rows if _course(row) == kind]
+        of_kind = [row for row in rows if coming.course(row) == kind]
         data = [
             {
                 "name": f"{row['location']}: {row['coming']:,.0f} units per {period}",
@@ -290,12 +291,6 @@ def course(policy: str, rows: Sequence[Row], period: str, currency: str, tops: t
         {**y, "gridIndex": 1, "name": f"units per {period}", "min": 0, "max": above(tops[1])},
     ]
     return Chart(policy, "", options, rows, 430)
-
-
-def _course(row: Row) -> str:
-    """Whether a forecast lies above or below what was sold lately."""
-    change = row["coming"] / max(row["lately"], 1e-9) - 1
-    return "rises" if change > 0.05 else "falls" if change < -0.05 else "stays"
 
 
 def _cell(value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...forecasters.errors import InputError
 from ..output import kept_result, write_text
+from ..report.coming import USUAL
 
 if TYPE_CHECKING:
     from ..report.contents import Contents
@@ -49,6 +50,13 @@ class Home:
         """The card that the run or the page has worked out; None where there is none."""
         files = ([] if self.run is None else [self.run / "card.json"]) + [self.kept("card")]
         return next((found for file in files if (found := kept_result(file)) is not None), None)
+
+    def forecast(self, periods: int = USUAL) -> Path:
+        """The file of the table's forecast: the run's, else the page's, which may not be there yet."""
+        own = None if self.run is None else self.run / "forecast.json"
+        if own is not None and periods == USUAL and own.is_file():
+            return own
+        return self.kept(f"coming-{periods}")
 
     def report(self) -> Contents | None:
         """What the run's report says; None where there is none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -20,14 +19,12 @@ from ...forecasters.errors import InputError
 from ...forecasters.progress import SILENT, Progress
 from .. import api, series
 from ..card.card import market_card
+from ..coming import keep_forecast
 from ..output import plain as jsonable
-from ..output import to_json, write_file, write_text
+from ..output import to_json, write_text
 from ..policies import short_name
 from ..runtime import fitted_panel
 from ..scenarios import by_name_only, whatif_each
-
-_PAST = 52  # periods of history before a forecast
-_DECILES = {"lo": "q0.1", "median": "q0.5", "hi": "q0.9"}
 
 
 @lru_cache(maxsize=2)
@@ -69,31 +66,7 @@ def card(folder: Path, out: Path, seed: int, progress: Progress = SILENT) -> Non
 
 def forecast(folder: Path, horizon: int, seed: int, out: Path, progress: Progress = SILENT) -> None:
     """``mercato forecast`` of the market's table, CSV beside ``out``, which is JSON for the charts."""
-    panel = fitted_panel(_market(folder))
-    rows = api.forecast(panel, horizon, seed, progress=progress)
-    write_file(out.with_suffix(".csv"), lambda path: rows.to_csv(path, index=False))
-    first = max(0, panel.periods - _PAST)
-    numbers = {tuple(names): n for n, names in enumerate(panel.series.tolist())}
-    found = []
-    for (location, item), part in rows.groupby(["location", "item"], sort=False):
-        n = numbers[panel.locations.index(location), panel.items.index(item)]
-        found.append(
-            {
-                "location": location,
-                "item": item,
-                "units": panel.units[first:, n].tolist(),
-                "dates": [str(day.date()) for day in part["date"]],
-                **{name: part[column].tolist() for name, column in _DECILES.items()},
-            }
-        )
-    places = [] if panel.coordinates is None else panel.coordinates.astype(float).tolist()
-    shown = {
-        "past": [str(day) for day in panel.dates[first:]],
-        "coming": [str(day.date()) for day in sorted(rows["date"].unique())],
-        "series": found,
-        "places": dict(zip(panel.locations, places, strict=True)) if places else {},
-    }
-    write_text(out, json.dumps(jsonable(shown)))
+    keep_forecast(fitted_panel(_market(folder)), horizon, seed, out, progress)
 
 
 def response(folder: Path, location: str, item: str, progress: Progress = SILENT) -> dict[str, Any]:

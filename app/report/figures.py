@@ -1,74 +1,22 @@
-"""The report's pictures, as self-contained SVG text. Small and single, so that they read on a phone."""
+"""The report's pictures, as self-contained SVG text."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from operator import add, mul
 from typing import Any
 
-import matplotlib
 import matplotlib.dates as mdates
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from .contents import Breakdown, Contents, Forecast, Interval, Numbers, PolicyRow, Response, Trajectory
+from .contents import Breakdown, Contents, Forecast, Interval, PolicyRow, Response, Trajectory
+from .drawing import array, compact, drawn, legend, short
 from .palette import ALARM, FAINT, GREY, INK, LEARNED, MODEL
 from .words import MINUS
-
-_STYLE: Any = {
-    "svg.fonttype": "none",  # text stays text: it can be selected, searched and read aloud
-    "svg.hashsalt": "mercato",  # the same picture gives the same bytes
-    "font.family": ["DejaVu Sans", "sans-serif"],  # comes with matplotlib, which measures text by it
-    "text.parse_math": False,  # a name may hold dollar signs
-    "font.size": 9,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "lines.linewidth": 1.4,
-}
-
-
-def _draw(height: float, draw: Callable[[Figure], None]) -> str:
-    """SVG of a figure 5 inches wide."""
-    with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(5.0, height), layout="constrained")
-        draw(figure)
-        out = io.StringIO()
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    drawn = re.sub(r"^.*?(?=<svg )", "", out.getvalue(), flags=re.DOTALL)
-    # matplotlib names an area after its exact corners, whose last digits depend on what was drawn before
-    for number, area in enumerate(re.findall(r'<clipPath id="(\w+)"', drawn)):
-        drawn = drawn.replace(area, f"area{number}")
-    return drawn
-
-
-def _array(values: Numbers) -> np.ndarray:
-    return np.array([np.nan if value is None else value for value in values], dtype=float)
-
-
-def _compact(value: float, _: int | None = None) -> str:
-    """Axis numbers that stay short: 1.5M, 20k, 0.5."""
-    for size, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.3g}{suffix}".replace("-", MINUS)
-    return f"{value:.3g}".replace("-", MINUS)
-
-
-def _short(axis: Any) -> None:
-    axis.set_major_formatter(FuncFormatter(_compact))
 
 
 def forecast(part: Forecast, contents: Contents) -> str:
@@ -77,14 +25,14 @@ def forecast(part: Forecast, contents: Contents) -> str:
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
         dates = np.array(part.dates, dtype="datetime64[D]")
-        median = _array(part.median)
+        median = array(part.median)
         axes.plot(
-            dates, _array(part.units), color=INK, linewidth=1.0, marker=".", markersize=3, label="observed"
+            dates, array(part.units), color=INK, linewidth=1.0, marker=".", markersize=3, label="observed"
         )
         axes.fill_between(
             dates,
-            _array(part.lo),
-            _array(part.hi),
+            array(part.lo),
+            array(part.hi),
             color=MODEL,
             alpha=0.22,
             linewidth=0,
@@ -97,10 +45,10 @@ def forecast(part: Forecast, contents: Contents) -> str:
         axes.set(title=part.title, ylabel=f"units sold per {contents.period}", ylim=(0, None))
         axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))
         axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
-        _short(axes.yaxis)
-        _legend(figure)
+        short(axes.yaxis)
+        legend(figure)
 
-    return _draw(2.6, draw)
+    return drawn(2.6, draw)
 
 
 def response(part: Response, contents: Contents) -> str:
@@ -134,10 +82,10 @@ def response(part: Response, contents: Contents) -> str:
             ylabel=f"units per {contents.period}",
             ylim=(0, 1.25 * max(np.array(part.hi)[inside], default=1.0)),
         )
-        _short(axes.yaxis)
-        _legend(figure)
+        short(axes.yaxis)
+        legend(figure)
 
-    return _draw(2.7, draw)
+    return drawn(2.7, draw)
 
 
 def profits(contents: Contents) -> str:
@@ -164,7 +112,7 @@ def _dots(rows: Sequence[PolicyRow], values: Sequence[Interval], label: str, *, 
         for height, (row, value) in enumerate(zip(rows, values, strict=True)):
             color = LEARNED if row.learned else INK
             if value.mean < least:
-                note = f"◀ {_compact(value.mean)}, off the scale"
+                note = f"◀ {compact(value.mean)}, off the scale"
                 axes.text(0.01, height, note, transform=axes.get_yaxis_transform(), color=color, va="center")
                 continue
             axes.plot(
@@ -183,9 +131,9 @@ def _dots(rows: Sequence[PolicyRow], values: Sequence[Interval], label: str, *, 
         axes.tick_params(axis="y", length=0)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         figure.supxlabel(label, fontsize=9, color=INK)
-        _short(axes.xaxis)
+        short(axes.xaxis)
 
-    return _draw(0.9 + 0.26 * len(rows), draw)
+    return drawn(0.9 + 0.26 * len(rows), draw)
 
 
 def _least(means: Sequence[float]) -> float:
@@ -237,11 +185,11 @@ def breakdown(part: Breakdown) -> str:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_locator(MaxNLocator(5))
-        _short(axes.xaxis)
+        short(axes.xaxis)
         dotted = "" if part.reference is None else f"; dotted: {part.reference_name}"
         figure.supxlabel(part.unit + dotted, fontsize=9, color=INK)
 
-    return _draw(0.9 + 0.24 * len(names), draw)
+    return drawn(0.9 + 0.24 * len(names), draw)
 
 
 def _visible(part: Breakdown) -> list[tuple[str, float]]:
@@ -281,9 +229,9 @@ def trajectory(part: Trajectory, contents: Contents) -> str:
             axes.set_ylim(0, 1.05 * max(max(on_hand + demand) for _, on_hand, demand, _ in stocks))
         below[-1].set_xlabel(f"{contents.period} of the episode")
         below[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-        _legend(figure)
+        legend(figure)
 
-    return _draw(2.0 * (len(stocks) + 1), draw)
+    return drawn(2.0 * (len(stocks) + 1), draw)
 
 
 def _stock(axes: Any, periods: np.ndarray, *course: list[float], labelled: bool) -> None:
@@ -299,7 +247,7 @@ def _stock(axes: Any, periods: np.ndarray, *course: list[float], labelled: bool)
     )
     axes.step(periods, demand, where="mid", color=INK, linewidth=1.0, linestyle="--", label=said("demand"))
     axes.step(periods, sales, where="mid", color=MODEL, label=said("sales"))
-    _short(axes.yaxis)
+    short(axes.yaxis)
 
 
 def elasticities(rows: Sequence[dict[str, Any]]) -> str:
@@ -322,9 +270,9 @@ def elasticities(rows: Sequence[dict[str, Any]]) -> str:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         figure.supxlabel("own elasticity; dotted: −1", fontsize=9, color=INK)
-        _short(axes.xaxis)
+        short(axes.xaxis)
 
-    return _draw(0.9 + 0.26 * len(items), draw)
+    return drawn(0.9 + 0.26 * len(items), draw)
 
 
 def pit_histogram(shares: Sequence[float]) -> str:
@@ -341,9 +289,9 @@ def pit_histogram(shares: Sequence[float]) -> str:
             xlim=(0, 1),
             ylim=(0, max(0.2, 1.1 * max(shares))),
         )
-        _legend(figure)
+        legend(figure)
 
-    return _draw(2.6, draw)
+    return drawn(2.6, draw)
 
 
 def totals(rows: Sequence[dict[str, Any]], label: str) -> str:
@@ -364,10 +312,10 @@ def totals(rows: Sequence[dict[str, Any]], label: str) -> str:
         axes.set(ylabel=label, ylim=(0, None))
         axes.xaxis.set_major_locator(mdates.AutoDateLocator(maxticks=6))
         axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
-        _short(axes.yaxis)
-        _legend(figure)
+        short(axes.yaxis)
+        legend(figure)
 
-    return _draw(2.6, draw)
+    return drawn(2.6, draw)
 
 
 def agreement(simulated: dict[str, Any]) -> str:
@@ -388,11 +336,7 @@ def agreement(simulated: dict[str, Any]) -> str:
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             axis.set_minor_locator(NullLocator())
-            _short(axis)
-        _legend(figure)
+            short(axis)
+        legend(figure)
 
-    return _draw(3.2, draw)
-
-
-def _legend(figure: Figure, columns: int = 3) -> None:
-    figure.legend(loc="outside lower center", ncols=columns, columnspacing=1.2, handlelength=1.4)
+    return drawn(3.2, draw)

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from . import figures, words
+from . import ahead, figures, words
 from .card import sections
+from .coming import Told
 from .contents import Assumption, Contents, Interval, PolicyRow
 from .html import document, folded, gallery, picture, table, verdict
 
 
-def render(contents: Contents, card: dict[str, Any] | None = None) -> str:
-    """HTML of the whole report, with the evidence of the market's ``card`` where there is one."""
+def render(contents: Contents, card: dict[str, Any] | None = None, told: Told | None = None) -> str:
+    """HTML of the whole report, with the evidence of the market's ``card`` and the forecast that is ``told``,
+    where there are such."""
     body = "\n".join(
         part
         for part in (
@@ -23,6 +25,7 @@ def render(contents: Contents, card: dict[str, Any] | None = None) -> str:
             _policies(contents),
             _decisions(contents),
             _explanations(contents),
+            "" if told is None else ahead.section(told, contents),
             _forecasts(contents),
             _responses(contents),
             _trajectory(contents),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mercato.app.report.contents import (
@@ -212,3 +214,30 @@ def trajectory(rng: np.random.Generator) -> Trajectory:
         demand=demand.tolist(),
         sales=np.minimum(demand, on_hand).tolist(),
     )
+
+
+def coming(places: dict[str, list[float | None]] | None = None) -> dict[str, Any]:
+    """What is kept of a forecast of three shops and two items; shop ``b`` falls, ``c`` stays."""
+    days = [str(day) for day in np.arange("2024-01-01", "2024-01-15", dtype="datetime64[D]")]
+    series = []
+    for location, lately, ahead in (("a", 10.0, 20.0), ("b", 10.0, 5.0), ("c", 10.0, 10.0)):
+        for item, size in (("tea", 1.0), ("milk & <honey>", 4.0)):
+            median = [ahead * size] * 4
+            series.append(
+                {
+                    "location": location,
+                    "item": item,
+                    "units": [None, *[lately * size] * 9],
+                    "dates": days[10:],
+                    "lo": [0.5 * units for units in median],
+                    "median": median,
+                    "hi": [1.5 * units for units in median],
+                }
+            )
+    return {
+        "past": days[:10],
+        "coming": days[10:],
+        "seed": 0,
+        "series": series,
+        "places": places or {},
+    }

@@ -16,6 +16,7 @@ from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
 from mercato.agents.train import DQNSettings, PPOSettings
 from mercato.app import cli
+from mercato.app.page.home import Home
 from mercato.app.report.contents import read_contents
 from mercato.app.run import RunSettings, rehearsal
 from mercato.envs.store import load_market, load_panel
@@ -36,6 +37,7 @@ TINY = RunSettings(
     recipe=None,
 )
 RESULTS = ("card.json", "card.html", "benchmark.json", "decisions.csv", "report.json", "report.html")
+FORECAST = ("forecast.json", "forecast.csv")
 Run = Callable[..., Any]
 
 
@@ -80,7 +82,7 @@ def test_a_table_with_its_own_names_becomes_a_report(finished: tuple[Path, Any])
     assert "The best learned policy" in ran.stdout
     assert "1 location, 3 items, 3 series, 60 periods (D)" in ran.stderr
     assert "assumed, since no economics file gives them: unmet" in ran.stderr
-    assert {path.name for path in folder.iterdir()} == {*RESULTS, "market", "policies", "run.json"}
+    assert {path.name for path in folder.iterdir()} == {*RESULTS, *FORECAST, "market", "policies", "run.json"}
     told = read_contents(folder / "report.json")
     assert told.title == "What learned policies earn: till"
     assert {part.name for part in told.assumptions if part.given} == {
@@ -95,6 +97,7 @@ def test_a_table_with_its_own_names_becomes_a_report(finished: tuple[Path, Any])
     page = (folder / "report.html").read_text()
     assert 'href="card.html"' in page
     assert "Own elasticities" in page  # the evidence is on the page, too
+    assert "Forecast of the coming 8 days" in page
     assert "Market card: till" in (folder / "card.html").read_text()
     assert told.decisions is not None
     rows = pd.read_csv(folder / "decisions.csv")
@@ -132,7 +135,7 @@ def interrupted(*_: object, **__: object) -> None:
 
 def same(there: Path, here: Path) -> None:
     """Two folders hold the same run; a card tells how long it took, too."""
-    for name in RESULTS[1:]:
+    for name in (*RESULTS[1:], *FORECAST):
         assert (there / name).read_bytes() == (here / name).read_bytes(), name
     for name in ("ppo", "dqn"):
         one, other = (LearnedPolicy.load(place / f"policies/{name}.safetensors") for place in (there, here))
@@ -145,7 +148,7 @@ def test_an_interrupted_run_goes_on_to_the_same_result(
     work = shutil.copytree(finished[0], tmp_path / ".run-unfinished")
     for name in ("policies/dqn.safetensors", "benchmark.json", "decisions.csv", "report.json", "report.html"):
         (work / name).unlink()
-    kept = ("market/market.json", "card.json", "policies/ppo.safetensors")
+    kept = ("market/market.json", "card.json", "forecast.json", "policies/ppo.safetensors")
     written = [(work / name).stat().st_mtime_ns for name in kept]
     out = tmp_path / "run"
     ran = run(out)
@@ -161,7 +164,10 @@ def test_interrupted_at_each_stage_it_comes_to_the_same(
     tmp_path: Path, run: Run, finished: tuple[Path, Any]
 ) -> None:
     out = tmp_path / "run"
-    stages = ("app.run.market_card", "app.run.tune_baselines", "app.training.train_dqn", "app.run.gather")
+    stages = (
+        *("app.run.market_card", "app.run.keep_forecast", "app.run.tune_baselines"),
+        *("app.training.train_dqn", "app.run.gather"),
+    )
     for stage in stages:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(f"mercato.{stage}", interrupted)
@@ -242,6 +248,9 @@ def test_a_market_with_policies_has_a_report_too(tmp_path: Path, finished: tuple
     assert "What each policy earns" in page
     assert "What PPO decides for" in page
     assert "card.html" not in page
+    kept = Home(folder / "market").forecast()
+    assert kept.is_file()
+    assert json.loads(kept.read_text()) == json.loads((folder / "forecast.json").read_text())
 
 
 def test_a_run_folder_is_written_again_in_another_currency(
@@ -252,6 +261,19 @@ def test_a_run_folder_is_written_again_in_another_currency(
     assert ran.exit_code == 0, ran.stderr
     assert "profit, CHF" in out.read_text()
     assert "profit, €" in (finished[0] / "report.html").read_text()
+
+
+def test_the_report_of_a_run_without_a_forecast_makes_one(tmp_path: Path, finished: tuple[Path, Any]) -> None:
+    folder = shutil.copytree(finished[0], tmp_path / "run")
+    for name in (*FORECAST, "report.html"):
+        (folder / name).unlink()
+    ran = CliRunner().invoke(cli.app, ["report", str(folder)])
+    assert ran.exit_code == 0, ran.stderr
+    assert (folder / "report.html").read_text() == (finished[0] / "report.html").read_text()
+    kept = Home(folder / "market", folder).forecast()
+    written = kept.stat().st_mtime_ns
+    assert CliRunner().invoke(cli.app, ["report", str(folder)]).exit_code == 0
+    assert kept.stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize(
