@@ -47,7 +47,7 @@ def run(
         card = kept_result(folder / "card.json")
     from ..report.page import render
 
-    write_text(out, render(contents, card, _coming(home)))
+    write_text(out, render(contents, card, _coming(home), home.answers()))
     stderr().print(f"wrote {out}")
 
 

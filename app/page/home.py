@@ -106,10 +106,34 @@ class Home:
                 f"scenario: expected at most {_MOST_TEXT // 1024} KiB of YAML, found"
                 f" {len(text.encode('utf-8', 'replace')):,} bytes"
             )
-        path = self.scenarios / f"{name}.yaml"
+        path = self._within(self.scenarios / f"{name}.yaml")
+        write_text(path, text)
+        return path
+
+    def answer(self, scenario: Path) -> Path:
+        """Where the answer to a scenario that was saved is kept, as long as the market is this very one.
+
+        Raises:
+            InputError: that is no place within the folder.
+        """
+        return self._within(self._answers / f"{scenario.stem}.json")
+
+    def answers(self) -> list[dict[str, Any]]:
+        """What scenarios that were run here change, by name of their files, as ``mercato whatif`` tells it.
+
+        Raises:
+            InputError: a file there holds something else.
+        """
+        found = (kept_result(path) or {} for path in sorted(self._answers.glob("*.json")))
+        return [told for kept in found for told in kept.get("answers", ())]
+
+    @property
+    def _answers(self) -> Path:
+        return self.pages / f"answers-{self._seal()}"
+
+    def _within(self, path: Path) -> Path:
         if not path.resolve().is_relative_to((self.run or self.market).resolve()):
             raise InputError(f"scenario: expected a file within {self.name}, found a way out of it")
-        write_text(path, text)
         return path
 
 

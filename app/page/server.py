@@ -29,19 +29,20 @@ def serve(folder: Path | None, host: str, port: int, token: str | None, say: Cal
     installed()
     home, token = home_of(folder), token_for(host, token)
     listening = listen("ui", host, port)
-    jobs = Jobs()
+    jobs, maker = Jobs(), demo.Maker()
     try:
-        run(listening, application(home, jobs, token), lambda: say(_address(host, listening, token)))
+        run(listening, application(home, jobs, maker, token), lambda: say(_address(host, listening, token)))
     finally:
+        maker.stop()
         jobs.close()
 
 
-def application(home: Home | None, jobs: Jobs, token: str | None) -> Guard:
+def application(home: Home | None, jobs: Jobs, maker: demo.Maker, token: str | None) -> Guard:
     """The page as an ASGI application, behind its door."""
     from fastapi import FastAPI
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    shown = _Shown(jobs, home)
+    shown = _Shown(jobs, maker, home)
     for view in VIEWS:
         ui.page(view.path, title=f"{view.title} · mercato")(shown.builder(view))
     style = resources.files(__package__).joinpath("page.css").read_text(encoding="utf-8")
@@ -60,10 +61,9 @@ def application(home: Home | None, jobs: Jobs, token: str | None) -> Guard:
 class _Shown:
     """What is shown: the desk of a market, or the offer to make one."""
 
-    def __init__(self, jobs: Jobs, home: Home | None) -> None:
-        self.jobs = jobs
+    def __init__(self, jobs: Jobs, maker: demo.Maker, home: Home | None) -> None:
+        self.jobs, self.maker = jobs, maker
         self.desk = None if home is None else Desk(home, jobs)
-        self.maker = demo.Maker()
 
     def builder(self, view: View) -> Callable[[], Any]:
         async def build() -> None:

@@ -21,7 +21,7 @@ from .. import api, series
 from ..card.card import market_card
 from ..coming import keep_forecast
 from ..output import plain as jsonable
-from ..output import to_json, write_text
+from ..output import to_json, write_json, write_text
 from ..policies import short_name
 from ..runtime import fitted_panel
 from ..scenarios import by_name_only, whatif_each
@@ -106,9 +106,10 @@ def whatif(
     scenario: Path,
     policies: Sequence[str | Path],
     seed: int,
+    out: Path,
     progress: Progress = SILENT,
 ) -> list[dict[str, Any]]:
-    """``mercato whatif --json``: one answer a scenario and policy.
+    """``mercato whatif --json``: one answer a scenario and policy; they are kept in a file, too.
 
     Raises:
         InputError: a competitor's policy is a file, which the page does not read for whoever asks.
@@ -116,7 +117,9 @@ def whatif(
     market = _market(folder)
     by_name_only(market, scenario)
     found = whatif_each(market, [scenario], policies, seed, progress=progress)
-    return [jsonable(one.told) for one in found]
+    answers = [jsonable(one.told) for one in found]
+    write_json(out, {"answers": answers})
+    return answers
 
 
 def _baselines(market: Market) -> list[str]:

@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from . import ahead, figures, words
+from . import ahead, answer, figures, words
 from .card import sections
 from .coming import Told
 from .contents import Assumption, Contents, Interval, PolicyRow
 from .html import document, folded, gallery, picture, table, verdict
 
 
-def render(contents: Contents, card: dict[str, Any] | None = None, told: Told | None = None) -> str:
-    """HTML of the whole report, with the evidence of the market's ``card`` and the forecast that is ``told``,
-    where there are such."""
+def render(
+    contents: Contents,
+    card: dict[str, Any] | None = None,
+    told: Told | None = None,
+    answers: Sequence[answer.Told] = (),
+) -> str:
+    """HTML of the whole report, with the evidence of the market's ``card``, the forecast that is ``told`` and
+    the ``answers`` to scenarios, where there are such."""
     body = "\n".join(
         part
         for part in (
@@ -29,6 +34,7 @@ def render(contents: Contents, card: dict[str, Any] | None = None, told: Told | 
             _forecasts(contents),
             _responses(contents),
             _trajectory(contents),
+            _scenarios(answers, contents),
             _limits(contents),
         )
         if part
@@ -297,6 +303,26 @@ def _trajectory(contents: Contents) -> str:
         f" {contents.headline.baseline}, with the same customers.",
         [picture(drawing, f"Price, stock and sales: {contents.trajectory.title}")],
     )
+
+
+def _scenarios(answers: Sequence[answer.Told], contents: Contents) -> str:
+    """What scenarios change: all side by side, then each."""
+    if not answers:
+        return ""
+    columns = (*answer.OVERVIEW[:2], f"profit without, {contents.currency}", *answer.OVERVIEW[3:])
+    overview = table(columns, [list(map(escape, row)) for row in answer.overview(answers)], text=(1,))
+    return (
+        "<section><h2>What if</h2>\n<p>Scenarios that were run on the local page: means per episode without"
+        " and with each of them, the same customers in both, 95% intervals of the difference.</p>\n"
+        + overview
+        + "".join(folded(answer.title(told), _changes(told)) for told in answers)
+        + "</section>\n"
+    )
+
+
+def _changes(told: answer.Told) -> str:
+    rows = table(answer.CHANGES, [list(map(escape, row)) for row in answer.changes(told)])
+    return rows + "".join(f'<p class="note">{escape(line)}</p>\n' for line in answer.remarks(told))
 
 
 def _limits(contents: Contents) -> str:

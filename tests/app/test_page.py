@@ -95,7 +95,8 @@ def test_the_scenario_it_plays_is_that_of_the_command(run: Home) -> None:
     file = run.save(
         "mine", "episodes: 2\nhorizon: 4\nprice: {multiplier: 0.9, items: mocha}\ncost: [1.05, 1.1]\n"
     )
-    found = work.whatif(run.market, file, ["usual", run.policies()["ppo"]], 3)
+    found = work.whatif(run.market, file, ["usual", run.policies()["ppo"]], 3, run.answer(file))
+    assert run.answers() == found
     files = f"usual,{run.policies()['ppo']}"
     assert json.loads(json.dumps(found)) == result(
         "whatif", run.market, file, "--policies", files, "--seed", 3, "--json"
@@ -105,14 +106,14 @@ def test_the_scenario_it_plays_is_that_of_the_command(run: Home) -> None:
 def test_a_mistake_in_a_scenario_is_said_with_its_line(run: Home) -> None:
     file = run.save("wrong", "horizon: 4\ncost:\n  multplier: 2\n")
     with pytest.raises(InputError, match=r"line 3: cost.multplier: no such field \(did you mean multiplier"):
-        work.whatif(run.market, file, ["usual"], 0)
+        work.whatif(run.market, file, ["usual"], 0, run.answer(file))
 
 
 @pytest.mark.parametrize("policy", ["/etc/passwd", "../ppo.safetensors", "ppo.safetensors"])
 def test_a_competitor_on_the_page_is_no_file(run: Home, policy: str) -> None:
     file = run.save("rival", f"competitor:\n  elasticity: 0.5\n  policy: {policy}\n")
     with pytest.raises(InputError, match=r"rival.yaml.*policy.*found '"):
-        work.whatif(run.market, file, ["usual"], 0)
+        work.whatif(run.market, file, ["usual"], 0, run.answer(file))
 
 
 def test_the_forecast_is_the_file_of_the_command(run: Home, tmp_path: Path) -> None:
@@ -183,8 +184,13 @@ def test_the_card_and_the_comparison_are_kept_for_this_very_market(run: Home, ca
     home.kept("card").parent.mkdir()
     home.kept("card").write_text(json.dumps(card))
     assert home.card() == card
+    scenario = home.save("mine", "cost: 1.05\n")
+    home.answer(scenario).parent.mkdir()
+    home.answer(scenario).write_text('{"answers": [{"scenario": "mine"}]}')
+    assert home.answers() == [{"scenario": "mine"}]
     (home.market / "market.json").write_text((home.market / "market.json").read_text() + " ")
     assert home.card() is None
+    assert home.answers() == []
     shutil.rmtree(home.pages)
 
 

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.slow
 WIDTHS = (1280, 390)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FIRST_VIEW = 3.0  # seconds of a processor until it is served
+MAKING = 1_800_000  # milliseconds that a rehearsal may take on a busy machine
 SCENARIO = "episodes: 4\nhorizon: 6\ncost: 1.05\n"
 
 
@@ -260,3 +261,63 @@ def test_without_a_market_the_page_offers_to_make_the_demo(
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
+
+
+@pytest.mark.network
+def test_the_demo_is_made_from_the_page_and_its_views_follow(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, "-m", "mercato.app.cli", "ui", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        seen, address = Seen(browser), process.stderr.readline().strip()
+        page = seen.page
+        page.set_default_timeout(MAKING)
+        page.goto(address)
+        rehearse, cancel = (page.get_by_role("button", name=name) for name in ("A quick rehearsal", "Cancel"))
+        rehearse.click()
+        page.get_by_text("learn how prices were set").first.wait_for()
+        assert rehearse.is_disabled()
+        cancel.click()
+        page.get_by_text("Cancelled. Begun again, it goes on where it was.").wait_for()
+        assert not (tmp_path / "runs" / "demo").exists()
+        rehearse.click()
+        page.get_by_text("At work since").wait_for()
+        page.reload()  # it goes on, whoever looks
+        page.get_by_text("At work since").wait_for()
+        page.get_by_role("heading", name="No card yet").wait_for()
+        page.get_by_role("link", name="Price response").click()
+        page.locator("figure svg text").first.wait_for()
+        page.get_by_role("link", name="Policies").click()
+        page.get_by_role("heading", name="Side by side").wait_for()
+        page.locator("figure svg text").first.wait_for()
+        page.get_by_role("link", name="Scenarios").click()
+        page.get_by_label("scenario", exact=True).fill("episodes: 2\nhorizon: 4\ncost: 1.05\n")
+        page.get_by_role("button", name="Run").click()
+        page.get_by_role("heading", name="What it changes").wait_for()
+        page.get_by_role("link", name="Forecast").click()
+        page.get_by_text("Forecast by item").wait_for()
+        assert seen.wrong == []
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert "Traceback" not in said
+
+
+def test_the_demo_ends_with_the_page(browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, "-m", "mercato.app.cli", "ui", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    seen = Seen(browser).page
+    seen.goto(process.stderr.readline().strip())
+    seen.get_by_role("button", name="Make the demo").click()
+    seen.get_by_text("At work since").wait_for()
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    making = [pid for pid in children if "demo" in Path(f"/proc/{pid}/cmdline").read_text().split("\0")]
+    assert len(making) == 1
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert not Path(f"/proc/{making[0]}").exists()

@@ -109,6 +109,30 @@ def test_every_policy_is_in_the_table_best_first(page: str) -> None:
     assert places == sorted(places)
 
 
+def test_scenarios_that_were_run_are_on_the_page() -> None:
+    metrics = ("profit", "revenue", "units", "demand", "unmet", "ordered", "fill_rate", "price_mean")
+    ends = {"diff_mean": -12.0, "diff_lo": -15.0, "diff_hi": -9.0}
+    told = {
+        **{
+            "scenario": "a <dear> cow",
+            "policy": "usual",
+            "episodes": 4,
+            "horizon": 6,
+            "notes": ["assumed: so"],
+        },
+        **{side: {**dict.fromkeys(metrics, 100.0), "outside": 0.25} for side in ("without", "with")},
+        "differences": [{"metric": name, **ends} for name in metrics],
+        "customers": [],
+    }
+    page = render(contents(), answers=[told])
+    assert "<td>a &lt;dear&gt; cow</td>" in page
+    assert "<td>−12</td><td>−15 … −9</td><td>25.0%</td>" in page
+    text = read(page).text
+    assert "a <dear> cow: usual, 4 episodes of 6 periods" in text
+    assert "assumed: so" in text
+    assert "What if" not in read(render(contents())).text
+
+
 def test_what_is_decided_next_is_shown_with_its_reasons(page: str) -> None:
     assert "What ppo decides for 1992-10-08" in page
     assert "871 of 913 prices change and 41,200 units are ordered" in page

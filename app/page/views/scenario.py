@@ -53,7 +53,8 @@ async def build(desk: Desk) -> None:
             seed = parts.whole_number("seed", kept["seed"], 0, _LARGEST_SEED)
             who = sources(desk.home, about["rules"], kept["policies"])
             desk.stop("scenario")  # its file may say something else than before
-            follow(desk.start("scenario", "whatif", desk.home.market, file, who, seed))
+            out = desk.home.answer(file)
+            follow(desk.start("scenario", "whatif", desk.home.market, file, who, seed, out))
 
     def follow(job: Job) -> None:
         unit = f"{about['currency']} per episode"
