@@ -55,7 +55,7 @@ from .report.gather import Subject, gather
 from .report.page import render
 from .runtime import device
 from .stock import read_stock
-from .training import Training, train
+from .training import LearnerSettings, Training, train
 
 Say = Callable[[str], None]  # hears what a person should know
 CARD, RECORD, DECISIONS = "card.html", "run.json", "decisions.csv"
@@ -276,7 +276,11 @@ def _train(
     """Every learner's policy, each from its file where an interrupted run left one."""
     base, home = best_base(market, baselines, seed), folder.resolve() / "policies"
     home.mkdir(exist_ok=True)
-    learners = {"ppo": settings.ppo, "dqn": settings.dqn, "pathwise": settings.pathwise}
+    learners: dict[str, LearnerSettings | None] = {
+        "ppo": settings.ppo,
+        "dqn": settings.dqn,
+        "pathwise": settings.pathwise,
+    }
     trainings = {
         home / f"{name}.safetensors": Training(how, seed, home / f".{name}-training.safetensors", base)
         for name, how in learners.items()
