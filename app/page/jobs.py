@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -190,16 +190,22 @@ def _serve(pipe: Connection, module: str) -> None:
     from ...agents.workers import employ
 
     with suppress(EOFError, OSError), employ():
-        work = import_module(module)
         while True:
             name, args = pipe.recv()
             try:
-                answer = ("result", getattr(work, name)(*args, progress=_Told(pipe)))
+                answer = ("result", _function(module, name)(*args, progress=_Told(pipe)))
             except (EOFError, BrokenPipeError):
                 raise
             except Exception as error:
                 answer = ("error", told(error)[0])
             pipe.send(answer)
+
+
+def _function(module: str, name: str) -> Callable[..., Any]:
+    """The function of a name: of the module, or, as ``beside.name``, of one beside it."""
+    beside, _, alone = name.rpartition(".")
+    home = f"{module.rpartition('.')[0]}.{beside}" if beside else module
+    return getattr(import_module(home), alone)
 
 
 class _Told:

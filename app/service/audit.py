@@ -72,6 +72,12 @@ def entries(connection: Connection, after: int, limit: int) -> list[dict[str, An
     return [{**row._mapping, "body": json.loads(row.body)} for row in rows]
 
 
+def last_entries(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    """The last entries of the trail, the latest first."""
+    rows = connection.execute(select(audit).order_by(audit.c.seq.desc()).limit(limit))
+    return [{**row._mapping, "body": json.loads(row.body)} for row in rows]
+
+
 def row_digest(table: Table, row: Mapping[Any, Any]) -> str:
     """SHA-256 of a row of a table but for its number, the same before it is written and when it is read."""
     return digest(_as_read(table, row))

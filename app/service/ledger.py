@@ -225,19 +225,25 @@ def released(connection: Connection, date: str | None, after: int, limit: int) -
     return [dict(row) for row in connection.execute(asked).mappings()]
 
 
-def listed(
-    connection: Connection, status: str | None, date: str | None, sheet: int | None, after: int, limit: int
-) -> list[dict[str, Any]]:
-    """Proposals in order, after the one of a number; of one status, date or sheet where it is given."""
+def listed(connection: Connection, wanted: Row, after: int, limit: int) -> list[dict[str, Any]]:
+    """Proposals in order, after the one of a number, whose columns have the ``wanted`` values; None: any."""
     asked = select(proposals).where(proposals.c.id > after).order_by(proposals.c.id).limit(limit)
-    for column, wanted in (
-        (proposals.c.status, status),
-        (proposals.c.date, date),
-        (proposals.c.sheet, sheet),
-    ):
-        if wanted is not None:
-            asked = asked.where(column == wanted)
+    for name, value in wanted.items():
+        if value is not None:
+            asked = asked.where(proposals.c[name] == value)
     return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def latest_sheets(connection: Connection, limit: int) -> list[dict[str, Any]]:
+    """Rounds of proposals, the latest first."""
+    rows = connection.execute(select(sheets).order_by(sheets.c.id.desc()).limit(limit)).mappings()
+    return [{**row, "steps": json.loads(row["steps"]), "notes": json.loads(row["notes"])} for row in rows]
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many proposals became what."""
+    asked = select(proposals.c.status, func.count()).group_by(proposals.c.status)
+    return {row[0]: row[1] for row in connection.execute(asked)}
 
 
 def _standing(

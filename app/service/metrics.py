@@ -16,7 +16,8 @@ from prometheus_client import (
 )
 from sqlalchemy import func, select
 
-from .records import STATUSES, batches, proposals, releases
+from . import ledger
+from .records import STATUSES, batches, releases
 from .service import Service
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # a caller may make up others
@@ -65,8 +66,7 @@ class Metrics:
     def text(self) -> tuple[bytes, str]:
         """What is to be told, and its content type."""
         with self._service.database.read() as connection:
-            by_status = select(proposals.c.status, func.count()).group_by(proposals.c.status)
-            counts = {row[0]: row[1] for row in connection.execute(by_status)}
+            counts = ledger.counts(connection)
             for name, table in (("released", releases), ("sales_batches", batches)):
                 self._gauges[name].set(
                     connection.execute(select(func.count()).select_from(table)).scalar_one()

@@ -280,6 +280,7 @@ class Service:
         sheet: int | None = None,
         after: int = 0,
         limit: int = 1000,
+        location: str | None = None,
     ) -> list[dict[str, Any]]:
         """Proposals, in order, after the one of a number.
 
@@ -290,7 +291,18 @@ class Service:
             raise InputError(f"status: expected one of {', '.join(STATUSES)}, found {status!r:.40}")
         limit = whole("limit", limit, 1, MOST)
         with self.database.read() as connection:
-            return ledger.listed(connection, status, date, sheet, after, limit)
+            wanted = {"status": status, "date": date, "sheet": sheet, "location": location}
+            return ledger.listed(connection, wanted, after, limit)
+
+    def sheets(self, limit: int = 100) -> list[dict[str, Any]]:
+        """Rounds of proposals, the latest first."""
+        with self.database.read() as connection:
+            return ledger.latest_sheets(connection, whole("limit", limit, 1, MOST))
+
+    def counts(self) -> dict[str, int]:
+        """How many proposals became what."""
+        with self.database.read() as connection:
+            return ledger.counts(connection)
 
     def approve(self, actor: str, numbers: Sequence[int], reason: str = "") -> int:
         """Release proposals as they are; how many."""
@@ -340,6 +352,11 @@ class Service:
         limit = whole("limit", limit, 1, MOST)
         with self.database.read() as connection:
             return audit.entries(connection, after, limit)
+
+    def trail_end(self, limit: int) -> list[dict[str, Any]]:
+        """The last entries of the audit trail, the latest first."""
+        with self.database.read() as connection:
+            return audit.last_entries(connection, limit)
 
     def verify(self) -> Verified:
         """Whether the trail holds."""

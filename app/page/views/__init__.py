@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from ..view import View
-from . import card, forecast, policies, response, scenario
+from . import card, decisions, forecast, policies, response, scenario
 
-VIEWS: tuple[View, ...] = (card.VIEW, forecast.VIEW, response.VIEW, scenario.VIEW, policies.VIEW)
+VIEWS: tuple[View, ...] = (
+    card.VIEW,
+    forecast.VIEW,
+    response.VIEW,
+    scenario.VIEW,
+    policies.VIEW,
+    decisions.VIEW,
+)
