@@ -28,6 +28,7 @@ WIDTHS = (1280, 390)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FIRST_VIEW = 3.0  # seconds of a processor until it is served
 MAKING = 1_800_000  # milliseconds that a rehearsal may take on a busy machine
+BUTTONS = {"/scenario": "Run", "/decisions": "Propose for the coming period"}  # of views without a chart
 SCENARIO = "episodes: 4\nhorizon: 6\ncost: 1.05\n"
 
 
@@ -114,13 +115,13 @@ def test_every_view_loads_at_every_width(browser: Any, served: Served, view: Any
     seen = Seen(browser, width)
     seen.page.goto(served.address + view.path)
     seen.page.get_by_role("heading", name=view.title, level=1).wait_for()
-    if view.path != "/scenario":
+    if view.path in BUTTONS:
+        seen.page.get_by_role("button", name=BUTTONS[view.path]).wait_for()
+    else:
         drawn = seen.page.locator("figure svg text")
         drawn.first.wait_for()
         assert drawn.count() > 5
         seen.page.get_by_role("button", name="Data of:").first.wait_for()
-    else:
-        seen.page.get_by_role("button", name="Run").wait_for()
     assert seen.page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     assert seen.page.locator("[role=alert]").count() == 0
     assert seen.wrong == []
@@ -204,6 +205,37 @@ def test_a_run_is_cancelled_at_once(browser: Any, served: Served) -> None:
     page.get_by_role("button", name="Cancel").click()
     page.get_by_text("Cancelled after").wait_for()
     assert time.monotonic() - asked < 5
+    assert seen.wrong == []
+
+
+def test_decisions_are_proposed_approved_changed_and_rejected(
+    browser: Any, served: Served, run: Home
+) -> None:
+    assert run.run is not None
+    seen = Seen(browser)
+    page = seen.page
+    page.goto(served.address + "/decisions")
+    page.get_by_role("button", name="Propose for the coming period").click()
+    page.get_by_role("heading", name="Sheet 1, for").wait_for()
+    first, second, third = (page.locator("section.decision").nth(k) for k in range(3))
+    first.get_by_role("button", name="Approve").click()
+    first.get_by_text("Decided: released.").wait_for()
+    second.get_by_label("price").fill("2.22")
+    second.get_by_role("button", name="Change").click()
+    page.get_by_text("reason: expected why the decision is changed, found none").wait_for()
+    page.get_by_role("button", name="close").click()
+    second.get_by_label("reason").fill("as the neighbours")
+    second.get_by_role("button", name="Change").click()
+    second.get_by_text("Decided: released.").wait_for()
+    third.get_by_label("reason").fill("a campaign")
+    third.get_by_role("button", name="Reject").click()
+    third.get_by_text("Decided: rejected.").wait_for()
+    page.get_by_text("All 4 entries hold").wait_for()
+    command = [sys.executable, "-m", "mercato.app.cli", "service", "released", str(run.run), "--json"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    released = json.loads(told.stdout)
+    assert [row["source"] for row in released] == ["approved", "changed"]
+    assert released[1]["price"] == 2.22
     assert seen.wrong == []
 
 
