@@ -5,7 +5,8 @@ of the identified effect of prices, log prices over their usual ones. Numbers of
 over half-lives, of the series and of what is common to an item, a location, the chain. Two regressions are
 fitted on the way, each on what precedes the forecast alone: of an item's demand on prices, promotions,
 calendar and exogenous columns (ridge, drawn to that of all items), and of demand on single columns, for their
-slopes. How far to trust them at which length of history is the network's to learn.
+slopes. How far to trust them at which length of history is the network's to learn. The first one also reads
+the promotions before and after a period, where that would have foretold the history better.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from .levels import levels, tamed
 from .observed import Observed
-from .ridge import Ridge
+from .ridge import Ridge, extended
 from .running import first_known, lagged, mean, or_else, root, running, weight
 
 _SERIES, _SHARED, _RESIDUAL = (1.0, 2.0, 4.0, 8.0, 20.0, 50.0), (1.0, 4.0, 13.0, 50.0), (2.0, 8.0, 30.0)
@@ -106,6 +107,7 @@ def build_features(panel: Observed, fitted: int, origins: Sequence[int]) -> Feat
     calm = tamed(demand, demand - ridge.residuals(demand), fitted)
     if not np.array_equal(calm, demand, equal_nan=True):
         demand, ridge = calm, Ridge.of(known, calm)
+    ridge = extended(ridge, demand, _beside(prices), np.exp(0.5 * level), fitted)
     ahead = np.concatenate(
         [np.stack([np.broadcast_to(x, shape) for x in prices.values()], axis=-1), calendar], -1
     )
@@ -164,6 +166,12 @@ def _prices(panel: Observed, price: np.ndarray, effect: np.ndarray) -> dict[str,
     for name in ("price", "price chain"):
         out[f"{name} of late"] = running(out[name], 8.0, every)
     return out
+
+
+def _beside(prices: dict[str, np.ndarray]) -> list[np.ndarray]:
+    """(T, S, I, 2) promotions that are over, of which customers have a store; those that they wait for."""
+    promo = np.nan_to_num(np.stack([prices["promo 0"], prices["promo 1"]], axis=-1))
+    return [_ended(promo), np.nan_to_num(_led(promo))] if promo.any() else []
 
 
 def _past(
@@ -317,6 +325,15 @@ def _nearby(values: np.ndarray, distance: np.ndarray | None) -> np.ndarray:
     total = np.einsum("sz,tzi->tsi", near, np.where(seen, values, 0.0))
     count = np.einsum("sz,tzi->tsi", near, seen.astype(float))
     return np.where(count > 1e-9, total / count.clip(1e-9), np.nan)
+
+
+def _ended(promo: np.ndarray) -> np.ndarray:
+    """How large a promotion (T, …) was that is over, half of it a period on."""
+    out, left = np.zeros_like(promo), np.zeros_like(promo[0])
+    for t in range(1, len(promo)):
+        left = np.maximum(left / 2, promo[t - 1])
+        out[t] = left * (1 - promo[t])
+    return out
 
 
 def _led(values: np.ndarray) -> np.ndarray:

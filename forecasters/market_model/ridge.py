@@ -1,16 +1,24 @@
-"""Regressions of every item's demand that are fitted again before each period, on what precedes it."""
+"""Regressions of every item's demand that are fitted again before each period, on what precedes it.
+
+Such a regression has foretold every period of a history before it came. Columns that might help are kept
+where with them it would have foretold them better (prequential: Dawid 1984, doi:10.2307/2981683).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..statistics import BLOCK, student
 from .running import decayed
 
 _HALF_LIFE = 60.0  # periods
 _ALIKE = 0.3  # correlation of one period's rows of an item: many locations say little more than a few
 _STIFF = 3.0  # periods' worth of belief in a regression's prior
+_CLEARLY = 2.0  # standard errors by which columns must have helped
+_WARM = 4  # one over this share of the history is too early to judge by
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,37 @@ class Ridge:
         """(T, S, I) of each period, by the regression on what precedes it."""
         away = self.columns - self.centre[:-1, None]
         return demand - np.einsum("tsik,tik->tsi", away, self.weights[:-1])
+
+
+def extended(
+    ridge: Ridge, demand: np.ndarray, more: Sequence[np.ndarray], weight: np.ndarray, fitted: int
+) -> Ridge:
+    """The regression with those of the ``more`` sets of columns (T, S, I, k) that help, each by itself.
+
+    Args:
+        ridge: of the columns that are read in any case.
+        demand: (T, S, I) that it is of.
+        more: sets to choose from.
+        weight: (S, I) of a series' squared errors.
+        fitted: first periods, by which they are judged.
+    """
+    without = _lost(ridge, demand, weight, fitted)
+    kept = [ridge.columns]
+    for columns in more:
+        tried = Ridge.of(np.concatenate([ridge.columns, columns], axis=-1), demand)
+        gain = without - _lost(tried, demand, weight, fitted)
+        blocks = np.array([part.mean() for part in np.array_split(gain, max(1, len(gain) // BLOCK))])
+        if len(blocks) > 2:
+            error = blocks.std(ddof=1) / len(blocks) ** 0.5
+            if blocks.mean() > student(_CLEARLY, len(blocks)) * error:
+                kept.append(columns)
+    return ridge if len(kept) == 1 else Ridge.of(np.concatenate(kept, axis=-1), demand)
+
+
+def _lost(ridge: Ridge, demand: np.ndarray, weight: np.ndarray, fitted: int) -> np.ndarray:
+    """(T') weighted squared errors of each period that is judged by."""
+    judged = slice(fitted // _WARM, fitted)
+    return (np.nan_to_num(ridge.residuals(demand)[judged]) ** 2 * weight).sum((1, 2))
 
 
 def _solve(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -80,11 +81,13 @@ def known_ahead(
 
 
 def chain_news(history: History, pivot: Tensor) -> Tensor:
-    """(T, S, I, 2 + 2·K) what is the same at all locations: log price over reference and promotions.
+    """(T, S, I, 2 + 4·K) what is the same at all locations: log price over reference and promotions.
 
-    First the item's own, mean over the locations that were seen to sell it, then the mean of the other
-    items'. What such prices *do* is in the price response. Beyond it they tell what the chain knew and did
-    that no column shows: nobody prices, or advertises, at random. An agent's prices tell nothing of the kind.
+    Means over the locations that were seen to sell the item: its promotions of the period after, which
+    customers wait for, and those that are over, of which they have a store; its own price and promotions; and
+    the mean of the other items'. What such prices *do* is in the price response. Beyond it they tell what the
+    chain knew and did that no column shows: nobody prices, or advertises, at random. An agent's prices tell
+    nothing of the kind.
     """
     shift = (history.log_price - pivot).unsqueeze(-1)
     there = (history.known & history.listed[: history.periods]).unsqueeze(-1).to(shift)
@@ -92,7 +95,18 @@ def chain_news(history: History, pivot: Tensor) -> Tensor:
     own = (torch.cat([shift, history.promo], dim=-1) * there).sum(1, keepdim=True) / count.clamp(min=1)
     sold = (count > 0).to(shift)
     others = (own.sum(2, keepdim=True) - own) / (sold.sum(2, keepdim=True) - sold).clamp(min=1)
-    return torch.cat([own, others], dim=-1).expand(-1, len(pivot), -1, -1)
+    run = own[..., 1:]
+    after = torch.cat([run[1:], torch.zeros_like(run[:1])])
+    return torch.cat([after, _ended(run), own, others], dim=-1).expand(-1, len(pivot), -1, -1)
+
+
+def _ended(run: Tensor) -> Tensor:
+    """How large a promotion (T, …) was that is over, half of it a period on."""
+    left, out = torch.zeros_like(run[0]), [torch.zeros_like(run[0])]
+    for before, now in pairwise(run):
+        left = torch.maximum(left / 2, before)
+        out.append(left * (1 - now))
+    return torch.stack(out)
 
 
 def fit_base(

@@ -52,10 +52,25 @@ def test_the_news_of_a_period_is_what_all_locations_share_and_what_the_other_ite
     history = build_history(read_panel(table, roles=ROLES))
     pivot = history.log_price.median(0).values
     news, shift = chain_news(history, pivot), (history.log_price - pivot).mean(1)
-    columns = 1 + history.promo.shape[-1]
-    assert news.shape == (20, 3, 4, 2 * columns)
+    promos = history.promo.shape[-1]
+    columns, beside = 1 + promos, 2 * promos
+    assert news.shape == (20, 3, 4, beside + 2 * columns)
+    news = news[..., beside:]
     torch.testing.assert_close(news[..., 0], shift.unsqueeze(1).expand(-1, 3, -1))
     torch.testing.assert_close(news[:, 0, 1, columns], shift[:, [0, 2, 3]].mean(1))
+
+
+def test_the_news_tell_of_promotions_that_come_and_of_those_that_are_over() -> None:
+    table, _ = make_reference(seed=3, size=Size(locations=3, items=4, weeks=20))
+    history = build_history(read_panel(table, roles=ROLES))
+    promo = torch.zeros_like(history.promo)
+    promo[[5, 6, 10], :, 2] = 1.0
+    told = replace(history, promo=promo, known=torch.ones_like(history.known))
+    news = chain_news(told, history.log_price.median(0).values)
+    after, ended = news[:, 0, 2, :2].unbind(-1)
+    assert after.nonzero().flatten().tolist() == [4, 5, 9]
+    assert ended[4:13].tolist() == [0, 0, 0, 1, 0.5, 0.25, 0, 1, 0.5]
+    assert float(news[:, :, [0, 1, 3], :2].abs().max()) == 0
 
 
 def test_forecasts_hear_of_a_shock_from_the_other_items_prices_and_a_simulation_does_not() -> None:

@@ -113,3 +113,32 @@ def test_an_exact_effect_of_prices_leaves_nothing_to_learn() -> None:
     without = build_features(replace(panel, effect=None), 50, [50]).at(50, 5)[..., 0]
     expected = -2 * (price[55] - price[:50].mean(0))
     assert np.corrcoef(without.ravel(), expected.ravel())[0, 1] > 0.97
+
+
+@pytest.mark.parametrize("stored", [0.5, 0.0])
+def test_the_week_after_a_promotion_is_known_to_sell_less_where_it_does(stored: float) -> None:
+    rng, shape = np.random.default_rng(0), (100, 5, 4)
+    promo = np.broadcast_to(rng.random((100, 1, 4)) < 0.15, shape).astype(float)
+    over = np.zeros(shape)
+    over[1:] = promo[:-1] * (1 - promo[1:])
+    mean = np.exp(4 + 0.7 * promo - stored * over + rng.normal(0, 0.15, (100, 1, 4)))
+    panel = replace(
+        drawn(2),
+        units=rng.poisson(mean).astype(float),
+        exposure=np.ones(shape),
+        log_price=np.zeros(shape),
+        promo=promo[..., None],
+        exogenous=np.zeros((*shape, 0)),
+        signals=np.zeros((*shape, 0)),
+        effect=None,
+        year=np.arange(100) / 52 % 1,
+        weekday=None,
+        category=np.zeros(4, dtype=np.int64),
+        grain=np.ones(4),
+        attributes=np.zeros((5, 0)),
+        distance=None,
+    )
+    told = np.stack([build_features(panel, 90, [90]).at(90, ahead)[..., 0] for ahead in range(9)])
+    ordinary = (promo[90:99] == 0) & (over[90:99] == 0)
+    dip = told[ordinary].mean() - told[over[90:99] == 1].mean()
+    assert dip == pytest.approx(0.8 * stored, abs=0.15)
