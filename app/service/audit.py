@@ -12,16 +12,17 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Float, Table, insert, select, update
 
 from ..output import plain
 from .kept import text
-from .records import audit, head, proposals
+from .records import audit, head, proposals, sheets
 
 START = "0" * 64
-_CHANGES = ("id", "status")  # of a proposal
+_CHANGES = "status"  # of a proposal, as it is decided
 
 
 def now() -> str:
@@ -78,14 +79,14 @@ def last_entries(connection: Connection, limit: int) -> list[dict[str, Any]]:
     return [{**row._mapping, "body": json.loads(row.body)} for row in rows]
 
 
-def row_digest(table: Table, row: Mapping[Any, Any]) -> str:
-    """SHA-256 of a row of a table but for its number, the same before it is written and when it is read."""
-    return digest(_as_read(table, row))
+def sheet_digest(row: Mapping[Any, Any]) -> str:
+    """SHA-256 of a sheet, its number among it, the same as it is written and as it is read."""
+    return digest(_as_read(sheets, row))
 
 
 def rows_digest(rows: Iterable[Mapping[Any, Any]]) -> str:
-    """SHA-256 of what proposals say, whatever became of them since."""
-    return digest(sorted((_as_read(proposals, row) for row in rows), key=series))
+    """SHA-256 of proposals, their numbers among it, whatever became of them since."""
+    return digest(sorted((_as_read(proposals, row) for row in rows), key=itemgetter("id")))
 
 
 def series(row: Mapping[Any, Any]) -> tuple[str, str, str]:
@@ -98,5 +99,5 @@ def _as_read(table: Table, row: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         name: row[name] + 0.0 if isinstance(column.type, Float) and row[name] is not None else row[name]
         for name, column in table.columns.items()
-        if name not in _CHANGES
+        if name != _CHANGES
     }

@@ -41,11 +41,13 @@ class Database:
         try:
             self._upgrade()
         except DBAPIError as error:
+            self.close()
             said = str(error.orig).strip().splitlines()
             raise InputError(
                 f"--database: expected a database at {self.shown}, found: {said[0] if said else 'nothing'}"
             ) from None
         except CommandError as error:  # Alembic does not know the version that is there
+            self.close()
             raise InputError(
                 f"--database: expected the records of this mercato or an older one at {self.shown}, found"
                 f" newer ones ({error})"

@@ -67,13 +67,11 @@ def file_sheet(
     sheet = {**about, "notes": json.dumps(notes), "steps": json.dumps(about["steps"])}
     sheet |= {"proposed_at": at, "actor": actor}
     number = connection.execute(insert(sheets).returning(sheets.c.id), sheet).scalar_one()
-    filed = [{**row, "date": date, "sheet": number} for row in rows]
-    if filed:
-        connection.execute(insert(proposals), filed)
+    filed = _filed(connection, [{**row, "date": date, "sheet": number} for row in rows])
     body = {name: about[name] for name in ("date", "market", "policy", "input", "steps", "gain")}
-    body |= {"sheet": number, "about": audit.row_digest(sheets, sheet)}
+    body |= {"sheet": number, "about": audit.sheet_digest({**sheet, "id": number})}
     body |= {"rows": audit.rows_digest(filed), "series": len(filed)}
-    body |= {"held": sorted(_series(row) for row in filed if row["status"] == HELD)}
+    body |= {"held": sorted(row["id"] for row in filed if row["status"] == HELD)}
     audit.record(connection, actor, "propose", body, at)
     return number, len(filed), notes
 
@@ -244,6 +242,19 @@ def counts(connection: Connection) -> dict[str, int]:
     """How many proposals became what."""
     asked = select(proposals.c.status, func.count()).group_by(proposals.c.status)
     return {row[0]: row[1] for row in connection.execute(asked)}
+
+
+def _filed(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Write proposals of a sheet; them with their numbers."""
+    if not rows:
+        return []
+    connection.execute(insert(proposals), rows)
+    asked = select(proposals.c.location, proposals.c.item, proposals.c.id)
+    numbers = {
+        (place, item): number
+        for place, item, number in connection.execute(asked.where(proposals.c.sheet == rows[0]["sheet"]))
+    }
+    return [{**row, "id": numbers[_series(row)]} for row in rows]
 
 
 def _standing(

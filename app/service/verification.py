@@ -120,18 +120,18 @@ class _Paper:
         row = self._row(sheets, number)
         if row is None:
             return f"sheet {number} is missing"
-        if audit.row_digest(sheets, row) != body["about"]:
+        if audit.sheet_digest(row) != body["about"]:
             return f"sheet {number} was changed"
         found = self._connection.execute(select(proposals).where(proposals.c.sheet == number)).mappings()
         rows = found.all()
         if audit.rows_digest(rows) != body["rows"]:
             return f"proposals of sheet {number} were changed"
-        held = {tuple(pair) for pair in body["held"]}
+        held = set(body["held"])
         for row in rows:
             series = audit.series(row)
             if series in self._open:
                 self._close(self._open[series], SUPERSEDED)
-            self._status[row["id"]] = HELD if series[1:] in held else PROPOSED
+            self._status[row["id"]] = HELD if row["id"] in held else PROPOSED
             self._open[series], self._series[row["id"]] = row["id"], series
         return ""
 
