@@ -9,7 +9,7 @@ from typing import Any
 from ...forecasters.errors import InputError
 from ..console import Bars, stderr
 from ..output import kept_result, write_text
-from ..page.home import Home
+from ..page.home import Home, home_in
 from ..report.coming import USUAL
 from ..report.contents import Contents, read_contents
 
@@ -30,8 +30,6 @@ def run(
 ) -> None:
     if out is not None and out.suffix != ".html":
         raise InputError(f"--out: expected a file ending in .html, found {out}")
-    card = None
-    home = Home(folder) if policies else Home(folder / "market", folder)
     if policies:
         if out is None:
             raise InputError("--out: expected a page to write, REPORT.html, for a market with policies")
@@ -44,10 +42,10 @@ def run(
         if given:
             raise InputError(f"{given[0]}: expected a market with policies, found no policy")
         contents, out = of_run(folder, currency), out or folder / "report.html"
-        card = kept_result(folder / "card.json")
     from ..report.page import render
 
-    write_text(out, render(contents, card, _coming(home), home.answers()))
+    home = home_in(folder)
+    write_text(out, render(contents, home.card(), _coming(home), home.answers()))
     stderr().print(f"wrote {out}")
 
 

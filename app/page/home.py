@@ -143,8 +143,15 @@ def home_of(folder: Path | None) -> Home | None:
     Raises:
         InputError: the folder holds neither.
     """
-    if folder is None:
-        return _home(DEMO)
+    return _home(DEMO) if folder is None else home_in(folder)
+
+
+def home_in(folder: Path) -> Home:
+    """The run or the market in a folder.
+
+    Raises:
+        InputError: the folder holds neither.
+    """
     if (found := _home(folder)) is None:
         raise InputError(f"{folder}: expected the folder of a run or of a market, found neither")
     return found

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from . import coming, figures
@@ -16,10 +17,10 @@ from .coming import Told
 from .contents import Contents, Forecast
 from .drawing import compact, drawn, legend, short
 from .html import folded, gallery, picture, table
-from .palette import FAINT, GREY, INK, LEARNED, MODEL
+from .palette import FAINT, GREY, LEARNED, MODEL
 from .words import count, number
 
-_MOST = 20  # bars in a picture; the table has them all
+_MOST = 12  # bars in a picture; the table has them all
 _NAMED = 3  # places on the map with their names
 _MARKS = {"rises": ("^", MODEL), "stays": ("o", GREY), "falls": ("v", LEARNED)}
 
@@ -43,9 +44,9 @@ def section(told: Told, contents: Contents) -> str:
     ]
     notes = [coming.SUMMED, coming.unplaced(elsewhere) if placed else ""]
     data = (
-        folded(f"By item ({len(items)})", _table(items, "item", period)),
-        folded(f"By location ({len(locations)})", _table(locations, "location", period)),
-        folded(f"The series in the pictures ({len(shown)})", _deciles(shown, period)),
+        folded(f"The data by item ({len(items)})", _table(items, "item", period)),
+        folded(f"The data by location ({len(locations)})", _table(locations, "location", period)),
+        folded(f"The data of the series in the pictures ({len(shown)})", _deciles(shown, period)),
     )
     title = f"Forecast of the coming {count(len(told['coming']), period)}"
     said = " ".join(filter(None, notes))
@@ -90,7 +91,7 @@ def _totals(rows: Sequence[Row], key: str, period: str) -> str:
         axes.grid(axis="x", color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.xaxis.set_major_locator(MaxNLocator(5))
-        figure.supxlabel(f"units per {period}", fontsize=9, color=INK)
+        axes.set_xlabel(f"units per {period}")
         short(axes.xaxis)
         legend(figure)
 
@@ -114,17 +115,18 @@ def _places(rows: Sequence[Row], period: str) -> str:
         for row in sorted(rows, key=lambda row: -row["coming"])[:_NAMED]:
             said = f"{row['location']}: {compact(row['coming'])}"
             right: Any = {"xytext": (8, 4), "textcoords": "offset points", "fontsize": 8}
+            right["path_effects"] = [withStroke(linewidth=2.5, foreground="white")]
             axes.annotate(said, (row["lon"], row["lat"]), **right)
         middle = math.radians(float(np.mean([row["lat"] for row in rows])))
         axes.set_aspect(1 / max(math.cos(middle), 0.1), adjustable="datalim")
-        axes.set(title="Forecast by location", xlabel="longitude, degrees", ylabel="latitude, degrees")
+        said = f"size: units per {period}; rises, falls: by more than 5% against lately"
+        axes.set(title="Forecast by location", ylabel="latitude, degrees")
+        axes.set_xlabel(f"longitude, degrees\n{said}")
         axes.margins(0.12)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator(5))
         axes.grid(color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
-        said = f"size: units per {period}; rises, falls: by more than 5% against lately"
-        figure.supxlabel(said, fontsize=8, color=INK)
         legend(figure)
 
     return drawn(4.0, draw)

@@ -21,7 +21,8 @@ LEAD = (
 )
 SUMMED = (
     "Of locations and items the sums of the median forecasts are shown: the intervals of series do not"
-    " add up. What was sold lately ends where stock ran out; the forecast is of demand."
+    " add up. What was sold lately has its promotions in it, and ends where stock ran out; the forecast is of"
+    " demand without promotions."
 )
 COURSES = ("rises", "stays", "falls")
 _NOTABLE = 0.05  # change against what was sold lately that is more than staying
