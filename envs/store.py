@@ -135,9 +135,10 @@ def _unit_cost(panel: SalesPanel, reference: Tensor, economics: Economics) -> Te
 
 
 def _typical_demand(demand: LearnedDemand) -> Tensor:
-    """(S, I) mean over the history of what would have sold at reference prices."""
+    """(S, I) mean over the history of what would have sold at reference prices and today's levels."""
     history, response = demand.history, demand.response
-    usual = response.effect(response.pivot) - response.effect(history.log_price, history.promo)
+    charged = response.effect(history.log_price, history.promo) + history.steps
+    usual = response.effect(response.pivot) - charged
     weight = history.known.float()
     total = (history.demand * usual.exp() * weight).sum(0)
     return (total / weight.sum(0).clamp(min=1)).clamp(min=1e-3)

@@ -18,13 +18,14 @@ from .panel.sales_panel import SalesPanel
 from .progress import SILENT, Progress
 from .response import PriceResponse, adjusted_history, history_effect, log_level
 from .simulation import anchored, calibrated
-from .statistics import CommonShocks
+from .statistics import CommonShocks, lasting_steps
 from .tensors import Checkpoint, numbered, room_for
 from .tuning import Tuning
 
 _SETTLE, _SETTLED = 3, 0.03  # most rounds of correction; the mean move of elasticities that ends them
 _AT_MOST = 0.9  # of its own elasticity that an item's price loses by moving everywhere
 _CELL = 2000  # bytes that a fit takes for each location, item and period, at most
+_NAMED = 5  # series that are named in a note, at most
 LEAST_PERIODS = 8  # a shorter panel has nothing to cross-fit on
 
 
@@ -133,11 +134,13 @@ def learn_around(
     start: DemandNetwork | None = None,
 ) -> DemandModel:
     """The model of a panel whose price response is given; arguments as ``fit_demand`` has them."""
+    history = replace(history, stepped=_stepped(history, response, panel, progress))
     ground = prepare(history.to(device), response.to(device), settings, seed, progress)
     if tuning is not None:
         settings = tuning.choose(ground, settings, seed, progress)
     network, loss = train_on(ground, settings, seed, progress, checkpoint, start)
-    adjusted = adjusted_history(history, ground.level.cpu(), history_effect(history, response))
+    effect = history_effect(history, response) + history.steps
+    adjusted = adjusted_history(history, ground.level.cpu(), effect)
     model = DemandModel(
         panel.locations,
         panel.items,
@@ -152,8 +155,35 @@ def learn_around(
         found,
         overfit,
         loss,
+        stepped=history.stepped,
     )
     return anchored(calibrated(model.to("cpu"), history, progress), history, seed, progress)
+
+
+def _stepped(
+    history: History, response: PriceResponse, panel: SalesPanel, progress: Progress
+) -> Tensor | None:
+    """(T, S, I) what the levels of series were over those after their last step; says which stepped."""
+    with progress.stage("look for lasting steps in levels", 1) as stage:
+        effect = history_effect(history, response)
+        demand = adjusted_history(history, log_level(history, effect), effect)
+        found = lasting_steps(demand, history.known & history.listed[: history.periods])
+        stage.advance()
+        if found is not None:
+            stage.note(_told(found, panel))
+    return found
+
+
+def _told(stepped: Tensor, panel: SalesPanel) -> str:
+    """The series that stepped (T, S, I), with the date and the size of the last step of each."""
+    moves = stepped[:-1] - stepped[1:]
+    said = []
+    for place, item in (moves != 0).any(0).nonzero().tolist():
+        last = int(moves[:, place, item].nonzero()[-1])
+        date, times = panel.dates[last + 1], float(moves[last, place, item].exp())
+        said.append(f"{panel.locations[place]} {panel.items[item]} × {times:.2f} from {date} on")
+    more = f" and {len(said) - _NAMED} more" if len(said) > _NAMED else ""
+    return f"lasting steps in the level of {len(said)} series: {', '.join(said[:_NAMED])}{more}"
 
 
 def identify(

@@ -116,7 +116,7 @@ def prepare(
 ) -> Ground:
     """All of the second stage but the network."""
     periods, _, goods = history.units.shape
-    effect = history_effect(history, response)
+    effect = history_effect(history, response) + history.steps
     level = log_level(history, effect)
     adjusted = adjusted_history(history, level, effect)
     tokens = history_tokens(history, adjusted)

@@ -45,6 +45,7 @@ class DemandModel:
     validation_loss: float  # negative log likelihood a row on the held-out last periods
     anchor: Anchor | None = None  # to a forecast of the table that it was fitted on
     fitted: int | None = None  # first periods of its table, whose scales it was fitted in; all where None
+    stepped: Tensor | None = None  # (T, S, I) as in its ``History``
 
     def select(self, cut: Cut) -> DemandModel:
         """The model of a sub-market. What its series learned of those left out they keep."""
@@ -61,6 +62,7 @@ class DemandModel:
             informed=self.informed.select(cut),
             common_shocks=self.common_shocks.select(cut),
             elasticities=self.elasticities.select(cut),
+            stepped=None if self.stepped is None else cut.tensor(self.stepped, "TSI"),
         )
 
     def to(self, device: torch.device | str) -> DemandModel:
@@ -75,4 +77,5 @@ class DemandModel:
             informed=self.informed.to(device),
             common_shocks=self.common_shocks.to(device),
             anchor=None if self.anchor is None else self.anchor.to(device),
+            stepped=None if self.stepped is None else self.stepped.to(device),
         )

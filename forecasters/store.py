@@ -19,7 +19,7 @@ from .network import Base, TrainingSettings, TrunkSettings, loaded_network
 from .response import Choice, PriceResponse
 from .statistics import CommonShocks
 
-_FORMAT = 10
+_FORMAT = 11
 _PLAIN = ("gap", "gap_error", "confounded")  # fields of Elasticities that are no tensors
 
 
@@ -41,6 +41,8 @@ def save_model(model: DemandModel, folder: Path) -> None:
     tensors |= {name: getattr(model, name) for name in ("level", "reach")}
     if model.anchor is not None:
         tensors |= {"anchor.origins": model.anchor.origins, "anchor.drift": model.anchor.drift}
+    if model.stepped is not None:
+        tensors["stepped"] = model.stepped
     save_file(
         {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / "model.safetensors"
     )
@@ -97,6 +99,7 @@ def load_model(folder: Path) -> DemandModel:
         about["validation_loss"],
         Anchor(**anchor) if (anchor := _part(tensors, "anchor")) else None,
         about.get("fitted"),
+        tensors.get("stepped"),
     )
 
 

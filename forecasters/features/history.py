@@ -39,6 +39,7 @@ class History:
     static: Tensor  # (S, I, Q) attributes of the series, standardised
     distance: Tensor | None  # (S, S) in units of its mean, where coordinates are known
     grain: Tensor  # (I,) units that one count of the demand distribution stands for; 1 where all are whole
+    stepped: Tensor | None = None  # (T, S, I) log of a series' level over that after its last step
     year: int = 52  # periods
     week: int = 1  # periods, at least one
 
@@ -50,6 +51,11 @@ class History:
     def assortment(self) -> Tensor | None:
         """``listed``, or None where every item is sold everywhere throughout: then nobody need ask."""
         return None if bool(self.listed.all()) else self.listed
+
+    @property
+    def steps(self) -> Tensor | float:
+        """``stepped``, or 0 where no level did."""
+        return 0.0 if self.stepped is None else self.stepped
 
     @cached_property
     def stock_outs(self) -> StockOuts:
@@ -106,6 +112,7 @@ _AXES = {
     **dict.fromkeys(("units", "demand", "known", "censored", "log_price"), "TSI"),
     **dict.fromkeys(("promo", "instrument", "ahead"), "TSIC"),
     "listed": "TSI",
+    "stepped": "TSI",
     "static": "SIQ",
     "distance": "SS",
     "grain": "I",

@@ -49,7 +49,8 @@ def attribute(
     with torch.no_grad():
         context = history_context(history, response)
         effect = response.effect(history.log_price, history.promo, context.until(history.periods))
-        adjusted = adjusted_history(history, demand.model.level, effect)[:date] * history.known[:date]
+        adjusted = adjusted_history(history, demand.model.level, effect + history.steps)
+        adjusted = adjusted[:date] * history.known[:date]
     assert context.carryover is not None
     listed = None if context.listed is None else context.listed[date]
     inputs = {

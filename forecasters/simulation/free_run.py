@@ -70,6 +70,8 @@ def free_run(demand: LearnedDemand, seed: int, begin: int | None = None) -> Free
     log_mean, log_r = demand.one_step(begin, history.periods)
     seen = history.stock_outs.since(begin)
     units = uncensored(history.units[begin:], seen, history.known[begin:], log_mean, log_r, history.grain)
+    if history.stepped is not None:  # every path is played at today's levels
+        units = units * (-history.stepped[begin:]).exp()
     units = units[row - begin]
     item, item_error = _log_ratio((paths * known).sum((1, 2)), (units * known).sum((0, 1)))
     usual = paths * (known * (-item).exp())

@@ -91,6 +91,10 @@ class LearnedDemand:
     @classmethod
     def _after(cls, model: DemandModel, history: History, response: PriceResponse | None) -> LearnedDemand:
         history = impute_demand(history, model.response.to("cpu"))
+        if model.stepped is not None:  # the history begins as the one that was fitted, and goes on from there
+            told = model.stepped.to("cpu")[: history.periods]
+            rest = told.new_zeros(history.periods - len(told), *told.shape[1:])
+            history = replace(history, stepped=torch.cat([told, rest]))
         return cls(model, history.to(model.level.device), response)
 
     def with_bases(self, model: DemandModel) -> LearnedDemand:

@@ -19,7 +19,7 @@ class Reading:
 
     past: Past  # rows 0 … T
     features: Tensor  # (T + 1, S, I, F) of the past
-    effect: Tensor  # (T, S, I) of the prices and promotions that were charged
+    effect: Tensor  # (T, S, I) of the prices and promotions that were charged, and of steps since
     effects: Tensor  # (T + 1, S, I, 2) carryover of past own price effects at the periods 0 … T
 
 
@@ -27,7 +27,7 @@ class Reading:
 def read_history(history: History, response: PriceResponse, level: Tensor) -> Reading:
     """The reading of a history by customers of this response, around levels (S, I)."""
     context = history_context(history, response)
-    effect = response.effect(history.log_price, history.promo, context.until(history.periods))
+    effect = response.effect(history.log_price, history.promo, context.until(history.periods)) + history.steps
     past = scan(adjusted_history(history, level, effect), history.known)
     summary = Past(*(torch.stack([getattr(p, f.name) for p in past]) for f in fields(Past)))
     assert context.carryover is not None

@@ -17,6 +17,7 @@ from .explanation import Explanation, integrated_gradients, shapley
 from .likeness import Likeness
 from .mixed import BLOCK, Effects, Fit, Group, Rows, effects, fit_mixed, left_out
 from .product_limit import uncensored
+from .steps import lasting_steps
 from .stock_outs import StockOuts, unseen
 from .terms import MISLED, OPEN, SEASONAL, TERMS, Estimates, clear, pool, prior, shrink, student
 
@@ -44,6 +45,7 @@ __all__ = [
     "gamma_table",
     "grain",
     "integrated_gradients",
+    "lasting_steps",
     "left_out",
     "nb_log_prob",
     "nb_log_survival",
