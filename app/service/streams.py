@@ -12,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import pandas as pd
+
 from ...forecasters.errors import InputError
 from ...forecasters.panel.tables import load_table
 from ..output import write_text
-from .sales import digest_of
-from .service import Service
+from .sales import Batch, digest_of
 
 Say = Callable[[str], None]
 TAKEN, REFUSED = "taken", "refused"
@@ -26,6 +27,14 @@ _STILL = 2.0  # seconds since a file was last written, after which it is whole
 _STALE = 60_000  # milliseconds after which another process takes over what one has left
 _PATIENCE = 10.0  # seconds before an address that does not answer is asked again
 _ENDINGS = (".csv", ".parquet")
+
+
+class Taker(Protocol):
+    """What takes tables in: a ``Service``."""
+
+    def table(self, body: bytes, kind: str) -> pd.DataFrame: ...
+
+    def take_sales(self, actor: str, key: str, table: pd.DataFrame) -> Batch: ...
 
 
 class Source(Protocol):
@@ -45,7 +54,7 @@ class Folder:
         InputError: there is no such folder.
     """
 
-    def __init__(self, service: Service, folder: Path, say: Say) -> None:
+    def __init__(self, service: Taker, folder: Path, say: Say) -> None:
         if not folder.is_dir():
             raise InputError(f"--watch: expected a folder, found none at {folder}")
         self._service, self._folder, self._say = service, folder, say
@@ -96,7 +105,7 @@ class Redis:
         InputError: the extra is missing, or nothing answers at the address.
     """
 
-    def __init__(self, service: Service, url: str, consumer: str, say: Say) -> None:
+    def __init__(self, service: Taker, url: str, consumer: str, say: Say) -> None:
         try:
             import redis
         except ImportError:
