@@ -16,9 +16,9 @@ from .model import DemandModel, FitSettings
 from .network import DemandNetwork
 from .panel.sales_panel import SalesPanel
 from .progress import SILENT, Progress
-from .response import PriceResponse, adjusted_history, history_effect, log_level
+from .response import PriceResponse, adjusted_history, history_effect, log_level, with_steps
 from .simulation import anchored, calibrated
-from .statistics import CommonShocks, lasting_steps
+from .statistics import CommonShocks
 from .tensors import Checkpoint, numbered, room_for
 from .tuning import Tuning
 
@@ -134,7 +134,11 @@ def learn_around(
     start: DemandNetwork | None = None,
 ) -> DemandModel:
     """The model of a panel whose price response is given; arguments as ``fit_demand`` has them."""
-    history = replace(history, stepped=_stepped(history, response, panel, progress))
+    with progress.stage("look for lasting steps in levels", 1) as stage:
+        history = with_steps(history, response)
+        if history.stepped is not None:
+            stage.note(_told(history.stepped, panel))
+        stage.advance()
     ground = prepare(history.to(device), response.to(device), settings, seed, progress)
     if tuning is not None:
         settings = tuning.choose(ground, settings, seed, progress)
@@ -158,20 +162,6 @@ def learn_around(
         stepped=history.stepped,
     )
     return anchored(calibrated(model.to("cpu"), history, progress), history, seed, progress)
-
-
-def _stepped(
-    history: History, response: PriceResponse, panel: SalesPanel, progress: Progress
-) -> Tensor | None:
-    """(T, S, I) what the levels of series were over those after their last step; says which stepped."""
-    with progress.stage("look for lasting steps in levels", 1) as stage:
-        effect = history_effect(history, response)
-        demand = adjusted_history(history, log_level(history, effect), effect)
-        found = lasting_steps(demand, history.known & history.listed[: history.periods])
-        stage.advance()
-        if found is not None:
-            stage.note(_told(found, panel))
-    return found
 
 
 def _told(stepped: Tensor, panel: SalesPanel) -> str:

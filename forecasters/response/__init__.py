@@ -2,7 +2,7 @@
 
 from .choice import BY_FORM, MOST, Choice, Way
 from .price_response import CARRYOVER, WEAKEST, Context, PriceResponse, carried_over, extra, mean_listed
-from .priced import adjusted_history, history_context, history_effect, log_level
+from .priced import adjusted_history, history_context, history_effect, log_level, with_steps
 
 __all__ = [
     "BY_FORM",
@@ -20,4 +20,5 @@ __all__ = [
     "history_effect",
     "log_level",
     "mean_listed",
+    "with_steps",
 ]

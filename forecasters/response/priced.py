@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from ..features import History
+from ..statistics import lasting_steps
 from .price_response import Context, PriceResponse
+
+_IN_STOCK = (
+    0.8  # least share of a series' rows whose sales were all that was wanted, for its level to be judged
+)
 
 
 def log_level(history: History, effect: Tensor | float = 0.0) -> Tensor:
@@ -39,3 +46,16 @@ def history_effect(history: History, response: PriceResponse) -> Tensor:
 def adjusted_history(history: History, level: Tensor, effect: Tensor) -> Tensor:
     """(T, S, I) log demand above its level, with the ``effect`` (T, S, I) of prices taken out."""
     return (history.demand + 0.5 * history.grain).log() - level - effect
+
+
+def with_steps(history: History, response: PriceResponse) -> History:
+    """The history with the lasting steps that the levels of series took.
+
+    A series that is often out of stock is not judged: how often that is changes what it sells, too.
+    """
+    effect = history_effect(history, response)
+    demand = adjusted_history(history, log_level(history, effect), effect)
+    rows = history.known & history.listed[: history.periods]
+    whole = rows & history.stock_outs.whole
+    judged = whole.sum(0) >= _IN_STOCK * rows.sum(0)
+    return replace(history, stepped=lasting_steps(demand, whole & judged))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_model import QUICK
+from small_model import QUICK, Fitted
 
 from mercato.forecasters.fit import fit_demand
 from mercato.forecasters.panel import SalesPanel, read_panel
+from mercato.forecasters.response import with_steps
 from mercato.forecasters.simulation import LearnedDemand, mean_path
 from mercato.forecasters.statistics import lasting_steps
 from mercato.forecasters.store import load_model, save_model
@@ -73,6 +75,22 @@ def test_what_was_never_seen_and_what_opened_lately_has_no_step() -> None:
     seen[:, 1, 1], seen[: WEEKS - 4, 3, 3] = False, False
     demand = stepped(torch.where(seen, demand, 9.0), 1.0)
     assert lasting_steps(demand, seen) is None
+
+
+@pytest.mark.parametrize(("out_of_stock", "steps"), [(False, True), (True, False)])
+def test_sales_that_stock_held_down_are_no_step(fitted: Fitted, out_of_stock: bool, steps: bool) -> None:
+    history = fitted.demand.history
+    late = torch.zeros_like(history.units)
+    late[60:, 2, 1] = 1
+    less = replace(
+        history,
+        units=torch.where(late > 0, (0.3 * history.units).round(), history.units),
+        demand=torch.where(late > 0, (0.3 * history.demand).round(), history.demand),
+        censored=torch.where(late > 0, float(out_of_stock), history.censored),
+        stepped=None,
+    )
+    found = with_steps(less, fitted.model.response).stepped
+    assert (found is not None and bool((found[:, 2, 1] != 0).any())) is steps
 
 
 def table(step: float) -> tuple[SalesPanel, torch.Tensor]:
