@@ -108,7 +108,8 @@ def _at_home(model: DemandModel, grown: Grown) -> DemandModel:
     own = log_level(history, history_effect(history, response))
     level = (_PERIODS * model.level + count * own) / (_PERIODS + count)
     level = torch.where(new & (count > 0), level, model.level)
-    return replace(model, response=response, level=level)
+    stepped = None if model.stepped is None else model.stepped.where(~new, 0.0)
+    return replace(model, response=response, level=level, stepped=stepped)
 
 
 def _like_place(panel: SalesPanel, model: DemandModel, name: str, level: Tensor) -> Like:
