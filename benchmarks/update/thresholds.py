@@ -9,12 +9,12 @@ import numpy as np
 
 from mercato.forecasters.drift.sequential import RATES, TAILS, crossings, e_values
 
-_STREAMS, _PERIODS, _WARM = 4000, 2500, 100
+_STREAMS, _PERIODS, _WARM = 1000, 4000, 100
 _STEPS = 12  # of a bisection
 
 
 def threshold(e: np.ndarray, rate: float) -> float:
-    """Where streams of e-values (T, K) alarm ``rate`` times a period, once warm."""
+    """Where streams of e-values (T, K, J) alarm ``rate`` times a period, once warm."""
     low, high = 1.0, 1 / rate
     for _ in range(_STEPS):
         middle = (low * high) ** 0.5

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import torch
 
 from mercato.app.updating import update
 from mercato.envs.economics import Economics
+from mercato.envs.market import Market
 from mercato.envs.store import fit_market, load_market, save_market
 from mercato.forecasters.evaluation.backtest import deciles_of
 from mercato.forecasters.evaluation.members import simulate
 from mercato.forecasters.evaluation.metrics import scores
 from mercato.forecasters.fit import fit_demand
-from mercato.forecasters.model import FitSettings
-from mercato.forecasters.network import TrunkSettings
+from mercato.forecasters.model import DemandModel, FitSettings
+from mercato.forecasters.network import TrunkSettings, chain_news
 from mercato.forecasters.panel import SalesPanel
 from mercato.forecasters.simulation import LearnedDemand
 from mercato.forecasters.sources import SOURCES, cache_folder
@@ -76,6 +78,16 @@ def _score(demand: LearnedDemand, panel: SalesPanel, origin: int) -> dict[str, A
     return {"loss": scores(units[rows], deciles[rows])["wql"] * units_sold, "units": units_sold}
 
 
+def _informed(market: Market) -> DemandModel:
+    """The model of a market with made-up weights, that reads the chain's prices, too, and makes nothing of
+    them."""
+    assert isinstance(market.demand, LearnedDemand)
+    model = market.demand.model
+    news = chain_news(market.demand.history, model.response.pivot).shape[-1]
+    ahead = torch.nn.functional.pad(model.base.ahead, (0, news))
+    return replace(model, informed=replace(model.base, ahead=ahead))
+
+
 def took(quick: bool) -> dict[str, Any]:
     """Seconds of updates by one more week at 83 × 11 series, by depth and part; of the processor, too.
 
@@ -87,8 +99,7 @@ def took(quick: bool) -> dict[str, Any]:
             market = untrained(83, 11)
             panel = market.panel
             assert panel is not None
-            assert isinstance(market.demand, LearnedDemand)
-            save_market(folder, market.demand.model, panel.window(0, panel.periods - 1), Economics())
+            save_market(folder, _informed(market), panel.window(0, panel.periods - 1), Economics())
         else:
             panel = juice(False)
             fit_market(panel.window(0, panel.periods - 1), Economics(), folder)

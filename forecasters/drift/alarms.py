@@ -14,14 +14,14 @@ import numpy as np
 from .sequential import Crossing, Null, e_values, first_crossings, threshold
 from .surprises import Surprises
 
-RATE = 0.8  # false alarms a year of a whole chain that are allowed in all
+RATE = 0.6  # false alarms a year of a whole chain that are allowed in all
 _SHARES = {
-    "level of the chain": 0.45,
-    "level of a location": 0.1,
+    "level of the chain": 0.6,
+    "level of a location": 0.05,
     "level of an item": 0.15,
-    "calibration": 0.1,
+    "calibration": 0.05,
     "price response": 0.1,
-    "price response of an item": 0.1,
+    "price response of an item": 0.05,
 }
 _LEAST = 8  # periods of a reference, at least
 _ROWS = 6  # of a stream in a period, for a spread or a slope

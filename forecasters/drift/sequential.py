@@ -2,14 +2,15 @@
 
 A stream is one number a period, such as the mean surprise of a location. What it does while nothing has
 changed is learned from a reference (``Null``): mean, spread, memory from one period to the next, tails. Each
-period then gives an e-value, the likelihood ratio of a stream that has moved over one that has not, and these
-are gathered by the rule of Shiryaev and Roberts, R_t = (1 + R_{t−1})·e_t, which alarms where R passes a
-threshold and begins anew. As E[R_t − t] is no more than 0 while nothing has changed, the mean time to a
-false alarm is at least the threshold (Pollak 1985, doi:10.1214/aos/1176346587; for e-values Shin, Ramdas and
-Rinaldo 2022, arXiv:2203.03532), as Ville's inequality (1939) bounds the chance that a test martingale ever
-passes one (Vovk, Nouretdinov and Gammerman 2003). That bound is not tight: the threshold is the one at which
-simulated streams without a change alarm as often as is allowed, as for Page's charts (1954,
-doi:10.1093/biomet/41.1-2.100), and never above the bound.
+period then gives e-values, likelihood ratios of a stream that has moved over one that has not, and these are
+gathered by the rule of Shiryaev and Roberts, R_t = (1 + R_{t−1})·e_t, one R for each move that is looked for.
+Where their mean passes a threshold there is an alarm, and they begin anew. As E[R_t − t] is no more than 0
+while nothing has changed, the mean time to a false alarm is at least the threshold (Pollak 1985,
+doi:10.1214/aos/1176346587; for e-values Shin, Ramdas and Rinaldo 2022, arXiv:2203.03532), as Ville's
+inequality (1939) bounds the chance that a test martingale ever passes one (Vovk, Nouretdinov and Gammerman
+2003). That bound is not tight: the threshold is the one at which simulated streams without a change alarm as
+often as is allowed, as for Page's charts (1954, doi:10.1093/biomet/41.1-2.100), and never above
+the bound.
 """
 
 from __future__ import annotations
@@ -27,12 +28,12 @@ _LEAST_SPREAD = 1e-3
 RATES = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
 """Alarms a period that thresholds are known of; those of rarer ones are in proportion."""
 _THRESHOLDS = {
-    3.0: (25.13, 90.73, 301.2, 813.0, 2760.0),
-    4.0: (23.78, 81.69, 332.2, 817.8, 2804.0),
-    6.0: (21.16, 60.65, 260.6, 926.5, 2244.0),
-    10.0: (15.81, 51.96, 147.6, 618.6, 2675.0),
-    20.0: (12.31, 41.47, 115.6, 365.3, 1209.0),
-    50.0: (10.68, 35.03, 98.63, 303.8, 863.0),
+    3.0: (29.58, 127.3, 275.5, 1005.0, 2657.0),
+    4.0: (31.57, 136.9, 310.5, 1043.0, 2754.0),
+    6.0: (31.29, 117.0, 416.4, 993.0, 2699.0),
+    10.0: (30.9, 101.8, 337.3, 1194.0, 3356.0),
+    20.0: (27.0, 95.0, 310.0, 1100.0, 3300.0),
+    50.0: (24.0, 85.0, 280.0, 950.0, 3100.0),
 }
 """By tails and rate: ``python -m benchmarks.update.thresholds``."""
 
@@ -83,19 +84,19 @@ def _log_t(x: np.ndarray, tails: float) -> np.ndarray:
 
 
 def e_values(z: np.ndarray, tails: float, band: np.ndarray | float = 0.0) -> np.ndarray:
-    """(T, K) likelihood ratio of a mean that has moved, up or down, over one within ``band`` of 0.
+    """(T, K, J) likelihood ratios of J means that have moved, up or down, over one within ``band`` of 0.
 
     Args:
         z: (T, K) of variance one; NaN says nothing: 1.
         tails: degrees of freedom.
         band: by how much a mean may be off that nobody would call changed, broadcast to ``z``.
     """
-    unit, total = _unit(tails), np.zeros_like(z)
+    unit, ratios = _unit(tails), []
     for side in (1.0, -1.0):
         x = side * z - band
         for shift in _SHIFTS:
-            total += np.exp(_log_t((x - shift) * unit, tails) - _log_t(x * unit, tails))
-    return np.where(np.isfinite(z), total / (2 * len(_SHIFTS)), 1.0)
+            ratios.append(np.exp(_log_t((x - shift) * unit, tails) - _log_t(x * unit, tails)))
+    return np.where(np.isfinite(z)[..., None], np.stack(ratios, axis=-1), 1.0)
 
 
 @dataclass(frozen=True)
@@ -117,17 +118,23 @@ def first_crossings(e: np.ndarray, threshold: float) -> list[Crossing]:
 
 
 def crossings(e: np.ndarray, threshold: float) -> list[Crossing]:
-    """Where the gathered evidence of streams (T, K) of e-values passes a threshold, in order of time."""
-    gathered, chart = np.zeros(e.shape[1]), np.zeros(e.shape[1])
-    since, found = np.zeros(e.shape[1], dtype=int), []
+    """Where the gathered evidence of streams (T, K, J) of e-values passes a threshold, in order of time.
+
+    It is the mean of what is gathered for each of the J moves.
+    """
+    shape = e.shape[1:]
+    gathered, chart, since = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=int)
+    found = []
     for t, now in enumerate(e):
         since = np.where(chart <= 1, t, since)
         chart = np.maximum(chart, 1) * now
         gathered = (1 + gathered) * now
-        for stream in np.flatnonzero(gathered >= threshold):
-            found.append(Crossing(int(stream), t, int(since[stream]), float(gathered[stream] / threshold)))
-        over = gathered >= threshold
-        gathered, chart = np.where(over, 0.0, gathered), np.where(over, 0.0, chart)
+        mean = gathered.mean(-1)
+        over = mean >= threshold
+        for stream in np.flatnonzero(over):
+            onset = since[stream, gathered[stream].argmax()]
+            found.append(Crossing(int(stream), t, int(onset), float(mean[stream] / threshold)))
+        gathered[over], chart[over] = 0.0, 0.0
     return found
 
 

@@ -37,6 +37,7 @@ _PROMOTIONS = {
     ),
 }
 """Words that name a promotion, alone or among others: is_promo, on_promotion, Promo2, feature_flag."""
+_RATIOS = 3  # of a series, at least, for a fixed share to be more than a short table
 _SHARE_SPREAD = 0.01  # a shifter within 1% of a fixed share of the price carries the price's own news
 
 
@@ -152,8 +153,10 @@ def _static(name: str, cells: Cells) -> np.ndarray:
 
 def _refuse_share_of_price(name: str, cells: Cells) -> None:
     ratio = cells.values[name] / cells.values["price"]
+    size = len(cells.series)
     known = np.isfinite(ratio) & (ratio != 0)
-    owner, ratio, size = cells.owner[known], ratio[known], len(cells.series)
+    known &= (np.bincount(cells.owner[known], minlength=size) >= _RATIOS)[cells.owner]
+    owner, ratio = cells.owner[known], ratio[known]
     mean = np.bincount(owner, ratio, size) / np.maximum(np.bincount(owner, minlength=size), 1)
     spread = float(np.sqrt(np.mean((ratio / mean[owner] - 1) ** 2))) if known.any() else 0.0
     if spread < _SHARE_SPREAD:

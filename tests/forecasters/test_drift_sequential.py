@@ -8,25 +8,24 @@ import pytest
 from mercato.forecasters.drift.sequential import Null, crossings, e_values, threshold
 
 
-@pytest.mark.parametrize("tails", [4.0, 50.0])
-def test_e_values_average_one_while_nothing_has_changed(tails: float) -> None:
-    z = np.random.default_rng(1).standard_t(tails, (200_000, 1)) / (tails / (tails - 2)) ** 0.5
-    e = e_values(z, tails)
-    assert e.mean() == pytest.approx(1.0, abs=4 * e.std() / len(e) ** 0.5)
-    assert e_values(z, tails, band=0.3).mean() < 1
+def test_e_values_average_one_while_nothing_has_changed() -> None:
+    z = np.random.default_rng(1).standard_t(4, (200_000, 1)) / 2**0.5
+    e = e_values(z, 4.0)
+    np.testing.assert_allclose(e.mean((0, 1))[[0, 1, 3, 4]], 1.0, atol=0.06)  # of the moves met often
+    assert (e_values(z, 4.0, band=0.3).mean((0, 1)) < 1).all()
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.0005])
 def test_streams_that_do_not_change_alarm_at_the_rate_allowed(rate: float) -> None:
-    z = np.random.default_rng(2).standard_normal((400, 1500))
+    z = np.random.default_rng(2).standard_t(50, (400, 1500)) / (50 / 48) ** 0.5
     found = [one for one in crossings(e_values(z, 50.0), threshold(rate, 50.0)) if one.at >= 100]
-    assert len(found) / (300 * 1500) == pytest.approx(rate, rel=0.35)
+    assert len(found) / (300 * 1500) == pytest.approx(rate, rel=0.25)
     assert threshold(rate, 50.0) <= 1 / rate  # at which Shiryaev and Roberts' bound holds
 
 
 def test_the_gathered_evidence_is_that_of_shiryaev_and_roberts() -> None:
     """R = (1 + R)·e: of e = 2, 2, 2 it is 2, 6, 14."""
-    e = np.full((3, 1), 2.0)
+    e = np.full((3, 1, 1), 2.0)
     assert [one.at for one in crossings(e, 6.0)] == [1]
     assert crossings(e, 14.5) == []
     (one,) = crossings(e, 14.0)
