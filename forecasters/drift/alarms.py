@@ -16,16 +16,17 @@ from .surprises import Surprises
 
 RATE = 0.6  # false alarms a year of a whole chain that are allowed in all
 _SHARES = {
-    "level of the chain": 0.6,
-    "level of a location": 0.05,
-    "level of an item": 0.15,
-    "calibration": 0.05,
-    "price response": 0.1,
+    "level of the chain": 0.4,
+    "level of a location": 0.02,
+    "level of an item": 0.35,
+    "calibration": 0.03,
+    "price response": 0.15,
     "price response of an item": 0.05,
 }
 _LEAST = 8  # periods of a reference, at least
 _ROWS = 6  # of a stream in a period, for a spread or a slope
-_UNCHANGED = 0.1  # share by which an elasticity may be off that nobody would call changed
+_SAME_LEVEL = 0.01  # log units by which a level may be off that nobody would call changed
+_SAME_RESPONSE = 0.05  # the same of an elasticity, as a share of it; or its standard error if that is more
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ class _Test:
     advice: str
     asks: str
     centre: float | None = None  # what the streams are around while nothing has changed, if it is known
+    fitted: int = 0  # coefficients that were learned from the reference
 
     def alarms(self, reference: int, rate: float, dates: np.ndarray) -> list[Alarm]:
         """From the periods after the first ``reference`` ones, at ``rate`` false alarms a period in all."""
-        null = Null.of(self.streams[:reference], self.centre)
+        null = Null.of(self.streams[:reference], self.centre, self.fitted)
         z = null.standardised(self.streams)[reference:]
         band = np.broadcast_to(self.band / null.spread, self.streams.shape)[reference:]
         e = e_values(z, null.tails, band)
@@ -132,47 +134,44 @@ def _mean(values: np.ndarray, axis: int | tuple[int, ...], least: int = 1) -> np
 
 
 def _levels(s: Surprises, locations: Sequence[str], items: Sequence[str]) -> list[_Test]:
-    chain = _mean(s.score, (1, 2))
-
-    def size(
-        places: Callable[[int], tuple[slice | int, slice | int]], own: bool
-    ) -> Callable[[Crossing], float]:
-        """Units over expected ones since the onset, of a stream; less those of all where it is its own."""
-
-        def of(one: Crossing) -> float:
-            when = slice(one.since, one.at + 1)
-            ratio = _log_ratio(s, when, *places(one.stream))
-            return float(np.exp(ratio - (_log_ratio(s, when, slice(None), slice(None)) if own else 0.0)) - 1)
-
-        return of
-
-    every = slice(None)
-
-    def told(beyond: str) -> Callable[[float], str]:
-        return lambda size: f"sales {size:+.0%} against what was expected{beyond}"
-
-    parts = [
-        _Test(
-            "level of the chain", chain[:, None], 0.0, ["the chain"], size(lambda _: (every, every), False),
-            told(""), _SETTLE, "settle",
-        )
-    ]  # fmt: skip
+    """Whether surprises are to one side: of all, and of each location and item beyond those of all."""
+    every, chain = slice(None), _mean(s.score, (1, 2))
     rest = s.score - chain[:, None, None]
+    unchanged = _SAME_LEVEL / s.spread  # in scores
+
+    def whole(one: Crossing) -> float:
+        return float(np.expm1(_log_ratio(s, slice(one.since, one.at + 1), every, every)))
+
+    def of_location(one: Crossing) -> float:
+        when = slice(one.since, one.at + 1)
+        return float(np.expm1(_log_ratio(s, when, one.stream, every) - _log_ratio(s, when, every, every)))
+
+    def of_item(one: Crossing) -> float:
+        when = slice(one.since, one.at + 1)
+        return float(np.expm1(_log_ratio(s, when, every, one.stream) - _log_ratio(s, when, every, every)))
+
+    def test(
+        name: str,
+        streams: np.ndarray,
+        band: np.ndarray | float,
+        where: Sequence[str],
+        size: Callable[[Crossing], float],
+    ) -> _Test:
+        beyond = "" if size is whole else ", beyond the chain's"
+        return _Test(
+            name, streams, band, where, size,
+            lambda found: f"sales {found:+.0%} against what was expected{beyond}",
+            _SETTLE, "settle", fitted=s.coefficients,
+        )  # fmt: skip
+
+    tests = [test("level of the chain", chain[:, None], 0.0, ["the chain"], whole)]
     if len(locations) > 1:
-        parts.append(
-            _Test(
-                "level of a location", _mean(rest, 2), 0.0, [f"location {x}" for x in locations],
-                size(lambda k: (k, every), True), told(", beyond the chain's"), _SETTLE, "settle",
-            )
-        )  # fmt: skip
+        names = [f"location {name}" for name in locations]
+        tests.append(test("level of a location", _mean(rest, 2), unchanged.mean(2), names, of_location))
     if len(items) > 1:
-        parts.append(
-            _Test(
-                "level of an item", _mean(rest, 1), 0.0, [f"item {x}" for x in items],
-                size(lambda k: (every, k), True), told(", beyond the chain's"), _SETTLE, "settle",
-            )
-        )  # fmt: skip
-    return parts
+        names = [f"item {name}" for name in items]
+        tests.append(test("level of an item", _mean(rest, 1), unchanged.mean(1), names, of_item))
+    return tests
 
 
 def _log_ratio(s: Surprises, when: slice, place: slice | int, item: slice | int) -> float:
@@ -238,7 +237,7 @@ def _response(
     products, information, rows = sums
     root = np.sqrt(np.maximum(information, 1e-9))
     streams = np.where((information > 1e-6) & (rows >= _ROWS), products / root, np.nan)
-    band = np.maximum(_UNCHANGED * np.abs(own), doubt) * root
+    band = np.maximum(_SAME_RESPONSE * np.abs(own), doubt) * root
 
     def size(one: Crossing) -> float:
         when = slice(one.since, one.at + 1)

@@ -32,8 +32,8 @@ _THRESHOLDS = {
     4.0: (31.57, 136.9, 310.5, 1043.0, 2754.0),
     6.0: (31.29, 117.0, 416.4, 993.0, 2699.0),
     10.0: (30.9, 101.8, 337.3, 1194.0, 3356.0),
-    20.0: (27.0, 95.0, 310.0, 1100.0, 3300.0),
-    50.0: (24.0, 85.0, 280.0, 950.0, 3100.0),
+    20.0: (27.93, 94.94, 294.2, 1011.0, 3274.0),
+    50.0: (26.73, 90.99, 277.8, 922.8, 2663.0),
 }
 """By tails and rate: ``python -m benchmarks.update.thresholds``."""
 
@@ -48,8 +48,12 @@ class Null:
     tails: float  # ν, degrees of freedom, common to all
 
     @staticmethod
-    def of(reference: np.ndarray, centre: float | None = None) -> Null:
-        """From streams (R, K), NaN where a period says nothing; around ``centre`` where it is known."""
+    def of(reference: np.ndarray, centre: float | None = None, fitted: int = 0) -> Null:
+        """From streams (R, K), NaN where a period says nothing; around ``centre`` where it is known.
+
+        Where ``fitted`` coefficients were learned from the same periods, new ones scatter more, by Akaike's
+        final prediction error (1969, doi:10.1007/BF02532251).
+        """
         seen = np.isfinite(reference)
         count = seen.sum(0).clip(1)
         mean = np.where(seen, reference, 0.0).sum(0) / count
@@ -63,7 +67,13 @@ class Null:
         spread = np.sqrt(np.where(both, left**2, 0.0).sum(0) / degrees).clip(_LEAST_SPREAD)
         z = (left / spread)[both]
         fits = [_log_t(z * _unit(tails), tails).sum() + len(z) * np.log(_unit(tails)) for tails in TAILS]
-        return Null(mean, memory, spread, TAILS[int(np.argmax(fits))] if len(z) else TAILS[-1])
+        share = np.minimum(fitted / np.maximum(count, 1), 0.5)
+        return Null(
+            mean,
+            memory,
+            spread * np.sqrt((1 + share) / (1 - share)),
+            TAILS[int(np.argmax(fits))] if len(z) else TAILS[-1],
+        )
 
     def standardised(self, values: np.ndarray) -> np.ndarray:
         """(T, K) what each period adds to what the one before led to expect, in standard deviations."""

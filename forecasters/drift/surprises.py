@@ -28,6 +28,7 @@ class Surprises:
     elasticity: np.ndarray  # (I,) own, mean of locations
     doubt: np.ndarray  # (I,) standard error of it
     year: int  # periods
+    coefficients: int = 0  # that forecasts of an item were fitted with
 
     @staticmethod
     @torch.no_grad()
@@ -53,6 +54,7 @@ class Surprises:
             demand.response.own.mean(0).cpu().numpy(),
             demand.response.own_error.cpu().numpy(),
             history.year,
+            demand.model.base.past.shape[-1] + demand.model.informed.ahead.shape[-1],
         )
 
 

@@ -53,7 +53,7 @@ def test_a_new_location_begins_as_the_nearest_one_at_its_own_level(fitted: Fitte
     latest = joined(whole, renamed(whole, "new")).window(100, 120)
     found = grown(whole.window(0, 110), latest)
     model, notes = grown_model(fitted.model, found)
-    first, like = found.panel.locations.index("new"), 0
+    first, like = (found.panel.locations.index(name) for name in ("new", whole.locations[0]))
     assert notes == [f"new: new, assumed to be like {whole.locations[0]}, with 1 times its demand"]
     torch.testing.assert_close(model.response.own[first], model.response.own[like])
     known = [found.panel.locations.index(name) for name in fitted.model.locations]
