@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -59,8 +58,11 @@ class Door:
                 begun = True
                 await send(message)
 
-        with suppress(_TooLarge):  # the application may make something else of it, which nobody hears
+        try:
             await self.app(scope, counted, watched)
+        except Exception:  # the application may make something else of what is too large, or a group of it
+            if seen <= self.largest:
+                raise
         if seen > self.largest and not begun:
             await self._too_large(send)
 

@@ -23,6 +23,7 @@ from ...forecasters.panel.dates import days_of
 from ...forecasters.panel.extend import extended
 from ...forecasters.panel.tables import read_csv
 from . import audit
+from .kept import text
 from .ledger import Conflict
 from .records import batches
 
@@ -154,6 +155,13 @@ def of_rows(rows: Any, renames: Mapping[str, str]) -> pd.DataFrame:
     """
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise InputError("rows: expected a list of objects, one a row, found something else or none")
+    for name, value in (field for row in rows for field in row.items()):
+        text("rows", name)
+        if isinstance(value, str):
+            text("rows", value)
+        elif isinstance(value, list | dict):
+            said = f"expected text, a number or nothing for {name!r:.60}, found {value!r:.60}"
+            raise InputError(f"rows: {said}")
     return parse(as_csv(pd.DataFrame(rows)), renames)
 
 

@@ -7,6 +7,7 @@ the sales that it has not seen before it proposes, and the database keeps one de
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -285,10 +286,11 @@ class Service:
         """Proposals, in order, after the one of a number.
 
         Raises:
-            InputError: a status that there is not.
+            InputError: a status that there is not, or a date that is none.
         """
         if status is not None and status not in STATUSES:
             raise InputError(f"status: expected one of {', '.join(STATUSES)}, found {status!r:.40}")
+        _check_day(date)
         limit = whole("limit", limit, 1, MOST)
         with self.database.read() as connection:
             wanted = {"status": status, "date": date, "sheet": sheet, "location": location}
@@ -327,7 +329,12 @@ class Service:
         return len(set(numbers))
 
     def released(self, date: str | None = None, after: int = 0, limit: int = 1000) -> list[dict[str, Any]]:
-        """What the shop's system fetches, in order, after the release of a number."""
+        """What the shop's system fetches, in order, after the release of a number.
+
+        Raises:
+            InputError: a date that is none.
+        """
+        _check_day(date)
         limit = whole("limit", limit, 1, MOST)
         with self.database.read() as connection:
             return ledger.released(connection, date, after, limit)
@@ -362,6 +369,12 @@ class Service:
         """Whether the trail holds."""
         with self.database.read() as connection:
             return verify(connection)
+
+
+def _check_day(date: str | None) -> None:
+    """A shop whose dates look otherwise would be told that there is nothing for it, for ever."""
+    if date is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", date, re.ASCII):
+        raise InputError(f"date: expected a day such as 2024-01-31, found {date!r:.40}")
 
 
 def _home(run: Path) -> Home:

@@ -8,14 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import create_engine, make_url
 from sqlalchemy.pool import NullPool
 
-from mercato.app.service.database import Database
+from mercato.app import api, scenarios
+from mercato.app.service.database import Database, of_folder
+from mercato.app.service.door import Door
+from mercato.app.service.http import application
+from mercato.app.service.service import Service
 from tests.app.service import postgresql
 from tests.app.service.rows import empty
+from tests.app.service.shop import HERE, forecast
 
 _COUNT = itertools.count()
+_SETTINGS = "limits: {rows: 1000, body: 200000, episodes: 16, requests: 1.0e+9, burst: 1000000000}\n"
 
 
 @pytest.fixture(scope="session")
@@ -75,3 +82,38 @@ def run(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "policies").mkdir()
     shutil.copy(home / "ppo.safetensors", folder / "policies")
     return folder
+
+
+@pytest.fixture(scope="module")
+def served(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service of the run for the tests of a file."""
+    (run / "service.yaml").write_text(_SETTINGS, encoding="utf-8")
+    service = Service(run, of_folder(tmp_path_factory.mktemp("served")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "forecast", forecast)
+        patch.setattr(scenarios, "tuned", lambda market, policies, *_: list(policies))
+        patch.setattr(scenarios, "each_once", list)
+        patch.setattr(scenarios, "answer_each", lambda *_: [])  # what is asked is checked, but not played
+        yield service
+    service.close()
+
+
+@pytest.fixture
+def service(served: Service) -> Service:
+    """The same, which nothing has happened to yet."""
+    empty(served.database)
+    if served._stood is not None and served._stood[0][0] > 0:
+        served._stood = None  # numbers of batches begin again
+    return served
+
+
+@pytest.fixture(scope="module")
+def app(served: Service) -> Door:
+    """The service over HTTP, for this machine alone."""
+    return application(served, local=True)
+
+
+@pytest.fixture
+def client(app: Door, service: Service) -> TestClient:
+    """Somebody on this machine."""
+    return TestClient(app, base_url=HERE)

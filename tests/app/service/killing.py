@@ -28,7 +28,8 @@ from tests.app.service.rows import SERIES, about, row
 
 AT_ONCE = 2  # processes
 _DAY = 60  # entries of the trail until the next date's round
-_LONGEST = 0.6  # seconds until a kill
+_LONGEST = 0.3  # seconds until a kill
+_OPENING = 0.2  # share of the kills that may come while a database is being opened
 _MORE = 30  # acts after the last kill
 _REASON = "because"
 
@@ -100,6 +101,7 @@ _USUAL: tuple[Act, ...] = (propose, approve, approve, approve, change, reject)
 def work(url: str, name: str, say: Callable[[Told], None]) -> None:
     """Decide at random for ever, and say what is done once it is."""
     chance, database = Random(name), Database(url)
+    say({})  # it is open
     for count in itertools.count():
         seen, actor = see(database), f"{name}:{count}"
         acts: tuple[Act, ...] = (go_on, repeat) if seen.killed else _USUAL if seen.open else (propose,)
@@ -170,19 +172,20 @@ def main(url: str, kills: int, seed: int) -> Told:
     chance, names = Random(seed), (f"{seed}-{count}" for count in itertools.count())
     there = [Process.begin(url, next(names)) for _ in range(AT_ONCE)]  # all of whom find nothing yet
     acknowledged: list[Told] = []
-    for count in range(kills):
+    for _ in range(kills):
+        if chance.random() > _OPENING:
+            there[0].said.readline()
         time.sleep(chance.uniform(0, _LONGEST))
-        acknowledged += there.pop(chance.randrange(len(there))).kill()
-        if count + 1 < kills:
-            there.append(Process.begin(url, next(names)))
+        acknowledged += there.pop(0).kill()
+        there.append(Process.begin(url, next(names)))
     left = [json.loads(there[0].said.readline()) for _ in range(_MORE)]  # whoever is left goes on
     left += [told for process in there for told in process.kill()]
     database = Database(url)
     with database.read() as connection:
         found = verify(connection)
         return {
-            "kills": kills + len(there),
-            "acknowledged": len(acknowledged) + len(left),
+            "kills": kills + AT_ONCE,
+            "acknowledged": sum(map(bool, (*acknowledged, *left))),
             "entries": found.entries,
             "fault": found.fault,
             "lost": [told for told in (*acknowledged, *left) if lost(connection, told)],
