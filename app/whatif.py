@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -19,16 +19,19 @@ from ..agents.policy import Pair, Policy
 from ..agents.workers import HERE, Workers
 from ..envs.engine.finite import refuse_non_finite
 from ..envs.market import Market
+from ..envs.processes import ObservedDemand
 from ..envs.scenarios import Asked, Plan, Scenario
 from ..envs.scenarios.played import Played
 from ..envs.sub_markets import AT_ONCE
 from ..forecasters.progress import SILENT, Progress
+from ..forecasters.simulation import LearnedDemand
 from .benchmarking import other_markets
 from .report.words import signed
 from .tally import ADDITIVE, METRICS, Sums, Tally, quantities
 
 _MOST, _FEWEST, _SERIES = 16, 4, 4_096  # episodes before each of the other customers; episodes times series
 _AS_FITTED = "as fitted"
+_TOGETHER = 8  # runs of the same episodes that are one job: more would leave other workers without
 _NOTICEABLE = 0.005  # share of series-periods
 By = Literal["location", "item"]
 
@@ -144,12 +147,15 @@ def answer_each(
         for policy in policies
         for job in _jobs(markets, policy, asked.scenario)
     }
-    batches = [(key, batch) for key, job in jobs.items() for batch in _batches(market, job.episodes)]
-    work, asked_of = partial(_played, markets, seed), [(jobs[key], batch) for key, batch in batches]
+    asked_of = [
+        (some, batch) for some in _alike(jobs.values()) for batch in _batches(market, some[0].episodes)
+    ]
+    work = partial(_played, markets, seed)
     played = workers.map("simulate with and without the scenarios", work, asked_of, progress)
     parts: dict[tuple[Any, ...], list[Totals]] = {}
-    for (key, _), part in zip(batches, played, strict=True):
-        parts.setdefault(key, []).append(part)
+    for (some, _), totals in zip(asked_of, played, strict=True):
+        for job, part in zip(some, totals, strict=True):
+            parts.setdefault(job.key(), []).append(part)
     found = {key: _joined(some) for key, some in parts.items()}
     return [
         _told(market, markets, policy, asked.scenario, found, seed, by)
@@ -182,11 +188,27 @@ def _batches(market: Market, episodes: int) -> tuple[Tensor, ...]:
     return torch.arange(episodes).split(max(1, AT_ONCE // (market.shape[0] * market.shape[1])))
 
 
-def _played(markets: Mapping[str, Market], seed: int, job: tuple[_Job, Tensor], _: Progress) -> Totals:
-    what, batch = job
-    market = markets[what.customers]
-    plan = what.scenario.plan(market) if what.changed else what.scenario.unchanged(market)
-    return _simulated(plan, what.policy, batch, seed)
+def _alike(jobs: Iterable[_Job]) -> list[tuple[_Job, ...]]:
+    """Jobs of the same policy in the same episodes, some together: what one has played the next recalls."""
+    groups: dict[tuple[Any, ...], list[_Job]] = {}
+    for job in jobs:
+        groups.setdefault(replace(job, changed=False).key(), []).append(job)
+    return [
+        tuple(some[first : first + _TOGETHER])
+        for some in groups.values()
+        for first in range(0, len(some), _TOGETHER)
+    ]
+
+
+def _played(
+    markets: Mapping[str, Market], seed: int, asked: tuple[tuple[_Job, ...], Tensor], _: Progress
+) -> list[Totals]:
+    jobs, batch = asked
+    market = markets[jobs[0].customers]
+    if isinstance(market.demand, LearnedDemand | ObservedDemand):
+        market = market.with_demand(market.demand.recalling())
+    plans = (job.scenario.plan(market) if job.changed else job.scenario.unchanged(market) for job in jobs)
+    return [_simulated(plan, job.policy, batch, seed) for job, plan in zip(jobs, plans, strict=True)]
 
 
 def simulated(plan: Plan, policy: Policy, episodes: int, seed: int) -> Totals:

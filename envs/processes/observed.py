@@ -91,6 +91,13 @@ class ObservedDemand:
         nature = self.nature.shifted(state.nature, periods)  # type: ignore[attr-defined]
         return ObservedState(nature, self.observer.shifted(state.observer, periods))  # type: ignore[attr-defined]
 
+    def recalling(self) -> ObservedDemand:
+        """The same for several runs of the same episodes (``LearnedDemand.recalling``): nature is, whom stock
+        does not move; what is observed depends on it."""
+        if not isinstance(self.nature, LearnedDemand):
+            return self
+        return ObservedDemand(self.nature.recalling(), self.observer)
+
     def select(
         self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
     ) -> ObservedDemand:

@@ -2,6 +2,7 @@
 
 from .base import Base, chain_news, fit_base, known_ahead
 from .demand_network import DemandNetwork, Seen, demand_network, history_tokens, loaded_network
+from .recalled import Recalled
 from .stability import gain, stabilised
 from .training import Loss, SubMarket, TrainingSettings, losses_by_period, train_network
 from .trunk import Across, Kept, TrunkSettings
@@ -15,6 +16,7 @@ __all__ = [
     "DemandNetwork",
     "Kept",
     "Loss",
+    "Recalled",
     "Seen",
     "SubMarket",
     "TrainingSettings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -14,7 +15,7 @@ from torch import Tensor
 from ..features import History, Past, build_history, past_features
 from ..identification import impute_demand
 from ..model import DemandModel
-from ..network import Kept, Seen, chain_news
+from ..network import DemandNetwork, Kept, Recalled, Seen, chain_news
 from ..panel.sales_panel import SalesPanel
 from ..response import WEAKEST, Context, PriceResponse, Way, adjusted_history
 from ..statistics import gamma_table, nb_mixture_cdf, nb_sample
@@ -69,7 +70,7 @@ class LearnedDemand:
         self.locations, self.items = model.locations, model.items
         self.periods = history.periods
         device = history.units.device
-        self._network = model.network.eval().requires_grad_(False)
+        self._network: DemandNetwork = model.network.eval().requires_grad_(False)
         self._level = model.level
         self._certain: dict[str, LearnedDemand] = {}
         self._ids = series_ids(self.locations, self.items).to(device)
@@ -111,6 +112,19 @@ class LearnedDemand:
     def without_anchor(self) -> LearnedDemand:
         """The same customers as they are sampled, not moved to a forecast."""
         return self.with_bases(replace(self.model, anchor=None))
+
+    def recalling(self) -> LearnedDemand:
+        """The same customers for several runs of the same episodes, one after the other.
+
+        As long as customers want the same as in the first of them, the network is not asked again. On a GPU,
+        where comparing would make it wait, they are as they were.
+        """
+        if self._ids.device.type != "cpu":
+            return self
+        _ = self._layers, self._expected  # read once, whoever recalls
+        other = copy.copy(self)
+        other._network = Recalled(self._network)
+        return other
 
     @cached_property
     def _reading(self) -> Reading:

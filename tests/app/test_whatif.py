@@ -25,7 +25,10 @@ from mercato.envs.economics import Economics
 from mercato.envs.engine.observation import Observation
 from mercato.envs.market import Market
 from mercato.envs.scenarios import Scenario, read_scenarios
+from mercato.envs.store import load_market
 from mercato.forecasters.errors import InputError
+from mercato.forecasters.network.demand_network import TrunkNetwork
+from mercato.forecasters.simulation import LearnedDemand
 from tests.agents.shops import shop
 
 
@@ -200,3 +203,36 @@ def test_one_answer_is_asked_of_one_scenario() -> None:
     with pytest.raises(InputError, match="found 2 combinations; whatif_each tries them all"):
         whatif(market(), {"horizon": 4, "episodes": 2, "cost": [1.0, 1.1]})
     assert whatif(market(), {"horizon": 4, "episodes": 4, "cost": 1.1}, by="item").groups.shape[1] == 5
+
+
+@pytest.mark.parametrize(
+    ("scenario", "steps"),
+    [
+        ({"cost": 1.05}, "once"),
+        ({"outage": {"window": [2, 3]}}, "once"),
+        ({"price": {"multiplier": 0.9, "window": [4, 5]}}, "again from the change on"),
+        ({"demand": {"multiplier": 1.2}}, "once"),  # what customers remember is free of it
+        ({"calendar": {"shift": 2}}, "either"),
+        ({"new_item": {"name": "chai", "like": "mocha"}}, "either"),
+    ],
+)
+def test_a_learned_market_recalls_bit_by_bit(
+    home: Path, monkeypatch: pytest.MonkeyPatch, scenario: dict[str, Any], steps: str
+) -> None:
+    """What leaves customers as they are takes the network's steps once, not twice; the answer is the same."""
+    learned = load_market(home / "market")
+    taken: list[int] = []
+    whole = TrunkNetwork.step
+
+    def counted(*given: Any, **named: Any) -> Any:
+        taken.append(1)
+        return whole(*given, **named)
+
+    monkeypatch.setattr(TrunkNetwork, "step", counted)
+    found = told(scenario, learned)
+    recalled = len(taken)
+    taken.clear()
+    monkeypatch.setattr(LearnedDemand, "recalling", lambda demand: demand)
+    assert told(scenario, learned) == found
+    if steps != "either":
+        assert (recalled < 0.8 * len(taken)) == (steps == "once")
