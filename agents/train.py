@@ -284,16 +284,16 @@ def kept_at(
 
 
 def discount(market: Market, gamma: float | None) -> float:
-    """``gamma``, or one that looks as far ahead as a decision matters.
+    """``gamma``, or one that looks as far ahead as a decision matters (decision 28).
 
-    In a season that is to its end: what is sold today is missing then. Else it is as long as an order takes
-    and lasts, 1 / (1 - γ) = L + R + 1 periods with R from one order to the next. Rewards are accrued profits:
-    looking further gains little there, and every period adds noise.
+    In a season that is to its end: what is sold today is missing then. Else 1 / (1 - γ) = R + 1 + 2.5 L
+    periods, R from one order to the next: what an order does begins after L and goes on as long again.
+    Rewards are accrued profits: looking further gains little there, and every period adds noise.
     """
     economics = market.economics
     if gamma is not None:
         return gamma
-    return 1.0 if economics.season else 1.0 - 1.0 / (economics.lead_time + economics.order_every + 1)
+    return 1.0 if economics.season else 1.0 - 1.0 / (economics.order_every + 1 + 2.5 * economics.lead_time)
 
 
 def _falling(rate: float) -> Callable[[float], float]:

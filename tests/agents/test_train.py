@@ -301,10 +301,15 @@ def test_statistics_are_of_all_seasons():
 
 @pytest.mark.parametrize(
     ("economics", "ahead"),
-    [({"lead_time": 1}, 3), ({"lead_time": 2, "order_every": 4}, 7), ({"season": 9}, None)],
+    [
+        ({"lead_time": 0}, 2),
+        ({"lead_time": 1}, 4.5),
+        ({"lead_time": 2, "order_every": 4}, 10),
+        ({"season": 9}, None),
+    ],
 )
 def test_a_learner_looks_as_far_ahead_as_a_decision_matters(
-    economics: dict[str, int], ahead: int | None
+    economics: dict[str, int], ahead: float | None
 ) -> None:
     """1 / (1 - γ) periods: until an order placed now is used up; in a season to its end."""
     found = discount(shop(None, economics=Economics(**economics)), None)
