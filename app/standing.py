@@ -138,7 +138,7 @@ class Standing:
         state = self._state
         key = NoiseKey(0, state.slot, state.episode, state.age)
         with torch.no_grad():
-            about = demand.reset(state.start, key)
+            about = replace(demand.reset(state.start, key), memory=())  # no step is taken from here
         unread = LearnedDemand(demand.model, demand.history, demand.response)  # leaves what was read of it
         return Customers(unread, about)
 

@@ -52,6 +52,9 @@ class Recalled(DemandNetwork):
     def select(self, cut: Any) -> DemandNetwork:
         return self.network.select(cut)
 
+    def without_ids(self, places: Tensor, goods: Tensor) -> DemandNetwork:
+        return self.network.without_ids(places, goods)
+
     def identity(self, places: Tensor, goods: Tensor) -> Tensor:
         return self.network.identity(places, goods)
 

@@ -236,7 +236,13 @@ def test_a_caller_asks_so_often(service: Service, monkeypatch: pytest.MonkeyPatc
         ("GET", f"/v1/audit?after={2**31}", None, 422, "after"),
         ("GET", "/v1/forecast?item=%00", None, 422, "expected"),
         ("POST", "/v1/whatif", {"scenario": {"prise": 1}}, 422, "prise"),
-        ("POST", "/v1/whatif", {"scenario": {"price": 0.9}, "policies": ["/etc/passwd"]}, 422, "expected names of"),
+        (
+            "POST",
+            "/v1/whatif",
+            {"scenario": {"price": 0.9}, "policies": ["/etc/passwd"]},
+            422,
+            "expected names of",
+        ),
         (
             "POST",
             "/v1/whatif",
