@@ -32,6 +32,7 @@ from .reasons import SAME
 
 Stock = tuple[np.ndarray, np.ndarray]  # (S, I) units on hand, NaN where unknown, and on order
 _AT_ONCE = 2**18  # series whose demand is asked for together: it bounds the memory
+_LARGE = 5000  # series of a chain, beyond which memory is worth more than reading its history again
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,10 @@ class Standing:
     @cached_property
     def others(self) -> tuple[Customers, ...]:
         """All that the data leave possible, but for the usual ones."""
-        return tuple(self._customers(demand) for demand in self.demand.plausible().values())
+        found, possible = [], self.demand.plausible()
+        while possible:  # what was read for some is let go of before others are read
+            found.append(self._customers(possible.pop(next(iter(possible)))))
+        return tuple(found)
 
     @cached_property
     def usual(self) -> Customers:
@@ -173,6 +177,8 @@ class Standing:
         start = torch.full((1,), panel.periods, dtype=torch.int64, device=market.device)
         state = self._simulator.initial_state(start, last_price=current_price(market, panel))
         since = torch.from_numpy(_since_change(panel, market)).to(market.device)
+        if len(panel.series) > _LARGE:
+            self.demand.let_go()
         return replace(state, since_change=since.expand_as(state.since_change).clone())
 
 

@@ -163,6 +163,15 @@ class LearnedDemand:
         out = self._network(tokens, self._identity, history.distance, keep, listed)[0]
         return torch.cat([out[:1], out])
 
+    def let_go(self) -> None:
+        """Let go of most that was read of the history, but for what ``outlook``, ``expected`` and ``later`` need.
+
+        Whatever asks for the rest has it read again.
+        """
+        _ = self._weekly
+        for name in ("_layers", "_out", "_reading"):
+            self.__dict__.pop(name, None)
+
     @cached_property
     def _expected(self) -> Tensor:
         """(T + 1, S, I, M, 2) log mean before price and log dispersion of periods 0 … T, one step ahead."""
