@@ -13,6 +13,7 @@ from . import parts
 from .home import DEMO
 from .nice import ui
 
+COMMAND = (sys.executable, "-m", "mercato.app.cli", "demo")
 _LINES = 12
 _FAILED = "failed"
 
@@ -43,7 +44,7 @@ class Maker:
         """Begin, or go on with one that was ended."""
         if self.running:
             return
-        command = [sys.executable, "-m", "mercato.app.cli", "demo", "--out", str(DEMO)]
+        command = [*COMMAND, "--out", str(DEMO)]
         self._lines.clear()
         self.cancelled, self.begun = False, time.strftime("%H:%M")
         self._process = subprocess.Popen(
@@ -72,9 +73,9 @@ def offer(maker: Maker) -> None:
     """What the page shows where there is no market."""
     parts.heading("No market yet", level=1)
     parts.paragraph(
-        f"`mercato ui FOLDER` opens a run or a market of your own. There is no demo in {DEMO} yet: it fetches"
+        f"There is no demo in {DEMO} yet: it fetches"
         " the sales of eleven orange juices, learns the market and trains policies in it, which takes about"
-        " ten minutes on two cores."
+        " ten minutes on two cores. A run or a market of your own opens with: mercato ui FOLDER"
     )
     with ui.row():
         make = ui.button("Make the demo", on_click=lambda: maker.start(False)).props("no-caps")

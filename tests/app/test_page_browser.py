@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 WIDTHS = (1280, 390)
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FIRST_VIEW = 3.0  # seconds of a processor until it is served
-MAKING = 1_800_000  # milliseconds that a rehearsal may take on a busy machine
+MAKING = 600_000  # milliseconds that a small demo may take on a busy machine
 BUTTONS = {"/scenario": "Run", "/decisions": "Propose for the coming period"}  # of views without a chart
 SCENARIO = "episodes: 4\nhorizon: 6\ncost: 1.05\n"
 
@@ -295,13 +295,38 @@ def test_without_a_market_the_page_offers_to_make_the_demo(
         process.communicate(timeout=20)
 
 
-@pytest.mark.network
+SMALL_DEMO = """
+import sys
+from dataclasses import replace
+from mercato.app import cli, demo, run
+from mercato.envs.structural import Size
+from tests.app.test_run import TINY
+
+run.rehearsal = lambda: replace(TINY, forecast=False)
+demo.MADE = {name: replace(made, size=Size(2, 3, 45)) for name, made in demo.MADE.items()}
+sys.argv = ["mercato", "demo", *sys.argv[1:], "--data", "reference"]
+cli.main()
+"""
+PAGE_WITH_SMALL_DEMO = """
+import sys
+from mercato.app import cli
+from mercato.app.page import demo
+
+demo.COMMAND = (sys.executable, "small_demo.py")
+sys.argv = ["mercato", "ui", "--port", "0"]
+cli.main()
+"""
+
+
 def test_the_demo_is_made_from_the_page_and_its_views_follow(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Pressed, cancelled, pressed again, and seen through; on a small market instead of eleven juices."""
     monkeypatch.chdir(tmp_path)
-    command = [sys.executable, "-m", "mercato.app.cli", "ui", "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    (tmp_path / "small_demo.py").write_text(SMALL_DEMO)
+    (tmp_path / "page.py").write_text(PAGE_WITH_SMALL_DEMO)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    process = subprocess.Popen([sys.executable, "page.py"], stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
         seen, address = Seen(browser), process.stderr.readline().strip()
@@ -310,7 +335,7 @@ def test_the_demo_is_made_from_the_page_and_its_views_follow(
         page.goto(address)
         rehearse, cancel = (page.get_by_role("button", name=name) for name in ("A quick rehearsal", "Cancel"))
         rehearse.click()
-        page.get_by_text("learn how prices were set").first.wait_for()
+        page.get_by_text("learn how").first.wait_for()
         assert rehearse.is_disabled()
         cancel.click()
         page.get_by_text("Cancelled. Begun again, it goes on where it was.").wait_for()
@@ -318,7 +343,6 @@ def test_the_demo_is_made_from_the_page_and_its_views_follow(
         rehearse.click()
         page.get_by_text("At work since").wait_for()
         page.reload()  # it goes on, whoever looks
-        page.get_by_text("At work since").wait_for()
         page.get_by_role("heading", name="No card yet").wait_for()
         page.get_by_role("link", name="Price response").click()
         page.locator("figure svg text").first.wait_for()
