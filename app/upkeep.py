@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..forecasters.errors import InputError
 from .options import Json, MarketFolder, Seed, UpdateDepth
 
 LatestTable = typer.Option(
@@ -42,11 +43,13 @@ def update(
     """Let a market take in the latest sales, as deep as its drift asks for, if that makes it no worse."""
     from .commands.update import list_versions, roll_back, run
 
+    if (panel is not None) + rollback + versions != 1:
+        raise InputError("update: expected one of --panel, --rollback and --versions, found none or several")
     if rollback:
         roll_back(market, json)
     elif versions:
         list_versions(market, json)
-    else:
+    elif panel is not None:
         run(market, panel, None if depth is None else depth.value, out, policy or [], json, seed)
 
 

@@ -26,6 +26,7 @@ class Drift:
     """Alarms on a market, and what they were looked for in."""
 
     alarms: tuple[Alarm, ...]
+    periods: int  # that were watched
     since: str  # first day of the first period that was watched
     until: str  # first day of the last one
     rate: float  # false alarms a year that were allowed
@@ -130,7 +131,8 @@ class Watched:
         """What was found, for a person."""
         dates = self.grown.panel.dates
         first = min(self.watched_from, len(dates) - 1)
-        return Drift(self.alarms, str(dates[first]), str(dates[-1]), RATE, self.notes)
+        periods = max(0, len(dates) - self.watched_from)
+        return Drift(self.alarms, periods, str(dates[first]), str(dates[-1]), RATE, self.notes)
 
 
 def _closed(own: SalesPanel, now: SalesPanel) -> list[str]:

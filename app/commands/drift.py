@@ -30,6 +30,7 @@ def run(market: Path, panel: Path, json: bool) -> None:
 def told(found: Drift) -> dict[str, Any]:
     """What ``--json`` prints; the evidence is null where no chance is left."""
     return {
+        "periods": found.periods,
         "since": found.since,
         "until": found.until,
         "false_alarms_a_year": found.rate,
@@ -40,6 +41,9 @@ def told(found: Drift) -> dict[str, Any]:
 
 def show(found: Drift, console: Console) -> None:
     """The alarms as a table, and what to do about each kind."""
+    if found.periods == 0:
+        console.print(f"nothing to test: the market was learned from all periods up to {found.until}")
+        return
     span = f"{found.since} to {found.until}, at most {found.rate:g} false alarms a year in all"
     if not found.alarms:
         console.print(f"no alarm, {span}")

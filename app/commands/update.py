@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from ...forecasters.errors import InputError
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json
 from .drift import show, told
@@ -13,7 +12,7 @@ from .drift import show, told
 
 def run(
     market: Path,
-    panel: Path | None,
+    panel: Path,
     depth: str | None,
     out: Path | None,
     policies: list[Path],
@@ -22,8 +21,6 @@ def run(
 ) -> None:
     from ..updating import update
 
-    if panel is None:
-        raise InputError("--panel: expected the latest sales table, found none")
     console = stderr()
     with Bars(console) as bars:
         done = update(market, panel, depth, out, policies, seed, progress=bars)

@@ -171,7 +171,8 @@ def test_units_of_another_unit_are_not_taken_in_unless_a_depth_is_given(market: 
     ("given", "said"),
     [
         (["--panel", "nowhere.csv"], "nowhere.csv"),
-        ([], "--panel: expected the latest sales table"),
+        ([], "expected one of --panel, --rollback and --versions"),
+        (["--rollback", "--versions"], "expected one of --panel, --rollback and --versions"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(market: Path, given: list[str], said: str) -> None:
