@@ -52,6 +52,8 @@ def add_token(connection: Connection, actor: str, name: str, role: str) -> str:
     name = name.strip()
     if not 0 < len(name) <= 100:
         raise InputError(f"name: expected 1 to 100 characters, found {len(name)}")
+    if name == HERE.name:
+        raise InputError(f"name: expected another than {name!r}, by which whoever has no token is known")
     if connection.execute(select(tokens.c.id).where(tokens.c.name == name)).one_or_none():
         raise Conflict(f"name: expected a new one, found {name!r} has had a token")
     token, at = secrets.token_urlsafe(32), audit.now()

@@ -14,11 +14,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, func, insert, select
 
 from ...forecasters.errors import InputError
 from ...forecasters.panel import SalesPanel
+from ...forecasters.panel.columns import key_codes
 from ...forecasters.panel.dates import days_of
 from ...forecasters.panel.extend import extended
 from ...forecasters.panel.tables import read_csv
@@ -47,12 +49,18 @@ def version(connection: Connection) -> int:
     return int(connection.execute(select(func.coalesce(func.max(batches.c.id), 0))).scalar_one())
 
 
+def known(connection: Connection) -> str:
+    """One digest of all batches."""
+    digests = connection.execute(select(batches.c.digest).order_by(batches.c.id)).scalars()
+    return audit.digest(list(digests))
+
+
 def history(connection: Connection, renames: Mapping[str, str]) -> tuple[int, str, list[pd.DataFrame]]:
     """The latest batch's number, one digest of all, and their tables, in order."""
     asked = select(batches.c.id, batches.c.digest, batches.c.body).order_by(batches.c.id)
     rows = connection.execute(asked).all()
     tables = [parse(gzip.decompress(row.body), renames) for row in rows]
-    return (rows[-1].id if rows else 0), audit.digest([row.digest for row in rows]), tables
+    return (rows[-1].id if rows else 0), known(connection), tables
 
 
 def parse(body: bytes, renames: Mapping[str, str]) -> pd.DataFrame:
@@ -72,27 +80,46 @@ def parse(body: bytes, renames: Mapping[str, str]) -> pd.DataFrame:
             raise InputError(str(error).replace(str(path), "sales")) from None
 
 
+def settled(own: SalesPanel, table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """A table as it is kept, whatever wrote it: dates as days, names as text; and how the dates were read.
+
+    Raises:
+        InputError: a date, location or item is missing or unreadable.
+    """
+    names = _names(own)
+    if lost := [name for name in names if name not in table]:
+        raise InputError(
+            f"sales: expected a column {lost[0]}, found {', '.join(map(str, table.columns))[:200]}"
+        )
+    date, *keys = names
+    notes: list[str] = []
+    out = table.assign(**{date: days_of(table[date], notes).astype(str)})
+    for name in keys:
+        codes, known = key_codes(table[name])
+        out[name] = np.array(known, dtype=object)[codes]
+    return out, notes
+
+
 def latest(own: SalesPanel, tables: Sequence[pd.DataFrame]) -> tuple[SalesPanel | None, int]:
-    """The panel of all batches together, and how many rows the last one replaced.
+    """The panel of all batches together, and how many dates of series the last one replaced.
 
     Raises:
         InputError: the last one is no sales table that carries the market's own on.
     """
     if not tables:
         return None, 0
-    names = [own.reading.map.get(name, name) for name in _KEYS]
-    for table in tables:
-        if lost := [name for name in names if name not in table]:
-            raise InputError(
-                f"sales: expected a column {lost[0]}, found {', '.join(map(str, table.columns))[:200]}"
-            )
-    whole = pd.concat(tables, ignore_index=True)
-    fresh = len(whole) - len(tables[-1])
-    again = whole.duplicated(names, keep="last").to_numpy(copy=True)
-    again[fresh:] = False  # a batch that repeats itself is refused by the reader
-    panel = own.reading.read(whole[~again], otherwise=own.frequency)
-    before = whole[:fresh].duplicated(names, keep="last").to_numpy()
-    return panel, int((again[:fresh] & ~before).sum())
+    names, whole = _names(own), pd.concat(tables, ignore_index=True)
+    batch = pd.Series(np.repeat(np.arange(len(tables)), [len(table) for table in tables]))
+    last = batch.groupby([whole[name] for name in names]).transform("max")
+    panel = own.reading.read(whole[batch == last], otherwise=own.frequency)
+    fresh = batch == len(tables) - 1
+    before, after = (whole.loc[which, names].drop_duplicates() for which in (~fresh, fresh))
+    return panel, len(before.merge(after))
+
+
+def _names(own: SalesPanel) -> list[str]:
+    """Of the columns that tell one row from another, in the tables that come in."""
+    return [own.reading.map.get(name, name) for name in _KEYS]
 
 
 def take(
@@ -104,13 +131,12 @@ def take(
         return known
     if version(connection) != seen:
         return None
-    days = days_of(table[date], [])
     row = {
         "key": key,
         "digest": told,
         "rows": len(table),
-        "first_date": str(days.min()),
-        "last_date": str(days.max()),
+        "first_date": str(table[date].min()),
+        "last_date": str(table[date].max()),
     }
     kept = {**row, "accepted_at": at, "actor": actor, "body": gzip.compress(body, mtime=0)}
     number = connection.execute(insert(batches).returning(batches.c.id), kept).scalar_one()

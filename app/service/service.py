@@ -10,7 +10,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,9 @@ class Service:
         limit = self.settings.limits.rows
         if not 0 < len(table) <= limit:
             raise InputError(f"rows: expected 1 to {limit:,}, found {len(table):,}")
-        own, told = self.decider().own, sales.digest_of(table)
+        own = self.decider().own
+        table, how = sales.settled(own, table)
+        told = sales.digest_of(table)
         date, renames = own.reading.map.get("date", "date"), own.reading.map
         for _ in range(_TRIES):
             with self.database.read() as connection:
@@ -95,7 +97,7 @@ class Service:
             with self.database.write() as connection:
                 taken = sales.take(connection, actor, key, table, seen, about, date)
             if taken is not None:
-                return taken
+                return replace(taken, notes=[*how, *taken.notes])
         raise ledger.Conflict(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
 
     def table(self, body: bytes, kind: str) -> pd.DataFrame:
@@ -244,6 +246,8 @@ class Service:
         with self.database.write() as connection:
             if (why := ledger.killed(connection)) is not None:
                 raise ledger.Conflict(f"kill switch: expected it to be off, found it on: {why}")
+            if sales.known(connection) != told:
+                raise ledger.Conflict("sales: expected none to come in meanwhile, found some did; ask again")
             number, count, notes = ledger.file_sheet(connection, actor, about, done.rows)
         return {**about, "sheet": number, "series": count, "notes": notes}
 

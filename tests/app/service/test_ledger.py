@@ -406,7 +406,7 @@ class Shop(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize(
-    ("examples", "steps"), [(4, 12), pytest.param(200, 40, marks=pytest.mark.slow)], ids=["few", "many"]
+    ("examples", "steps"), [(4, 12), pytest.param(60, 30, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_whatever_the_order_nothing_is_released_twice_and_the_trail_holds(
     database: Database, examples: int, steps: int

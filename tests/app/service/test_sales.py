@@ -13,6 +13,7 @@ from mercato.app.service import sales
 from mercato.app.service.ledger import Conflict
 from mercato.app.service.service import Service
 from mercato.forecasters.errors import InputError
+from mercato.forecasters.reading import Reading
 from tests.app.conftest import MAP
 from tests.app.service.rows import kept
 from tests.app.service.shop import week
@@ -82,6 +83,39 @@ def test_rows_that_came_before_are_replaced_and_counted(service: Service) -> Non
     units = both[both["sku"] == "mocha"]["qty"].to_numpy()
     column = standing.panel.series[:, 1].tolist().index(standing.panel.items.index("mocha"))
     assert np.array_equal(standing.panel.units[-14:, column], units)
+
+
+def test_a_date_is_the_same_however_it_is_written(service: Service) -> None:
+    table = week()
+    stamps = pd.to_datetime(table["day"])
+    take(service, table)
+    for number, days in enumerate(
+        (stamps.dt.strftime("%d.%m.%Y"), stamps, stamps.dt.strftime("%Y-%m-%dT00:00:00"))
+    ):
+        other = table.assign(day=days, qty=table["qty"] + 1)
+        taken = service.take_sales("till", f"again {number}", other)
+        assert (taken.rows, taken.replaced) == (21, 21)
+    assert service.take_sales("till", "monday", table.assign(day=stamps)).repeated
+    assert service.standing()[0].panel.units[-7:].sum() == table["qty"].sum() + 21
+
+
+def test_a_later_table_of_one_shop_leaves_the_receipts_of_others() -> None:
+    """Where rows of a day are added up, a batch has several of a series and day: all of them count."""
+    days = np.repeat(pd.date_range("2024-01-01", periods=28).strftime("%Y-%m-%d"), 2)
+    shops = [
+        pd.DataFrame({"date": days, "location": shop, "item": "tea", "units": 1, "price": 2.0})
+        for shop in ("a", "b")
+    ]
+    own = Reading(freq="W").read(pd.concat(shops))
+    more = [
+        shop.assign(date=np.repeat(pd.date_range("2024-01-29", periods=7).strftime("%Y-%m-%d"), 8))
+        for shop in shops
+    ]
+    first, second = pd.concat(more), more[1].assign(units=5)
+    panel, replaced = sales.latest(own, [first, second])
+    assert panel is not None
+    assert panel.units.tolist() == [[56.0, 280.0]]
+    assert replaced == 7
 
 
 def changed(name: str, value: Any, at: int = 4) -> pd.DataFrame:
@@ -164,6 +198,22 @@ def test_names_that_look_like_numbers_stay_names() -> None:
 def test_a_key_is_text_of_some_length(service: Service, key: str) -> None:
     with pytest.raises(InputError, match="key: expected"):
         take(service, week(), key)
+
+
+def test_nothing_is_proposed_for_a_period_whose_sales_come_in_meanwhile(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    round_of = service._round
+
+    def slow(*given: Any) -> Any:
+        take(service, week())  # as another process does
+        return round_of(*given)
+
+    with monkeypatch.context() as patch, pytest.raises(Conflict, match="sales: .* ask again"):
+        patch.setattr(service, "_round", slow)
+        service.propose("ann")
+    assert service.decisions() == []
+    assert service.propose("ann")["date"] == "2023-05-09"
 
 
 def test_another_process_has_the_sales_too(service: Service) -> None:
