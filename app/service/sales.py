@@ -49,7 +49,7 @@ def version(connection: Connection) -> int:
     return int(connection.execute(select(func.coalesce(func.max(batches.c.id), 0))).scalar_one())
 
 
-def known(connection: Connection) -> str:
+def fingerprint(connection: Connection) -> str:
     """One digest of all batches."""
     digests = connection.execute(select(batches.c.digest).order_by(batches.c.id)).scalars()
     return audit.digest(list(digests))
@@ -60,7 +60,7 @@ def history(connection: Connection, renames: Mapping[str, str]) -> tuple[int, st
     asked = select(batches.c.id, batches.c.digest, batches.c.body).order_by(batches.c.id)
     rows = connection.execute(asked).all()
     tables = [parse(gzip.decompress(row.body), renames) for row in rows]
-    return (rows[-1].id if rows else 0), known(connection), tables
+    return (rows[-1].id if rows else 0), fingerprint(connection), tables
 
 
 def parse(body: bytes, renames: Mapping[str, str]) -> pd.DataFrame:

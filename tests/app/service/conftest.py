@@ -84,17 +84,24 @@ def run(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def served(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def served(
+    request: pytest.FixtureRequest, run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     """A service of the run for the tests of a file."""
     (run / "service.yaml").write_text(_SETTINGS, encoding="utf-8")
-    service = Service(run, of_folder(tmp_path_factory.mktemp("served")))
+    if request.param == "sqlite":
+        url = of_folder(tmp_path_factory.mktemp("served"))
+    else:
+        url = request.getfixturevalue("server")
+    service = Service(run, url)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api, "forecast", forecast)
         patch.setattr(scenarios, "tuned", lambda market, policies, *_: list(policies))
         patch.setattr(scenarios, "each_once", list)
         patch.setattr(scenarios, "answer_each", lambda *_: [])  # what is asked is checked, but not played
         yield service
+    empty(service.database)
     service.close()
 
 

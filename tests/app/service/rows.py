@@ -71,6 +71,9 @@ def kept(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:
 def empty(database: Database) -> None:
     """Make a database as a new one is, which is sooner done than a new one."""
     with database.write() as connection:
+        if connection.dialect.name == "postgresql":  # numbers begin again, too
+            names = ", ".join(table.name for table in records.metadata.sorted_tables)
+            connection.exec_driver_sql(f"truncate {names} restart identity")
         for table in reversed(records.metadata.sorted_tables):
             connection.execute(delete(table))
         connection.execute(insert(records.head), {"id": 1, "seq": 0, "hash": START})
