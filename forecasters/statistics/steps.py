@@ -17,7 +17,7 @@ from .mixed import BLOCK
 from .terms import student
 
 LEAST = 8  # periods before a step and after it
-_FALSE = 0.05  # chance that a table without any step shows one
+_FALSE = 0.01  # chance that a table without any step shows one
 _EXACT = 0.01  # least error of a mean, in logs
 _DATES = 8  # of a series at which a step could be, as if they were independent
 _MEDIAN = 0.4549  # of a squared standard normal

@@ -35,7 +35,7 @@ def log_demand(seed: int, persistent: float = 0.0) -> torch.Tensor:
     rng = np.random.default_rng(seed)
     shocks = [((6, 1), 0.2), ((1, 4), 0.1), ((1, 1), 0.15)]
     value = sum(lasting(rng, shape, spread, 0.9) for shape, spread in shocks)
-    value = value + lasting(rng, (6, 4), persistent, 0.9) + rng.normal(0, 0.1, (WEEKS, 6, 4))
+    value = value + lasting(rng, (6, 4), persistent, 0.9) + rng.normal(0, 0.07, (WEEKS, 6, 4))
     return torch.from_numpy(value).float()
 
 
