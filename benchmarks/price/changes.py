@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from mercato.envs.structural import demand_change
+from mercato.forecasters.simulation import LearnedDemand, LearnedState
 from mercato.forecasters.simulation.demand import DemandProcess
-from mercato.forecasters.simulation.learned import LearnedDemand, LearnedState
 from mercato.forecasters.tensors.noise import NoiseKey
 
 from .elasticities import Row

@@ -4,9 +4,10 @@ from .attribution import attribute
 from .demand import DemandProcess, Outlook, Period
 from .free_run import anchored
 from .informed import Informed
-from .learned import LearnedDemand, LearnedState
+from .learned import LearnedDemand
 from .mean_calibration import calibrated, with_spreads
 from .paths import mean_path, sample_paths
+from .state import LearnedState
 
 __all__ = [
     "DemandProcess",

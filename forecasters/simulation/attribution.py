@@ -16,7 +16,8 @@ from torch import Tensor
 from ..response import Context, adjusted_history, history_context
 from ..statistics import Explanation, integrated_gradients
 from ..tensors import room_for
-from .learned import LearnedDemand, log_mean_of_members
+from .learned import LearnedDemand
+from .state import log_mean_of_members
 
 _HELD = 160  # bytes a series, period, channel and block while gradients are taken
 _AT_ONCE = 2**15  # series and periods whose gradients are taken together, where there are more points

@@ -11,7 +11,8 @@ from ..features import History
 from ..network import chain_news, stabilised
 from ..tensors import NoiseKey
 from .demand import Period
-from .learned import LearnedDemand, LearnedState
+from .learned import LearnedDemand
+from .state import LearnedState
 
 
 class Informed:

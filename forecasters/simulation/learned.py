@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,32 +21,12 @@ from ..statistics import gamma_table, nb_mixture_cdf, nb_sample
 from ..tensors import Cut, NoiseKey, room_for, series_ids, stable_id
 from .demand import Outlook, Period
 from .reading import Reading, later_history, read_history
+from .state import LearnedState, log_mean_of_members
 
 _HELD = 200  # numbers a series and period at once while a history is read
-_BELOW = (
-    3.0  # log units that an expected demand may lie below the least that was counted, which is half a unit
-)
+_BELOW = 3.0  # log units that an expected demand may lie below the least counted one, half a unit
 _SHOCKS, _POISSON = 0, 2  # streams of noise: common shocks take 0 and 1
 _MEMBER, _ELASTICITY, _FORM = 5, 6, 7  # which market an episode is played in
-
-
-@dataclass(frozen=True)
-class LearnedState:
-    """What the model knows at the start of a period; ``advance`` may update the memory's tensors in place.
-
-    Where an item is not listed nothing is expected, sold or seen of it, whatever the other fields say.
-    """
-
-    memory: Any  # of the network: nested dataclasses and tuples of tensors (B, …)
-    log_base: Tensor  # (B, S, I, M) log mean demand before price and promotion, by ensemble member
-    log_r: Tensor  # (B, S, I, M) log dispersion
-    past: Past  # of price-adjusted demand, (B, S, I)
-    carryover: Tensor  # (B, S, I, 2) of past own price effects
-    date: Tensor  # (B,) int64 calendar index of the coming period
-    member: Tensor  # (B,) int64 the ensemble member that the episode's customers follow
-    own: Tensor  # (B, S, I) their own elasticities
-    begin: Tensor  # (B,) int64 calendar index at which the episode began
-    way: Way  # how they divide themselves over the items
 
 
 class LearnedDemand:
@@ -164,7 +143,7 @@ class LearnedDemand:
         return torch.cat([out[:1], out])
 
     def let_go(self) -> None:
-        """Let go of most that was read of the history, but for what ``outlook``, ``expected`` and ``later`` need.
+        """Let go of what was read of the history, but for what ``outlook``, ``expected`` and ``later`` need.
 
         Whatever asks for the rest has it read again.
         """
@@ -466,8 +445,3 @@ class LearnedDemand:
 
     def to(self, device: torch.device | str) -> LearnedDemand:
         return LearnedDemand(self.model.to(device), self.history.to(device), self.response.to(device))
-
-
-def log_mean_of_members(log_base: Tensor) -> Tensor:
-    """Log of the members' mean demand, (…, M) → (…)."""
-    return log_base.logsumexp(-1) - math.log(log_base.shape[-1])
