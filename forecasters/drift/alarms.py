@@ -14,18 +14,18 @@ import numpy as np
 from .sequential import Crossing, Null, e_values, first_crossings, threshold
 from .surprises import Surprises
 
-RATE = 0.6  # false alarms a year of a whole chain that are allowed in all
+RATE = 0.4  # false alarms a year of a whole chain that are allowed in all
 _SHARES = {
     "level of the chain": 0.4,
-    "level of a location": 0.02,
+    "level of a location": 0.03,
     "level of an item": 0.35,
-    "calibration": 0.03,
+    "calibration": 0.02,
     "price response": 0.15,
     "price response of an item": 0.05,
 }
 _LEAST = 8  # periods of a reference, at least
 _ROWS = 6  # of a stream in a period, for a spread or a slope
-_SAME_LEVEL = 0.01  # log units by which a level may be off that nobody would call changed
+_SAME_LEVEL = 0.02  # log units by which a level may be off that nobody would call changed
 _SAME_RESPONSE = 0.05  # the same of an elasticity, as a share of it; or its standard error if that is more
 
 
