@@ -28,7 +28,7 @@ from tests.app.service.rows import SERIES, about, row
 
 AT_ONCE = 2  # processes
 _DAY = 60  # entries of the trail until the next date's round
-_LONGEST = 0.3  # seconds until a kill
+_LONGEST = 0.5  # seconds until a kill
 _OPENING = 0.2  # share of the kills that may come while a database is being opened
 _MORE = 30  # acts after the last kill
 _REASON = "because"
