@@ -19,6 +19,7 @@ from .records import HELD, PROPOSED
 from .settings import ServiceSettings
 from .treatment import CHECKS, STEPS, Smoother, anomalies, last_year, price_limits
 
+_PARTS = 1000  # sets of locations whose rows are kept together
 _COLUMNS = (
     *("location", "item", "current_price", "price", "order", "expected_units", "expected_gain"),
     *("gain_lo", "gain_hi", "outside_support", "why", "note"),
@@ -42,6 +43,8 @@ class Round:
     def of(self, locations: frozenset[str]) -> Round:
         """Those of some locations, which are looked for once."""
         if locations not in self._parts:
+            if len(self._parts) >= _PARTS:
+                self._parts.clear()
             rows = [row for row in self.rows if row["location"] in locations]
             self._parts[locations] = Round(self.found.of(locations), rows)
         return self._parts[locations]
