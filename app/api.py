@@ -29,6 +29,7 @@ from ..envs.economics import Economics, read_economics
 from ..envs.market import Market
 from ..forecasters.errors import InputError, whole
 from ..forecasters.evaluation import anchored_to_forecast
+from ..forecasters.experiments import Findings
 from ..forecasters.fit import fit_demand
 from ..forecasters.market_model import MarketModel, forecast_future
 from ..forecasters.model import FitSettings
@@ -59,6 +60,7 @@ def fit(
     effort: str = USUAL,
     settings: FitSettings | None = None,
     tune: int = 0,
+    experiment: Findings | str | Path | None = None,
     progress: Progress = SILENT,
 ) -> Market:
     """Learn a market from a sales table.
@@ -79,6 +81,8 @@ def fit(
         settings: size and training time of the demand model, instead of those of the effort.
         tune: try so many settings of its network, the given ones first, which stay unless others are clearly
             better on the last periods; the trials are kept in ``out``. Needs the extra ``tune``.
+        experiment: what a price test found (``read_experiment``), or its file: own elasticities are combined
+            with it by precision, and overruled where the two disagree beyond chance.
         progress: is informed of every stage; ``Bars()`` draws progress bars.
 
     Returns:
@@ -93,16 +97,17 @@ def fit(
         store.check_replaceable(Path(out))
     if effort not in WORK:
         raise InputError(f"effort: expected one of {', '.join(WORK)}, found {effort!r:.40}")
+    test = experiment if experiment is None or isinstance(experiment, Findings) else Findings.load(experiment)
     work = WORK[effort]
     forecaster, settings = work.forecaster(model), settings or work.settings
     table = panel if isinstance(panel, SalesPanel) else read_panel(panel)
     if out is not None:
         market = store.fit_market(
-            table, terms, Path(out), settings, seed, progress, device(), forecaster, tune
+            table, terms, Path(out), settings, seed, progress, device(), forecaster, tune, test
         )
     else:
         tuning = Tuning(tune) if tune else None
-        demand = fit_demand(table, settings, seed, progress, device(), None, tuning)
+        demand = fit_demand(table, settings, seed, progress, device(), None, tuning, test)
         if forecaster is not None:
             demand = anchored_to_forecast(demand, table, forecaster, seed, progress)
         market = store.fitted_market(demand, table, terms, "market")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from . import service_verbs  # noqa: F401 (its verbs are registered)
+from . import experiment_verbs, service_verbs  # noqa: F401 (their verbs are registered)
 from .one_series import response, trajectory, why
 from .options import (
     Absent,
@@ -96,13 +96,16 @@ def fit(
     seed: Seed = 0,
     tune: Tune = 0,
     tensorboard: TensorBoardFolder = None,
+    experiment: Annotated[
+        Path | None, typer.Option(help="Also learn from a price test: what `mercato experiment read` wrote.")
+    ] = None,
 ) -> None:
     """Learn a market from a sales table."""
     from .commands.fit import run
 
     reading = parse_reading(map, freq, absent, role, holidays, drop)
     network = {"kind": None if trunk is None else trunk.value, "width": width, "blocks": blocks}
-    run(panel, out, economics, start, effort, reading, network, seed, tune, tensorboard)
+    run(panel, out, economics, start, effort, reading, network, seed, tune, tensorboard, experiment)
 
 
 @verb

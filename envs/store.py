@@ -14,6 +14,7 @@ import torch
 
 from ..forecasters.errors import InputError
 from ..forecasters.evaluation import Forecaster, anchored_to_forecast
+from ..forecasters.experiments import Findings
 from ..forecasters.fit import fit_demand, periods_a_year
 from ..forecasters.model import DemandModel, FitSettings
 from ..forecasters.panel import read_panel, write_panel
@@ -51,6 +52,7 @@ def fit_market(
     device: torch.device | str = "cpu",
     forecaster: Forecaster | None = None,
     tune: int = 0,
+    test: Findings | None = None,
 ) -> Market:
     """Fit a panel and write the market to the folder ``out``, whole or not at all.
 
@@ -68,7 +70,7 @@ def fit_market(
         if tune and not trials.exists() and (out / _TRIALS).is_file():
             shutil.copyfile(out / _TRIALS, trials)
         tuning = Tuning(tune, trials) if tune else None
-        model = fit_demand(panel, settings, seed, progress, device, checkpoint, tuning)
+        model = fit_demand(panel, settings, seed, progress, device, checkpoint, tuning, test)
         if forecaster is not None:
             model = anchored_to_forecast(model, panel, forecaster, seed, progress)
         save_market(out, model, panel, economics, trials if tune else None)

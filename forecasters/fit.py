@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
+from .experiments import Findings, informed
 from .features import History, build_history
 from .identification import ROUNDS, Elasticities, Known, Residuals, estimate, fit_nuisances
 from .learning import Ground, prepare
@@ -81,16 +82,19 @@ def fit_demand(
     checkpoint: Path | None = None,
     tuning: Tuning | None = None,
     start: DemandNetwork | None = None,
+    test: Findings | None = None,
 ) -> DemandModel:
     """Fit the price response, then the trunk around it, on all of a panel.
 
     The trunk is trained on ``device``; the model comes back on the CPU, where the price response is
     estimated. An interrupted training leaves its best weights in ``checkpoint``; the same fit goes on there.
     With ``tuning`` other settings than these may be found to be better. The network goes on from ``start``,
-    where there is one and it has the same size: the price response is identified anew either way.
+    where there is one and it has the same size: the price response is identified anew either way. What a
+    price ``test`` found joins the elasticities; its own rows then tell of levels alone.
 
     Raises:
-        InputError: the panel is too short to learn from, or too large for the memory that is free.
+        InputError: the panel is too short to learn from, too large for the memory that is free, or lacks what
+            the test names.
         UnplayableError: what was learned does not simulate the panel.
     """
     if panel.periods < LEAST_PERIODS:
@@ -101,7 +105,12 @@ def fit_demand(
     series = len(panel.locations) * len(panel.items)
     room_for(series, _CELL * panel.periods, f"series over {panel.periods} periods", torch.device("cpu"))
     history = build_history(panel)
-    response, residuals, found = identify(panel, history, progress)
+    response, residuals, found = identify(panel, _untested(panel, history, test), progress)
+    if test is not None:
+        found = informed(found, test, panel.locations, panel.items)
+        response = replace(
+            response, **{name: getattr(found, name) for name in ("own", "own_lo", "own_hi", "own_error")}
+        )
     history = replace(history, demand=residuals.demand)
     return learn_around(
         panel,
@@ -117,6 +126,14 @@ def fit_demand(
         tuning,
         start,
     )
+
+
+def _untested(panel: SalesPanel, history: History, test: Findings | None) -> History:
+    """The history without the rows of a test, whose prices its own reading has already learned from."""
+    if test is None:
+        return history
+    rows = torch.from_numpy(test.rows(panel.dates, panel.locations, panel.items))
+    return replace(history, known=history.known & ~rows)
 
 
 def learn_around(

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from .app.benchmarking import Benchmark
     from .app.console import Bars
     from .app.decisions import Decisions
+    from .app.earned import Earned
+    from .app.experiment_design import Design
+    from .app.experiment_read import Reading
+    from .app.experiments import design_experiment, evaluate, read_experiment
     from .app.scenarios import whatif, whatif_each
     from .app.series import price_response, trajectories
     from .app.updating import Updated, drift, rollback, update, versions
@@ -51,6 +55,8 @@ __all__ = [
     "DQNSettings",
     "Decisions",
     "Drift",
+    "Design",
+    "Earned",
     "Economics",
     "FitSettings",
     "InputError",
@@ -61,6 +67,7 @@ __all__ = [
     "PPOSettings",
     "PathwiseSettings",
     "PriceRules",
+    "Reading",
     "SalesPanel",
     "Scenario",
     "TensorBoard",
@@ -71,10 +78,13 @@ __all__ = [
     "benchmark",
     "decide",
     "drift",
+    "design_experiment",
+    "evaluate",
     "fit",
     "forecast",
     "load_market",
     "price_response",
+    "read_experiment",
     "read_panel",
     "rollback",
     "train",
@@ -103,6 +113,10 @@ _HOMES = {
     ".app.benchmarking": ("Benchmark",),
     ".app.console": ("Bars",),
     ".app.decisions": ("Decisions",),
+    ".app.earned": ("Earned",),
+    ".app.experiment_design": ("Design",),
+    ".app.experiment_read": ("Reading",),
+    ".app.experiments": ("design_experiment", "evaluate", "read_experiment"),
     ".app.series": ("price_response", "trajectories"),
     ".app.updating": ("Updated", "drift", "rollback", "update", "versions"),
     ".app.watching": ("Drift",),

@@ -60,6 +60,7 @@ ROOMS = (  # of forecasters, each of which may look at those before it
     "features",
     "response",
     "identification",
+    "experiments",
     "network",
     "market_model",
     "simulation",

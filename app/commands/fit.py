@@ -24,6 +24,7 @@ def run(
     seed: int,
     tune: int,
     tensorboard: Path | None,
+    experiment: Path | None,
 ) -> None:
     from ...envs.economics import read_economics
     from ...envs.store import check_replaceable
@@ -50,6 +51,7 @@ def run(
             effort=effort,
             settings=settings,
             tune=tune,
+            experiment=experiment,
             progress=drawn(bars, tensorboard),
         )
     if shop.assumed():

@@ -10,6 +10,7 @@ from .distributions import (
     nb_mean_above,
     nb_mixture_cdf,
     nb_sample,
+    nb_survival_score,
     poisson_quantile,
     row_log_likelihood,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "nb_mean_above",
     "nb_mixture_cdf",
     "nb_sample",
+    "nb_survival_score",
     "poisson_quantile",
     "pool",
     "predict",

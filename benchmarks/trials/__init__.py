@@ -1,0 +1,1 @@
+"""True markets that go on after their history, at prices that somebody decides."""
