@@ -107,7 +107,7 @@ def fit(
         )
     else:
         tuning = Tuning(tune) if tune else None
-        demand = fit_demand(table, settings, seed, progress, device(), None, tuning, test)
+        demand = fit_demand(table, settings, seed, progress, device(), None, tuning, test=test)
         if forecaster is not None:
             demand = anchored_to_forecast(demand, table, forecaster, seed, progress)
         market = store.fitted_market(demand, table, terms, "market")

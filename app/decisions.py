@@ -16,11 +16,12 @@ from ..agents.explanation import explain_decision
 from ..agents.policy import Policy
 from ..envs.engine.finite import refuse_non_finite
 from ..envs.engine.order_rules import order_rules
-from ..envs.engine.rules import bound, bounds, enforce
+from ..envs.engine.rules import bound, bounds, enforce, price_rules
 from ..envs.engine.types import Decision, State
 from ..envs.market import Market
 from ..forecasters.panel.sales_panel import SalesPanel
 from .explained import with_parts
+from .facts import cheapest_fact
 from .price_tags import rounded
 from .reasons import SAME, TRIED, Known, why
 from .standing import Standing, Stock
@@ -145,7 +146,8 @@ def decided(
     series = standing.panel.series[told]
     rows = _rows(standing, series, state, decision, outcome, reasons, known)
     if explain:
-        rows = with_parts(rows, explain_decision(policy, market, state), series)
+        rules = _rules(market, state, wanted)[tuple(series.T)]
+        rows = with_parts(rows, explain_decision(policy, market, state), series, standing.decimals, rules)
     by_location = pd.DataFrame(outcome.by_location.T.double().cpu().numpy(), index=market.locations)
     return Decisions.together(rows, by_location.iloc[np.unique(series[:, 0])], standing.notes)
 
@@ -223,8 +225,8 @@ def _outcome(standing: Standing, state: State, decision: Decision) -> _Outcome:
 
 def _reasons(
     market: Market, state: State, wanted: Decision, decision: Decision, outcome: _Outcome, step: float
-) -> Callable[[int, int], str]:
-    """Why each series is decided as it is, by place and item; prices are ``step`` apart."""
+) -> Callable[[int, int], Known]:
+    """What is known of each series' decision, by place and item; prices are ``step`` apart."""
     rules, price = market.economics.price_rules, decision.price[0]
     age = market.by_group.spread(market.by_group.smallest(state.since_change[0], -2), -2)
     position = (state.on_hand + state.pipeline.sum(1) - state.backorders)[0]
@@ -256,21 +258,29 @@ def _reasons(
     sides = [{name: end.cpu().numpy() for name, end in side.items()} for side in (below, above)]
     held = ((age < rules.cadence) & torch.tensor(rules.cadence > 1, device=age.device)).cpu().numpy()
 
-    def of(place: int, item: int) -> str:
+    def of(place: int, item: int) -> Known:
         low, high = ({name: float(end[place, item]) for name, end in side.items()} for side in sides)
-        return why(
-            Known(
-                **{name: float(value[place, item]) for name, value in told.items()},
-                lasts=market.economics.lead_time + 1,
-                order_rule=next((name for name in reversed(cuts) if cuts[name][place, item]), None),
-                held=bool(held[place, item]),
-                ending=rules.ending,
-                below=low,
-                above=high,
-            )
+        return Known(
+            **{name: float(value[place, item]) for name, value in told.items()},
+            lasts=market.economics.lead_time + 1,
+            order_rule=next((name for name in reversed(cuts) if cuts[name][place, item]), None),
+            held=bool(held[place, item]),
+            ending=rules.ending,
+            below=low,
+            above=high,
         )
 
     return of
+
+
+def _rules(market: Market, state: State, wanted: Decision) -> np.ndarray:
+    """(S, I) names of the price rules that moved what was wanted."""
+    out = np.full(market.shape, "", dtype=object)
+    moved = bound(wanted, state, market)
+    for name in price_rules(state, market):
+        here = (moved[name][0].abs() > SAME).cpu().numpy()
+        out[here] = [f"{told}, {name}" if told else name for told in out[here]]
+    return out
 
 
 def _rows(
@@ -279,7 +289,7 @@ def _rows(
     state: State,
     decision: Decision,
     outcome: _Outcome,
-    reasons: Callable[[int, int], str],
+    reasons: Callable[[int, int], Known],
     known: np.ndarray,
 ) -> pd.DataFrame:
     market = standing.market
@@ -300,6 +310,7 @@ def _rows(
         "; ".join(text for text, holds in zip(_NOTES, row, strict=True) if holds)
         for row in zip(*alone, *together, ~known[place, item], strict=True)
     ]
+    told = [reasons(*pair) for pair in zip(place.tolist(), item.tolist(), strict=True)]
     columns: dict[str, Any] = {
         "date": standing.date,
         "location": np.array(market.locations, dtype=object)[place],
@@ -314,7 +325,8 @@ def _rows(
         "gain_hi": rounded_to_cents(outcome.gain_hi),
         "currency": market.economics.currency,
         "outside_support": outside[0] | outside[1],
-        "why": [reasons(*pair) for pair in zip(place.tolist(), item.tolist(), strict=True)],
+        "why": [why(one) for one in told],
+        "would_change": ["" if (fact := cheapest_fact(one)) is None else str(fact) for one in told],
         "note": notes,
     }
     return pd.DataFrame(columns)

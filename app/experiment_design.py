@@ -4,39 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
-from math import log1p
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from ..envs.engine.rules import bounds, limits
 from ..envs.engine.types import State
 from ..envs.engine.units import Partition
 from ..envs.market import Market
 from ..forecasters.errors import InputError
 from ..forecasters.experiments import (
-    NINETY,
     Candidates,
     Plan,
     Power,
     believed,
     choose,
     fewest_units,
-    hidden,
     power,
 )
 from ..forecasters.names import positions
 from ..forecasters.panel.calendar import declared_grid
-from ..forecasters.response import WEAKEST
 from ..forecasters.simulation import LearnedDemand
-from .decisions import expected_at, state_after
-from .price_tags import decimals_of
+from .experiment_prices import pairs_of
 from .runtime import fitted_panel
-
-_STEPS = tuple(2 ** (k / 2 - 3) for k in range(7))  # of the way to the nearer end of what may be charged
+from .standing import Customers, Standing
 
 
 @dataclass(frozen=True)
@@ -95,18 +87,21 @@ def design(
     Raises:
         InputError: the market was not fitted, a name is not known, or nothing can be tested.
     """
-    shop = _Shop.of(market, periods, seed)
+    shop = Shop.of(market, periods, seed)
     allowed = _asked(market, locations, items) & shop.sold
     block, washout = _rhythm(market, periods, block)
-    offered = _offered(shop, allowed)
+    offered = pairs_of(shop, allowed)
     starts = np.arange(periods) // block
     counts = np.arange(periods) % block >= washout
     number = shop.of_unit(torch.from_numpy(allowed).double()).numpy() * counts.sum()
     weight = shop.of_unit((shop.information * torch.from_numpy(allowed)).cpu()).numpy() * counts.sum()
     unit, item = np.nonzero((weight > 0) & (offered.width.max(0) > 0))
     if not len(unit):
-        raise InputError("experiment: expected series whose prices may move both ways, found none")
-    fitted: LearnedDemand = market.demand  # type: ignore[assignment]  # ``_Shop.of`` has made sure
+        raise InputError(
+            "experiment: expected series that sell and may have two prices, found none: rules hold them, or"
+            " nothing was tried"
+        )
+    fitted: LearnedDemand = market.demand  # type: ignore[assignment]  # ``Shop.of`` has made sure
     found = fitted.elasticities
     rivals = found.cross.double().fill_diagonal_(0).square().sum(1).sqrt().cpu().numpy()
     candidates = Candidates(
@@ -160,11 +155,12 @@ def design(
 
 
 @dataclass(frozen=True)
-class _Shop:
+class Shop:
     """A fitted market right after its table."""
 
     market: Market
     state: State
+    customers: tuple[Customers, ...]  # kinds that the data leave possible, the fitted first
     dates: np.ndarray  # (T,) of the test
     sold: np.ndarray  # (S, I) bool
     units: tuple[str, ...]  # (S,) label of the unit of each location
@@ -174,10 +170,13 @@ class _Shop:
     total: Tensor  # (S, I) units expected in the whole test at usual prices, over those of its first period
 
     @staticmethod
-    def of(market: Market, periods: int, seed: int) -> _Shop:
+    def of(market: Market, periods: int, seed: int) -> Shop:
         panel = fitted_panel(market)
-        demand: LearnedDemand = market.demand  # type: ignore[assignment]  # a market with a table is a fitted one
-        state = state_after(market, panel, None, seed)
+        fitted: LearnedDemand = market.demand  # type: ignore[assignment]  # with a table it is a fitted one
+        plain = fitted.response.without_promotions()  # none comes with a test's prices
+        unpromoted = replace(market, demand=LearnedDemand(fitted.model, fitted.history, plain))
+        standing = Standing.of(unpromoted, panel, None, seed)
+        demand, state = standing.demand, standing.state(None)
         units = tuple(label.removeprefix("fair ") for label in market.compared)
         by_unit = Partition.of(units, market.device)
         weight = market.terms.typical_demand
@@ -189,9 +188,10 @@ class _Shop:
         total = demand.later(state.demand, reference, periods) / once
         dates = declared_grid(panel.frequency, panel.dates).starts(np.arange(periods) + panel.periods)
         sold = demand.history.listed[panel.periods].cpu().numpy() & (outlook.mean[0] > 0).cpu().numpy()
-        return _Shop(
+        return Shop(
             market,
             state,
+            (standing.usual, *standing.others),
             dates.astype("datetime64[D]"),
             sold,
             units,
@@ -210,97 +210,16 @@ class _Shop:
         at = {label: n for n, label in enumerate(dict.fromkeys(self.units))}
         return values[[at[label] for label in self.units]]
 
-    def profit(self, demand: LearnedDemand, prices: Tensor) -> Tensor:
+    def profit(self, customers: Customers, prices: Tensor) -> Tensor:
         """(V, S) expected of a location in the whole test if it charged ``prices`` (V, S, I) throughout."""
         margin = prices - self.market.terms.unit_cost
-        return (margin * expected_at(demand, self.state, prices) * self.total).sum(-1)
+        return (margin * customers.expected(prices) * self.total).sum(-1)
 
     @property
     def reference(self) -> Tensor:
         """(S, I) usual prices."""
         like = self.market.terms.reference_price
         return torch.from_numpy(self.series(self.usual)).to(like)
-
-
-@dataclass(frozen=True)
-class _Offered:
-    """Levels that may be charged, L steps, and what they cost a unit; arrays (L, G, I)."""
-
-    low: np.ndarray
-    high: np.ndarray
-    width: np.ndarray  # of log price; 0 where there are no two prices
-    cost: np.ndarray  # profit forgone over the whole test before the costliest customers, of the unit
-
-
-def _offered(shop: _Shop, allowed: np.ndarray) -> _Offered:
-    market, rules = shop.market, shop.market.economics.price_rules
-    least, most = limits(market)
-    below, above = bounds(shop.state.last_price[0], market)
-    floor = reduce(torch.maximum, below.values(), torch.maximum(least, market.terms.price_low))
-    ceiling = reduce(torch.minimum, above.values(), torch.minimum(most, market.terms.price_high))
-    low_end, high_end = (
-        x.double().cpu().numpy()
-        for x in (shop.by_unit.largest(floor, -2), shop.by_unit.smallest(ceiling, -2))
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        half = np.minimum(np.log(high_end / shop.usual), np.log(shop.usual / low_end))
-    if rules.largest_change is not None:
-        half = np.minimum(half, log1p(rules.largest_change) / 2)
-    age = shop.by_unit.smallest(shop.state.since_change[0], -2).cpu().numpy()
-    half = np.where((age >= rules.cadence) & (half > 0), half, 0.0)
-    tag = (
-        (1.0, rules.ending) if rules.ending is not None else (10.0 ** -decimals_of(fitted_panel(market)), 0.0)
-    )
-    low, high = (
-        np.stack(
-            [_tagged(shop.usual * np.exp(way * step * half), low_end, high_end, *tag) for step in _STEPS]
-        )
-        for way in (-1, 1)
-    )
-    width = np.where((high > low) & (half > 0), np.log(np.maximum(high, 1e-9) / np.maximum(low, 1e-9)), 0.0)
-    reference, dear = shop.reference, _costliest(market)
-    base = shop.profit(dear, reference.unsqueeze(0))[0]
-    cost = np.zeros_like(width)
-    tried = torch.from_numpy(allowed).to(reference.device)
-    for number in range(len(_STEPS)):
-        lost = torch.zeros_like(reference)
-        for side in (low, high):
-            moved = torch.from_numpy(shop.series(side[number])).to(reference)
-            moved = torch.where(tried & (moved > 0), moved, reference)
-            lists = reference.repeat(len(market.items), 1, 1)
-            each = torch.arange(len(market.items), device=reference.device)
-            lists[each, :, each] = moved.T
-            lost += (base - shop.profit(dear, lists)).T / 2
-        cost[number] = shop.by_unit.total(lost, -2).double().cpu().numpy()
-    return _Offered(low, high, width, cost)
-
-
-def _costliest(market: Market) -> LearnedDemand:
-    """The customers, among those that are believed possible, before whom moving a price costs most.
-
-    To second order in w, a log price that is w above or below the usual one half of the time each forgoes
-    w²/2 · (c·ε² − p·(1 + ε)²) a unit, at most where the usual price is the best one: ε = −p / (p − c). A plan
-    that trusted each fitted elasticity would seek out those whose error makes a move look cheap.
-    """
-    demand: LearnedDemand = market.demand  # type: ignore[assignment]
-    found, price, cost = demand.elasticities, market.terms.reference_price, market.terms.unit_cost
-    doubt = NINETY * hidden(found.gap_error) * 0.5**0.5
-    own = demand.response.own
-    low = own - ((own - demand.response.own_lo).square() + doubt**2).sqrt()
-    high = own + ((demand.response.own_hi - own).square() + doubt**2).sqrt()
-    best = -price / (price - cost).clamp(min=1e-3 * price)
-    worst = torch.minimum(torch.maximum(best, low), high).clamp(max=WEAKEST)
-    sure = torch.zeros_like(demand.response.own_error)
-    response = replace(demand.response, own=worst, own_lo=worst, own_hi=worst, own_error=sure)
-    return LearnedDemand(demand.model, demand.history, response)
-
-
-def _tagged(price: np.ndarray, low: np.ndarray, high: np.ndarray, step: float, ending: float) -> np.ndarray:
-    """The nearest prices that a shop writes within the ends; the price as it is where there is none."""
-    rungs = np.round((price - ending) / step)
-    rungs = rungs + (rungs * step + ending < low - 1e-9) - (rungs * step + ending > high + 1e-9)
-    written = np.round(rungs * step + ending, 6)
-    return np.where((written >= low - 1e-9) & (written <= high + 1e-9) & (written > 0), written, price)
 
 
 def _rhythm(market: Market, periods: int, block: int | None) -> tuple[int, int]:
@@ -340,7 +259,7 @@ def _asked(market: Market, locations: Sequence[str] | None, items: Sequence[str]
     return out
 
 
-def _cost(shop: _Shop, plan: Plan) -> tuple[float, list[float]]:
+def _cost(shop: Shop, plan: Plan) -> tuple[float, list[float]]:
     """Profit at usual prices, and what the drawn plan forgoes by kinds of customers, the fitted first."""
     reference = shop.reference
     prices = torch.from_numpy(np.nan_to_num(plan.price)).to(reference)
@@ -348,13 +267,11 @@ def _cost(shop: _Shop, plan: Plan) -> tuple[float, list[float]]:
     first = [int(np.argmax(plan.block == number)) for number in range(plan.blocks)]
     share = torch.from_numpy(np.bincount(plan.block) / len(plan.block)).to(reference)
     lists = torch.cat([reference.unsqueeze(0), charged[first]])
-    fitted: LearnedDemand = shop.market.demand  # type: ignore[assignment]
-    customers = (fitted.with_elasticity("mean"), *fitted.plausible().values(), _costliest(shop.market))
-    profits = [shop.profit(who, lists).double().sum(-1) for who in customers]
+    profits = [shop.profit(who, lists).double().sum(-1) for who in shop.customers]
     return float(profits[0][0]), [float(p[0] - (p[1:] * share).sum()) for p in profits]
 
 
-def _notes(shop: _Shop, plan: Plan, washout: int, allowed: np.ndarray) -> Iterator[str]:
+def _notes(shop: Shop, plan: Plan, washout: int, allowed: np.ndarray) -> Iterator[str]:
     market, tested = shop.market, plan.tested
     none = [name for i, name in enumerate(plan.items) if allowed[:, i].any() and not tested[:, i].any()]
     if none:

@@ -48,6 +48,7 @@ class _Seen:
     price: np.ndarray
     stock_outs: StockOuts
     offset: np.ndarray  # (S, I) log units at the usual price, before the test
+    reference: np.ndarray  # (S, I) usual price
 
 
 def read(market: Market, plan: Plan, panel: SalesPanel, progress: Progress = SILENT) -> Reading:
@@ -117,15 +118,16 @@ def _seen(market: Market, plan: Plan, panel: SalesPanel) -> _Seen:
     mine = np.array([index[day] for day in plan.dates[at]])
     first = int(np.searchsorted(panel.dates.astype("datetime64[D]"), plan.dates[0]))
     before = slice(max(0, first - demand.history.year), first)
-    own = demand.elasticities.own.double().cpu().numpy()
+    own, usual_price = demand.elasticities.own.double().cpu().numpy(), market.terms.reference_price
+    reference = np.where(plan.tested, plan.usual, usual_price.double().cpu().numpy())
     with np.errstate(invalid="ignore", divide="ignore"):
-        freed = units[before] * (price[before] / plan.usual) ** -own
+        freed = units[before] * (price[before] / reference) ** -own
         rows = np.isfinite(freed) & ~(censored[before] > 0)
         usual = np.where(rows, freed, 0).sum(0) / rows.sum(0)
     typical = market.terms.typical_demand.double().cpu().numpy()
     offset = np.log(np.where(usual > 0, usual, typical) / grain)
     outs = StockOuts.of(torch.from_numpy(np.nan_to_num(censored[mine])))
-    return _Seen(plan, at, units[mine] / grain, price[mine], outs, offset)
+    return _Seen(plan, at, units[mine] / grain, price[mine], outs, offset, reference)
 
 
 @dataclass(frozen=True)
@@ -141,34 +143,36 @@ class _Read:
 def _item(seen: _Seen, item: int) -> _Read | None:
     """An item's estimate; None where its rows say nothing."""
     plan, at = seen.plan, seen.at
-    here = np.flatnonzero(plan.tested[:, item])
-    known = np.isfinite(seen.units[:, here, item]) & np.isfinite(seen.price[:, here, item])
-    if not known.any():
+    tested = plan.tested[:, item]
+    known = np.isfinite(seen.units[:, :, item]) & np.isfinite(seen.price[:, :, item])
+    if not known[:, tested].any():
         return None
-    period, place = np.nonzero(known)
-    low, high, usual = (x[here, item] for x in (plan.low, plan.high, plan.usual))
-    half = np.log(high / low)[place] / 2
+    period, place = np.nonzero(known)  # locations that are not in the test tell what a week brought to all
+    usual = np.where(tested, plan.usual[:, item], seen.reference[:, item])
+    half = np.where(tested, np.log(plan.high[:, item] / plan.low[:, item]) / 2, 0.0)[place]
+    of = (period, place, item)
     places, series = np.unique(place, return_inverse=True)
 
     def assigned(up: np.ndarray) -> np.ndarray:
         """(N,) log price over its mean: half of the way between the two, up or down."""
-        return np.where(up[at][period, place], half, -half)
+        everywhere = np.zeros((len(plan.dates), len(tested)), dtype=bool)
+        everywhere[:, tested] = up
+        return np.where(everywhere[at][period, place], half, -half)
 
     draws = plan.draws(item)
     mine = assigned(next(draws))
-    of = (period, here[place], item)
     rows = Rows(
         units=seen.units[of],
         exposure=seen.stock_outs.exposure.numpy()[of],
         bound=seen.stock_outs.bound.numpy()[of],
-        offset=seen.offset[here[place], item],
+        offset=seen.offset[place, item],
         charged=np.log(seen.price[of] / usual[place]),
         assigned=mine,
         series=series,
         period=period,
     )
     found = estimate(rows, np.stack([assigned(up) for up in islice(draws, _DRAWS)]))
-    return None if found is None else _Read(item, found, len(period), here[places])
+    return None if found is None else _Read(item, found, int(tested[place].sum()), places)
 
 
 def _finding(plan: Plan, part: _Read) -> Finding:
@@ -181,7 +185,9 @@ def _finding(plan: Plan, part: _Read) -> Finding:
         hi=found.hi if np.isfinite(found.hi) else None,
         rows=part.rows,
         compliance=found.compliance,
-        weights={plan.locations[p]: float(w) for p, w in zip(part.places, found.weight, strict=True)},
+        weights={
+            plan.locations[p]: float(w) for p, w in zip(part.places, found.weight, strict=True) if w > 0
+        },
     )
 
 

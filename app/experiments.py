@@ -19,11 +19,11 @@ from ..forecasters.panel.tables import load_table
 from ..forecasters.progress import SILENT, Progress
 from . import earned, experiment_design, experiment_read
 from .arguments import AnyMarket, AnyPanel, open_any, valid_seed
-from .decisions import after
 from .earned import LAST_YEAR, REFERENCE, Earned, in_force
 from .experiment_design import Design
 from .experiment_read import Reading
 from .runtime import fitted_panel
+from .standing import after
 
 
 def design_experiment(

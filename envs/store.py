@@ -70,7 +70,7 @@ def fit_market(
         if tune and not trials.exists() and (out / _TRIALS).is_file():
             shutil.copyfile(out / _TRIALS, trials)
         tuning = Tuning(tune, trials) if tune else None
-        model = fit_demand(panel, settings, seed, progress, device, checkpoint, tuning, test)
+        model = fit_demand(panel, settings, seed, progress, device, checkpoint, tuning, test=test)
         if forecaster is not None:
             model = anchored_to_forecast(model, panel, forecaster, seed, progress)
         save_market(out, model, panel, economics, trials if tune else None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,8 @@ class Played:
         )
 
 
-def play(truth: Truth, price_of: Callable[[int, Any], Tensor], weeks: int, seed: int) -> Played:
-    """``weeks`` after the history, at the prices (S, I) that ``price_of`` sets given the week and its state.
+def play(truth: Truth, price_of: Callable[[int], Tensor], weeks: int, seed: int) -> Played:
+    """``weeks`` after the history, at the prices (S, I) that ``price_of`` sets for each.
 
     Two plays of one seed meet the same shocks and the same luck, whatever their prices.
     """
@@ -68,8 +68,8 @@ def play(truth: Truth, price_of: Callable[[int, Any], Tensor], weeks: int, seed:
     state, kept = demand.rows(torch.tensor([past])), []
     parts: dict[str, list[Tensor]] = {name: [] for name in ("price", "expected", "sales", "out")}
     for week in range(weeks):
-        price = price_of(week, state)
-        key = replace(history_key(seed, past + week))
+        price = price_of(week)
+        key = history_key(seed, past + week)
         mean = demand.expected(state, price.unsqueeze(0))[0]
         wanted = demand.sample(state, price.unsqueeze(0), key)[0]
         noise = torch.as_tensor(rng.standard_normal(tuple(mean.shape)), dtype=mean.dtype)
@@ -83,7 +83,7 @@ def play(truth: Truth, price_of: Callable[[int, Any], Tensor], weeks: int, seed:
     return Played(**{name: torch.stack(values) for name, values in parts.items()}, states=tuple(kept))
 
 
-def profit(truth: Truth, states: tuple[Any, ...], price: Tensor) -> Tensor:
+def profit(truth: Truth, states: tuple[Any, ...], price: Tensor, unit_cost: Tensor) -> Tensor:
     """(H, S, I) expected margin at prices (H, S, I) in the weeks of ``states``, were stock no matter."""
     expected = [truth.demand.expected(s, p.unsqueeze(0))[0] for s, p in zip(states, price, strict=True)]
-    return (price - truth.demand.shop.unit_cost) * torch.stack(expected)
+    return (price - unit_cost) * torch.stack(expected)

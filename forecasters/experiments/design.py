@@ -40,13 +40,13 @@ def hidden(gap_error: float) -> float:
 def believed(error: np.ndarray, gap_error: float) -> np.ndarray:
     """(I,) spread of what is believed of items' own elasticities before a test.
 
-    Half of the time something hidden has moved them, item by item.
+    As wide as its standard error and what something hidden may have moved it by, item by item.
 
     Args:
         error: (I,) standard errors of the fit.
         gap_error: as ``hidden`` has it.
     """
-    return np.hypot(error, hidden(gap_error) * 0.5**0.5)
+    return np.hypot(error, hidden(gap_error))
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,41 @@ class Candidates:
         """(U, L) about the item's own elasticity."""
         square = np.maximum(self.width, 0) ** 2 / 4
         return self.rows[:, None] * square / (self.variance[:, None] + self.rivals[:, None] ** 2 * square)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Two prices of each unit, by least width; arrays (L, …)."""
+
+    low: np.ndarray
+    high: np.ndarray
+    width: np.ndarray  # of log price; 0 where there are no two prices
+    cost: np.ndarray  # profit forgone, each price half of the time
+
+
+def cheapest_pairs(price: np.ndarray, lost: np.ndarray, least: np.ndarray, most: float = np.inf) -> Pairs:
+    """The two prices that forgo least profit among those that are far enough apart.
+
+    Where the usual price is not the best one, the two lie around a better one.
+
+    Args:
+        price: (M, …) that may be charged.
+        lost: (C, M, …) profit that each forgoes if it is charged throughout, before kinds of customers; the
+            kind before whom a pair costs most counts.
+        least: (L, …) widths of log price, at least.
+        most: width, at most.
+    """
+    one, two = np.triu_indices(len(price), 1)
+    low, high = np.minimum(price[one], price[two]), np.maximum(price[one], price[two])
+    width, cost = np.log(high / low), (lost[:, one] + lost[:, two]).max(0) / 2
+    out = []
+    for target in least:
+        fits = (width >= np.maximum(target, 1e-9)) & (width <= most + 1e-9)
+        best = np.where(fits, cost, np.inf).argmin(0)[None]
+        there = np.take_along_axis(fits, best, 0)[0]
+        taken = [np.take_along_axis(x, best, 0)[0] for x in (low, high, width, cost)]
+        out.append([*taken[:2], np.where(there, taken[2], 0.0), np.where(there, taken[3], 0.0)])
+    return Pairs(*(np.stack(part) for part in zip(*out, strict=True)))
 
 
 def fewest_units(blocks: int) -> int:
@@ -103,19 +138,15 @@ class _Search:
         self.at = np.full(len(self.item), -1)
         self.left, self.fewest = budget, fewest
         self.queue: list[tuple[float, int, bool]] = []  # minus worth, unit or item, whether an item enters
-        self.waiting = set[int]()  # units in the queue
 
     def run(self) -> np.ndarray:
         for item in np.unique(self.item):
             self._wait(int(item), True)
         while self.queue:
             _, number, enters = heapq.heappop(self.queue)
-            self.waiting.discard(-1 if enters else number)
-            steps = self._steps(number, enters)
-            worth = self._worth(steps)
-            if not steps:
+            if not (steps := self._steps(number, enters)):
                 continue
-            if self.queue and worth < -self.queue[0][0]:  # worth less than when it was last looked at
+            if self.queue and self._worth(steps) < -self.queue[0][0]:  # less than when it was last looked at
                 self._wait(number, enters)
                 continue
             for unit, level in steps:
@@ -123,16 +154,13 @@ class _Search:
                 self.known[self.item[unit]] += more
                 self.left -= price
                 self.at[unit] = level
-            for unit in np.flatnonzero(self.item == self.item[steps[0][0]]).tolist():
-                if unit not in self.waiting:
-                    self._wait(unit, False)
+            for unit in np.flatnonzero(self.item == number).tolist() if enters else [number]:
+                self._wait(unit, False)
         return self.at
 
     def _wait(self, number: int, enters: bool) -> None:
         if steps := self._steps(number, enters):
             heapq.heappush(self.queue, (-self._worth(steps), number, enters))
-            if not enters:
-                self.waiting.add(number)
 
     def _of(self, unit: int, level: int) -> tuple[float, float]:
         """Information and money that a unit's move to a level adds."""
@@ -142,33 +170,24 @@ class _Search:
 
     def _worth(self, steps: list[tuple[int, int]]) -> float:
         """Information gained per money."""
-        if not steps:
-            return 0.0
         more, price = np.sum([self._of(*step) for step in steps], axis=0)
         return float(0.5 * np.log1p(more / self.known[self.item[steps[0][0]]]) / max(price, _FREE))
 
     def _steps(self, number: int, enters: bool) -> list[tuple[int, int]]:
-        """What can be paid: the cheapest units of an item that enters, or the next width of a unit."""
+        """What can be paid: the first width of an item's cheapest units, or the next one of a unit."""
         if not enters:
-            level = self._next(number)
+            level = self._wider(number)
             return [] if level is None or self._of(number, level)[1] > self.left else [(number, level)]
         units = np.flatnonzero(self.item == number).tolist()
-        steps = [(unit, level) for unit in units if (level := self._wider(unit, 0)) is not None]
+        steps = [(unit, level) for unit in units if (level := self._wider(unit)) is not None]
         steps = sorted(steps, key=lambda step: -self._worth([step]))[: self.fewest]
-        enough = len(steps) >= min(self.fewest, len(units))
+        enough = 0 < len(steps) >= min(self.fewest, len(units))
         return steps if enough and sum(self._of(*step)[1] for step in steps) <= self.left else []
 
-    def _next(self, unit: int) -> int | None:
-        """The unit's next width: an item's units widen together, for a few wide ones would decide alone."""
-        least = self.at[(self.item == self.item[unit]) & (self.at >= 0)].min(initial=len(self.cost[0]))
-        if self.at[unit] > least:
-            return None
-        return self._wider(unit, least if self.at[unit] < 0 else self.at[unit] + 1)
-
-    def _wider(self, unit: int, level: int) -> int | None:
-        """The first width from ``level`` on that adds information."""
-        more = np.flatnonzero([self._of(unit, at)[0] > 0 for at in range(level, len(self.cost[0]))])
-        return level + int(more[0]) if len(more) else None
+    def _wider(self, unit: int) -> int | None:
+        """The next width that adds information."""
+        levels = range(self.at[unit] + 1, self.cost.shape[1])
+        return next((level for level in levels if self._of(unit, level)[0] > 0), None)
 
 
 @dataclass(frozen=True)

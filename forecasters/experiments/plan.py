@@ -123,6 +123,7 @@ def plan_of(frame: pd.DataFrame, locations: Sequence[str], items: Sequence[str])
         raise InputError("plan: expected a row a period and series, found none")
     frame = frame.assign(location=frame["location"].astype(str), item=frame["item"].astype(str))
     keys = ["date", "location", "item"]
+    days = _dates(frame["date"])
     if (twice := frame.duplicated(keys)).any():
         row = frame[twice].iloc[0]
         raise InputError(
@@ -131,8 +132,7 @@ def plan_of(frame: pd.DataFrame, locations: Sequence[str], items: Sequence[str])
     for name, known in (("location", locations), ("item", items)):
         if strange := sorted(set(frame[name]) - set(known)):
             raise InputError(f"plan: expected {name}s of the market, found {strange[0]!r:.60}")
-    dates = np.sort(_dates(frame["date"].unique()))
-    period = np.searchsorted(dates, _dates(frame["date"]))
+    dates, period = np.unique(days, return_inverse=True)
     place, item = (
         np.array([{name: at for at, name in enumerate(known)}[one] for one in frame[column]])
         for column, known in (("location", locations), ("item", items))

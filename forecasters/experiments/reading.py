@@ -103,7 +103,6 @@ class _Solved:
     own: float
     score: Tensor  # (N,) that is left
     price: Tensor  # (N,) weight · log price charged, freed of the effects
-    plan: Tensor  # (N,) weight · log price assigned, freed of the effects
     weight: Tensor  # (N,)
 
 
@@ -153,8 +152,8 @@ def _solve(rows: Rows) -> _Solved:
     eta = (offset + own * charged + among.gather(effects)).clamp(-12, 16)
     score, weight = _score(units, bound, eta, shape)
     solve = among.solver(weight, spreads)
-    price, plan = (weight * (x - among.gather(solve(among.sums(weight * x)))) for x in (charged, assigned))
-    return _Solved(own, score, price, plan, weight)
+    price = weight * (charged - among.gather(solve(among.sums(weight * charged))))
+    return _Solved(own, score, price, weight)
 
 
 def _score(units: Tensor, bound: Tensor, eta: Tensor, shape: float) -> tuple[Tensor, Tensor]:
@@ -181,10 +180,10 @@ def estimate(rows: Rows, redrawn: np.ndarray, level: float = 0.9) -> Estimate | 
     if not enough:
         return None
     found = _solve(rows)
-    score, price, plan, weight = (x.numpy() for x in (found.score, found.price, found.plan, found.weight))
+    score, price, weight = (x.numpy() for x in (found.score, found.price, found.weight))
     moved = float(rows.assigned @ price)
     noise, moved_again = redrawn @ score, redrawn @ price
-    usual = float(rows.assigned @ plan)
+    usual = float(weight @ rows.assigned**2)
     if not abs(moved) > 1e-9 * usual:
         return None
     error = float(noise.std() / abs(moved))
@@ -195,7 +194,13 @@ def estimate(rows: Rows, redrawn: np.ndarray, level: float = 0.9) -> Estimate | 
         error=error,
         lo=float(lo),
         hi=float(hi),
-        compliance=moved / usual,
+        compliance=_slope(rows.charged, rows.assigned, weight),
         strength=abs(moved) / float(max(moved_again.std(), 1e-12)),
         weight=informed / informed.sum(),
     )
+
+
+def _slope(y: np.ndarray, x: np.ndarray, weight: np.ndarray) -> float:
+    """Of a weighted regression of y (N,) on x (N,)."""
+    away = x - np.average(x, weights=weight)
+    return float((weight * away) @ y / ((weight * away) @ x))

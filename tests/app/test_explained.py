@@ -16,7 +16,7 @@ from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.explanation import GROUPS
 from mercato.agents.policy import Pair, PriceRule
 from mercato.app.expectation import EXPECTED, ORDINARY
-from mercato.app.explained import RULES, parts_of
+from mercato.app.explained import RULES, drivers_of, parts_of, written
 from mercato.envs.engine.view import View
 from tests.app.conftest import sales
 from tests.app.test_cli import mercato as command
@@ -136,3 +136,28 @@ def test_what_cannot_be_explained_is_said(home: Path) -> None:
     assert "date: expected the first day of a period from 2023-01-03 to 2023-05-01" in refused(
         *given, "espresso", "--date", "2023-01-02"
     )
+
+
+def test_drivers_sum_to_the_change_exactly_and_as_they_are_written(home: Path) -> None:
+    rows = mercato.decide(home / "market", home / "ppo.safetensors", sales(), explain=True).rows
+    for _, row in rows.iterrows():
+        change = row["price"] - row["current_price"]
+        assert sum(drivers_of(row).values()) == pytest.approx(change, abs=1e-9)
+        head, _, told = row["drivers"].partition("): ")
+        assert f"{row['current_price']:.2f} → {row['price']:.2f} ({change:+.2f}" in head
+        shown = [float(part.rsplit(" ", 1)[1]) for part in told.split(", ")]
+        assert sum(shown) == pytest.approx(round(change, 2), abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parts_are_written_so_that_they_sum_to_what_is_written(seed: int) -> None:
+    parts = {str(n): x for n, x in enumerate(np.random.default_rng(seed).normal(0, 0.02, 7))}
+    steps = written(parts, 2)
+    assert sum(steps.values()) == round(sum(parts.values()) * 100)
+    assert all(abs(steps[name] - parts[name] * 100) < 1 for name in parts)
+
+
+def test_the_rule_that_binds_is_named_among_the_drivers(market: mercato.Market) -> None:
+    rules = market.economics.model_copy(update={"price_rules": mercato.PriceRules(largest_change=0.02)})
+    rows = decided(replace(market, economics=rules), CostPlus(1.3))
+    assert rows["drivers"].str.contains(r"price rules and rounding \(largest change\)").any()
