@@ -113,12 +113,12 @@ def design(
         rivals=rivals[item],
     )
     spread = believed(found.own_error.double().cpu().numpy(), found.gap_error)
-    level = choose(candidates, spread, budget, fewest_units(int(starts[-1]) + 1))
+    fewest = fewest_units(int(starts[-1]) + 1)
+    level = choose(candidates, spread, budget, fewest)
     if (level < 0).all():
-        steps = candidates.cost[candidates.width > 0]
         raise InputError(
-            f"budget: expected enough for one series, the least is {max(float(steps.min()), 0):,.4g}, found"
-            f" {budget:g}"
+            f"budget: expected enough to test one item, the least is about"
+            f" {candidates.least_cost(fewest):,.4g}, found {budget:g}"
         )
     kept = level >= 0
     at = (level[kept], unit[kept], item[kept])

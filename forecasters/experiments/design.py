@@ -66,6 +66,11 @@ class Candidates:
         square = np.maximum(self.width, 0) ** 2 / 4
         return self.rows[:, None] * square / (self.variance[:, None] + self.rivals[:, None] ** 2 * square)
 
+    def least_cost(self, fewest: int) -> float:
+        """Profit that the cheapest test of an item forgoes, in ``fewest`` units or all that it has."""
+        units = np.where(self.width > 0, np.maximum(self.cost, 0), np.inf).min(1)
+        return min(float(np.sort(units[self.item == item])[:fewest].sum()) for item in np.unique(self.item))
+
 
 @dataclass(frozen=True)
 class Pairs:

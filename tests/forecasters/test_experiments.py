@@ -17,6 +17,7 @@ from mercato.forecasters.experiments import (
     Findings,
     Plan,
     Rows,
+    cheapest_pairs,
     choose,
     draw_up,
     estimate,
@@ -127,8 +128,22 @@ def test_what_is_chosen_keeps_the_budget_and_begins_where_information_is_cheap()
         for item in (0, 1):
             assert (level[offered.item == item] >= 0).sum() != 1  # units of an item enter together
     assert (choose(offered, spread, 0.5, 2) < 0).all()
+    least = offered.least_cost(2)
+    assert (choose(offered, spread, least * 0.99, 2) < 0).all()
+    assert (choose(offered, spread, least, 2) >= 0).sum() == 2
     assert (choose(offered, spread, 2.0, 2)[4:] < 0).all()
     assert (choose(offered, spread, 1e9, 2) == 1).all()
+
+
+def test_of_pairs_that_are_far_enough_apart_the_cheapest_is_taken() -> None:
+    """Where the best price is above the usual one, the pair lies around it."""
+    price = np.array([0.9, 1.0, 1.1, 1.2])[:, None]
+    lost = np.array([[3.0, 0.0, -1.0, -0.5], [3.0, 0.0, -1.0, -0.2]])[:, :, None]
+    found = cheapest_pairs(price, lost, np.array([[0.05], [0.15], [0.28]]), most=0.2)
+    np.testing.assert_allclose(found.low[:2, 0], [1.1, 1.0])
+    np.testing.assert_allclose(found.high[:2, 0], [1.2, 1.2])
+    np.testing.assert_allclose(found.cost[:2, 0], [-0.6, -0.1])  # before those whom it costs most
+    assert found.width[2, 0] == 0  # further apart than is allowed
 
 
 def test_what_is_known_well_is_not_tested_first() -> None:
