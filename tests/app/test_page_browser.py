@@ -298,10 +298,13 @@ def test_without_a_market_the_page_offers_to_make_the_demo(
 SMALL_DEMO = """
 import sys
 from dataclasses import replace
+from mercato.agents.tuning import Trials
 from mercato.app import cli, demo, run
 from mercato.envs.structural import Size
 from tests.app.test_run import TINY
 
+whole, few = Trials.of, {"volume": 1000, "periods": 8, "rounds": 1}
+Trials.of = lambda market, settings, seed: whole(market, replace(settings, **few), seed)
 run.rehearsal = lambda: replace(TINY, forecast=False)
 demo.MADE = {name: replace(made, size=Size(2, 3, 45)) for name, made in demo.MADE.items()}
 sys.argv = ["mercato", "demo", *sys.argv[1:], "--data", "reference"]
@@ -313,8 +316,9 @@ from mercato.app import cli
 from mercato.app.page import demo
 
 demo.COMMAND = (sys.executable, "small_demo.py")
-sys.argv = ["mercato", "ui", "--port", "0"]
-cli.main()
+if __name__ == "__main__":  # not in the processes that it begins
+    sys.argv = ["mercato", "ui", "--port", "0"]
+    cli.main()
 """
 
 
