@@ -24,10 +24,10 @@ from .explained import with_parts
 from .facts import cheapest_fact
 from .price_tags import rounded
 from .reasons import SAME, TRIED, Known, why
+from .spreadsheets import csv
 from .standing import Standing, Stock
 
 _NUDGE = 0.01  # share of a price, to see which way the margin goes
-_RUN = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,7 @@ class Decisions:
 
     def csv(self) -> str:
         """The rows as CSV text; names that a spreadsheet would run as a formula begin with an apostrophe."""
-        safe = {
-            name: self.rows[name].map(lambda text: f"'{text}" if text.startswith(_RUN) else text)
-            for name in ("location", "item", "currency")
-        }
-        return self.rows.assign(**safe).to_csv(index=False)
+        return csv(self.rows, ("location", "item", "currency"))
 
 
 def decide(

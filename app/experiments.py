@@ -23,6 +23,7 @@ from .earned import LAST_YEAR, REFERENCE, Earned, in_force
 from .experiment_design import Design
 from .experiment_read import Reading
 from .runtime import fitted_panel
+from .spreadsheets import plain
 from .standing import after
 
 
@@ -96,7 +97,7 @@ def read_experiment(
     shop = open_any(market)
     own = fitted_panel(shop)
     if not isinstance(plan, Plan):
-        frame = plan if isinstance(plan, pd.DataFrame) else load_table(plan, {}).frame
+        frame = plan if isinstance(plan, pd.DataFrame) else _table(plan)
         plan = plan_of(frame, shop.locations, shop.items)
     latest = panel if isinstance(panel, SalesPanel) else own.reading.read(panel, otherwise=own.frequency)
     whole_panel, _ = extended(own, latest)
@@ -142,13 +143,18 @@ def evaluate(
     own = fitted_panel(shop)
     latest = panel if isinstance(panel, SalesPanel) else own.reading.read(panel, otherwise=own.frequency)
     carried_on, _ = extended(own, latest)
-    frame = load_table(decisions, {}).frame
+    frame = _table(decisions)
     first = _day(since) if since is not None else np.datetime64("0001-01-01", "D")
     decided = in_force(frame, shop, carried_on, first)
     prices, name = _compared(against, shop, carried_on)
     return earned.evaluate(
         after(shop, carried_on), decided, carried_on, prices, name, list(held_out), valid_seed(seed)
     )
+
+
+def _table(source: pd.DataFrame | str | Path) -> pd.DataFrame:
+    """A table of the project's own, its names as the market has them."""
+    return plain(load_table(source, {}).frame, ("location", "item", "unit"))
 
 
 def _day(text: str | np.datetime64) -> np.datetime64:
@@ -180,7 +186,7 @@ def _compared(
         raise InputError(
             f"against: expected {REFERENCE}, {LAST_YEAR} or a file of prices, found {against!r:.60}"
         )
-    frame = load_table(against, {}).frame
+    frame = _table(against)
     if "price" not in frame:
         raise InputError("against: expected the columns location, item, price, found no price")
     if "date" not in frame:

@@ -23,12 +23,13 @@ def design(
     seed: int,
 ) -> None:
     from ..experiments import design_experiment
+    from ..spreadsheets import csv
 
     found = design_experiment(
         market, periods, budget, locations=locations, items=items, block=block, seed=seed
     )
     plan, console = found.plan, stderr()
-    write_text(out, plan.frame().to_csv(index=False))
+    write_text(out, csv(plan.frame(), ("location", "item", "unit")))
     if json:
         told: dict[str, Any] = {
             "from": str(plan.dates[0]),
