@@ -46,7 +46,7 @@ from .options import (
     Workers,
 )
 from .reading import parse_reading
-from .upkeep import drift, update
+from .update_verbs import drift, update
 from .verbs import app, verb
 
 

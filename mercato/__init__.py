@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from .app.benchmarking import Benchmark
     from .app.console import Bars
     from .app.decisions import Decisions
-    from .app.earned import Earned
-    from .app.experiment_design import Design
-    from .app.experiment_read import Reading
-    from .app.experiments import design_experiment, evaluate, read_experiment
+    from .app.experiment.api import design_experiment, evaluate, read_experiment
+    from .app.experiment.design import Design
+    from .app.experiment.earned import Earned
+    from .app.experiment.reading import Reading
     from .app.scenarios import whatif, whatif_each
     from .app.series import price_response, trajectories
-    from .app.updating import Updated, drift, rollback, update, versions
-    from .app.watching import Drift
+    from .app.updating.api import Updated, drift, rollback, update, versions
+    from .app.updating.watching import Drift
     from .app.whatif import WhatIf
     from .envs.adapters.gym_env import MarketplaceEnv
     from .envs.adapters.vector_env import MarketplaceVectorEnv
@@ -113,13 +113,13 @@ _HOMES = {
     ".app.benchmarking": ("Benchmark",),
     ".app.console": ("Bars",),
     ".app.decisions": ("Decisions",),
-    ".app.earned": ("Earned",),
-    ".app.experiment_design": ("Design",),
-    ".app.experiment_read": ("Reading",),
-    ".app.experiments": ("design_experiment", "evaluate", "read_experiment"),
+    ".app.experiment.earned": ("Earned",),
+    ".app.experiment.design": ("Design",),
+    ".app.experiment.reading": ("Reading",),
+    ".app.experiment.api": ("design_experiment", "evaluate", "read_experiment"),
     ".app.series": ("price_response", "trajectories"),
-    ".app.updating": ("Updated", "drift", "rollback", "update", "versions"),
-    ".app.watching": ("Drift",),
+    ".app.updating.api": ("Updated", "drift", "rollback", "update", "versions"),
+    ".app.updating.watching": ("Drift",),
     ".envs.scenarios": ("Scenario",),
     ".app.whatif": ("WhatIf",),
     ".envs.adapters.gym_env": ("MarketplaceEnv",),

@@ -12,11 +12,11 @@ from ..console import print_table, stderr, stdout
 from ..output import to_json
 
 if TYPE_CHECKING:
-    from ..watching import Drift
+    from ..updating.watching import Drift
 
 
 def run(market: Path, panel: Path, json: bool) -> None:
-    from ..updating import drift
+    from ..updating.api import drift
 
     found = drift(market, panel)
     if json:

@@ -20,7 +20,7 @@ def run(
     json: bool,
     seed: int,
 ) -> None:
-    from ..experiments import evaluate
+    from ..experiment.api import evaluate
 
     found = evaluate(market, decisions, panel, since, held_out=held_out, against=against, seed=seed)
     console = stderr()

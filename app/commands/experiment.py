@@ -22,7 +22,7 @@ def design(
     json: bool,
     seed: int,
 ) -> None:
-    from ..experiments import design_experiment
+    from ..experiment.api import design_experiment
     from ..spreadsheets import csv
 
     found = design_experiment(
@@ -73,7 +73,7 @@ def design(
 
 
 def read(market: Path, plan: Path, panel: Path, out: Path | None, json: bool) -> None:
-    from ..experiments import read_experiment
+    from ..experiment.api import read_experiment
 
     console = stderr()
     with Bars(console) as bars:

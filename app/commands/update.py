@@ -19,7 +19,7 @@ def run(
     json: bool,
     seed: int,
 ) -> None:
-    from ..updating import update
+    from ..updating.api import update
 
     console = stderr()
     with Bars(console) as bars:
@@ -63,7 +63,7 @@ def run(
 
 
 def roll_back(market: Path, json: bool) -> None:
-    from ..updating import rollback
+    from ..updating.api import rollback
 
     back = rollback(market)
     if json:
@@ -72,7 +72,7 @@ def roll_back(market: Path, json: bool) -> None:
 
 
 def list_versions(market: Path, json: bool) -> None:
-    from ..updating import in_use, versions
+    from ..updating.api import in_use, versions
 
     found, used = versions(market), in_use(market)
     if json:

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from mercato.app.experiments import evaluate
+from mercato.app.experiment.api import evaluate
 from mercato.envs.structural.retailer import history_key
 
 from .market import Begun

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mercato.app.experiments import design_experiment, read_experiment
+from mercato.app.experiment.api import design_experiment, read_experiment
 from mercato.envs.market import Market, Terms
 from mercato.envs.structural import Truth, own_elasticities
 from mercato.forecasters.experiments import Estimate, Plan, Rows, estimate, informed

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from mercato.app.updating import update
+from mercato.app.updating.api import update
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market
 from mercato.envs.store import fit_market, load_market, save_market

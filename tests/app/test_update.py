@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import mercato as package
-from mercato.app import updating
-from mercato.app.policy_trial import policy_trials
+from mercato.app.updating import api as updating
+from mercato.app.updating.policy_trial import policy_trials
 from mercato.envs.store import load_market
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.update import Trial

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..agents.evaluation import bootstrap, evaluate, usual_episodes
-from ..agents.policy import Policy
-from ..envs.market import Market
-from ..envs.processes.observed import ObservedDemand
-from ..forecasters.progress import SILENT, Progress
+from ...agents.evaluation import bootstrap, evaluate, usual_episodes
+from ...agents.policy import Policy
+from ...envs.market import Market
+from ...envs.processes.observed import ObservedDemand
+from ...forecasters.progress import SILENT, Progress
 
 _HORIZON = 13  # periods of an episode, at most
 

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..envs.engine.rules import bounds, limits
-from ..forecasters.experiments import Pairs, cheapest_pairs
-from .price_tags import decimals_of
-from .runtime import fitted_panel
+from ...envs.engine.rules import bounds, limits
+from ...forecasters.experiments import Pairs, cheapest_pairs
+from ..price_tags import decimals_of
+from ..runtime import fitted_panel
 
 if TYPE_CHECKING:
-    from .experiment_design import Shop
-    from .standing import Customers
+    from ..standing import Customers
+    from .design import Shop
 
 _WAY = np.array([-1, -0.75, -0.5, -0.375, -0.25, -0.125, 0, 0.125, 0.25, 0.375, 0.5, 0.75, 1])
 """Prices that are tried, as shares of the way to the lower and to the upper end."""

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..envs.market import Market
-from ..forecasters.errors import InputError
-from ..forecasters.experiments import Estimate, Finding, Findings, Plan, Rows, estimate, informed
-from ..forecasters.panel import SalesPanel
-from ..forecasters.progress import SILENT, Progress
-from ..forecasters.simulation import LearnedDemand
-from ..forecasters.statistics import StockOuts
+from ...envs.market import Market
+from ...forecasters.errors import InputError
+from ...forecasters.experiments import Estimate, Finding, Findings, Plan, Rows, estimate, informed
+from ...forecasters.panel import SalesPanel
+from ...forecasters.progress import SILENT, Progress
+from ...forecasters.simulation import LearnedDemand
+from ...forecasters.statistics import StockOuts
 
 _DRAWS = 999  # other draws that the test is compared with
 _SAME = 0.005  # log price within which what was charged is what was assigned

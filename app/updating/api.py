@@ -8,20 +8,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..envs import versions as kept
-from ..envs.market import Market
-from ..envs.store import fitted_market, load_market
-from ..envs.versions import Version
-from ..forecasters.drift import Alarm
-from ..forecasters.errors import InputError
-from ..forecasters.model import DemandModel
-from ..forecasters.panel.sales_panel import SalesPanel
-from ..forecasters.progress import SILENT, Progress
-from ..forecasters.update import DEPTHS, Depth, Trial, compared, judged, refitted, resettled, settled
-from .arguments import AnyPanel, AnyPolicy, valid_seed
-from .benchmarking import load_policies
+from ...envs import versions as kept
+from ...envs.market import Market
+from ...envs.store import fitted_market, load_market
+from ...envs.versions import Version
+from ...forecasters.drift import Alarm
+from ...forecasters.errors import InputError
+from ...forecasters.model import DemandModel
+from ...forecasters.panel.sales_panel import SalesPanel
+from ...forecasters.progress import SILENT, Progress
+from ...forecasters.update import DEPTHS, Depth, Trial, compared, judged, refitted, resettled, settled
+from ..arguments import AnyPanel, AnyPolicy, valid_seed
+from ..benchmarking import load_policies
+from ..runtime import device, fitted_panel
 from .policy_trial import PolicyTrial, policy_trials
-from .runtime import device, fitted_panel
 from .watching import Drift, Watched, watched
 
 _STALE = 0.5  # years without a settled level, after which it is settled without an alarm

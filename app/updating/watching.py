@@ -8,15 +8,15 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ..envs.market import Market
-from ..envs.store import fitted_market
-from ..forecasters.drift import RATE, Alarm, Surprises, alarms, column_alarms
-from ..forecasters.model import DemandModel
-from ..forecasters.panel.growth import Grown, grown
-from ..forecasters.panel.sales_panel import SalesPanel
-from ..forecasters.simulation import LearnedDemand
-from ..forecasters.update import conditioned, grown_model
-from .runtime import fitted_panel
+from ...envs.market import Market
+from ...envs.store import fitted_market
+from ...forecasters.drift import RATE, Alarm, Surprises, alarms, column_alarms
+from ...forecasters.model import DemandModel
+from ...forecasters.panel.growth import Grown, grown
+from ...forecasters.panel.sales_panel import SalesPanel
+from ...forecasters.simulation import LearnedDemand
+from ...forecasters.update import conditioned, grown_model
+from ..runtime import fitted_panel
 
 _MOVED = 0.01  # log price by which an end of the supported range has to move to be told
 

@@ -11,14 +11,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..envs.market import Market
-from ..forecasters.errors import InputError
-from ..forecasters.experiments import NINETY, Difference, synthetic_difference
-from ..forecasters.names import positions
-from ..forecasters.panel import SalesPanel
-from ..forecasters.response import Context
-from ..forecasters.simulation import LearnedDemand
-from ..forecasters.tensors import NoiseKey
+from ...envs.market import Market
+from ...forecasters.errors import InputError
+from ...forecasters.experiments import NINETY, Difference, synthetic_difference
+from ...forecasters.names import positions
+from ...forecasters.panel import SalesPanel
+from ...forecasters.response import Context
+from ...forecasters.simulation import LearnedDemand
+from ...forecasters.tensors import NoiseKey
 
 _CUSTOMERS = 200  # drawn from what the data leave open
 _LEAST_WINDOW = 8  # periods before the change that others are compared in, at least

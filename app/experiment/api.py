@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..envs.market import Market
-from ..forecasters.errors import InputError, whole
-from ..forecasters.experiments import Plan, plan_of
-from ..forecasters.fit import periods_a_year
-from ..forecasters.panel import SalesPanel, extended
-from ..forecasters.panel.tables import load_table
-from ..forecasters.progress import SILENT, Progress
-from . import earned, experiment_design, experiment_read
-from .arguments import AnyMarket, AnyPanel, open_any, valid_seed
+from ...envs.market import Market
+from ...forecasters.errors import InputError, whole
+from ...forecasters.experiments import Plan, plan_of
+from ...forecasters.fit import periods_a_year
+from ...forecasters.panel import SalesPanel, extended
+from ...forecasters.panel.tables import load_table
+from ...forecasters.progress import SILENT, Progress
+from ..arguments import AnyMarket, AnyPanel, open_any, valid_seed
+from ..runtime import fitted_panel
+from ..spreadsheets import plain
+from ..standing import after
+from . import design, earned, reading
+from .design import Design
 from .earned import LAST_YEAR, REFERENCE, Earned, in_force
-from .experiment_design import Design
-from .experiment_read import Reading
-from .runtime import fitted_panel
-from .spreadsheets import plain
-from .standing import after
+from .reading import Reading
 
 
 def design_experiment(
@@ -66,7 +66,7 @@ def design_experiment(
         raise InputError(f"budget: expected an amount of money above 0, found {budget!r:.60}")
     periods, block = whole("periods", periods, 1), None if block is None else whole("block", block, 1)
     shop = open_any(market)
-    return experiment_design.design(shop, periods, float(budget), locations, items, block, valid_seed(seed))
+    return design.design(shop, periods, float(budget), locations, items, block, valid_seed(seed))
 
 
 def read_experiment(
@@ -101,7 +101,7 @@ def read_experiment(
         plan = plan_of(frame, shop.locations, shop.items)
     latest = panel if isinstance(panel, SalesPanel) else own.reading.read(panel, otherwise=own.frequency)
     whole_panel, _ = extended(own, latest)
-    return experiment_read.read(shop, plan, whole_panel, progress)
+    return reading.read(shop, plan, whole_panel, progress)
 
 
 def evaluate(

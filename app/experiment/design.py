@@ -10,11 +10,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..envs.engine.types import State
-from ..envs.engine.units import Partition
-from ..envs.market import Market
-from ..forecasters.errors import InputError
-from ..forecasters.experiments import (
+from ...envs.engine.types import State
+from ...envs.engine.units import Partition
+from ...envs.market import Market
+from ...forecasters.errors import InputError
+from ...forecasters.experiments import (
     Candidates,
     Plan,
     Power,
@@ -23,12 +23,12 @@ from ..forecasters.experiments import (
     fewest_units,
     power,
 )
-from ..forecasters.names import positions
-from ..forecasters.panel.calendar import declared_grid
-from ..forecasters.simulation import LearnedDemand
-from .experiment_prices import pairs_of
-from .runtime import fitted_panel
-from .standing import Customers, Standing
+from ...forecasters.names import positions
+from ...forecasters.panel.calendar import declared_grid
+from ...forecasters.simulation import LearnedDemand
+from ..runtime import fitted_panel
+from ..standing import Customers, Standing
+from .prices import pairs_of
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Price tests: designed, read, and what released decisions earned."""

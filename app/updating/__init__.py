@@ -1,0 +1,1 @@
+"""Markets that are kept true: updates, their versions, and drift."""
