@@ -18,6 +18,7 @@ from ...forecasters.names import positions
 from ...forecasters.panel import SalesPanel
 from ...forecasters.response import Context
 from ...forecasters.simulation import LearnedDemand
+from ...forecasters.statistics import BLOCK, student
 from ...forecasters.tensors import NoiseKey
 
 _CUSTOMERS = 200  # drawn from what the data leave open
@@ -174,7 +175,8 @@ def _by_market(
     """What was earned beyond what the market's customers would have paid at other prices in the same weeks.
 
     Sales of a row are moved by the price response alone, so that whatever else the week brought is in both.
-    The spread is that of customers whom the data leave possible, and of the count that was seen.
+    The spread is that of customers whom the data leave possible, whose errors are known from some blocks of
+    periods only, and of the count that was seen.
     """
     demand: LearnedDemand = market.demand  # type: ignore[assignment]
     history = demand.history
@@ -205,8 +207,8 @@ def _by_market(
         fitted, drawn = fitted + told[0], drawn + told[1]
         variance = variance + (by_unit.square() * _count_variance(demand, at[n], units[n])).sum()
     spread = float((drawn.double().var() + variance).sqrt())
-    mean = float(fitted)
-    return Gain(mean, mean - NINETY * spread, mean + NINETY * spread)
+    mean, half = float(fitted), student(NINETY, len(market.dates) // BLOCK) * spread
+    return Gain(mean, mean - half, mean + half)
 
 
 def _count_variance(demand: LearnedDemand, period: int, units: Tensor) -> Tensor:
