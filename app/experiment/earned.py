@@ -20,6 +20,7 @@ from ...forecasters.response import Context
 from ...forecasters.simulation import LearnedDemand
 from ...forecasters.statistics import BLOCK, student
 from ...forecasters.tensors import NoiseKey
+from ..runtime import fitted_panel
 
 _CUSTOMERS = 200  # drawn from what the data leave open
 _LEAST_WINDOW = 8  # periods before the change that others are compared in, at least
@@ -207,7 +208,7 @@ def _by_market(
         fitted, drawn = fitted + told[0], drawn + told[1]
         variance = variance + (by_unit.square() * _count_variance(demand, at[n], units[n])).sum()
     spread = float((drawn.double().var() + variance).sqrt())
-    mean, half = float(fitted), student(NINETY, len(market.dates) // BLOCK) * spread
+    mean, half = float(fitted), student(NINETY, fitted_panel(market).periods // BLOCK) * spread
     return Gain(mean, mean - half, mean + half)
 
 
