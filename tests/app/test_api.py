@@ -46,7 +46,9 @@ def canned(home: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     asked, model = Asked(), load_model(home / "market")
     trained = mercato.LearnedPolicy.load(home / "ppo.safetensors")
 
-    def fit_demand(panel: mercato.SalesPanel, settings: Any, seed: int, *_: object) -> DemandModel:
+    def fit_demand(
+        panel: mercato.SalesPanel, settings: Any, seed: int, *_: object, **__: object
+    ) -> DemandModel:
         asked.fits.append((panel, seed))
         return model
 

@@ -269,6 +269,7 @@ def test_benchmark_keeps_its_keys(home: Path) -> None:
     assert "true_market" not in told
 
 
+@pytest.mark.slow
 def test_workers_print_the_same_result_byte_for_byte(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,7 @@ def test_the_headline_follows_from_the_table(finished: Finished) -> None:
     assert all(any(rule in reason for reason in line.reasons) for rule in lost)
 
 
+@pytest.mark.slow
 def test_a_finished_run_starts_afresh_and_the_same_seed_gives_the_same_table(
     folder: Path, finished: Finished
 ) -> None:

@@ -142,6 +142,7 @@ def same(there: Path, here: Path) -> None:
         assert contents(one) == contents(other)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_to_the_same_result(
     tmp_path: Path, run: Run, finished: tuple[Path, Any]
 ) -> None:

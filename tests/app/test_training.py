@@ -42,6 +42,7 @@ def trained(home: Path, folder: Path, workers: Workers) -> list[LearnedPolicy]:
     return list(workers.map("train", partial(train, load_market(home / "market")), asked))
 
 
+@pytest.mark.slow
 def test_policies_trained_side_by_side_are_the_same_bit_for_bit(home: Path, tmp_path: Path) -> None:
     with employ(2) as processes:
         there = trained(home, tmp_path / "there", processes)
@@ -110,6 +111,7 @@ def test_an_interrupted_training_in_a_learned_market_goes_on_and_leaves_only_its
     assert contents(LearnedPolicy.load(file[5])) == contents(LearnedPolicy.load(whole[5]))
 
 
+@pytest.mark.slow
 def test_curves_are_of_each_policy_wherever_it_was_trained(home: Path, tmp_path: Path) -> None:
     market = load_market(home / "market")
     for settings, names in (
