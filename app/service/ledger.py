@@ -55,7 +55,11 @@ def file_sheet(
 
     Returns:
         The sheet's number, how many series it has, and its notes: those given, and what was left out.
+
+    Raises:
+        Conflict: the kill switch is on.
     """
+    _refuse_killed(connection)
     date, notes, at = str(about["date"]), list(about["notes"]), audit.now()
     standing = _standing(connection, date, rows)
     decided = {series for series, (_, status) in standing.items() if status not in OPEN}
@@ -304,6 +308,11 @@ def _released_at(connection: Connection, row: Row, price: float, order: int) -> 
     return tuple(connection.execute(asked).one()) == (price, order)
 
 
+def _refuse_killed(connection: Connection) -> None:
+    if (why := killed(connection)) is not None:
+        raise Conflict(f"kill switch: expected it to be off, found it on: {why}")
+
+
 def _refuse_decided(rows: Sequence[Row]) -> None:
     for row in rows:
         if row["status"] not in OPEN:
@@ -320,9 +329,7 @@ def _release(
     reason: str,
 ) -> None:
     """Release proposals at a price and an order each."""
-    why = killed(connection)
-    if why is not None:
-        raise Conflict(f"kill switch: expected it to be off, found it on: {why}")
+    _refuse_killed(connection)
     _refuse_decided([row for row, _, _ in decided])
     rows = [
         {

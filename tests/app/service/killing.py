@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -127,6 +128,8 @@ class Process:
             try:
                 os.close(heard)
                 work(url, name, lambda told: os.write(said, (json.dumps(told) + "\n").encode()) and None)
+            except BaseException:  # nothing of the parent's is run; what went wrong is shown
+                traceback.print_exc()
             finally:
                 os._exit(1)
         os.close(said)

@@ -225,10 +225,16 @@ def test_while_the_switch_is_on_nothing_else_is_released(database: Database) -> 
     with database.write() as connection:
         (first,) = file(connection, DATE, ONE)
         ledger.approve(connection, "bob", [first], "")
+        (open_one,) = file(connection, LATER, ONE)
         ledger.kill(connection, "bob", "stop")
-        (number,) = file(connection, LATER, ONE)
-    with refused(database, "kill switch: expected it to be off, found it on: stop", Conflict) as connection:
-        ledger.approve(connection, "bob", [number], "")
+    for act in (
+        lambda connection: file(connection, LATER, ONE),
+        lambda connection: ledger.approve(connection, "bob", [open_one], ""),
+    ):
+        with refused(
+            database, "kill switch: expected it to be off, found it on: stop", Conflict
+        ) as connection:
+            act(connection)
     with database.write() as connection:
         ledger.approve(connection, "bob", [first], "")  # it is: nothing is released
     with refused(database, "expected it to be off, found it on", Conflict) as connection:
@@ -240,6 +246,7 @@ def test_while_the_switch_is_on_nothing_else_is_released(database: Database) -> 
     with refused(database, "expected it to be on, found it off", Conflict) as connection:
         ledger.release_last(connection, "bob", LATER)
     with database.write() as connection:
+        (number,) = file(connection, LATER, ONE)
         ledger.approve(connection, "bob", [number], "")
     assert len(releases(database, LATER)) == 1
 
