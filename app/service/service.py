@@ -45,6 +45,7 @@ class Decider:
     own: SalesPanel
     policy: LearnedPolicy
     digests: dict[str, str]
+    stamps: tuple[object, ...]  # of the files that it was read from
 
 
 class Service:
@@ -91,9 +92,9 @@ class Service:
             with self.database.read() as connection:
                 known = sales.known_batch(connection, key, told)
                 seen, _, tables = sales.history(connection, renames)
-            about = known or sales.check(own, [*tables, table])
             if known is not None:
                 return known
+            about = sales.check(own, [*tables, table])
             with self.database.write() as connection:
                 taken = sales.take(connection, actor, key, table, seen, about, date)
             if taken is not None:
@@ -123,12 +124,14 @@ class Service:
 
     def decider(self) -> Decider:
         """The run's market and policy, read again when their files are others."""
-        about, policy = self.home.market / "market.json", self._policy()
-        seals = {"market": of_file(about), "policy": of_file(policy)}
+        about, files = self.home.market / "market.json", self.home.policies()
+        compared = self.home.market.parent / "benchmark.json"  # it says which policy is the best
+        stamps = tuple(map(_stamp, (about, *files.values(), compared)))
         kept = self._decider
-        if kept is None or kept.digests != seals:
-            market = open_market(self.home.market)
-            kept = Decider(market, fitted_panel(market), LearnedPolicy.load(policy), seals)
+        if kept is None or kept.stamps != stamps:
+            policy, market = self._policy(files), open_market(self.home.market)
+            digests = {"market": of_file(about), "policy": of_file(policy)}
+            kept = Decider(market, fitted_panel(market), LearnedPolicy.load(policy), digests, stamps)
             self._decider = kept
         return kept
 
@@ -156,9 +159,8 @@ class Service:
         """Whether a proposal can be made at once."""
         return self._usual is not None
 
-    def _policy(self) -> Path:
-        """The file of the policy that decides."""
-        files = self.home.policies()
+    def _policy(self, files: Mapping[str, Path]) -> Path:
+        """The file of the policy that decides, of those of the run by name."""
         if self.settings.policy is not None:
             if self.settings.policy not in files:
                 raise InputError(
@@ -377,6 +379,15 @@ def _check_day(date: str | None) -> None:
     """A shop whose dates look otherwise would be told that there is nothing for it, for ever."""
     if date is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", date, re.ASCII):
         raise InputError(f"date: expected a day such as 2024-01-31, found {date!r:.40}")
+
+
+def _stamp(path: Path) -> object:
+    """What changes when a file does; None where there is none."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return path, about.st_ino, about.st_mtime_ns, about.st_size
 
 
 def _home(run: Path) -> Home:
