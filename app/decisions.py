@@ -39,9 +39,7 @@ class Decisions:
     gain_lo: float
     gain_hi: float
     notes: list[str]  # what was not decided, and why
-    gains: (
-        pd.DataFrame
-    )  # the same by location, a column for each of the customers that the data leave possible
+    gains: pd.DataFrame  # by location, a column for each of the customers that the data leave possible
 
     @classmethod
     def together(cls, rows: pd.DataFrame, gains: pd.DataFrame, notes: list[str]) -> Decisions:

@@ -14,9 +14,8 @@ from ...forecasters.panel import SalesPanel
 from .. import api
 from ..output import plain
 from ..page.home import Home
+from ..report.coming import USUAL
 from ..scenarios import by_name_only, whatif_each
-
-HORIZON = 8  # periods of a forecast
 
 
 class NotNow(Exception):
@@ -52,7 +51,7 @@ class Forecasts:
     def _work(self, key: Any, panel: SalesPanel) -> None:
         found: pd.DataFrame | Exception
         try:
-            found = api.forecast(panel, HORIZON)
+            found = api.forecast(panel, USUAL)
         except Exception as error:  # whoever asks hears of it
             found = error
         with self._lock:
