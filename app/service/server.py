@@ -47,7 +47,7 @@ def serve(
         listening = listen("serve", host, port)
         threading.Thread(target=service.warm, daemon=True).start()
         for source in sources:
-            threading.Thread(target=follow, args=(source, end), daemon=True).start()
+            threading.Thread(target=follow, args=(source, end, say), daemon=True).start()
         place = listening.getsockname()
         named = f"[{host}]" if ":" in host else host
         who = "with a token" if asked else "from this machine alone"

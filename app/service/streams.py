@@ -17,6 +17,7 @@ import pandas as pd
 from ...forecasters.errors import InputError
 from ...forecasters.panel.tables import load_table
 from ..output import write_text
+from ..verbs import told
 from .sales import Batch, digest_of
 
 Say = Callable[[str], None]
@@ -25,7 +26,7 @@ STREAM, GROUP = "mercato:sales", "mercato"
 _EVERY = 1.0  # seconds between two looks
 _STILL = 2.0  # seconds since a file was last written, after which it is whole
 _STALE = 60_000  # milliseconds after which another process takes over what one has left
-_PATIENCE = 10.0  # seconds before an address that does not answer is asked again
+_PATIENCE = 10.0  # seconds before what stood in the way is tried again
 _ENDINGS = (".csv", ".parquet")
 
 
@@ -113,7 +114,6 @@ class Redis:
                 "--stream: expected the extra streams (pip install 'mercato[streams]'), found no redis"
             ) from None
         self._service, self._consumer, self._say = service, consumer, say
-        self._lost = redis.exceptions.ConnectionError
         try:
             self._redis: Any = redis.Redis.from_url(url)
             self._redis.ping()
@@ -126,18 +126,13 @@ class Redis:
                 raise
 
     def once(self) -> int:
-        try:
-            left = self._redis.xautoclaim(STREAM, GROUP, self._consumer, _STALE)[1]
-            mine = self._redis.xreadgroup(GROUP, self._consumer, {STREAM: "0"}, count=100)
-            new = self._redis.xreadgroup(GROUP, self._consumer, {STREAM: ">"}, count=100)
-            entries = {number: fields for _, part in [*mine, *new] for number, fields in part}
-            entries |= dict(left)
-            for number, fields in entries.items():
-                self._take(number, fields)
-        except self._lost as error:
-            self._say(f"{STREAM}: the server does not answer ({error})")
-            time.sleep(_PATIENCE)
-            return 0
+        left = self._redis.xautoclaim(STREAM, GROUP, self._consumer, _STALE)[1]
+        mine = self._redis.xreadgroup(GROUP, self._consumer, {STREAM: "0"}, count=100)
+        new = self._redis.xreadgroup(GROUP, self._consumer, {STREAM: ">"}, count=100)
+        entries = {number: fields for _, part in [*mine, *new] for number, fields in part}
+        entries |= dict(left)
+        for number, fields in entries.items():
+            self._take(number, fields)
         return len(entries)
 
     def _take(self, number: bytes, fields: dict[bytes, bytes]) -> None:
@@ -156,8 +151,12 @@ class Redis:
         self._redis.xack(STREAM, GROUP, number)
 
 
-def follow(source: Source, end: threading.Event) -> None:
-    """Take in what comes, until the end."""
+def follow(source: Source, end: threading.Event, say: Say) -> None:
+    """Take in what comes, until the end; what stands in the way is told, and tried again later."""
     while not end.is_set():
-        if not source.once():
-            end.wait(_EVERY)
+        try:
+            wait = 0.0 if source.once() else _EVERY
+        except Exception as error:  # a server or a database that is away for a while must not end it
+            say(f"{type(source).__name__.lower()}: {told(error)[0]}")
+            wait = _PATIENCE
+        end.wait(wait)

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from mercato.app.service import sales
 from mercato.app.service.sales import Batch
-from mercato.app.service.streams import STREAM, Folder, Redis
+from mercato.app.service.streams import STREAM, Folder, Redis, follow
 from mercato.forecasters.errors import InputError
 
 ROWS = b"date,location,item,units,price\n2024-01-01,1,a,3,2.5\n"
@@ -156,3 +157,23 @@ def test_an_address_where_nothing_answers_is_refused_in_one_line(service: Counti
     for address in ("redis://127.0.0.1:1", "nonsense"):
         with pytest.raises(InputError, match=r"--stream: expected a Redis server at redis://…, found: "):
             Redis(service, address, "one", lambda _: None)
+
+
+def test_what_stands_in_the_way_is_told_and_tried_again() -> None:
+    end, said = threading.Event(), []
+
+    class Away:
+        turns = 0
+
+        def once(self) -> int:
+            self.turns += 1
+            if self.turns == 1:
+                raise OSError("the database is away")
+            end.set()
+            return 1
+
+    source = Away()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mercato.app.service.streams._PATIENCE", 0.0)
+        follow(source, end, said.append)
+    assert (source.turns, said) == (2, ["away: the database is away"])
