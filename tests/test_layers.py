@@ -55,6 +55,7 @@ def test_libraries_stay_in_their_layer(path: Path) -> None:
 ROOMS = (  # of forecasters, each of which may look at those before it
     "tensors",
     "panel",
+    "events",
     "sources",
     "statistics",
     "features",
@@ -63,6 +64,7 @@ ROOMS = (  # of forecasters, each of which may look at those before it
     "experiments",
     "network",
     "market_model",
+    "customers",
     "simulation",
     "evaluation",
 )

@@ -1,0 +1,66 @@
+"""The customers of a market, as it simulates them: weighted particles of each location, by segment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from ..tensors import Cut
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """What moves a customer's leaving: the logit of the chance to leave at a visit is
+
+        own + stock_out · (share of the basket that was not there) + dear · (log of its price to the usual)
+
+    with ``own`` of each customer, in ``Population.leaving``. Returning and being new bring customers back to
+    what they were: each period ``back`` of those who left return, and ``new`` of all customers are new ones.
+    """
+
+    stock_out: float
+    dear: float
+    covariance: Tensor  # (2, 2) of the two effects
+    back: float
+    new: float
+    assumed: tuple[str, ...] = ()  # names of the fields that no event told of: stated, not estimated
+
+
+@dataclass(frozen=True)
+class Population:
+    """S locations, K segments of customers, P particles each; rows beyond a location's customers weigh 0.
+
+    A segment is what a policy can address, and what shares a deviation of own elasticity.
+    """
+
+    locations: tuple[str, ...]
+    items: tuple[str, ...]
+    segments: tuple[str, ...]
+    ids: Tensor  # (S, K, P) int64 whose noise it is
+    weight: Tensor  # (S, K, P) customers that a particle stands for, >= 0
+    visit: Tensor  # (S, K, P) chance of a visit in a period
+    taste: Tensor  # (S, K, P, I) units of a period at reference prices, expected
+    leaving: Tensor  # (S, K, P) logit of the chance to leave at a visit when all is as usual
+    price: Tensor  # (S, K, I) own elasticity less the item's; its mean weighted by demand is 0
+    usual_stock_out: Tensor  # (S, I) share of demand that the log left unserved
+    moved_by: Leaving
+
+    def select(self, cut: Cut) -> Self:
+        """Of some locations and items; the other items' customers stay, with what they buy of these."""
+        shapes = {"ids": "S__", "weight": "S__", "visit": "S__", "leaving": "S__"}
+        shapes |= {"taste": "S__I", "price": "S_I", "usual_stock_out": "SI"}
+        locations, items = cut.names(self.locations, self.items)
+        return replace(cut.record(self, shapes), locations=locations, items=items)
+
+    def to(self, device: torch.device | str) -> Self:
+        return self.each(lambda tensor: tensor.to(device))
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """The same with ``function`` of every tensor."""
+        own: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {k: function(v) for k, v in own.items() if isinstance(v, Tensor)}
+        return replace(self, **moved)
