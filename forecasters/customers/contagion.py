@@ -1,0 +1,91 @@
+"""Word of mouth: whether customers bring those whom they told, or are merely like them.
+
+Friends buy alike whether or not they talk: who tells and who is told were alike before. From purchases alone
+the two cannot be told apart (Shalizi and Thomas 2011, "Homophily and contagion are generically confounded in
+observational social network studies", Sociological Methods & Research 40(2)). They can where some customers
+were addressed by a coin, and their friends were not: what moves the friends then is word of mouth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from ..events import Events
+from .lift import Lift, Trial, lift
+from .within import counted
+
+WINDOW = np.timedelta64(28, "D")
+"""After which a friend's purchase is no longer laid to what a customer was sent."""
+PRIOR = (0.0, 0.1)  # mean and spread of the log ratio where nothing tells it
+NO_REFERRERS = "no event has a referrer, so nobody is known to have told anybody"
+LIKENESS = (
+    "customers were not addressed by a known chance, so word of mouth cannot be told from likeness"
+    " (Shalizi and Thomas 2011)"
+)
+_SENT = ("coupon", "message", "recommend")
+
+
+@dataclass(frozen=True)
+class Ties:
+    """Who told whom, each pair once."""
+
+    teller: np.ndarray  # (E,) index of a customer
+    told: np.ndarray  # (E,) index of another
+
+    @staticmethod
+    def of(events: Events) -> Ties:
+        """Every pair of a referrer and who named it."""
+        named = events.referrer >= 0
+        pairs = np.stack([events.referrer[named], events.customer[named]], axis=1)
+        pairs = np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
+        return Ties(pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64))
+
+    def circles(self, customers: int) -> np.ndarray:
+        """(C,) number of the circle of acquaintances of each customer, whose luck may be shared."""
+        graph = coo_matrix((np.ones(len(self.told)), (self.teller, self.told)), (customers, customers))
+        circles: np.ndarray = connected_components(graph, directed=False)[1]
+        return circles
+
+
+def word_of_mouth(events: Events, window: np.timedelta64 = WINDOW) -> Lift:
+    """How addressing a customer multiplies the purchases of those whom it told, within ``window``."""
+    found = _estimated(events, window)
+    return Lift(*PRIOR, because=found) if isinstance(found, str) else found
+
+
+def _estimated(events: Events, window: np.timedelta64) -> Lift | str:
+    ties = Ties.of(events)
+    if not len(ties.told):
+        return NO_REFERRERS
+    sent = events.of(*_SENT)
+    sent = sent.rows(np.isfinite(sent.propensity) & np.isin(sent.customer, ties.teller))
+    addressed = sent.units != 0  # NaN: the row says that it was
+    if not len(sent) or addressed.all():
+        return LIKENESS
+    return lift(_friends(events, sent, addressed, ties, window))
+
+
+def _friends(
+    events: Events, sent: Events, addressed: np.ndarray, ties: Ties, window: np.timedelta64
+) -> Trial:
+    """One row a message ``sent`` or held back and a friend of its customer."""
+    order = np.argsort(ties.teller, kind="stable")
+    tellers, friends = ties.teller[order], ties.told[order]
+    first, last = (np.searchsorted(tellers, sent.customer, side) for side in ("left", "right"))
+    row = np.repeat(np.arange(len(sent)), last - first)
+    offset = np.arange(len(row)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
+    friend, when = friends[first[row] + offset], sent.time[row]
+    buys = events.of("buy")
+    bought = counted(buys.customer, buys.time, friend, when, when + window)
+    before = counted(buys.customer, buys.time, friend, when - window, when)
+    return Trial(
+        outcome=bought.astype(np.float64),
+        shown=addressed[row],
+        propensity=sent.propensity[row].astype(np.float64),
+        features=np.log1p(before)[:, None],
+        cluster=ties.circles(len(events.customers))[friend],
+    )
