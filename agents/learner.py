@@ -32,7 +32,6 @@ from .policy import Policy
 from .seeds import seed_for
 
 _DATES = 8  # from which whole episodes are watched, to fix the observation's statistics
-_LEAST_SERIES = 4096  # played in validation: a small shop needs more episodes to tell policies apart
 _PERIODS = 26  # of an episode of validation at least
 _THREADS = 4  # more only get in each other's way with so small a network
 
@@ -44,6 +43,7 @@ class Validation:
     times: int = 8  # in the course of training
     episodes: int = 4
     horizon: int | None = None  # periods; None is 26, more where orders take long
+    series: int = 4096  # played at least: a small shop needs more episodes to tell policies apart
 
 
 class Schedule(Protocol):
@@ -70,7 +70,7 @@ def validation_profits(
 
     Less ``caution`` times the typical revenue that the model is unsure of, as ``Cautious`` charges it.
     """
-    least = ceil(_LEAST_SERIES / (len(market.locations) * len(market.items)))
+    least = ceil(validation.series / (len(market.locations) * len(market.items)))
     episodes = torch.arange(max(validation.episodes, least))
     horizon = validation.horizon or enough_periods(market.economics, _PERIODS)
     earned = play(market, policy, episodes, horizon, seed_for("validate", seed))

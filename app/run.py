@@ -69,6 +69,7 @@ class RunSettings:
     ppo: PPOSettings = field(default_factory=PPOSettings)
     dqn: DQNSettings = field(default_factory=DQNSettings)
     pathwise: PathwiseSettings | None = None  # a third learner, where its minutes can be afforded
+    validation: Validation = field(default_factory=Validation)  # of the baseline that learners start from
     episodes: int = 32
     horizon: int = 26  # at most half the history
     shift_episodes: int = 12  # for each thing that is changed to see what hangs on it
@@ -274,7 +275,7 @@ def _train(
     workers: Workers,
 ) -> list[LearnedPolicy]:
     """Every learner's policy, each from its file where an interrupted run left one."""
-    base, home = best_base(market, baselines, seed), folder.resolve() / "policies"
+    base, home = best_base(market, baselines, seed, settings.validation), folder.resolve() / "policies"
     home.mkdir(exist_ok=True)
     learners: dict[str, LearnerSettings | None] = {
         "ppo": settings.ppo,

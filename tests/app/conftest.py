@@ -77,7 +77,7 @@ def hardly_tuned() -> Iterator[None]:
     whole = Trials.of
 
     def of(market: Market, settings: TuningSettings, seed: int) -> Trials:
-        few = replace(settings, volume=1000, periods=8, rounds=1)
+        few = replace(settings, volume=60, periods=8, rounds=1, markups=3, price_volume=500)
         return whole(market, few if _here() else settings, seed)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -109,7 +109,7 @@ def settle(folder: Path) -> None:
     settings = FitSettings(training=TrainingSettings(steps=8))
     panel = Reading(map=MAP).read(folder / "sales.csv")
     fit_market(panel, Economics(), folder / "market", settings)
-    glance = Validation(times=1, episodes=1, horizon=4)
+    glance = Validation(times=1, episodes=1, horizon=4, series=1)
     settings_ppo = PPOSettings(steps=600, markets=4, horizon=8, validation=glance)
     train_ppo(load_market(folder / "market"), settings_ppo).save(folder / "ppo.safetensors")
 

@@ -28,7 +28,7 @@ from mercato.forecasters.progress import SILENT
 from mercato.forecasters.sources import SourceUnavailable
 from tests.app.conftest import contents
 
-GLANCE = Validation(times=1, episodes=1, horizon=4)
+GLANCE = Validation(times=1, episodes=1, horizon=4, series=1)
 LEARNED = ("PPO", "DQN", "pathwise")
 POLICIES = tuple(f"policies/{name.lower()}.safetensors" for name in LEARNED)
 SMALL = RunSettings(
@@ -36,6 +36,7 @@ SMALL = RunSettings(
     ppo=PPOSettings(steps=400, markets=2, horizon=8, validation=GLANCE),
     dqn=DQNSettings(steps=400, markets=2, horizon=8, warm_up=100, validation=GLANCE),
     pathwise=PathwiseSettings(steps=200, markets=1, horizon=8, window=4, validation=GLANCE),
+    validation=GLANCE,
     episodes=4,
     horizon=5,
     shift_episodes=2,

@@ -25,11 +25,12 @@ from mercato.forecasters.model import FitSettings
 from mercato.forecasters.network.training import TrainingSettings
 from tests.app.conftest import MAP, contents, sales
 
-GLANCE = Validation(times=1, episodes=1, horizon=3)
+GLANCE = Validation(times=1, episodes=1, horizon=3, series=1)
 TINY = RunSettings(
     fit=FitSettings(training=TrainingSettings(steps=2)),
     ppo=PPOSettings(steps=60, markets=1, horizon=6, validation=GLANCE),
     dqn=DQNSettings(steps=60, markets=1, horizon=6, warm_up=20, validation=GLANCE),
+    validation=GLANCE,
     episodes=2,
     horizon=3,
     shift_episodes=2,

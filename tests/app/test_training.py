@@ -26,7 +26,7 @@ from mercato.forecasters.errors import InputError
 from mercato.forecasters.progress import SILENT
 from tests.app.conftest import contents
 
-GLANCE = Validation(times=1, episodes=1, horizon=4)
+GLANCE = Validation(times=1, episodes=1, horizon=4, series=1)
 PPO = PPOSettings(steps=400, markets=2, horizon=8, validation=GLANCE)
 DQN = DQNSettings(steps=400, markets=2, horizon=8, warm_up=100, validation=GLANCE)
 BASE = Pair("base", MyopicPrice(), BaseStock(1.0))
@@ -54,7 +54,8 @@ def test_policies_trained_side_by_side_are_the_same_bit_for_bit(home: Path, tmp_
 def test_a_machine_without_the_folder_trains_all_the_same(home: Path, tmp_path: Path) -> None:
     """The checkpoint is for the machine that asks; elsewhere nothing is written."""
     away = tmp_path / "away"
-    assert train(load_market(home / "market"), Training(PPO, 0, away / "kept"), SILENT).name == "PPO"
+    asked = Training(PPO, 0, away / "kept", BASE)
+    assert train(load_market(home / "market"), asked, SILENT).name == "PPO"
     assert not away.exists()
 
 
