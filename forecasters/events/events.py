@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
@@ -37,6 +38,8 @@ class Events:
     propensity: np.ndarray  # (N,) float32 chance that what was recommended would be, 0 … 1
     referrer: np.ndarray  # (N,) int32 the customer who told of it
     text: np.ndarray | None = None  # (N,) object, str; None where no event has any
+    cost: np.ndarray | None = None  # (N,) float32 a unit; None where no event has any
+    attributes: Mapping[str, np.ndarray] = field(default_factory=dict)  # (C,) object, str, of customers
     report: CleaningReport = field(default_factory=CleaningReport)
 
     def __len__(self) -> int:
@@ -46,6 +49,11 @@ class Events:
         size = f"events={len(self):,}, customers={len(self.customers):,}, items={len(self.items):,}"
         when = f", {self.time[0]} to {self.time[-1]}" if len(self) else ""
         return f"Events({size}{when})"
+
+    @property
+    def identified(self) -> Events:
+        """Events of customers that are known."""
+        return self if (self.customer >= 0).all() else self.rows(self.customer >= 0)
 
     @property
     def day(self) -> np.ndarray:

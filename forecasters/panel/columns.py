@@ -137,13 +137,14 @@ def _numbers(frame: pd.DataFrame, notes: list[str]) -> dict[str, np.ndarray]:
             shown = f", such as {example.iloc[0]!s:.40}" if len(example) else ""
             notes.append(f"{name}: left out, {len(frame)} rows that are not numbers{shown}")
             continue
-        numbers[name] = _number(column)
+        numbers[name] = numbers_of(column)
     return numbers
 
 
 def _is_name(text: str) -> bool:
     """Whether a name can be shown in a table, a picture and a page."""
-    return len(text) <= _LONGEST_NAME and not any(category(letter) in ("Cc", "Cs") for letter in text)
+    shown = text.isprintable() or not any(category(letter) in ("Cc", "Cs") for letter in text)
+    return len(text) <= _LONGEST_NAME and shown
 
 
 def _says_yes_or_no(column: pd.Series) -> bool:
@@ -165,7 +166,12 @@ def _as_float(value: object) -> float:
         return float("nan")
 
 
-def _number(column: pd.Series) -> np.ndarray:
+def numbers_of(column: pd.Series) -> np.ndarray:
+    """(R,) float64 of a column, NaN where it is empty.
+
+    Raises:
+        InputError: what is no number, or beyond ``LARGEST``.
+    """
     try:
         values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     except OverflowError:  # whole numbers of hundreds of digits
@@ -218,7 +224,7 @@ def _coordinates(frame: pd.DataFrame, location: np.ndarray, locations: tuple[str
             raise InputError(f"expected lat and lon together, found {other} without {name}")
     pairs = []
     for name, bound in (("lat", 90), ("lon", 180)):
-        values = _one_each(_number(frame[name]), location, locations, name)
+        values = _one_each(numbers_of(frame[name]), location, locations, name)
         if (np.abs(values) > bound).any():
             raise InputError(
                 f"{name}: expected degrees from -{bound} to {bound}, "

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ..errors import InputError
 
-_EXPECTED = "date: expected ISO dates such as 2024-01-31, found"
+_EXPECTED = "expected ISO dates such as 2024-01-31, found"
 _WITH_OFFSET = r"^(.{10}[T ]\d\d(?::?\d\d){0,2}(?:\.\d+)?) ?(?:[+-]\d\d(?::?\d\d)?|Z)$"
 _YEAR_LAST = (
     r"\s*(?P<one>\d{1,2})(?P<mark>[./-])(?P<other>\d{1,2})(?P=mark)(?P<year>\d{4})(?P<rest>[T ].+)?\s*"
@@ -18,6 +18,7 @@ _MONTHS = 12
 _YEARS = (1900, 2300)
 _NOON = pd.Timedelta(hours=12)
 _DAY = 24 * 60  # minutes
+_SINCE_1970 = {10: "s", 13: "ms"}  # by the number of digits
 
 
 def days_of(column: pd.Series, notes: list[str]) -> np.ndarray:
@@ -29,12 +30,7 @@ def days_of(column: pd.Series, notes: list[str]) -> np.ndarray:
     Raises:
         InputError: what cannot be read as a date.
     """
-    if pd.api.types.is_numeric_dtype(column):
-        column = column.convert_dtypes().astype(str)
-    stamps, utc = _stamps(_year_first(column, notes))
-    bad = ~stamps.dt.year.between(*_YEARS).to_numpy()  # nor is what is no date
-    if bad.any():
-        raise InputError(f"{_EXPECTED} {unreadable(column, bad)}{_hint(column, bad)}")
+    stamps, utc = _read(column, notes)
     day = stamps.dt.normalize()
     if not (timed := stamps != day).any():
         return day.to_numpy().astype("datetime64[D]")
@@ -42,12 +38,49 @@ def days_of(column: pd.Series, notes: list[str]) -> np.ndarray:
         later = time >= _NOON
         clock = " or ".join(sorted({_clock(t) for t in time.unique()}))
         notes.append(
-            f"date: all times are {clock} in UTC, read as midnight where the shop is: {later.sum()} rows are"
-            " of the day after"
+            f"{column.name}: all times are {clock} in UTC, read as midnight where the shop is: {later.sum()}"
+            " rows are of the day after"
         )
         return (day + pd.to_timedelta(later.astype(int), "D")).to_numpy().astype("datetime64[D]")
-    notes.append(f"date: {timed.sum()} rows carry a time of day, left out")
+    notes.append(f"{column.name}: {timed.sum()} rows carry a time of day, left out")
     return day.to_numpy().astype("datetime64[D]")
+
+
+def times_of(column: pd.Series, notes: list[str]) -> np.ndarray:
+    """(R,) datetime64[s], as a clock at the place of writing shows it; text as ``days_of`` reads it.
+
+    Numbers of 10 or 13 digits are seconds or milliseconds since 1970, as databases log them, in UTC.
+
+    Raises:
+        InputError: what cannot be read as a date.
+    """
+    if pd.api.types.is_numeric_dtype(column) and (unit := _SINCE_1970.get(_digits(column))):
+        notes.append(f"{column.name}: read as time since 1970 in {unit}, UTC")
+        return pd.to_datetime(column, unit=unit).to_numpy().astype("datetime64[s]")
+    code, distinct = pd.factorize(column, use_na_sentinel=False)  # a day's many events share its text
+    try:
+        stamps, _ = _read(pd.Series(distinct, name=column.name), notes)
+    except InputError:
+        stamps, _ = _read(column, notes)  # which counts the rows
+        return stamps.to_numpy().astype("datetime64[s]")
+    return stamps.to_numpy().astype("datetime64[s]")[code]
+
+
+def _digits(column: pd.Series) -> int:
+    """Of each of the numbers in a column; 0 where they differ or one is missing."""
+    low, high = (len(f"{value:.0f}") for value in (column.min(), column.max()))
+    return low if low == high and column.notna().all() else 0
+
+
+def _read(column: pd.Series, notes: list[str]) -> tuple[pd.Series, bool]:
+    """Times as they are written, and whether all are in UTC."""
+    if pd.api.types.is_numeric_dtype(column):
+        column = column.convert_dtypes().astype(str)
+    stamps, utc = _stamps(_year_first(column, notes))
+    bad = ~stamps.dt.year.between(*_YEARS).to_numpy()  # nor is what is no date
+    if bad.any():
+        raise InputError(f"{column.name}: {_EXPECTED} {unreadable(column, bad)}{_hint(column, bad)}")
+    return stamps, utc
 
 
 def _year_first(column: pd.Series, notes: list[str]) -> pd.Series:
@@ -64,7 +97,9 @@ def _year_first(column: pd.Series, notes: list[str]) -> pd.Series:
     if month_first == day_first and not (parts["mark"].dropna() == ".").all():
         return column
     day, month = (other, one) if month_first else (one, other)
-    notes.append(f"date: read with the {'month' if month_first else 'day'} first, such as {first:.40}")
+    notes.append(
+        f"{column.name}: read with the {'month' if month_first else 'day'} first, such as {first:.40}"
+    )
     text = (
         parts["year"] + month.map("-{:02.0f}".format) + day.map("-{:02.0f}".format) + parts["rest"].fillna("")
     )

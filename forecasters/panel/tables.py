@@ -1,4 +1,4 @@
-"""From a file or a data frame to one raw table with our column names."""
+"""From a file or a data frame to one raw table with our column names, and back to a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import InputError
+from ..files import replace_file
 from ..names import meant
 from .out_of_stock import SHARE, Unit, split_units
 
-METADATA_KEY = b"mercato.panel"
-TEXT_COLUMNS = ("date", "location", "item", "category", "price_group")
 FIELDS = (
     *("date", "location", "item", "units"),
     *("price", "revenue", "category", "cost", "censored", "price_group", "lat", "lon"),
 )
-OURS = (*FIELDS, "promo", "stock_on_hand", "competitor_price")
-"""Columns that mean something to us: those that a table's own may be named for."""
 _LONGEST_HEADER = 2**18  # bytes
 _MOST_COLUMNS = 1000
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
@@ -36,17 +34,38 @@ _MISSING = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
 
 
 @dataclass(frozen=True)
+class Contract:
+    """What the columns of a kind of table are."""
+
+    what: str  # the kind, for messages: "sales table"
+    ours: tuple[str, ...]  # columns that mean something to us, for which a table's own may be named
+    text: tuple[str, ...]  # columns that stay text, so that store 007 and a region called NA keep their names
+    key: bytes  # under which a parquet file that we wrote ourselves says more of itself
+
+
+SALES = Contract(
+    what="sales table",
+    ours=(*FIELDS, "promo", "stock_on_hand", "competitor_price"),
+    text=("date", "location", "item", "category", "price_group"),
+    key=b"mercato.panel",
+)
+
+
+@dataclass(frozen=True)
 class RawTable:
     """A table as it came, renamed to our columns, and what the file says about itself."""
 
     frame: pd.DataFrame
-    declared: dict[str, Any]  # "frequency", "roles", "notes" of a panel that we wrote ourselves
+    declared: dict[str, Any]  # "notes" and more of a table that we wrote ourselves; of a panel "frequency" …
     notes: tuple[str, ...]
     unit: Unit = SHARE  # of ``censored``
 
 
 def load_table(
-    source: str | Path | pd.DataFrame, renames: Mapping[str, str], drop: Sequence[str] = ()
+    source: str | Path | pd.DataFrame,
+    renames: Mapping[str, str],
+    drop: Sequence[str] = (),
+    contract: Contract = SALES,
 ) -> RawTable:
     """Read ``source`` and rename its columns (``renames``: ours -> theirs, ``censored`` perhaps with a unit).
 
@@ -59,9 +78,10 @@ def load_table(
         how: tuple[str, ...] = ()
     else:
         if not isinstance(source, str | Path):
-            raise InputError(f"sales table: expected a path or a data frame, found {type(source).__name__}")
+            found = type(source).__name__
+            raise InputError(f"{contract.what}: expected a path or a data frame, found {found}")
         path = _existing_file(Path(source))
-        frame, declared, how = _READERS[_suffix(path)](path, renames)
+        frame, declared, how = _READERS[_suffix(path)](path, renames, contract)
         name = str(path)
     if any(level is not None for level in frame.index.names):
         frame = frame.reset_index()
@@ -77,8 +97,29 @@ def load_table(
         )
     frame = frame.drop(columns=list(drop))
     renames, unit = split_units(renames, frame.columns, name)
-    frame, notes = _renamed(frame, renames, name)
+    frame, notes = _renamed(frame, renames, name, contract.ours)
     return RawTable(frame, declared, (*how, *notes), unit)
+
+
+def write_table(
+    frame: pd.DataFrame, path: str | Path, contract: Contract, declared: Mapping[str, Any]
+) -> None:
+    """Write ``path`` (parquet) whole or not at all; ``load_table`` reads the frame and what it declares.
+
+    Raises:
+        InputError: the path does not end in .parquet or cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".parquet":
+        raise InputError(f"{path}: expected a name ending in .parquet, found {path.suffix or 'no ending'}")
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    table = table.replace_schema_metadata(
+        {**(table.schema.metadata or {}), contract.key: json.dumps(declared).encode()}
+    )
+    try:
+        replace_file(path, partial(pq.write_table, table))
+    except OSError as error:
+        raise InputError(f"{path}: expected a place to write to, found: {error}") from error
 
 
 def _existing_file(path: Path) -> Path:
@@ -100,10 +141,10 @@ def _suffix(path: Path) -> str:
     )
 
 
-def read_csv(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict, tuple[str, ...]]:
+def read_csv(
+    path: Path, renames: Mapping[str, str], contract: Contract = SALES
+) -> tuple[pd.DataFrame, dict, tuple[str, ...]]:
     """The frame of a CSV file under its own names, what it declares, and how it was read.
-
-    Keys stay text, so that store 007 and a region called NA keep their names.
 
     Raises:
         InputError: it is no such table.
@@ -112,7 +153,7 @@ def read_csv(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict
         head = _head(path)
         separator, header = _columns(head.split(b"\n", 1)[0], path)
         decimal = _decimal(head, separator)
-        text = {renames.get(name, name) for name in TEXT_COLUMNS}
+        text = {renames.get(name, name) for name in contract.text}
         missing = {name: [""] if name in text else _MISSING for name in header}
         frame = pd.read_csv(
             path,
@@ -179,13 +220,15 @@ def _refuse_twice(columns: Sequence[str], name: str) -> None:
         raise InputError(f"{name}: expected each column once, found {', '.join(twice[:3])} more than once")
 
 
-def _read_parquet(path: Path, renames: Mapping[str, str]) -> tuple[pd.DataFrame, dict, tuple[str, ...]]:
+def _read_parquet(
+    path: Path, renames: Mapping[str, str], contract: Contract
+) -> tuple[pd.DataFrame, dict, tuple[str, ...]]:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         message = f"{path}: expected a whole parquet file, found: {_one_line(error)}"
         raise InputError(message) from error
-    return table.to_pandas(), json.loads((table.schema.metadata or {}).get(METADATA_KEY, b"{}")), ()
+    return table.to_pandas(), json.loads((table.schema.metadata or {}).get(contract.key, b"{}")), ()
 
 
 _READERS = {".csv": read_csv, ".csv.gz": read_csv, ".parquet": _read_parquet, ".pq": _read_parquet}
@@ -201,15 +244,15 @@ def _one_line(error: BaseException) -> str:
 
 
 def _renamed(
-    frame: pd.DataFrame, renames: Mapping[str, str], name: str
+    frame: pd.DataFrame, renames: Mapping[str, str], name: str, known: tuple[str, ...]
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     columns = list(frame.columns)
     for ours, theirs in renames.items():
-        if ours not in OURS:
-            turned = ours in columns and theirs in OURS
+        if ours not in known:
+            turned = ours in columns and theirs in known
             raise InputError(
-                f"map: expected one of {', '.join(OURS)}, found {ours}"
-                + (f"; the other way round: {theirs}={ours}" if turned else meant(ours, OURS))
+                f"map: expected one of {', '.join(known)}, found {ours}"
+                + (f"; the other way round: {theirs}={ours}" if turned else meant(ours, known))
             )
         if theirs not in columns:
             raise InputError(

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ..errors import InputError
-from ..files import replace_file
 from .sales_panel import SalesPanel
-from .tables import METADATA_KEY
+from .tables import SALES, write_table
 
 
 def to_frame(panel: SalesPanel) -> pd.DataFrame:
@@ -53,20 +47,10 @@ def write_panel(panel: SalesPanel, path: str | Path) -> None:
     Raises:
         InputError: the path does not end in .parquet or cannot be written.
     """
-    path = Path(path)
-    if path.suffix != ".parquet":
-        raise InputError(f"{path}: expected a name ending in .parquet, found {path.suffix or 'no ending'}")
     about = {
         "frequency": panel.frequency,
         "roles": {covariate.name: covariate.role for covariate in panel.covariates},
         "holidays": next((c.country for c in panel.covariates if c.country), None),
         "notes": panel.report.notes,
     }
-    table = pa.Table.from_pandas(to_frame(panel), preserve_index=False)
-    table = table.replace_schema_metadata(
-        {**(table.schema.metadata or {}), METADATA_KEY: json.dumps(about).encode()}
-    )
-    try:
-        replace_file(path, partial(pq.write_table, table))
-    except OSError as error:
-        raise InputError(f"{path}: expected a place to write to, found: {error}") from error
+    write_table(to_frame(panel), path, SALES, about)
