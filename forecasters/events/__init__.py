@@ -1,22 +1,27 @@
 """What customers did, event by event: the second input format, its reader, what it says beside a panel."""
 
+from .coverage import Coverage, reconciled
 from .events import KINDS, Events, Kind
 from .items import Items, read_items, write_items
 from .reader import read_events
+from .receipts import panel_of
 from .relations import Relation, Relations, Rule, read_relations, write_relations
 from .writer import to_frame, write_events
 
 __all__ = [
     "KINDS",
+    "Coverage",
     "Events",
     "Items",
     "Kind",
     "Relation",
     "Relations",
     "Rule",
+    "panel_of",
     "read_events",
     "read_items",
     "read_relations",
+    "reconciled",
     "to_frame",
     "write_events",
     "write_items",
