@@ -39,6 +39,10 @@ class Items:
     def __len__(self) -> int:
         return len(self.names)
 
+    def __repr__(self) -> str:
+        size = "" if self.image is None else f", image={self.image.shape[1]}"
+        return f"Items(items={len(self):,}{size})"
+
     def of(self, names: Sequence[str]) -> Items:
         """Of the items called ``names``, in their order; nothing is known of those that are not there."""
         at = {name: row for row, name in enumerate(self.names)}

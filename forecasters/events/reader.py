@@ -101,21 +101,21 @@ def _kinds(frame: pd.DataFrame, named: Mapping[str, Kind], notes: list[str]) -> 
 
 
 def _first_told(frame: pd.DataFrame, time: np.ndarray, notes: list[str]) -> np.ndarray:
-    """(R,) bool, False of rows that repeat another in every column, unless dates are all that times tell."""
+    """(R,) bool, False of rows that repeat another in every column, unless a date is all that they tell."""
     keys = [pd.factorize(frame[name])[0] for name in ("customer", "item") if name in frame]
     same = pd.DataFrame(dict(enumerate([time, *keys]))).duplicated(keep=False).to_numpy()
     again = np.zeros(len(frame), dtype=bool)
     again[same] = frame[same].astype(str).duplicated().to_numpy()
-    if not again.any():
-        return ~again
-    if (time == time.astype("datetime64[D]")).all():
+    dated = again & (time == time.astype("datetime64[D]"))
+    repeat = "rows repeat another in every column"
+    if dated.any():
         notes.append(
-            f"time: {again.sum()} rows repeat another in every column, kept, since dates do not tell events"
-            f" of a day apart, {rows(frame, again)}"
+            f"time: {dated.sum()} {repeat}, kept, since a date does not tell events of a day apart,"
+            f" {rows(frame, dated)}"
         )
-        return np.ones(len(frame), dtype=bool)
-    notes.append(f"time: {again.sum()} rows repeat another in every column, left out, {rows(frame, again)}")
-    return ~again
+    if (twice := again & ~dated).any():
+        notes.append(f"time: {twice.sum()} {repeat}, left out, {rows(frame, twice)}")
+    return ~twice
 
 
 def _sorted(

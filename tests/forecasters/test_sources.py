@@ -11,12 +11,15 @@ import pandas as pd
 import pytest
 
 from mercato.forecasters.errors import InputError
+from mercato.forecasters.events import KINDS, Events, read_events, read_items
 from mercato.forecasters.panel import SalesPanel, read_panel
 from mercato.forecasters.sources import (
     SOURCES,
     Source,
     SourceUnavailable,
     cache_folder,
+    cdnow,
+    complete_journey,
     fetch,
     orange_juice,
     ta_feng,
@@ -176,6 +179,94 @@ def test_ta_feng_shares_the_shops_price_and_tells_zero_from_unknown() -> None:
     assert notes[0].startswith("item: 101 of 200 receipt lines kept, of 1 among 2 products")
 
 
+def test_ta_fengs_receipts_tell_customers_and_their_areas() -> None:
+    lines = pd.DataFrame(
+        {
+            "date": pd.to_datetime(["2000-11-01", "2000-11-02"]),
+            "CUSTOMER_ID": ["01104905", "00418683"],
+            "AGE_GROUP": ["45-49", None],
+            "PIN_CODE": ["115", "Unknown"],
+            "PRODUCT_ID": ["4710199010372", "4710857472535"],
+            "AMOUNT": [2.0, 1.0],
+            "ASSET": [24.0, 48.0],
+            "SALES_PRICE": [30.0, 46.0],
+        }
+    )
+    events = read_events(ta_feng.receipts(pd.concat([lines, lines.assign(AGE_GROUP="45-49")[:1]])))
+    assert events.customers == ("00418683", "01104905")
+    assert events.locations == ("115", "Unknown")
+    np.testing.assert_array_equal(events.price, [15, 15, 46])
+    assert events.cost is not None
+    np.testing.assert_array_equal(events.cost, [12, 12, 48])
+
+
+def test_cdnow_marks_the_tenth_that_papers_use() -> None:
+    columns = ["customer_id", "date", "number_of_cds", "dollar_value"]
+    rows = [("00001", "19970101", "1", "11.77"), ("00004", "19970101", "2", "29.33")]
+    everyone = pd.DataFrame(rows, columns=columns)
+    events = read_events(cdnow.tidy(everyone, pd.DataFrame({0: ["00004"]})))
+    assert events.items == ("CD",)
+    assert events.attributes["sample"].tolist() == ["other", "1/10"]
+    np.testing.assert_allclose(events.price, [11.77, 14.665], rtol=1e-6)
+
+
+def test_the_complete_journey_has_coupons_that_came_and_that_were_used() -> None:
+    tables = {
+        "transactions": pd.DataFrame(
+            {
+                "household_id": [900, 900],
+                "store_id": 330,
+                "basket_id": 31198570044,
+                "product_id": [1095275, 6534178],
+                "quantity": [2, 8000],
+                "sales_value": [1.0, 20.0],
+                "coupon_match_disc": [0.2, 0.0],
+                "transaction_timestamp": pd.Timestamp("2017-01-02 11:53:26"),
+            }
+        ),
+        "products": pd.DataFrame(
+            {"product_id": [1095275, 6534178], "product_category": ["ROLLS", "COUPON/MISC ITEMS"]}
+        ),
+        "campaigns": pd.DataFrame({"campaign_id": [26], "household_id": [900]}),
+        "campaign_descriptions": pd.DataFrame(
+            {"campaign_id": [26], "campaign_type": ["Type B"], "start_date": [pd.Timestamp("2017-01-01")]}
+        ),
+        "coupon_redemptions": pd.DataFrame(
+            {
+                "household_id": [900],
+                "coupon_upc": [51380041013],
+                "campaign_id": [26],
+                "redemption_date": [pd.Timestamp("2017-01-03")],
+            }
+        ),
+        "demographics": pd.DataFrame(
+            {"household_id": [900], "age": ["35-44"], "income": ["35-49K"], "household_comp": ["1 Adult"]}
+        ),
+    }
+    events = read_events(complete_journey.tidy(tables))
+    assert [KINDS[kind] for kind in events.kind] == ["coupon", "buy", "click"]
+    assert events.items == ("1095275",), "fuel is left out"
+    assert events.price[1] == pytest.approx(0.6)
+    assert events.text is not None
+    assert events.text.tolist() == [*("campaign 26, Type B", "", "coupon 51380041013 of campaign 26, Type B")]
+
+
+def test_events_and_items_are_written_by_name(tmp_path: Path) -> None:
+    receipts = pd.DataFrame({"time": ["2024-01-01"], "customer": ["ann"], "item": ["tea"]})
+    goods = pd.DataFrame({"item": ["tea"], "category": ["Food > Tea"]})
+    source = Source(
+        *("small", "two days", "free", "thanks", lambda cache: small_panel()),
+        events=lambda cache: read_events(receipts),
+        items=lambda cache: read_items(goods),
+    )
+    assert read_events(write_source(source, tmp_path / "events.parquet", "events")).customers == ("ann",)
+    assert read_items(write_source(source, tmp_path / "items.parquet", "items")).names == ("tea",)
+    assert "thanks" in (tmp_path / "items.parquet.terms.txt").read_text(encoding="utf-8")
+    expected = r"orange-juice: expected a source with events: ta-feng, .*found none"
+    with pytest.raises(InputError, match=expected):
+        write_source("orange-juice", tmp_path / "x.parquet", "events")
+
+
 def fetched(name: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> SalesPanel:
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     try:
@@ -224,3 +315,30 @@ def test_ta_feng_is_one_shop_with_customers_from_eight_areas(
     assert set(panel.price_groups) == {"Ta Feng"}
     price = panel.dense(panel.price)
     assert np.nanmax(price.max(axis=1) - price.min(axis=1)) == 0, "one price for all areas"
+
+
+def told(name: str, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Events:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    try:
+        return read_events(write_source(name, cache / f"{name}.parquet", "events"))
+    except SourceUnavailable as error:
+        pytest.skip(f"{name} cannot be reached: {error}")
+
+
+@pytest.mark.network
+def test_cdnow_is_the_cohort_of_early_1997(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = told("cdnow", tmp_path, monkeypatch)
+    assert (len(events), len(events.customers)) == (69_659, 23_570)
+    first = np.full(23_570, np.datetime64("2000-01-01"))
+    np.minimum.at(first, events.customer, events.day)
+    assert first.max() < np.datetime64("1997-04-01"), "all bought first in the first quarter"
+    assert (events.attributes["sample"] == "1/10").sum() == 2_357
+
+
+@pytest.mark.network
+@pytest.mark.slow
+def test_the_complete_journey_is_of_households(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events = told("complete-journey", tmp_path, monkeypatch)
+    counts = dict(zip(*np.unique(np.array(KINDS)[events.kind], return_counts=True), strict=True))
+    assert (counts["coupon"], counts["click"]) == (6_589, 2_102)
+    assert len(events.customers) >= 2_467

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mercato.forecasters.errors import InputError
@@ -102,7 +102,7 @@ def test_what_happens_twice_in_a_second_is_one_event_and_on_a_day_two() -> None:
     ]
     by_day = read_events(frame.assign(time=frame["time"].str[:10]))
     assert len(by_day) == 9
-    assert "kept, since dates do not tell events of a day apart" in notes(by_day, "time")[0]
+    assert "kept, since a date does not tell events of a day apart" in notes(by_day, "time")[0]
     assert len(read_events(frame.assign(line=range(9)))) == 9, "a line's own number tells it from another"
 
 
@@ -217,6 +217,7 @@ ROW = st.tuples(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(ROW, min_size=1, max_size=12))
 def test_whatever_is_read_keeps_to_the_contract(rows: list[tuple]) -> None:
     names = ["time", "customer", "event", "item", "units", "price", "referrer"]
