@@ -1,6 +1,7 @@
 """Demand that is not learned: independent periods, logit customers, a replayed history, observed nature."""
 
 from .counts import Counts, DiscreteWeibull, Geometric, NegativeBinomial, Poisson
+from .customers import CustomerMarket
 from .iid import Independent, constant_elasticity, exponential, linear
 from .logit import Logit, LogitDemand
 from .observed import ObservedDemand
@@ -8,6 +9,7 @@ from .replay import Replay
 
 __all__ = [
     "Counts",
+    "CustomerMarket",
     "DiscreteWeibull",
     "Geometric",
     "Independent",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,6 +16,26 @@ from .wrapped import Wrapped, roundings
 ROUNDING_STREAM, _AGAIN_STREAM = 10, 100  # the first time a count is rounded, and again from there on
 
 
+@dataclass(frozen=True)
+class Rounding:
+    """Makes a count of a multiple of a count: up or down by a uniform of its own, so that it keeps its mean,
+    stays monotone for fixed noise, and a multiple of one changes nothing."""
+
+    ids: Tensor  # (S, I) int64 whose luck it is
+    stream: int
+
+    @staticmethod
+    def of(process: DemandProcess, device: torch.device) -> Rounding:
+        """Of the counts of ``process``, which may have been rounded before."""
+        times = roundings(process)
+        ids = series_ids(process.locations, process.items).to(device)
+        return Rounding(ids, _AGAIN_STREAM + times if times else ROUNDING_STREAM)
+
+    def __call__(self, own: Tensor, moved: Tensor, key: NoiseKey) -> Tensor:
+        """``moved`` (B, S, I), made of ``own``, in units; what is weighed is no count and stays as it is."""
+        return torch.where(own == own.round(), torch.floor(moved + key.uniform(self.ids, self.stream)), moved)
+
+
 class ScaledDemand(Wrapped):
     """``process`` with every demand multiplied by ``scale`` >= 0, then ``units`` more; states are shared.
 
@@ -23,11 +43,10 @@ class ScaledDemand(Wrapped):
     is never below 0. What is not sold, at a scale of 0 or where the process expects nothing, has no units
     more either.
 
-    The expected demand is exactly that; sampled demand is made of the process' own count,
-    rounded up or down by a uniform of its own, so that it keeps its mean, stays monotone for fixed noise, and
-    a scale of one changes nothing. The process remembers its own customers, not the multiple: a scenario does
-    not feed on itself, and since states are shared the scale may differ from period to period. At a scale of
-    0 an item is not sold; its customers are remembered as they would have been.
+    The expected demand is exactly that; sampled demand is made of the process' own count (``Rounding``). The
+    process remembers its own customers, not the multiple: a scenario does not feed on itself, and since
+    states are shared the scale may differ from period to period. At a scale of 0 an item is not sold; its
+    customers are remembered as they would have been.
     """
 
     def __init__(self, process: DemandProcess, scale: Tensor, units: Tensor | float = 0.0) -> None:
@@ -35,9 +54,7 @@ class ScaledDemand(Wrapped):
         self.scale = scale
         self.units = torch.as_tensor(units, dtype=scale.dtype, device=scale.device).expand_as(scale)
         self._more = bool((self.units != 0).any())
-        self._ids = series_ids(self.locations, self.items).to(scale.device)
-        times = roundings(process)
-        self._stream = _AGAIN_STREAM + times if times else ROUNDING_STREAM
+        self._rounded = Rounding.of(process, scale.device)
 
     @property
     def roundings(self) -> int:
@@ -56,9 +73,7 @@ class ScaledDemand(Wrapped):
     def sample(self, state: Any, price: Tensor, key: NoiseKey) -> Tensor:
         own = self.process.sample(state, price, key)
         sold = self.process.expected(state, price) if self._more else own
-        moved = self._moved(own, of=sold)
-        rounded = torch.floor(moved + key.uniform(self._ids, self._stream))
-        return torch.where(own == own.round(), rounded, moved)  # what is weighed is no count
+        return self._rounded(own, self._moved(own, of=sold), key)
 
     def advance(self, state: Any, period: Period, key: NoiseKey) -> Any:
         own = self.process.sample(state, period.price, key)

@@ -16,17 +16,16 @@ from ..tensors import Cut
 class Leaving:
     """What moves a customer's leaving: the logit of the chance to leave at a visit is
 
-        own + stock_out · (share of the basket that was not there) + dear · (log of its price to the usual)
+        own + stock_out · (share of the basket that was not there, beyond the usual)
+            + dear · (log of the basket's price to the usual)
 
-    with ``own`` of each customer, in ``Population.leaving``. Returning and being new bring customers back to
-    what they were: each period ``back`` of those who left return, and ``new`` of all customers are new ones.
+    with ``own`` of each customer, in ``Population.leaving``. Each period ``back`` of those who left return.
     """
 
     stock_out: float
     dear: float
     covariance: Tensor  # (2, 2) of the two effects
     back: float
-    new: float
     assumed: tuple[str, ...] = ()  # names of the fields that no event told of: stated, not estimated
 
 
@@ -34,16 +33,17 @@ class Leaving:
 class Population:
     """S locations, K segments of customers, P particles each; rows beyond a location's customers weigh 0.
 
-    A segment is what a policy can address, and what shares a deviation of own elasticity.
+    A segment is what a policy can address, and what shares a deviation of own elasticity. Left to itself a
+    population is stationary: whoever leaves as usual is replaced by somebody like him.
     """
 
     locations: tuple[str, ...]
     items: tuple[str, ...]
     segments: tuple[str, ...]
-    ids: Tensor  # (S, K, P) int64 whose noise it is
     weight: Tensor  # (S, K, P) customers that a particle stands for, >= 0
     visit: Tensor  # (S, K, P) chance of a visit in a period
     taste: Tensor  # (S, K, P, I) units of a period at reference prices, expected
+    basket: Tensor  # (S, K, P) the same of all items, those of no part in a sub-market too; > 0
     leaving: Tensor  # (S, K, P) logit of the chance to leave at a visit when all is as usual
     price: Tensor  # (S, K, I) own elasticity less the item's; its mean weighted by demand is 0
     usual_stock_out: Tensor  # (S, I) share of demand that the log left unserved
@@ -51,7 +51,7 @@ class Population:
 
     def select(self, cut: Cut) -> Self:
         """Of some locations and items; the other items' customers stay, with what they buy of these."""
-        shapes = {"ids": "S__", "weight": "S__", "visit": "S__", "leaving": "S__"}
+        shapes = dict.fromkeys(("weight", "visit", "basket", "leaving"), "S__")
         shapes |= {"taste": "S__I", "price": "S_I", "usual_stock_out": "SI"}
         locations, items = cut.names(self.locations, self.items)
         return replace(cut.record(self, shapes), locations=locations, items=items)

@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 import torch
 import torch._dynamo
+from regulars import with_regulars
 from small_markets import make_market
 from untrained import untrained_market
 
@@ -55,6 +56,8 @@ def anchored(market: Market) -> Market:
 MARKETS: dict[str, Callable[[], Market]] = {
     "closed form": lambda: make_market(2, 2, counts=Geometric(), elasticity=-2 * torch.eye(2)),
     "closed form, every rule": lambda: make_market(3, 2, groups=("a", "b", "b"), economics=RULED),
+    "closed form, with customers": lambda: with_regulars(make_market(2, 2, elasticity=-2 * torch.eye(2))),
+    "learned, with customers": lambda: with_regulars(untrained_market(2, 3)),
     "learned": lambda: untrained_market(2, 3),
     "learned, of many locations": lambda: untrained_market(KEYS + 3, 2),
     "learned, anchored": lambda: anchored(untrained_market(2, 3)),

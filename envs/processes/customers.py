@@ -1,0 +1,195 @@
+"""Customers who remember how they were treated: who met empty shelves or high prices may stay away.
+
+Demand of a series is that of the process times a multiplier, the customers as this policy has treated them
+over the same customers as the log treated them:
+
+    Σ_k e^(δ_k·x)·Σ_c w_c·taste_c·(1 + excess_c)  /  Σ_k e^(δ_k·x)·Σ_c w_c·taste_c
+
+with x = log(p / usual price), over segments k and their particles c. Untouched customers have no excess, and
+the multiplier is exactly 1 at every price: own elasticities, calibration and transfer stay the process' own.
+
+A customer who visits leaves with chance h, the logistic function of what ``Leaving`` says of the visit; in
+the reference with h⁰, where all is as usual. Of a particle's weight relative to the reference (1 + excess) a
+period leaves the share 1 − v·(h − h⁰)/(1 − h⁰), v the chance of a visit. That is the mean over who visits and
+who leaves, which is all that demand asks for, since it is linear in the weights: with thousands of customers
+drawing each of them would add noise and nothing else. Then the excess fades: the v·h⁰ whom the reference
+replaces come new, and of those who left some return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...forecasters.customers import Population
+from ...forecasters.errors import InputError
+from ...forecasters.simulation import DemandProcess, Outlook, Period
+from ...forecasters.tensors import Cut, NoiseKey, stable_id
+from .scaled import Rounding
+from .wrapped import Wrapped, roundings
+
+_EFFECT_STREAM = 30
+_EFFECTS = ("stock_out", "dear")
+_LEAST = 1e-30  # units that a quotient divides by, where nobody buys
+
+
+@dataclass(frozen=True)
+class CustomerState:
+    """What the process knows, and how its customers have been treated."""
+
+    process: Any
+    excess: Tensor  # (B, S, K, P) a particle's weight relative to the reference, less 1
+    gained: Tensor  # (B, S, K, I) units of a period at reference prices more than in the reference
+    effect: Tensor  # (B, 2) of stock-outs and of prices on leaving, as the episode's customers have them
+
+
+class CustomerMarket(Wrapped):
+    """``process`` with customers who leave after what they met, and come back.
+
+    The process remembers its own customers, as ``ScaledDemand`` has it: that they leave is told once, by the
+    multiplier. An episode's customers have one draw of the two effects on leaving, from their covariance;
+    neither ever makes a worse treatment attractive.
+
+    Args:
+        process: customers who forget; states are its own.
+        population: who they are; of the same locations and items.
+        reference: (S, I) usual prices.
+
+    Raises:
+        InputError: the population is of other locations or items.
+    """
+
+    def __init__(self, process: DemandProcess, population: Population, reference: Tensor) -> None:
+        super().__init__(process)
+        if (population.locations, population.items) != (self.locations, self.items):
+            raise InputError(
+                f"customers: expected the {len(self.locations)} locations and {len(self.items)} items of the"
+                f" market, found {len(population.locations)} and {len(population.items)}, or others"
+            )
+        self.population, self.reference = population, reference
+        self._mass = population.weight.unsqueeze(-1) * population.taste
+        self._usual = self._mass.sum(2)
+        self._share = population.taste / population.basket.unsqueeze(-1)
+        self._hazard = population.leaving.sigmoid()
+        self._kept = (1 - population.visit * self._hazard) * (1 - population.moved_by.back)
+        self._lost = population.visit / (1 - self._hazard)
+        self._effects = _Effects(population, reference.device)
+        self._rounded = Rounding.of(process, reference.device)
+
+    @property
+    def roundings(self) -> int:
+        return roundings(self.process) + 1
+
+    def reset(self, start: Tensor, key: NoiseKey) -> CustomerState:
+        markets = len(start)
+        return CustomerState(
+            self.process.reset(start, key),
+            excess=self._hazard.new_zeros(markets, *self._hazard.shape),
+            gained=self._usual.new_zeros(markets, *self._usual.shape),
+            effect=self._effects.drawn(key),
+        )
+
+    def multiplier(self, state: CustomerState, price: Tensor) -> Tensor:
+        """(B, S, I) demand at ``price`` (B, S, I) over that of untouched customers; smooth in price."""
+        return self._multiplier(state.gained, price)
+
+    def _multiplier(self, gained: Tensor, price: Tensor) -> Tensor:
+        own = (self.population.price * (price / self.reference).log().unsqueeze(-2)).exp()  # (B, S, K, I)
+        return (1 + (own * gained).sum(-2) / (own * self._usual).sum(-2).clamp(min=_LEAST)).clamp(min=0.0)
+
+    def outlook(self, state: CustomerState) -> Outlook:
+        outlook = self.process.outlook(state.process)
+        usual = self._usual.sum(-2)
+        now, was = (
+            (self.population.price * x).sum(-2) / x.sum(-2).clamp(min=_LEAST)
+            for x in (self._usual + state.gained, self._usual)
+        )
+        scale = (1 + state.gained.sum(-2) / usual.clamp(min=_LEAST)).clamp(min=0.0)
+        return replace(outlook, mean=outlook.mean * scale, elasticity=outlook.elasticity + now - was)
+
+    def expected(self, state: CustomerState, price: Tensor) -> Tensor:
+        return self.process.expected(state.process, price) * self.multiplier(state, price)
+
+    def later(self, state: CustomerState, price: Tensor, periods: int) -> Tensor:
+        """Mean demand of the coming periods, in which customers are treated as usual: the excess fades."""
+        if periods == 1:
+            return self.expected(state, price)
+        fading = sum(self._kept**period for period in range(1, periods)) + 1.0
+        gained = self._bought(state.excess * (fading / periods))
+        return self.process.later(state.process, price, periods) * self._multiplier(gained, price)
+
+    def disagreement(self, state: CustomerState, price: Tensor) -> Tensor:
+        """The process' own, and that of how much leaving moves: a log multiplier is about as unsure of itself
+        as the effect of stock-outs is, relatively."""
+        moved = self.multiplier(state, price).clamp(min=_LEAST).log() * self._effects.relative
+        own = self.process.disagreement(state.process, price)
+        return (own.square() + moved.square()).sqrt()
+
+    def sample(self, state: CustomerState, price: Tensor, key: NoiseKey) -> Tensor:
+        own = self.process.sample(state.process, price, key)
+        return self._rounded(own, own * self.multiplier(state, price), key)
+
+    def advance(self, state: CustomerState, period: Period, key: NoiseKey) -> CustomerState:
+        own = self.process.sample(state.process, period.price, key)
+        wanted = period.demand > 0
+        served = torch.where(wanted, period.sales / period.demand.clamp(min=_LEAST), 1.0)
+        usual = self.population.usual_stock_out
+        unserved = torch.where(wanted, 1 - served, usual)  # where nobody came nobody was turned away
+        excess = self._treated(state, unserved - usual, (period.price / self.reference).log())
+        return replace(
+            state,
+            process=self.process.advance(state.process, replace(period, demand=own, sales=own * served), key),
+            excess=excess,
+            gained=self._bought(excess),
+        )
+
+    def _treated(self, state: CustomerState, stock_out: Tensor, dear: Tensor) -> Tensor:
+        """(B, S, K, P) excess after a period with stock-outs and log prices (B, S, I) beyond the usual."""
+        missed, minded = (x.view(-1, 1, 1) for x in state.effect.unbind(-1))
+        met = torch.einsum("skpi,bsi->bskp", self._share, missed * stock_out + minded * dear).contiguous()
+        lost = self._lost * ((self.population.leaving + met).sigmoid() - self._hazard)
+        return (state.excess - lost * (1 + state.excess)) * self._kept
+
+    def _bought(self, excess: Tensor) -> Tensor:
+        """(B, S, K, I) what an excess (B, S, K, P) buys."""
+        return torch.einsum("skpi,bskp->bski", self._mass, excess).contiguous()
+
+    def shifted(self, state: CustomerState, periods: int) -> CustomerState:
+        """The state so many periods later in the calendar, its customers as they are."""
+        return replace(state, process=super().shifted(state.process, periods))
+
+    def select(
+        self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
+    ) -> CustomerMarket:
+        cut = Cut.of(self.locations, self.items, locations, items, self.reference.device)
+        return CustomerMarket(
+            self.process.select(locations, items),
+            self.population.select(cut),
+            cut.tensor(self.reference, "SI"),
+        )
+
+    def to(self, device: torch.device | str) -> CustomerMarket:
+        return CustomerMarket(self.process.to(device), self.population.to(device), self.reference.to(device))
+
+
+class _Effects:
+    """What is known of the two effects on leaving, of which each episode's customers have a draw."""
+
+    def __init__(self, population: Population, device: torch.device) -> None:
+        moved_by = population.moved_by
+        values, vectors = torch.linalg.eigh(moved_by.covariance.double())
+        self._root = (vectors * values.clamp(min=0).sqrt()).float().to(device)
+        self._mean = torch.tensor([moved_by.stock_out, moved_by.dear], device=device)
+        self._ids = torch.tensor(
+            [stable_id("leaving", name) for name in ("stock_out", "dear")], device=device
+        )
+        error = float(moved_by.covariance[0, 0].clamp(min=0).sqrt())
+        self.relative = error / max(moved_by.stock_out, error) if error else 0.0
+
+    def drawn(self, key: NoiseKey) -> Tensor:
+        """(B, 2)"""
+        return (self._mean + key.normal(self._ids, _EFFECT_STREAM) @ self._root.T).clamp(min=0.0)
