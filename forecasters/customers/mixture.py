@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from .baskets import POPULAR, Catalogue, Own, own_items, related
+from .context import CONTEXT, context
 from .purchases import Purchases, Queries
 
 SOURCES = ("repeats", *(f"popular in {days} days" for days in POPULAR), "category", "bought together")
-CONTEXT = ("constant", "log visits", "log days since", "log lines a visit", "share of repeats")
 PAIR = ("log repeat rate", "log visits", "log days since", "log days since the first", "late for it")
 _PENALTY = 1e-4  # of each squared weight, beside a mean over questions
 _NONE = 1e-12  # least chance of what no source knows
@@ -52,6 +52,7 @@ class Answers:
     weight: Tensor  # (N,) 1 / lines of its basket
     fixed: Tensor  # (N, K - 1) every source but the first, at this item
     place: Tensor  # (N,) int64 which pair of ``Asked`` it is, -1 for an item that is new to the customer
+    units: Tensor  # (N,)
 
 
 def asked(known: Purchases, queries: Queries, items: Catalogue) -> Asked:
@@ -59,7 +60,7 @@ def asked(known: Purchases, queries: Queries, items: Catalogue) -> Asked:
     own = own_items(known, queries)
     return Asked(
         items=items,
-        context=torch.from_numpy(_context(known, queries, own)).float(),
+        context=context(known, queries),
         own=own,
         row=torch.from_numpy(own.row),
         frequency=torch.from_numpy(np.log(own.weight)).float(),
@@ -82,23 +83,8 @@ def answers(log: Purchases, queries: Queries, horizon: int, of: Asked) -> Answer
         weight=torch.from_numpy(1 / lines[row]).float(),
         fixed=torch.from_numpy(np.stack(fixed, 1)).float(),
         place=torch.from_numpy(np.where(key[place] == wanted, place, -1)),
+        units=torch.from_numpy(log.units[line]).float(),
     )
-
-
-def _context(known: Purchases, queries: Queries, own: Own) -> np.ndarray:
-    """(Q, C)"""
-    counts = known.counts(queries)
-    lines = np.bincount(own.row, own.visits, len(queries))
-    distinct = np.bincount(own.row, minlength=len(queries))
-    visits = counts.repeats + 1
-    columns = [
-        np.ones(len(queries)),
-        np.log(visits) - 1,
-        np.log1p(counts.age - counts.last) - 2.5,
-        np.log(lines / visits) - 1.5,
-        1 - distinct / lines,
-    ]
-    return np.stack(columns, 1)
 
 
 def _pair(own: Own, items: Catalogue) -> np.ndarray:
@@ -115,6 +101,16 @@ def _pair(own: Own, items: Catalogue) -> np.ndarray:
     return np.stack(columns, 1)
 
 
+@dataclass(frozen=True)
+class Tilt:
+    """What is added to a mixture by who has read the whole history; all 0 leaves it as it is."""
+
+    gates: Tensor  # (Q, K) to the logits of the sources
+    pair: Tensor  # (M,) to the logits of the repeats
+    common: Tensor  # (Q, R) of the popular items: the product with their vectors, to the log of their shares
+    vectors: Tensor  # (I, R)
+
+
 class Mixture(nn.Module):
     """Weights of the sources and of what makes a repeat likely; begins as frequency with recency, mixed."""
 
@@ -123,30 +119,59 @@ class Mixture(nn.Module):
         self.gates = nn.Parameter(torch.zeros(len(CONTEXT), sources))
         self.again = nn.Parameter(torch.zeros(len(PAIR)))
 
-    def weights(self, of: Asked) -> Tensor:
-        """(Q, K) logits of the sources."""
-        return of.context @ self.gates
+    def forward(self, of: Asked, tilt: Tilt | None = None) -> tuple[Tensor, Tensor]:
+        """(Q, K) chances of the sources, and (M,) of the repeats among a customer's own."""
+        gates = of.context @ self.gates
+        repeats = of.frequency + of.pair @ self.again
+        if tilt is not None:
+            gates, repeats = gates + tilt.gates, repeats + tilt.pair
+        return gates.softmax(1), log_share(repeats, of.row, len(of)).exp()
 
-    def repeats(self, of: Asked) -> Tensor:
-        """(M,) logits of the repeats."""
-        return of.frequency + of.pair @ self.again
-
-    def likelihood(self, of: Asked, told: Answers) -> Tensor:
+    def likelihood(self, of: Asked, told: Answers, tilt: Tilt | None = None) -> Tensor:
         """(N,) log chance of each line bought."""
-        own = log_share(self.repeats(of), of.row, len(of)).exp()
-        return mixed(self.weights(of).softmax(1)[told.row], own, told)
+        weight, own = self(of, tilt)
+        common = len(of.items.popular)
+        popular, rest = told.fixed[:, :common], told.fixed[:, common:]
+        if tilt is not None:
+            popular = popular * self._tilted(of, told, tilt)
+        repeat = torch.where(told.place >= 0, own[told.place.clamp(min=0)], 0.0)
+        sources = torch.cat([repeat.unsqueeze(1), popular, rest], 1)
+        return (weight[told.row] * sources).sum(1).clamp(min=_NONE).log()
+
+    @staticmethod
+    def _tilted(of: Asked, told: Answers, tilt: Tilt) -> Tensor:
+        """(N, P) what the shares of popular items are multiplied by: over the full catalogue they sum to 1."""
+        rows, place = told.row.unique(return_inverse=True)
+        moved = (tilt.common[rows] @ tilt.vectors.T).exp()
+        total = moved @ torch.from_numpy(of.items.popular).float().T
+        here = (tilt.common[told.row] * tilt.vectors[told.item]).sum(1).exp()
+        return here.unsqueeze(1) / total[place]
+
+    @torch.no_grad()
+    def chances(self, of: Asked, tilt: Tilt | None = None) -> np.ndarray:
+        """(Q, I) chance that a line of the next basket is each item."""
+        weight, own = (part.numpy() for part in self(of, tilt))
+        common = len(of.items.popular)
+        total = self._popular(weight[:, 1 : 1 + common], of, tilt)
+        for k, table in enumerate(of.sparse, 1 + common):
+            row = np.repeat(np.arange(len(of)), np.diff(table.indptr))
+            total[row, table.indices] += weight[row, k] * table.data
+        total[of.own.row, of.own.item] += weight[of.own.row, 0] * own
+        return total
+
+    @staticmethod
+    def _popular(weight: np.ndarray, of: Asked, tilt: Tilt | None) -> np.ndarray:
+        """(Q, I) of the popular sources, weighted (Q, P)."""
+        if tilt is None:
+            return weight @ of.items.popular
+        moved = (tilt.common @ tilt.vectors.T).exp().numpy()
+        return moved * ((weight / (moved @ of.items.popular.T)) @ of.items.popular)
 
     def loss(self, lessons: Sequence[tuple[Asked, Answers]]) -> Tensor:
         """Mean over questions of the mean over their lines, with a small penalty."""
         total = torch.stack([-(told.weight * self.likelihood(of, told)).sum() for of, told in lessons]).sum()
         questions = sum(float(told.weight.sum()) for _, told in lessons)
         return total / questions + _PENALTY * ((self.gates**2).sum() + (self.again**2).sum())
-
-
-def mixed(weight: Tensor, own: Tensor, told: Answers) -> Tensor:
-    """(N,) log chance of lines from the weights (N, K) of their questions and the shares (M,) of repeats."""
-    repeat = torch.where(told.place >= 0, own[told.place.clamp(min=0)], 0.0)
-    return (weight[:, 0] * repeat + (weight[:, 1:] * told.fixed).sum(1)).clamp(min=_NONE).log()
 
 
 def log_share(logits: Tensor, row: Tensor, rows: int) -> Tensor:
@@ -169,28 +194,3 @@ def fit_mixture(lessons: Sequence[tuple[Asked, Answers]], steps: int = 60) -> Mi
 
     search.step(closure)  # type: ignore[arg-type]
     return model
-
-
-@torch.no_grad()
-def chances(model: Mixture, of: Asked, rows: slice) -> np.ndarray:
-    """(R, I) chance that a line of the next basket is each item, of some questions."""
-    weight = model.weights(of).softmax(1).numpy()[rows]
-    own = log_share(model.repeats(of), of.row, len(of)).exp().numpy()
-    return dense(weight, own, of, rows)
-
-
-def dense(weight: np.ndarray, own: np.ndarray, of: Asked, rows: slice) -> np.ndarray:
-    """(R, I) chances from the weights (R, K) and the shares (M,) of repeats."""
-    common = len(of.items.popular)
-    total = weight[:, 1 : 1 + common] @ of.items.popular
-    for k, table in enumerate(of.sparse, 1 + common):
-        part = sp.csr_array(table[rows])
-        total[np.repeat(np.arange(len(total)), np.diff(part.indptr)), part.indices] += (
-            np.repeat(weight[:, k], np.diff(part.indptr)) * part.data
-        )
-    first, last = np.searchsorted(of.own.row, [rows.start, rows.stop])
-    pairs = slice(first, last)
-    total[of.own.row[pairs] - rows.start, of.own.item[pairs]] += (
-        weight[of.own.row[pairs] - rows.start, 0] * own[pairs]
-    )
-    return total

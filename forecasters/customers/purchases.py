@@ -1,4 +1,4 @@
-"""What each customer bought and when, as prediction reads it: lines by customer and day, and questions of them."""
+"""What each customer bought and when, line by line, and what may be asked of them."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Purchases:
     day: np.ndarray  # (L,) int64
     item: np.ndarray  # (L,) int64
     units: np.ndarray  # (L,) float64
+    value: np.ndarray  # (L,) float64 money, 0 where no price is known
 
     @property
     def stop(self) -> int:
@@ -43,7 +44,7 @@ class Purchases:
 
     def rows(self, which: np.ndarray) -> Purchases:
         """Those of a mask (L,); customers, items and origin stay."""
-        parts = (self.customer, self.day, self.item, self.units)
+        parts = (self.customer, self.day, self.item, self.units, self.value)
         return Purchases(self.customers, self.items, self.origin, *(part[which] for part in parts))
 
     def before(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
@@ -63,7 +64,7 @@ class Purchases:
         return ranges(first, np.where(end > first, last, first))
 
     def until(self, queries: Queries) -> np.ndarray:
-        """(Q,) days from the stop to the first purchase after, 0 on the day itself; −1 where there is none."""
+        """(Q,) days from the stop to the next purchase, 0 on the stop itself; −1 where there is none."""
         key = self._place(self.customer, self.day)
         first = np.searchsorted(key, self._place(queries.customer, queries.stop))
         place = np.minimum(first, len(key) - 1)
@@ -96,7 +97,7 @@ class Purchases:
 
 
 def ranges(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N,) index r and (N,) all whole numbers from first[r] to last[r], that excluded, one r after another."""
+    """(N,) index r, and (N,) the whole numbers from first[r] to last[r] − 1, one r after another."""
     length = np.maximum(last - first, 0)
     row = np.repeat(np.arange(len(first)), length)
     return row, np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length) + first[row]
@@ -117,6 +118,7 @@ def purchases(events: Events) -> Purchases:
     key = np.stack([bought.customer.astype(np.int64), day.astype(np.int64), bought.item.astype(np.int64)])
     order = np.lexsort(key[::-1])
     key, units = key[:, order], np.nan_to_num(bought.units[order].astype(float), nan=1.0)
-    new = np.append(True, (np.diff(key, axis=1) != 0).any(0))
-    total = np.add.reduceat(units, np.flatnonzero(new))
-    return Purchases(len(events.customers), len(events.items), origin, *key[:, new], total)
+    value = units * np.nan_to_num(bought.price[order].astype(float))
+    new = np.flatnonzero(np.append(True, (np.diff(key, axis=1) != 0).any(0)))
+    totals = (np.add.reduceat(column, new) for column in (units, value))
+    return Purchases(len(events.customers), len(events.items), origin, *key[:, new], *totals)

@@ -1,4 +1,4 @@
-"""When customers come and whether they still do: BG/NBD (Fader, Hardie, Lee 2005, doi:10.1287/mksc.1040.0098).
+"""When customers come and whether they still do: BG/NBD (Fader, Hardie, Lee 2005, Marketing Science 24).
 
 A customer visits at a rate λ of their own, Gamma(r, α) among customers, and leaves for good after any visit
 with a chance p of their own, Beta(a, b) among customers. Of a customer's history it needs three numbers.

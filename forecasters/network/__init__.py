@@ -5,7 +5,7 @@ from .demand_network import DemandNetwork, Seen, demand_network, history_tokens,
 from .recalled import Recalled
 from .stability import gain, stabilised
 from .training import Loss, SubMarket, TrainingSettings, losses_by_period, train_network
-from .trunk import Across, Kept, TrunkSettings
+from .trunk import Across, Kept, RingCache, Transformer, TrunkSettings
 from .trunk.attention import KEYS, Attention
 
 __all__ = [
@@ -17,9 +17,11 @@ __all__ = [
     "Kept",
     "Loss",
     "Recalled",
+    "RingCache",
     "Seen",
     "SubMarket",
     "TrainingSettings",
+    "Transformer",
     "TrunkSettings",
     "chain_news",
     "demand_network",

@@ -1,4 +1,4 @@
-"""The mixture of sources: chances that sum to 1, weights that are found again, better than any source alone."""
+"""The mixture of sources: chances that sum to 1, weights that are found again, better than one alone."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mercato.forecasters.customers.mixture import (
     Answers,
     Asked,
     Mixture,
+    Tilt,
     answers,
     asked,
-    chances,
     fit_mixture,
     log_share,
 )
 
-from .shop import CATEGORY, shop
+from .shop import CATEGORY, ITEMS, shop
 
 
 def lesson(stop: int, faithful: float = 0.5) -> tuple[Asked, Answers]:
@@ -40,11 +40,21 @@ def test_chances_sum_to_one_and_agree_with_the_likelihood(lessons: list[tuple[As
     with torch.no_grad():
         model.gates.normal_()
         model.again.normal_()
-    table = chances(model, of, slice(5, 50))
-    assert table.sum(1) == pytest.approx(1, abs=1e-5)
-    here = (told.row >= 5) & (told.row < 50)
-    said = model.likelihood(of, told)[here].exp().detach().numpy()
-    assert table[told.row[here].numpy() - 5, told.item[here].numpy()] == pytest.approx(said, rel=1e-4)
+    vectors = torch.randn(ITEMS, 3)
+    for tilt in (
+        None,
+        Tilt(torch.randn(len(of), len(SOURCES)), torch.randn(len(of.row)), torch.randn(len(of), 3), vectors),
+    ):
+        table = model.chances(of, tilt)
+        assert table.sum(1) == pytest.approx(1, abs=1e-5)
+        said = model.likelihood(of, told, tilt).exp().detach().numpy()
+        assert table[told.row.numpy(), told.item.numpy()] == pytest.approx(said, rel=1e-4)
+
+
+def test_no_tilt_and_a_tilt_of_nothing_are_the_same(lessons: list[tuple[Asked, Answers]]) -> None:
+    of, told = lessons[0]
+    none = Tilt(torch.zeros(len(of), len(SOURCES)), torch.zeros(len(of.row)), torch.zeros(len(of), 3), torch.randn(ITEMS, 3))
+    assert torch.allclose(Mixture().likelihood(of, told), Mixture().likelihood(of, told, none), atol=1e-5)
 
 
 def test_a_fitted_mixture_beats_every_source_on_baskets_it_has_not_seen(
@@ -66,7 +76,7 @@ def test_faithful_customers_are_found_to_be() -> None:
     for faithful in (0.1, 0.9):
         of, told = lesson(60, faithful)
         with torch.no_grad():
-            share[faithful] = float(fit_mixture([(of, told)]).weights(of).softmax(1)[:, 0].mean())
+            share[faithful] = float(fit_mixture([(of, told)])(of)[0][:, 0].mean())
     assert share[0.1] < 0.4 < 0.6 < share[0.9]
 
 

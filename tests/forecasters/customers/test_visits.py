@@ -78,7 +78,7 @@ def test_who_came_once_has_never_had_an_occasion_to_leave() -> None:
 
 
 def test_what_cannot_be_is_refused_in_one_line() -> None:
-    with pytest.raises(InputError, match="expected 0 ≤ last ≤ age.*found 2.0 repeats, last 9.0, age 5.0"):
+    with pytest.raises(InputError, match=r"expected 0 ≤ last ≤ age.*found 2.0 repeats, last 9.0, age 5.0"):
         VisitCounts(np.array([2.0]), np.array([9.0]), np.array([5.0]))
     with pytest.raises(InputError, match="expected customers watched for some time, found 0"):
         fit_visits(VisitCounts(*[np.array([])] * 3))

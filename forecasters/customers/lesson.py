@@ -1,0 +1,82 @@
+"""Questions to learn from, each with its answer: past days at which a log is cut, and what came after them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .baskets import Catalogue, catalogue
+from .context import context
+from .hazard import Awaited, awaited
+from .mixture import Answers, Asked, answers, asked
+from .purchases import Purchases, Queries
+from .quantity import usual_units
+from .tokens import Tokens
+from .visits import BetaGeometric
+
+_TOGETHER = 256  # questions of one lesson
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Q questions of one stop."""
+
+    queries: Queries
+    context: Tensor  # (Q, C)
+    visits: Awaited
+    asked: Asked
+    told: Answers  # of N lines
+    usual: Tensor  # (N,) log units expected of each line
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What every lesson is made of."""
+
+    log: Purchases
+    tokens: Tokens
+    visits: BetaGeometric
+    category: np.ndarray | None  # (I,) int64
+    horizon: int  # days
+
+    def catalogue(self, stop: int) -> Catalogue:
+        """Of the items, on a day."""
+        return catalogue(self.log, stop, self.category)
+
+    def lesson(self, log: Purchases, queries: Queries, items: Catalogue, stop: int, end: int) -> Lesson:
+        """Answers of a log before its day ``end``; items as known on ``stop``."""
+        of = asked(log, queries, items)
+        told = answers(log, queries, self.horizon, of)
+        usual = usual_units(log, queries, stop, told.row.numpy(), told.item.numpy())
+        return Lesson(
+            queries=queries,
+            context=of.context,
+            visits=awaited(log, queries, self.horizon, self.visits, end),
+            asked=replace(of, sparse=()),
+            told=told,
+            usual=torch.from_numpy(np.log(usual)).float(),
+        )
+
+    def lessons(self, stop: int, end: int, most: int, seed: int) -> list[Lesson]:
+        """All customers known on a day, or ``most`` of them drawn, those of histories of a length together."""
+        everyone, log = self.log.known(stop), self.log.rows(self.log.day < end)
+        rng = np.random.default_rng([seed, stop])
+        chosen = rng.permutation(len(everyone))[:most]
+        events = self.tokens.events_before(Queries(everyone.customer[chosen], everyone.stop[chosen]))
+        chosen = chosen[np.argsort(events, kind="stable")]
+        items = self.catalogue(stop)
+        return [self.lesson(log, part, items, stop, end) for part in parts(everyone, chosen)]
+
+
+def parts(queries: Queries, which: np.ndarray, size: int = _TOGETHER) -> Iterator[Queries]:
+    """Questions of the index, some at a time."""
+    for first in range(0, len(which), size):
+        few = which[first : first + size]
+        yield Queries(queries.customer[few], queries.stop[few])
