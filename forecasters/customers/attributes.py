@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..events import Items
+from .text import encoder
+
 _PENALTIES = 10.0 ** np.arange(-2, 4)
 _FOLDS, _SURE = 5, 2.0
 _PSEUDO = 3.0  # items that a category counts its parent's mean for
@@ -22,6 +25,16 @@ class Attributes:
 
     path: tuple[tuple[str, ...], ...]  # (N,) of names; paths may differ in length
     vectors: np.ndarray  # (N, D); D = 0 where there are none
+
+    @staticmethod
+    def of(items: Items) -> Attributes:
+        """Texts as vectors, beside the image's where there are any: 0 for an item that has none."""
+        parts = [np.zeros((len(items), 0))]
+        if any(items.text):
+            parts.append(encoder(items.text)(items.text))
+        if items.image is not None:
+            parts.append(np.nan_to_num(items.image))
+        return Attributes(items.paths, np.concatenate(parts, axis=1))
 
     def rows(self, which: np.ndarray) -> Attributes:
         return Attributes(tuple(self.path[i] for i in which), self.vectors[which])
@@ -58,18 +71,19 @@ class LevelOfNew:
     """Log units of a new item, from its attributes."""
 
     categories: CategoryMeans
-    weights: np.ndarray  # (D,) of the vectors; zeros where they are dropped
+    weights: np.ndarray  # (D,) of the vectors
+    uses_attributes: bool  # whether they are worth it
     centre: np.ndarray  # (D,) of the vectors
     error: float  # standard deviation of what it gets wrong, on items that it had not seen
     gain: float  # mean of squared errors that vectors save beside the category's mean, as a share
     gain_error: float  # standard error of that share
 
-    @property
-    def uses_attributes(self) -> bool:
-        return bool(self.weights.any())
-
     def __call__(self, attributes: Attributes) -> np.ndarray:
         """(N,) log units."""
+        return self.of_vectors(attributes) if self.uses_attributes else self.categories(attributes)
+
+    def of_vectors(self, attributes: Attributes) -> np.ndarray:
+        """(N,) log units by the attributes, worth it or not."""
         level: np.ndarray = self.categories(attributes) + (attributes.vectors - self.centre) @ self.weights
         return level
 
@@ -103,7 +117,7 @@ def level_of_new(attributes: Attributes, level: np.ndarray, seed: int = 0) -> Le
     weights = _ridges(attributes.vectors - centre, level - categories(attributes))[best]
     used = gain > _SURE * gain_error
     error = float(np.sqrt((squared[best] if used else plain).mean()))
-    return LevelOfNew(categories, weights * used, centre, error, float(gain), float(gain_error))
+    return LevelOfNew(categories, weights, bool(used), centre, error, float(gain), float(gain_error))
 
 
 def _ridges(x: np.ndarray, y: np.ndarray) -> np.ndarray:
