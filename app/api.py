@@ -29,6 +29,7 @@ from ..envs.economics import Economics, read_economics
 from ..envs.market import Market
 from ..forecasters.errors import InputError, whole
 from ..forecasters.evaluation import anchored_to_forecast
+from ..forecasters.events import Events, Items, Records, Relations, panel_of, read_records, reconciled
 from ..forecasters.experiments import Findings
 from ..forecasters.fit import fit_demand
 from ..forecasters.market_model import MarketModel, forecast_future
@@ -51,7 +52,7 @@ LEARNERS = {"ppo": PPOSettings, "dqn": DQNSettings, "pathwise": PathwiseSettings
 
 
 def fit(
-    panel: AnyPanel,
+    panel: AnyPanel | None = None,
     out: str | Path | None = None,
     economics: Economics | Mapping[str, Any] | str | Path | None = None,
     seed: int = 0,
@@ -61,14 +62,18 @@ def fit(
     settings: FitSettings | None = None,
     tune: int = 0,
     experiment: Findings | str | Path | None = None,
+    events: Events | pd.DataFrame | str | Path | None = None,
+    items: Items | pd.DataFrame | str | Path | None = None,
+    relations: Relations | pd.DataFrame | str | Path | None = None,
     progress: Progress = SILENT,
 ) -> Market:
-    """Learn a market from a sales table.
+    """Learn a market from a sales table, or from receipts alone.
 
     Args:
         panel: a CSV or parquet file or a data frame with the columns date, location, item, units and price;
             or the result of ``read_panel``, for a table that needs options. What was dropped, filled or
-            flagged is in ``market.panel.report.notes``.
+            flagged is in ``market.panel.report.notes``. Without it, the panel of ``events`` by week
+            (``panel_of``).
         out: folder to write the market to, for ``load_market`` and the command line; an existing
             market there is replaced. An interrupted fit resumes where it stopped.
         economics: costs, lead time and price rules: ``Economics``, a mapping of its fields, or a YAML or JSON
@@ -83,6 +88,10 @@ def fit(
             better on the last periods; the trials are kept in ``out``. Needs the extra ``tune``.
         experiment: what a price test found (``read_experiment``), or its file: own elasticities are combined
             with it by precision, and overruled where the two disagree beyond chance.
+        events: what customers did (``read_events``), or its table; kept in ``out`` for all that is learned of
+            customers.
+        items: what is known of items (``read_items``), or its table.
+        relations: what relates items (``read_relations``), or its table.
         progress: is informed of every stage; ``Bars()`` draws progress bars.
 
     Returns:
@@ -100,10 +109,11 @@ def fit(
     test = experiment if experiment is None or isinstance(experiment, Findings) else Findings.load(experiment)
     work = WORK[effort]
     forecaster, settings = work.forecaster(model), settings or work.settings
-    table = panel if isinstance(panel, SalesPanel) else read_panel(panel)
+    records = read_records(events, items, relations)
+    table = _table(panel, records)
     if out is not None:
         market = store.fit_market(
-            table, terms, Path(out), settings, seed, progress, device(), forecaster, tune, test
+            table, terms, Path(out), settings, seed, progress, device(), forecaster, tune, test, records
         )
     else:
         tuning = Tuning(tune) if tune else None
@@ -112,6 +122,18 @@ def fit(
             demand = anchored_to_forecast(demand, table, forecaster, seed, progress)
         market = store.fitted_market(demand, table, terms, "market")
     return market.to(device())
+
+
+def _table(panel: AnyPanel | None, records: Records | None) -> SalesPanel:
+    """The sales table to fit, which the records' purchases belong to."""
+    if panel is None:
+        if records is None:
+            raise InputError("fit: expected a sales table, or events to make it of, found none")
+        return panel_of(records.events, items=records.items)
+    table = panel if isinstance(panel, SalesPanel) else read_panel(panel)
+    if records is not None:
+        reconciled(records.events, table)
+    return table
 
 
 def load_market(path: str | Path) -> Market:

@@ -21,19 +21,26 @@ from .options import (
     EconomicsFile,
     Effort,
     Episodes,
+    EventsFile,
+    EventsMap,
     FitEffort,
     Freq,
     Holidays,
+    ItemsFile,
     Json,
     Map,
     MarketFolder,
     Model,
+    OfEvents,
+    OfItems,
+    OptionalPanel,
     PanelFile,
     Pathwise,
     Peers,
     PolicyFile,
     Quick,
     Ray,
+    RelationsFile,
     Roles,
     Seed,
     Start,
@@ -45,7 +52,7 @@ from .options import (
     Width,
     Workers,
 )
-from .reading import parse_reading
+from .reading import parse_beside, parse_reading
 from .update_verbs import drift, update
 from .verbs import app, verb
 
@@ -54,12 +61,14 @@ from .verbs import app, verb
 def data(
     name: Annotated[AnyTable, typer.Argument(help="Which table.")],
     out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    events: OfEvents = False,
+    items: OfItems = False,
     seed: Seed = 0,
 ) -> None:
     """Fetch a public sales table, or make a synthetic one whose true demand is known."""
     from .commands.data import run
 
-    run(name.value, out, seed)
+    run(name.value, out, events, items, seed)
 
 
 @verb
@@ -79,8 +88,8 @@ def problem(
 
 @verb
 def fit(
-    panel: PanelFile,
     out: Annotated[Path, typer.Option(help="Folder to write the market to.")],
+    panel: OptionalPanel = None,
     economics: EconomicsFile = None,
     start: Start = None,
     effort: Effort = FitEffort.usual,
@@ -99,13 +108,18 @@ def fit(
     experiment: Annotated[
         Path | None, typer.Option(help="Also learn from a price test: what `mercato experiment read` wrote.")
     ] = None,
+    events: EventsFile = None,
+    map_events: EventsMap = [],  # noqa: B006
+    items: ItemsFile = None,
+    relations: RelationsFile = None,
 ) -> None:
-    """Learn a market from a sales table."""
+    """Learn a market from a sales table, and from what its customers did; or from receipts alone."""
     from .commands.fit import run
 
     reading = parse_reading(map, freq, absent, role, holidays, drop)
     network = {"kind": None if trunk is None else trunk.value, "width": width, "blocks": blocks}
-    run(panel, out, economics, start, effort, reading, network, seed, tune, tensorboard, experiment)
+    beside = parse_beside(events, items, relations, map_events)
+    run(panel, out, economics, start, effort, reading, network, seed, tune, tensorboard, experiment, beside)
 
 
 @verb

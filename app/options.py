@@ -19,6 +19,8 @@ class Table(StrEnum):
 class AnyTable(StrEnum):
     orange_juice = "orange-juice"
     ta_feng = "ta-feng"
+    complete_journey = "complete-journey"
+    cdnow = "cdnow"
     reference = "reference"
     log_linear = "log-linear"
     attraction = "attraction"
@@ -65,6 +67,12 @@ class Trunk(StrEnum):
 
 
 PanelFile = Annotated[Path, typer.Argument(help="Sales table, CSV or parquet.", metavar="PANEL")]
+OptionalPanel = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Sales table, CSV or parquet; without it, it is made of --events.", metavar="PANEL"
+    ),
+]
 MarketFolder = Annotated[
     Path, typer.Argument(help="Folder that `mercato fit` or `mercato problem` wrote.", metavar="MARKET")
 ]
@@ -167,3 +175,27 @@ Pathwise = Annotated[
     bool, typer.Option("--pathwise", help="Train a third learner, by the gradient of profit: minutes more.")
 ]
 EconomicsFile = Annotated[Path | None, typer.Option(help="Costs, lead time and price rules, YAML or JSON.")]
+EventsFile = Annotated[
+    Path | None,
+    typer.Option("--events", help="What customers did, CSV or parquet: receipts, visits, messages …"),
+]
+EventsMap = Annotated[
+    list[str],
+    typer.Option(
+        "--map-events",
+        help="Rename a column of the events, or a kind of them: customer=card, buy=checkout. Repeatable.",
+    ),
+]
+ItemsFile = Annotated[
+    Path | None, typer.Option("--items", help="What is known of items: category path, text, image vector.")
+]
+RelationsFile = Annotated[
+    Path | None,
+    typer.Option("--relations", help="What relates items: substitutes, complements, successors, rules."),
+]
+OfEvents = Annotated[
+    bool, typer.Option("--events", help="What the table's customers did, instead of the sales table.")
+]
+OfItems = Annotated[
+    bool, typer.Option("--items", help="What is known of the table's items, instead of the sales table.")
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
@@ -11,6 +12,7 @@ from ..forecasters.reading import Absent, Reading
 from .report.words import count
 
 if TYPE_CHECKING:
+    from ..forecasters.events import Records
     from ..forecasters.panel.sales_panel import Role, SalesPanel
 
 
@@ -67,3 +69,58 @@ def _pairs(option: str, values: Sequence[str]) -> dict[str, str]:
             raise InputError(f"{option}: expected name=value such as units=qty, found {value!r}")
         pairs[name.strip()] = theirs.strip()
     return pairs
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The tables beside a sales table, and how the names in that of events are read."""
+
+    events: Path | None
+    items: Path | None
+    relations: Path | None
+    map: dict[str, str]  # of the events: our columns and kinds -> theirs
+
+
+def parse_beside(
+    events: Path | None, items: Path | None, relations: Path | None, map: Sequence[str]
+) -> Beside:
+    """From ``--events log.csv --map-events customer=card --items items.csv --relations pairs.csv``.
+
+    Raises:
+        InputError: a renaming is not of the form name=value.
+    """
+    return Beside(events, items, relations, _pairs("--map-events", map))
+
+
+def read_all(panel: Path | None, reading: Reading, beside: Beside) -> tuple[SalesPanel, Records | None]:
+    """The sales table, or the one that the events make where there is none, and what is told beside it.
+
+    Raises:
+        InputError: a table does not fit, or there is none.
+    """
+    from ..forecasters.events import panel_of, read_events, read_records
+
+    if panel is not None:
+        events = None if beside.events is None else read_events(beside.events, map=beside.map)
+        return reading.read(panel), read_records(events, beside.items, beside.relations)
+    if beside.events is None:
+        raise InputError("expected a sales table, or --events to make it of, found neither")
+    if reading.roles:
+        raise InputError("--role: expected a sales table, found receipts, which have no such columns")
+    names = {**reading.map, **beside.map}
+    events = read_events(beside.events, map=names, drop=reading.drop)
+    records = read_records(events, beside.items, beside.relations)
+    items = None if records is None else records.items
+    table = panel_of(events, reading.freq, items=items, holidays=reading.holidays)
+    return replace(table, reading=replace(table.reading, map=names, drop=reading.drop)), records
+
+
+def account_beside(panel: SalesPanel, records: Records | None) -> Iterator[str]:
+    """As ``account``, of what is told beside a panel.
+
+    Raises:
+        InputError: no purchase is of the panel's items, locations and periods.
+    """
+    told = {f"events: {note}" for note in panel.report.notes}  # of a panel that the events made
+    lines = () if records is None else records.account(panel)
+    yield from (f"{'ignored' if IGNORED in line else 'note'}: {line}" for line in lines if line not in told)

@@ -14,6 +14,7 @@ import torch
 
 from ..forecasters.errors import InputError
 from ..forecasters.evaluation import Forecaster, anchored_to_forecast
+from ..forecasters.events import Records
 from ..forecasters.experiments import Findings
 from ..forecasters.fit import fit_demand, periods_a_year
 from ..forecasters.model import DemandModel, FitSettings
@@ -26,6 +27,8 @@ from ..forecasters.simulation import LearnedDemand
 from ..forecasters.store import load_model, save_model
 from ..forecasters.tensors import numbered
 from ..forecasters.tuning import Tuning
+from .customers import FOLDER as CUSTOMERS
+from .customers import Write, learned_of
 from .economics import Economics
 from .engine.support import SUPPORT, PriceLists
 from .folders import replace_folder, sole_writer
@@ -53,8 +56,11 @@ def fit_market(
     forecaster: Forecaster | None = None,
     tune: int = 0,
     test: Findings | None = None,
+    records: Records | None = None,
 ) -> Market:
     """Fit a panel and write the market to the folder ``out``, whole or not at all.
+
+    With it goes what ``records`` tell of its customers.
 
     Its levels follow the forecast of ``forecaster`` where there is one, and it is better than their own.
     With ``tune`` so many settings are tried; those that an earlier fit of the same tried, which lie in
@@ -73,7 +79,8 @@ def fit_market(
         model = fit_demand(panel, settings, seed, progress, device, checkpoint, tuning, test=test)
         if forecaster is not None:
             model = anchored_to_forecast(model, panel, forecaster, seed, progress)
-        save_market(out, model, panel, economics, trials if tune else None)
+        customers = None if records is None else learned_of(records, model, panel)
+        save_market(out, model, panel, economics, trials if tune else None, customers=customers)
         checkpoint.unlink(missing_ok=True)
         if tune:
             trials.unlink(missing_ok=True)
@@ -166,10 +173,12 @@ def save_market(
     economics: Economics,
     trials: Path | None = None,
     version: Mapping[str, Any] | None = None,
+    customers: Write | None = None,
 ) -> None:
     """Write the market folder whole or not at all, with a copy of the ``trials`` that found its settings.
 
-    ``version`` is what is told of an update (``envs.versions``), in JSON's types.
+    ``version`` is what is told of an update (``envs.versions``), in JSON's types; ``customers`` writes what
+    is known of them (``envs.customers``).
     """
     check_replaceable(folder)
     about = {
@@ -187,7 +196,11 @@ def save_market(
         write_panel(panel, new / _PANEL)
         panel.reading.save(new / _READING)
         save_model(model, new)
-        told = sealed(about, new, sorted(path.name for path in new.iterdir()))
+        if customers is not None:
+            (new / CUSTOMERS).mkdir()
+            customers(new / CUSTOMERS)
+        files = sorted(path.relative_to(new).as_posix() for path in new.rglob("*") if path.is_file())
+        told = sealed(about, new, files)
         (new / _ABOUT).write_text(json.dumps(told, indent=1))
         if trials is not None:  # not sealed: a tool that shows them may write to it
             shutil.copyfile(trials, new / _TRIALS)

@@ -7,15 +7,21 @@ from pathlib import Path
 from ..console import stderr
 
 
-def run(name: str, out: Path, seed: int) -> None:
+def run(name: str, out: Path, events: bool, items: bool, seed: int) -> None:
     console = stderr()
     from ...envs.folders import sole_writer
     from ...envs.structural import FAMILIES, truth_folder
-    from ...forecasters.sources import SOURCES, write_source
+    from ...forecasters.errors import InputError
+    from ...forecasters.sources import SOURCES, Part, write_source
 
+    part: Part = "events" if events else "items" if items else "panel"
+    if events and items:
+        raise InputError("--events, --items: expected one of them, found both")
+    if part != "panel" and name not in SOURCES:
+        raise InputError(f"--{part}: expected a public table, one of {', '.join(SOURCES)}, found {name}")
     with sole_writer(out, truth_folder(out)):
         if name in SOURCES:
-            write_source(name, out)
+            write_source(name, out, part)
             console.print(SOURCES[name].text)
             console.print(f"wrote {out}; terms and acknowledgement are beside it")
             return

@@ -1,4 +1,4 @@
-"""``mercato fit``: from a sales table to a market folder."""
+"""``mercato fit``: from a sales table, or receipts, to a market folder."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from ...forecasters.reading import Reading
 from ...forecasters.tensorboard import drawn
 from ..console import Bars, stderr
-from ..reading import account
+from ..reading import Beside, account, account_beside, read_all
 
 
 def run(
-    panel: Path,
+    panel: Path | None,
     out: Path,
     economics: Path | None,
     start: Path | None,
@@ -25,6 +25,7 @@ def run(
     tune: int,
     tensorboard: Path | None,
     experiment: Path | None,
+    beside: Beside,
 ) -> None:
     from ...envs.economics import read_economics
     from ...envs.store import check_replaceable
@@ -38,8 +39,8 @@ def run(
     console = stderr()
     shop = read_economics(economics)
     check_replaceable(out)
-    table = reading.read(panel)
-    for line in account(panel, table):
+    table, records = read_all(panel, reading, beside)
+    for line in (*account(panel or beside.events, table), *account_beside(table, records)):
         console.print(line)
     with Bars(console) as bars:
         fit(
@@ -52,6 +53,9 @@ def run(
             settings=settings,
             tune=tune,
             experiment=experiment,
+            events=None if records is None else records.events,
+            items=None if records is None else records.items,
+            relations=None if records is None else records.relations,
             progress=drawn(bars, tensorboard),
         )
     if shop.assumed():

@@ -5,21 +5,25 @@ from .events import KINDS, Events, Kind
 from .items import Items, read_items, write_items
 from .reader import read_events
 from .receipts import panel_of
+from .records import EVENTS, Records, read_records
 from .relations import Relation, Relations, Rule, read_relations, write_relations
 from .writer import to_frame, write_events
 
 __all__ = [
+    "EVENTS",
     "KINDS",
     "Coverage",
     "Events",
     "Items",
     "Kind",
+    "Records",
     "Relation",
     "Relations",
     "Rule",
     "panel_of",
     "read_events",
     "read_items",
+    "read_records",
     "read_relations",
     "reconciled",
     "to_frame",
