@@ -69,9 +69,7 @@ class Trunk(StrEnum):
 PanelFile = Annotated[Path, typer.Argument(help="Sales table, CSV or parquet.", metavar="PANEL")]
 OptionalPanel = Annotated[
     Path | None,
-    typer.Argument(
-        help="Sales table, CSV or parquet; without it, it is made of --events.", metavar="PANEL"
-    ),
+    typer.Argument(help="Sales table, CSV or parquet; without it, it is made of --events.", metavar="PANEL"),
 ]
 MarketFolder = Annotated[
     Path, typer.Argument(help="Folder that `mercato fit` or `mercato problem` wrote.", metavar="MARKET")

@@ -101,19 +101,19 @@ def _kinds(frame: pd.DataFrame, named: Mapping[str, Kind], notes: list[str]) -> 
 
 
 def _first_told(frame: pd.DataFrame, time: np.ndarray, notes: list[str]) -> np.ndarray:
-    """(R,) bool, False of rows that repeat another in every column, unless a date is all that they tell."""
+    """(R,) bool, False of rows that repeat another in every column, to the second and of a known customer."""
     keys = [pd.factorize(frame[name])[0] for name in ("customer", "item") if name in frame]
     same = pd.DataFrame(dict(enumerate([time, *keys]))).duplicated(keep=False).to_numpy()
     again = np.zeros(len(frame), dtype=bool)
     again[same] = frame[same].astype(str).duplicated().to_numpy()
-    dated = again & (time == time.astype("datetime64[D]"))
+    vague = again & ((time == time.astype("datetime64[D]")) | frame["customer"].isna().to_numpy())
     repeat = "rows repeat another in every column"
-    if dated.any():
+    if vague.any():
         notes.append(
-            f"time: {dated.sum()} {repeat}, kept, since a date does not tell events of a day apart,"
-            f" {rows(frame, dated)}"
+            f"time: {vague.sum()} {repeat}, kept, since a date, or nobody known, tells no event from another,"
+            f" {rows(frame, vague)}"
         )
-    if (twice := again & ~dated).any():
+    if (twice := again & ~vague).any():
         notes.append(f"time: {twice.sum()} {repeat}, left out, {rows(frame, twice)}")
     return ~twice
 

@@ -102,8 +102,9 @@ def test_what_happens_twice_in_a_second_is_one_event_and_on_a_day_two() -> None:
     ]
     by_day = read_events(frame.assign(time=frame["time"].str[:10]))
     assert len(by_day) == 9
-    assert "kept, since a date does not tell events of a day apart" in notes(by_day, "time")[0]
+    assert "kept, since a date, or nobody known, tells no event from another" in notes(by_day, "time")[0]
     assert len(read_events(frame.assign(line=range(9)))) == 9, "a line's own number tells it from another"
+    assert len(read_events(frame.assign(customer=None))) == 9, "two strangers may do the same in a second"
 
 
 def test_nobody_is_told_by_himself_or_by_a_stranger() -> None:
