@@ -28,6 +28,7 @@ class AnyTable(StrEnum):
     hidden_shock = "hidden-shock"
     hours_out_of_stock = "hours-out-of-stock"
     inelastic = "inelastic"
+    leaving_customers = "leaving-customers"
     nested_logit = "nested-logit"
     partial_assortment = "partial-assortment"
     sparse = "sparse"

@@ -58,21 +58,31 @@ class CustomerMarket(Wrapped):
         process: customers who forget; states are its own.
         population: who they are; of the same locations and items.
         reference: (S, I) usual prices.
+        lift: (S, K, P, I) times as many as usual that a particle buys, for what it is shown or told; None is
+            as the log has it.
 
     Raises:
         InputError: the population is of other locations or items.
     """
 
-    def __init__(self, process: DemandProcess, population: Population, reference: Tensor) -> None:
+    def __init__(
+        self,
+        process: DemandProcess,
+        population: Population,
+        reference: Tensor,
+        lift: Tensor | None = None,
+    ) -> None:
         super().__init__(process)
         if (population.locations, population.items) != (self.locations, self.items):
             raise InputError(
                 f"customers: expected the {len(self.locations)} locations and {len(self.items)} items of the"
                 f" market, found {len(population.locations)} and {len(population.items)}, or others"
             )
-        self.population, self.reference = population, reference
-        self._mass = population.weight.unsqueeze(-1) * population.taste
-        self._usual = self._mass.sum(2)
+        self.population, self.reference, self.lift = population, reference, lift
+        mass = population.weight.unsqueeze(-1) * population.taste
+        self._usual = mass.sum(2)
+        self._mass = mass if lift is None else mass * lift
+        self._lifted = torch.zeros_like(self._usual) if lift is None else (self._mass - mass).sum(2)
         self._share = population.taste / population.basket.unsqueeze(-1)
         self._hazard = population.leaving.sigmoid()
         self._kept = (1 - population.visit * self._hazard) * (1 - population.moved_by.back)
@@ -89,7 +99,7 @@ class CustomerMarket(Wrapped):
         return CustomerState(
             self.process.reset(start, key),
             excess=self._hazard.new_zeros(markets, *self._hazard.shape),
-            gained=self._usual.new_zeros(markets, *self._usual.shape),
+            gained=self._lifted.repeat(markets, 1, 1, 1),
             effect=self._effects.drawn(key),
         )
 
@@ -155,8 +165,8 @@ class CustomerMarket(Wrapped):
         return (state.excess - lost * (1 + state.excess)) * self._kept
 
     def _bought(self, excess: Tensor) -> Tensor:
-        """(B, S, K, I) what an excess (B, S, K, P) buys."""
-        return torch.einsum("skpi,bskp->bski", self._mass, excess).contiguous()
+        """(B, S, K, I) what an excess (B, S, K, P) buys, and what is lifted."""
+        return (torch.einsum("skpi,bskp->bski", self._mass, excess) + self._lifted).contiguous()
 
     def shifted(self, state: CustomerState, periods: int) -> CustomerState:
         """The state so many periods later in the calendar, its customers as they are."""
@@ -170,10 +180,17 @@ class CustomerMarket(Wrapped):
             self.process.select(locations, items),
             self.population.select(cut),
             cut.tensor(self.reference, "SI"),
+            None if self.lift is None else cut.tensor(self.lift, "S__I"),
         )
 
     def to(self, device: torch.device | str) -> CustomerMarket:
-        return CustomerMarket(self.process.to(device), self.population.to(device), self.reference.to(device))
+        lift = None if self.lift is None else self.lift.to(device)
+        population, reference = self.population.to(device), self.reference.to(device)
+        return CustomerMarket(self.process.to(device), population, reference, lift)
+
+    def showing(self, lift: Tensor | None) -> CustomerMarket:
+        """The same customers, shown or told something else."""
+        return CustomerMarket(self.process, self.population, self.reference, lift)
 
 
 class _Effects:

@@ -6,8 +6,10 @@ retailer, the history, the tables and the environment are the same for all.
 
 from .draw import Size, draw_log_linear
 from .families import FAMILIES, Family
+from .leaving import LeavingDemand
 from .log_linear import LogLinear, LogLinearDemand
 from .oracle import Estimate, oracle_elasticities, shrunk
+from .receipts import events_file, receipts
 from .reference import ROLES, make_reference, truth_folder
 from .response import demand_change, own_elasticities
 from .retailer import History, Retailer, write_history
@@ -19,6 +21,7 @@ __all__ = [
     "Estimate",
     "Family",
     "History",
+    "LeavingDemand",
     "LogLinear",
     "LogLinearDemand",
     "Retailer",
@@ -26,9 +29,11 @@ __all__ = [
     "Truth",
     "demand_change",
     "draw_log_linear",
+    "events_file",
     "make_reference",
     "oracle_elasticities",
     "own_elasticities",
+    "receipts",
     "shrunk",
     "true_market",
     "truth_folder",

@@ -12,6 +12,8 @@ import pandas as pd
 from .assortment import with_assortment
 from .draw import Minds, Size, Taste, draw_attraction, draw_log_linear, draw_nested_logit, zone_of
 from .family import StructuralDemand
+from .leaving import with_leaving
+from .receipts import events_file, receipts
 from .reference import panel_frame, write_table
 from .retailer import Retailer, write_history
 from .shelves import Fresh
@@ -28,6 +30,7 @@ class Family:
     about: str  # one line: what is particular
     draw: Callable[[Size, int], StructuralDemand] = draw_log_linear  # of size and seed, no history yet
     retailer: Retailer = field(default_factory=Retailer)
+    events: Callable[[Truth, int], pd.DataFrame] | None = None  # what customers did, of individuals
 
     def make(self, seed: int = 0, size: Size = Size()) -> tuple[pd.DataFrame, Truth]:
         """A panel as a data frame in the panel contract, and the truth behind it."""
@@ -35,8 +38,13 @@ class Family:
         return panel_frame(truth), truth
 
     def write(self, out: str | Path, seed: int = 0, size: Size = Size()) -> Path:
-        """Write the panel to ``out`` (.parquet) and its truth to the folder beside it; returns ``out``."""
-        return write_table(out, *self.make(seed, size))
+        """Write the panel to ``out`` (.parquet), its truth to the folder beside it, and events, if there are
+        any, to ``events_file``; returns ``out``."""
+        frame, truth = self.make(seed, size)
+        written = write_table(out, frame, truth)
+        if self.events is not None:
+            self.events(truth, seed).to_parquet(events_file(written), index=False)
+        return written
 
 
 def _taste(taste: Taste) -> Callable[[Size, int], StructuralDemand]:
@@ -57,6 +65,10 @@ def _draw_daily(size: Size, seed: int) -> StructuralDemand:
 
 def _draw_zones(size: Size, seed: int) -> StructuralDemand:
     return in_zones(draw_log_linear(size, seed), zone_of(size.locations), seed)
+
+
+def _draw_leaving(size: Size, seed: int) -> StructuralDemand:
+    return with_leaving(draw_log_linear(size, seed), seed)
 
 
 _DULL = Minds(own=(-0.65, -0.55), spread=0.17, widest=0.22)
@@ -116,6 +128,12 @@ FAMILIES: dict[str, Family] = {
         "daily sales of fresh food, with the hours out of stock",
         _draw_daily,
         Retailer(safety=0.5, stock_noise=0.4, facing=1.0, shelf=Fresh(late=0.25, missing=0.03)),
+    ),
+    "leaving-customers": Family(
+        "individuals who leave for good after empty shelves and high prices; with what each of them did",
+        _draw_leaving,
+        Retailer(safety=0.62, stock_noise=0.5),
+        receipts,
     ),
 }
 """Each has shocks, stock-outs and a pricing rule that misleads whoever does not know it."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -64,6 +65,10 @@ class StructuralDemand(ABC):
     @abstractmethod
     def select(self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None) -> Self:
         """The sub-market, with the same customers; items left out stay at their reference prices."""
+
+    def laws(self) -> dict[str, pd.DataFrame]:
+        """Tables of what else is known of the customers, by name."""
+        return {}
 
     def own_of(self, state: Any) -> Tensor:
         """(B, S, I) own elasticities of the week at reference prices."""

@@ -24,6 +24,7 @@ from ..folders import replace_folder
 from ..market import Market, Terms
 from .attraction import AttractionDemand
 from .family import StructuralDemand
+from .leaving import LeavingDemand
 from .log_linear import LogLinearDemand
 from .nested_logit import NestedLogitDemand
 from .records import map_tensors, pack, unpack
@@ -39,6 +40,7 @@ PROCESSES: dict[str, type] = {
     "stockpiling": StockpilingDemand,
     "daily": DailyDemand,
     "zones": ZonedDemand,
+    "leaving": LeavingDemand,
 }
 """Class of the demand process by the name that truth.json gives it."""
 
@@ -137,7 +139,7 @@ class Truth:
     def tables(self) -> dict[str, pd.DataFrame]:
         """Tables of the truth: ``own`` and ``series`` by series, ``cross`` by pair (mean of locations).
 
-        Of what was never sold they say nothing.
+        Of what was never sold they say nothing. A family may tell of more laws of its own.
         """
         shop = self.demand.shop
         keys = pd.MultiIndex.from_product([shop.locations, shop.items], names=["location", "item"])
@@ -156,6 +158,7 @@ class Truth:
             "own": own.reset_index(),
             "cross": cross[cross["item"] != cross["other_item"]].reset_index(drop=True),
             "series": usual.reset_index(),
+            **self.demand.laws(),
         }
 
 

@@ -19,7 +19,7 @@ from .likeness import Likeness
 from .mixed import BLOCK, Effects, Fit, Group, Rows, effects, fit_mixed, left_out
 from .product_limit import uncensored
 from .steps import lasting_steps
-from .stock_outs import StockOuts, unseen
+from .stock_outs import StockOuts, expected_demand, unseen
 from .terms import MISLED, OPEN, SEASONAL, TERMS, Estimates, clear, pool, prior, shrink, student
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "clear",
     "effects",
     "estimate_common_shocks",
+    "expected_demand",
     "fit_mixed",
     "gamma_share",
     "gamma_table",

@@ -227,6 +227,30 @@ def test_doubt_grows_with_how_far_customers_were_treated_otherwise() -> None:
     assert (demand("certain").disagreement(treated(demand("certain"), 8, 0.3), price) == 0).all()
 
 
+def test_what_is_shown_lifts_what_its_customers_buy() -> None:
+    """Shown to everybody by a tenth more; to one segment, by its share of the item; and to nobody."""
+    process = demand("certain")
+    price, taste = process.reference.expand(MARKETS, -1, -1), process.population.taste
+    everybody = process.showing(torch.full_like(taste, 1.1))
+    torch.testing.assert_close(
+        everybody.multiplier(opened(everybody), price), torch.full_like(price, 1.1), atol=1e-5, rtol=0
+    )
+    lift = torch.ones_like(taste)
+    lift[:, 1, :, 2] = 1.5
+    some = process.showing(lift)
+    bought = (process.population.weight.unsqueeze(-1) * taste).sum(2)
+    share = bought[:, 1, 2] / bought[:, :, 2].sum(1)
+    told = some.multiplier(opened(some), price)
+    torch.testing.assert_close(told[0, :, 2], 1 + 0.5 * share)
+    torch.testing.assert_close(told[..., :2], torch.ones(MARKETS, 2, 2))
+    kept = treated(some, 4, 0.3)
+    assert (
+        some.multiplier(kept, price)[..., 2] > process.multiplier(treated(process, 4, 0.3), price)[..., 2]
+    ).all()
+    part = some.select(["location 2"], ["item 3"])
+    torch.testing.assert_close(part.multiplier(opened(part), price[:, 1:, 2:]), told[:, 1:, 2:])
+
+
 def test_a_shop_without_known_customers_sells_as_before() -> None:
     where = make_market(2, 3)
     people = regulars(where)
