@@ -34,7 +34,6 @@ from .records import shallow
 from .shocks import Customers
 
 _VISIT, _LEAVE, _ARRIVE = 5, 6, 7  # streams of noise, after those of counts and shocks
-_PLACES = 1000  # for customers, a location
 _USUAL_STOCK_OUT = 0.05  # share of a basket, by which the usual number of customers is reckoned
 _LEAST = 1e-6
 
@@ -135,12 +134,17 @@ def _among(customers: Customers, present: Tensor) -> Regulars:
 
 
 def with_leaving(
-    market: LogLinearDemand, seed: int, leaving: float = -3.6, stock_out: float = 4.0, dear: float = 1.0
+    market: LogLinearDemand,
+    seed: int,
+    places: int = 1000,
+    leaving: float = -3.6,
+    stock_out: float = 4.0,
+    dear: float = 1.0,
 ) -> LeavingDemand:
-    """The market of customers who leave; about half of the places are taken at first."""
+    """The market of customers who leave, so many ``places`` a location, of which half are taken at first."""
     rng = np.random.default_rng([seed, 5])
     level = market.parameters.level.double().numpy()
-    size = (len(market.locations), _PLACES)
+    size = (len(market.locations), places)
     visit = rng.beta(2.0, 5.0, size).clip(0.02, 0.95)
     likes = rng.gamma(0.7, 1.0, (*size, len(market.items))) * visit[..., None]
     arrival = 0.008

@@ -36,8 +36,9 @@ class Histories:
     item: np.ndarray  # (R,) int64
     units: np.ndarray  # (R,) float64
     missing: np.ndarray  # (T, S, I) float64 share of what was wanted that was not there, expected
-    dear: np.ndarray  # (T, S, I) float64 log of price to the usual
+    dear: np.ndarray  # (T, S, I) float64 log of price to the usual one of that year
     usual_price: np.ndarray  # (S, I) float64 median of the last year; NaN where an item is not sold
+    usual_missing: np.ndarray  # (S, I) float64 mean of ``missing`` over the periods that the panel knows
 
     @property
     def periods(self) -> int:
@@ -78,7 +79,8 @@ class Histories:
         key = np.stack([customer, period[inside], where, item], 1)[bought]
         cells, which = np.unique(key, axis=0, return_inverse=True)
         net = np.bincount(which.ravel(), units[bought], len(cells))
-        usual = _usual_price(panel)
+        usual, missing = _usual_price(panel), _missing(panel)
+        known = np.isfinite(panel.dense(panel.units))
         return Histories(
             customers=tuple(events.customers[c] for c in kept),
             visitor=visitor,
@@ -87,9 +89,10 @@ class Histories:
             home=home,
             **dict(zip(("buyer", "bought_in", "bought_at", "item"), cells[net > 0].T, strict=True)),
             units=net[net > 0],
-            missing=_missing(panel),
+            missing=missing,
             dear=np.nan_to_num(np.log(panel.dense(panel.price).astype(np.float64) / usual)),
-            usual_price=usual,
+            usual_price=usual[-1],
+            usual_missing=(missing * known).sum(0) / np.maximum(known.sum(0), 1),
         )
 
 
@@ -117,12 +120,17 @@ def _most(customer: np.ndarray, place: np.ndarray, customers: int, places: int) 
 
 
 def _usual_price(panel: SalesPanel) -> np.ndarray:
-    price = panel.dense(panel.price[panel.dates > panel.dates[-1] - _YEAR]).astype(np.float64)
-    known = np.isfinite(price)
-    middle = np.full(price.shape[1:], np.nan)
-    some = known.any(0)
-    middle[some] = np.nanmedian(price[:, some], axis=0)
-    return middle
+    """(T, S, I) median price of the year that each period is in, years counted back from the end; NaN where
+    there is none."""
+    price = panel.dense(panel.price).astype(np.float64)
+    year, usual = (panel.dates[-1] - panel.dates) // _YEAR, np.full_like(price, np.nan)
+    for one in np.unique(year):
+        rows = year == one
+        some = np.isfinite(price[rows]).any(0)
+        middle = np.full(price.shape[1:], np.nan)
+        middle[some] = np.nanmedian(price[rows][:, some], axis=0)
+        usual[rows] = middle
+    return usual
 
 
 def _missing(panel: SalesPanel) -> np.ndarray:

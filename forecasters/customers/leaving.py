@@ -18,6 +18,7 @@ first visit, too. Effects have stated priors, which decide where the events tell
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,6 @@ BACK_A_YEAR = 0.4
 """Share of those who left that return within a year: assumed, since no event tells a return from a pause."""
 _TOLD = 0.5  # of a prior's standard deviation: an effect whose own is larger counts as assumed
 _LEAST = 50  # customers
-_BLOCK = 4096  # customers whose baskets are laid out at once
 _ROUNDS = 200
 
 
@@ -45,18 +45,16 @@ class Met:
     """What visits met, by the habits of who came; arrays (V,) in the order of the visits."""
 
     missing: np.ndarray  # share of the habitual basket that was not there
-    dear: np.ndarray  # log of its price to the usual
+    dear: np.ndarray  # log of its price to the usual one of that year
 
     @staticmethod
     def of(seen: Histories, tastes: Tastes) -> Met:
         missing, dear = np.zeros(len(seen.visitor)), np.zeros(len(seen.visitor))
-        for begin in range(0, len(seen.customers), _BLOCK):
-            some = np.arange(begin, min(begin + _BLOCK, len(seen.customers)))
-            share = _shares(tastes.a_visit(some))
-            rows = slice(*np.searchsorted(seen.visitor, [some[0], some[-1] + 1]))
-            mine, when = share[seen.visitor[rows] - begin], (seen.period[rows], seen.place[rows])
-            missing[rows] = (mine * seen.missing[when]).sum(1)
-            dear[rows] = (mine * seen.dear[when]).sum(1)
+        for rows, taken in tastes.blocks():
+            share = taken / np.maximum(taken.sum(1, keepdims=True), 1e-12)
+            when = seen.period[rows], seen.place[rows]
+            missing[rows] = (share * seen.missing[when]).sum(1)
+            dear[rows] = (share * seen.dear[when]).sum(1)
         return Met(missing, dear)
 
 
@@ -72,6 +70,19 @@ class LeavingFit:
     visits: np.ndarray  # chance of a visit in a period while there, posterior mean
     customers: int
     leavers: float  # expected number who left while watched
+
+    def told(self) -> dict[str, Any]:
+        """The numbers of it, in JSON's types."""
+        moved_by = self.moved_by
+        return {
+            "own": self.own,
+            "visit": list(self.visit),
+            **{name: getattr(moved_by, name) for name in (*EFFECTS, "back")},
+            "errors": self.errors,
+            "assumed": list(moved_by.assumed),
+            "customers": self.customers,
+            "leavers": self.leavers,
+        }
 
 
 def fit_leaving(seen: Histories, met: Met, days: float) -> LeavingFit:
@@ -180,8 +191,3 @@ def _mode(data: _Data) -> Tensor:
 
 def _log_beta(a: Tensor, b: Tensor) -> Tensor:
     return torch.lgamma(a) + torch.lgamma(b) - torch.lgamma(a + b)
-
-
-def _shares(units: np.ndarray) -> np.ndarray:
-    """(C, I) shares of baskets."""
-    return units / np.maximum(units.sum(1, keepdims=True), 1e-12)

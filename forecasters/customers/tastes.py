@@ -9,6 +9,7 @@ shrinkage of purchase rates: Ehrenberg 1959, "The pattern of consumer purchases"
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from .histories import Histories
 
 _VISITS = 20.0  # of an ordinary customer, by which a location's mean is drawn towards the chain's
 _UNITS = 5.0  # an ordinary period's, by which what was taken of an item is drawn towards what was there
+_BLOCK = 4096  # customers whose baskets are laid out at once
 _SHAPES = (0.05, 50.0)
 
 
@@ -53,6 +55,13 @@ class Tastes:
         order = np.argsort(seen.buyer, kind="stable")
         begins = np.searchsorted(seen.buyer[order], np.arange(len(seen.customers) + 1))
         return Tastes(mean, shape, taken, seen, order, begins, np.cumsum(seen.visits) - seen.visits)
+
+    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        """Some visits after others: which, and (V', I) what their customers usually take."""
+        for begin in range(0, len(self.seen.customers), _BLOCK):
+            some = np.arange(begin, min(begin + _BLOCK, len(self.seen.customers)))
+            rows = slice(self.first[begin], self.first[some[-1]] + self.seen.visits[some[-1]])
+            yield rows, self.a_visit(some)[self.seen.visitor[rows] - begin]
 
     def a_visit(self, customers: np.ndarray) -> np.ndarray:
         """(C, I) units that some customers (C,) take at a visit, posterior means."""

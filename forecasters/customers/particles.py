@@ -1,0 +1,135 @@
+"""From a log of events to the population that a market simulates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..events import Events
+from ..panel.sales_panel import SalesPanel
+from .histories import Histories
+from .leaving import LeavingFit, Met, fit_leaving
+from .population import Population
+from .sensitivity import paid_more, price_deviations
+from .tastes import Tastes
+
+PARTICLES = 5000  # of a market
+SEGMENTS = ("high value, calm", "high value, keen", "low value, calm", "low value, keen")
+"""Those who bring half of what customers spend, and the others; of each, who pays more than others for the
+same and who pays less."""
+_NOBODY = {"weight": 0.0, "visit": 0.5, "taste": 0.0, "basket": 1.0, "leaving": 0.0}
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A population, and how sure it is of what moves it."""
+
+    population: Population
+    leaving: LeavingFit
+
+
+def learn_population(events: Events, panel: SalesPanel, particles: int = PARTICLES, seed: int = 0) -> Learned:
+    """The customers that are left as the panel ends, as weighted particles.
+
+    Args:
+        events: what they did; visits or purchases suffice.
+        panel: prices and stock-outs that they met, and the locations and items of the market.
+        particles: how many, in equal parts for locations and segments.
+        seed: of the draw of customers, where there are more.
+
+    Raises:
+        InputError: no event falls into the panel, or too few customers do.
+    """
+    seen = Histories.of(events, panel)
+    tastes = Tastes.of(seen)
+    days = float(np.diff(panel.dates).mean() / np.timedelta64(1, "D")) if panel.periods > 1 else 1.0
+    found = fit_leaving(seen, Met.of(seen, tastes), days)
+    segment = segments(seen, tastes, found)
+    deviations = price_deviations(seen, tastes, segment, len(SEGMENTS))
+    drawn = _Draw(seen, tastes, found, segment, max(1, particles // (len(panel.locations) * len(SEGMENTS))))
+    fields = drawn.fields(np.random.default_rng([seed, 0]))
+    population = Population(
+        locations=panel.locations,
+        items=panel.items,
+        segments=SEGMENTS,
+        price=_about_zero(torch.from_numpy(deviations).float(), fields["weight"], fields["taste"]),
+        usual_stock_out=torch.from_numpy(seen.usual_missing).float(),
+        moved_by=found.moved_by,
+        **fields,
+    )
+    return Learned(population, found)
+
+
+def segments(seen: Histories, tastes: Tastes, found: LeavingFit) -> np.ndarray:
+    """(N,) int64 place in ``SEGMENTS`` of each customer."""
+    everyone = np.arange(len(seen.customers))
+    price = np.nan_to_num(seen.usual_price)[seen.home]
+    spent = found.visits * np.concatenate(
+        [(tastes.a_visit(some) * price[some]).sum(1) for some in _blocks(everyone)]
+    )
+    best = np.argsort(-spent * found.alive)
+    share = np.cumsum((spent * found.alive)[best])
+    low = np.ones(len(everyone), dtype=np.int64)
+    low[best[share <= 0.5 * share[-1]]] = 0
+    return 2 * low + (paid_more(seen, tastes) < 0)
+
+
+@dataclass(frozen=True)
+class _Draw:
+    """Customers of each location and segment, at most P of them."""
+
+    seen: Histories
+    tastes: Tastes
+    found: LeavingFit
+    segment: np.ndarray  # (N,)
+    particles: int  # P
+
+    def fields(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """The particles' fields of ``Population``."""
+        places, goods = self.seen.missing.shape[1:]
+        size = (places, len(SEGMENTS), self.particles)
+        shapes = dict.fromkeys(_NOBODY, size) | {"taste": (*size, goods)}
+        fields = {name: np.full(shapes[name], value) for name, value in _NOBODY.items()}
+        for place in range(places):
+            for segment in range(size[1]):
+                own = np.flatnonzero((self.seen.home == place) & (self.segment == segment))
+                if len(own):
+                    who, weight = self._some(own, rng)
+                    for name, values in self._of(who).items():
+                        fields[name][place, segment, : len(who)] = values
+                    fields["weight"][place, segment, : len(who)] = weight
+        return {name: torch.from_numpy(values).float() for name, values in fields.items()}
+
+    def _some(self, own: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Customers and whom each stands for: all of them, or P drawn by what they buy (systematically), so
+        that each stands for as much demand."""
+        alive = np.maximum(self.found.alive[own], 1e-12)
+        if len(own) <= self.particles:
+            return own, alive
+        bought = np.concatenate([self.tastes.a_visit(some).sum(1) for some in _blocks(own)])
+        chance = alive * self.found.visits[own] * bought
+        chance = chance / chance.sum()
+        at = np.searchsorted(np.cumsum(chance), (np.arange(self.particles) + rng.random()) / self.particles)
+        at = np.minimum(at, len(own) - 1)
+        return own[at], alive[at] / (self.particles * chance[at])
+
+    def _of(self, who: np.ndarray) -> dict[str, np.ndarray]:
+        visit = self.found.visits[who]
+        taste = self.tastes.a_visit(who) * visit[:, None]
+        basket = np.maximum(taste.sum(1), 1e-12)
+        missing = (taste * self.seen.usual_missing[self.seen.home[who]]).sum(1) / basket
+        leaving = self.found.own + self.found.moved_by.stock_out * missing
+        return {"visit": visit, "taste": taste, "basket": basket, "leaving": leaving}
+
+
+def _about_zero(deviation: torch.Tensor, weight: torch.Tensor, taste: torch.Tensor) -> torch.Tensor:
+    """(S, K, I) deviations (K, I) less their mean by demand, so that the item's own elasticity stays."""
+    bought = (weight.unsqueeze(-1) * taste).sum(2)
+    mean = (deviation * bought).sum(1, keepdim=True) / bought.sum(1, keepdim=True).clamp(min=1e-12)
+    return deviation - mean
+
+
+def _blocks(customers: np.ndarray, size: int = 4096) -> list[np.ndarray]:
+    return [customers[begin : begin + size] for begin in range(0, len(customers), size)]

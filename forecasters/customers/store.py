@@ -1,0 +1,65 @@
+"""A population on disk: tensors as safetensors, everything else as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ..errors import InputError
+from .leaving import LeavingFit
+from .population import Leaving, Population
+
+ABOUT, TENSORS = "customers.json", "customers.safetensors"
+_FORMAT = 1
+_TENSORS = tuple(f.name for f in fields(Population) if f.type == "Tensor")
+
+
+def save_population(population: Population, folder: Path, found: LeavingFit | None = None) -> None:
+    """Write ``customers.safetensors`` and ``customers.json`` into an existing folder, with what was found of
+    leaving, if it was."""
+    tensors = {name: getattr(population, name) for name in _TENSORS}
+    tensors["covariance"] = population.moved_by.covariance
+    save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / TENSORS)
+    moved_by = population.moved_by
+    about: dict[str, Any] = {
+        "format": _FORMAT,
+        "locations": population.locations,
+        "items": population.items,
+        "segments": population.segments,
+        "moved_by": {f.name: getattr(moved_by, f.name) for f in fields(Leaving) if f.type != "Tensor"},
+    }
+    if found is not None:
+        about["found"] = found.told()
+    (folder / ABOUT).write_text(json.dumps(about, indent=1))
+
+
+def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
+    """What ``save_population`` wrote: the population, and what was found of leaving, empty if nothing was.
+
+    Raises:
+        InputError: a file is absent, damaged or of another format.
+    """
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        tensors: dict[str, torch.Tensor] = load_file(folder / TENSORS)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise InputError(
+            f"{folder}: expected the customers of a market, found none that can be read ({error})"
+        ) from None
+    if about.get("format") != _FORMAT:
+        raise InputError(
+            f"{folder}: expected customers of format {_FORMAT}, found {about.get('format')!r}; fit them again"
+        )
+    moved_by = about["moved_by"] | {"assumed": tuple(about["moved_by"]["assumed"])}
+    population = Population(
+        **{name: tuple(about[name]) for name in ("locations", "items", "segments")},
+        **{name: tensors[name] for name in _TENSORS},
+        moved_by=Leaving(**moved_by, covariance=tensors["covariance"]),
+    )
+    return population, about.get("found", {})
