@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from ..envs.folders import sole_writer
@@ -15,6 +16,8 @@ from ..forecasters.files import replace_file
 
 def plain(value: Any) -> Any:
     """``value`` in JSON's own types; a number that is not finite becomes null."""
+    if type(value) in (str, int, bool, NoneType):  # most are, and need no look
+        return value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -26,7 +26,7 @@ from ..forecasters.panel.calendar import declared_grid
 from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.simulation import LearnedDemand, LearnedState
-from ..forecasters.tensors import NoiseKey
+from ..forecasters.tensors import Cut, NoiseKey
 from .price_tags import decimals_of
 from .reasons import SAME
 
@@ -46,6 +46,10 @@ class Customers:
         """Expected demand (V, S, I) at each of ``prices`` (V, S, I)."""
         size = max(1, _AT_ONCE // prices[0].numel())
         return torch.cat([self.demand.expected(self.state, part) for part in prices.split(size)])
+
+    def within(self, part: LearnedDemand, cut: Cut) -> Customers:
+        """The same of the ``cut`` of the market whose customers are ``part``."""
+        return Customers(self.demand.within(part, cut), self.state.select(cut))
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,36 @@ class Standing:
         for name in ("_state", "usual", "others", "price_before", "decimals"):
             if name in self.__dict__:
                 other.__dict__[name] = self.__dict__[name]
+        return other
+
+    def part(self, locations: Collection[str]) -> Standing:
+        """Where these locations stand, and all whose prices are common with theirs or compared with them.
+
+        Nothing of the history is read again: what is expected of them is what the whole market expects.
+        """
+        market, panel, labels = self.market, self.panel, np.array(self.market.compared)
+        at = positions(list(locations), market.locations, "locations of the market")
+        wanted = np.isin(labels, labels[at])
+        if wanted.all():
+            return self
+        names = [name for name, here in zip(market.locations, wanted.tolist(), strict=True) if here]
+        cut = Cut.of(market.locations, market.items, names, None, market.device)
+        part = market.select(names)
+        assert isinstance(part.demand, LearnedDemand)
+        other = replace(
+            self,
+            market=part.with_demand(self.demand.within(part.demand, cut)),
+            panel=panel.select(names),
+            sold=self.sold[wanted[panel.series[:, 0]]],
+        )
+        other.__dict__.update(
+            _state=self._state.select(cut),
+            _usual_view=self._usual_view.within(other.market, cut),
+            usual=self.usual.within(part.demand, cut),
+            others=tuple(one.within(part.demand, cut) for one in self.others),
+            price_before=cut.tensor(self.price_before, "SI"),
+            decimals=self.decimals,
+        )
         return other
 
     def named(self, locations: Collection[str]) -> frozenset[str]:
@@ -164,8 +198,12 @@ class Standing:
         return replace(state, on_hand=on_hand, cohorts=fresh(on_hand, economics), pipeline=pipeline)
 
     def view(self, state: State) -> View:
-        """What a policy may look at."""
-        return self._simulator.view(state)
+        """What a policy may look at; what it makes of the customers alone is worked out once."""
+        return replace(self._usual_view, state=state)
+
+    @cached_property
+    def _usual_view(self) -> View:
+        return self._simulator.view(self._state)
 
     @cached_property
     def _simulator(self) -> Simulator:

@@ -37,11 +37,13 @@ def read_stock(
     in_memory = isinstance(source, pd.DataFrame)
     name = "stock" if in_memory else f"stock file {source}"
     try:
-        columns = set(load_table(source, {}).frame.columns)
+        frame = load_table(source, {}).frame
+        columns = set(frame.columns)
         alike = {
             ours: renames[ours] for ours in _KEYS if ours not in columns and renames.get(ours) in columns
         }
-        frame = load_table(source, alike).frame
+        if alike:
+            frame = load_table(source, alike).frame
     except InputError as error:
         raise InputError(f"stock: {error}" if in_memory else f"stock file {error}") from None
     missing = [name for name in (*_KEYS, "on_hand") if name not in frame]

@@ -27,6 +27,9 @@ class MyopicPrice:
     markup: float = 0.5  # share of unit cost, of the cost-plus prices that are one of the starts
 
     def price(self, view: View) -> Tensor:
+        return view.of_customers(self, lambda: self._price(view))
+
+    def _price(self, view: View) -> Tensor:
         market = view.market
 
         def profit(price: Tensor) -> Tensor:

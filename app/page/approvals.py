@@ -37,7 +37,7 @@ def propose(run: Path, progress: Progress = SILENT) -> dict[str, Any]:
     with progress.stage("propose prices and orders", 1) as stage:
         sheet = _service(run).propose(ACTOR)
         stage.advance()
-    return sheet
+    return sheet | {"decisions": []}  # which are asked for by location
 
 
 def decisions(run: Path, sheet: int, location: str, progress: Progress = SILENT) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Float, Table, insert, select, update
+from sqlalchemy import Connection, Float, Table, bindparam, insert, select, update
 
 from ..output import plain
 from .kept import text
@@ -23,6 +23,8 @@ from .records import audit, head, proposals, sheets
 
 START = "0" * 64
 _CHANGES = "status"  # of a proposal, as it is decided
+_HEAD = select(head.c.seq, head.c.hash)
+_MOVE = update(head).values(seq=bindparam("to"), hash=bindparam("told"))
 
 
 def now() -> str:
@@ -53,7 +55,7 @@ def record(connection: Connection, actor: str, action: str, body: Mapping[str, A
     Raises:
         Unkept: the actor or the body holds what is no text.
     """
-    last = connection.execute(select(head.c.seq, head.c.hash)).one()
+    last = connection.execute(_HEAD).one()
     entry = {
         "seq": last.seq + 1,
         "at": at or now(),
@@ -64,7 +66,7 @@ def record(connection: Connection, actor: str, action: str, body: Mapping[str, A
     }
     entry["hash"] = digest(entry)
     connection.execute(insert(audit), entry)
-    connection.execute(update(head).values(seq=entry["seq"], hash=entry["hash"]))
+    connection.execute(_MOVE, {"to": entry["seq"], "told": entry["hash"]})
 
 
 def entries(connection: Connection, after: int, limit: int) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from . import records
 
 FILE = "service.sqlite"
 _WAIT = 30  # seconds for another writer
+_END = select(records.head.c.seq).with_for_update()
 _KINDS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 
 
@@ -73,7 +74,8 @@ class Database:
         with self.engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             with connection.begin():
-                connection.execute(select(records.head.c.seq).with_for_update()).one()
+                if connection.dialect.name == "postgresql":
+                    connection.execute(_END).one()
                 yield connection
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import ceil
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from . import access, messages
 from .access import APPROVER, HERE, VIEWER, Caller, Rates
 from .door import Door
 from .ledger import Conflict, Unknown
-from .metrics import Metrics
+from .metrics import Measured, Metrics
 from .questions import NotNow
 from .service import MOST, Service
 
@@ -81,27 +81,23 @@ def application(service: Service, local: bool) -> Door:
     app.state.metrics = Metrics(service)
     _faults(app)
     _routes(app, service)
-    app.middleware("http")(_measured)
+    app.add_middleware(Measured, metrics=app.state.metrics)
     return Door(app, local, service.settings.limits.body)
 
 
-async def _measured(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    metrics: Metrics = request.app.state.metrics
-    with metrics.timed() as finish:
-        response = await answer(request)
-        route = request.scope.get("route")
-        finish(request.method, getattr(route, "path", "other"), response.status_code)
-    return response
+def _named(service: Service, kind: str, token: str) -> Caller | None:
+    """Whose token it is."""
+    with service.database.read() as connection:
+        return access.caller_of(connection, token.strip()) if kind.lower() == "bearer" else None
 
 
-def _caller(request: Request) -> Caller:
+async def _caller(request: Request) -> Caller:
     """Who asks, once rate and token are checked."""
-    app, service = request.app, request.app.state.service
+    app = request.app
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     caller: Caller | None = HERE if app.state.local else None
     if token:
-        with service.database.read() as connection:
-            caller = access.caller_of(connection, token.strip()) if kind.lower() == "bearer" else None
+        caller = await run_in_threadpool(_named, app.state.service, kind, token)
     address = request.client.host if request.client is not None else ""
     wait = app.state.rates.allow(caller.name if caller is not None else f"from {address}")
     if wait:
@@ -113,7 +109,7 @@ def _caller(request: Request) -> Caller:
 
 
 def _who(role: str) -> Any:
-    def check(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
+    async def check(caller: Annotated[Caller, Depends(_caller)]) -> Caller:
         if not caller.may(role):
             raise HTTPException(403, f"role: expected {role}, found {caller.role}")
         return caller
@@ -148,8 +144,7 @@ def _routes(app: FastAPI, service: Service) -> None:
         """Propose prices and orders for the period after the latest sales."""
         stock = None if asked.stock is None else pd.DataFrame([row.model_dump() for row in asked.stock])
         sheet = service.propose(caller.name, asked.date, asked.locations, stock)
-        few = 0 < sheet["series"] <= _PROPOSED_AT_ONCE
-        return sheet | {"decisions": service.decisions(sheet=sheet["sheet"]) if few else []}
+        return sheet if sheet["series"] <= _PROPOSED_AT_ONCE else sheet | {"decisions": []}
 
     @app.get("/v1/decisions", response_model=messages.Decisions, tags=["decisions"])
     def decisions(
@@ -269,7 +264,8 @@ def _faults(app: FastAPI) -> None:
 
     @app.exception_handler(InputError)
     def _(_: Request, error: InputError) -> JSONResponse:
-        return answer(_STATUS.get(type(error), 422), str(error))
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 422)
+        return answer(status, str(error))
 
     @app.exception_handler(RequestValidationError)
     def _(_: Request, error: RequestValidationError) -> JSONResponse:

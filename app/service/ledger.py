@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isfinite
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from ...forecasters.errors import InputError
 from . import audit
@@ -37,9 +37,34 @@ _CENT = 1e-9  # of a price: what single and double precision differ by
 T = TypeVar("T")
 Row = Mapping[Any, Any]
 
+# questions of every proposal, put together once
+_THERE = bindparam("places", expanding=True)
+_SWITCH = select(switch.c.on, switch.c.reason)
+_STANDING = select(proposals.c.id, proposals.c.location, proposals.c.item, proposals.c.status).where(
+    proposals.c.date == bindparam("on"),
+    proposals.c.location.in_(_THERE),
+    proposals.c.status.not_in((SUPERSEDED, WITHDRAWN)),
+)
+_RELEASED = select(releases.c.location, releases.c.item).where(
+    releases.c.date == bindparam("on"), releases.c.location.in_(_THERE)
+)
+_FILED = select(proposals.c.location, proposals.c.item, proposals.c.id).where(
+    proposals.c.sheet == bindparam("number")
+)
+_MARK = (
+    update(proposals)
+    .where(proposals.c.id.in_(bindparam("numbers", expanding=True)))
+    .values(status=bindparam("becomes"))
+)
+_SHEET = insert(sheets).returning(sheets.c.id)
+
 
 class Conflict(InputError):
     """The request is right, but what it asks for has been decided otherwise."""
+
+
+class Killed(Conflict):
+    """The kill switch is on."""
 
 
 class Unknown(InputError):
@@ -48,16 +73,16 @@ class Unknown(InputError):
 
 def file_sheet(
     connection: Connection, actor: str, about: Row, rows: Sequence[Row]
-) -> tuple[int, int, list[str]]:
+) -> tuple[int, list[dict[str, Any]], list[str]]:
     """File proposals of one date; they take the place of open ones of the same series.
 
     Series that are decided for that date already stay so.
 
     Returns:
-        The sheet's number, how many series it has, and its notes: those given, and what was left out.
+        The sheet's number, its proposals with theirs, and its notes: those given, and what was left out.
 
     Raises:
-        Conflict: the kill switch is on.
+        Killed: the kill switch is on.
     """
     _refuse_killed(connection)
     date, notes, at = str(about["date"]), list(about["notes"]), audit.now()
@@ -70,14 +95,14 @@ def file_sheet(
     _mark(connection, [number for number, status in standing.values() if status in OPEN], SUPERSEDED)
     sheet = {**about, "notes": json.dumps(notes), "steps": json.dumps(about["steps"])}
     sheet |= {"proposed_at": at, "actor": actor}
-    number = connection.execute(insert(sheets).returning(sheets.c.id), sheet).scalar_one()
+    number = connection.execute(_SHEET, sheet).scalar_one()
     filed = _filed(connection, [{**row, "date": date, "sheet": number} for row in rows])
     body = {name: about[name] for name in ("date", "market", "policy", "input", "steps", "gain")}
     body |= {"sheet": number, "about": audit.sheet_digest({**sheet, "id": number})}
     body |= {"rows": audit.rows_digest(filed), "series": len(filed)}
     body |= {"held": sorted(row["id"] for row in filed if row["status"] == HELD)}
     audit.record(connection, actor, "propose", body, at)
-    return number, len(filed), notes
+    return number, filed, notes
 
 
 def approve_sheet(connection: Connection, actor: str, sheet: int, reason: str) -> list[int]:
@@ -158,7 +183,7 @@ def reject(connection: Connection, actor: str, numbers: Sequence[int], reason: s
 
 def killed(connection: Connection) -> str | None:
     """Why the kill switch is on; None while it is off."""
-    row = connection.execute(select(switch)).one()
+    row = connection.execute(_SWITCH).one()
     return row.reason if row.on else None
 
 
@@ -253,11 +278,8 @@ def _filed(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[
     if not rows:
         return []
     connection.execute(insert(proposals), rows)
-    asked = select(proposals.c.location, proposals.c.item, proposals.c.id)
-    numbers = {
-        (place, item): number
-        for place, item, number in connection.execute(asked.where(proposals.c.sheet == rows[0]["sheet"]))
-    }
+    found = connection.execute(_FILED, {"number": rows[0]["sheet"]})
+    numbers = {(place, item): number for place, item, number in found}
     return [{**row, "id": numbers[_series(row)]} for row in rows]
 
 
@@ -268,12 +290,8 @@ def _standing(
     found: dict[tuple[str, str], tuple[int, str]] = {}
     wanted = {_series(row) for row in rows}
     for places in _parts(sorted({place for place, _ in wanted})):
-        asked = select(proposals.c.id, proposals.c.location, proposals.c.item, proposals.c.status).where(
-            proposals.c.date == date,
-            proposals.c.location.in_(places),
-            proposals.c.status.not_in((SUPERSEDED, WITHDRAWN)),
-        )
-        found |= {(row.location, row.item): (row.id, row.status) for row in connection.execute(asked)}
+        there = connection.execute(_STANDING, {"on": date, "places": places})
+        found |= {(place, item): (number, status) for number, place, item, status in there}
     return {series: told for series, told in found.items() if series in wanted}
 
 
@@ -293,10 +311,9 @@ def _released(connection: Connection, date: str, wanted: Sequence[tuple[str, str
     """Those of some series that have a release for a date."""
     found: set[tuple[str, str]] = set()
     for places in _parts(sorted({place for place, _ in wanted})):
-        asked = select(releases.c.location, releases.c.item).where(
-            releases.c.date == date, releases.c.location.in_(places)
-        )
-        found |= {(row.location, row.item) for row in connection.execute(asked)}
+        found |= {
+            (place, item) for place, item in connection.execute(_RELEASED, {"on": date, "places": places})
+        }
     return found & set(wanted)
 
 
@@ -310,7 +327,7 @@ def _released_at(connection: Connection, row: Row, price: float, order: int) -> 
 
 def _refuse_killed(connection: Connection) -> None:
     if (why := killed(connection)) is not None:
-        raise Conflict(f"kill switch: expected it to be off, found it on: {why}")
+        raise Killed(f"kill switch: expected it to be off, found it on: {why}")
 
 
 def _refuse_decided(rows: Sequence[Row]) -> None:
@@ -355,7 +372,7 @@ def _write(connection: Connection, actor: str, action: str, rows: Sequence[Row],
 
 def _mark(connection: Connection, numbers: Sequence[int], status: str) -> None:
     for part in _parts(list(numbers)):
-        connection.execute(update(proposals).where(proposals.c.id.in_(part)).values(status=status))
+        connection.execute(_MARK, {"numbers": part, "becomes": status})
 
 
 def _series(row: Row) -> tuple[str, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -16,6 +16,7 @@ from prometheus_client import (
 )
 from sqlalchemy import func, select
 
+from ..page.access import App, Receive, Scope, Send
 from . import ledger
 from .records import STATUSES, batches, releases
 from .service import Service
@@ -51,17 +52,11 @@ class Metrics:
             }.items()
         }
 
-    @contextmanager
-    def timed(self) -> Iterator[Callable[[str, str, int], None]]:
-        """Times a request, which says at its end what it was."""
-        began = time.perf_counter()
-
-        def finish(method: str, route: str, status: int) -> None:
-            known = method if method in _METHODS else "other"
-            self._requests.labels(known, route, str(status)).inc()
-            self._seconds.labels(route).observe(time.perf_counter() - began)
-
-        yield finish
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """A request that was answered, and how long that took."""
+        known = method if method in _METHODS else "other"
+        self._requests.labels(known, route, str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
 
     def text(self) -> tuple[bytes, str]:
         """What is to be told, and its content type."""
@@ -76,3 +71,28 @@ class Metrics:
         self._gauges["kill_switch"].set(self._service.killed() is not None)
         self._gauges["ready"].set(self._service.ready)
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An ASGI application whose requests are counted and timed, whatever becomes of them."""
+
+    app: App
+    metrics: Metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.perf_counter(), 500
+
+        async def heard(message: Any) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, heard)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.metrics.answered(scope["method"], route, status, time.perf_counter() - began)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import isfinite
-from typing import Any
+from threading import Lock
+from typing import Any, TypeVar
 
-import pandas as pd
+import numpy as np
 
 from ...agents.policy import Policy
-from ...forecasters.panel import SalesPanel
 from ..decisions import Decisions, decided
-from ..standing import Standing
-from ..stock import read_stock
+from ..standing import Standing, Stock
 from .records import HELD, PROPOSED
 from .settings import ServiceSettings
+from .together import Together
 from .treatment import CHECKS, STEPS, Smoother, anomalies, last_year, price_limits
 
-_PARTS = 1000  # sets of locations whose rows are kept together
+T = TypeVar("T")
+
+_PARTS = 1000  # sets of locations of which what was worked out is kept
 _COLUMNS = (
     *("location", "item", "current_price", "price", "order", "expected_units", "expected_gain"),
     *("gain_lo", "gain_hi", "outside_support", "why", "note"),
@@ -32,7 +35,6 @@ class Round:
 
     found: Decisions
     rows: list[dict[str, Any]]
-    _parts: dict[frozenset[str], Round] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def steps(self) -> dict[str, int]:
@@ -40,22 +42,119 @@ class Round:
         named = Counter(name for row in self.rows for name in row["flags"].split("; "))
         return {name: named[name] for name in (*STEPS, *CHECKS)}
 
-    def of(self, locations: frozenset[str]) -> Round:
-        """Those of some locations, which are looked for once."""
-        if locations not in self._parts:
-            if len(self._parts) >= _PARTS:
-                self._parts.clear()
-            rows = [row for row in self.rows if row["location"] in locations]
-            self._parts[locations] = Round(self.found.of(locations), rows)
-        return self._parts[locations]
+    def of(self, locations: Collection[str]) -> Round:
+        """Those of some locations."""
+        rows = [row for row in self.rows if row["location"] in locations]
+        return Round(self.found.of(locations), rows)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Prices and orders that are asked for with a stock of their own."""
+
+    stock: Stock
+    locations: frozenset[str] | None  # all where None
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """What is proposed where the market stands: on assumed stock worked out once, else for all who ask."""
+
+    standing: Standing
+    policy: Policy
+    settings: ServiceSettings
+    _rounds: dict[frozenset[str], Round] = field(default_factory=dict, repr=False)
+    _parts: dict[frozenset[str], Standing] = field(default_factory=dict, repr=False)
+    _turn: Lock = field(default_factory=Lock, repr=False)
+
+    @property
+    def ready(self) -> bool:
+        """Whether what is proposed with assumed stock is worked out."""
+        return "_usual" in self.__dict__
+
+    def usual(self, locations: Collection[str] | None) -> Round:
+        """Proposals with assumed stock; all where None.
+
+        Raises:
+            InputError: the market does not know a location.
+        """
+        with self._turn:
+            whole = self._usual
+        if locations is None:
+            return whole
+        named = self.standing.named(locations)
+        return _kept(self._rounds, named, lambda: whole.of(named))
+
+    @cached_property
+    def _usual(self) -> Round:
+        return play(self.standing, self.policy, self.settings)
+
+    @cached_property
+    def on_stock(self) -> Together[Asked, Round]:
+        """Proposals of who asks with a stock of their own: played together where locations are others."""
+        return Together(self._played)
+
+    def _played(self, asked: Sequence[Asked]) -> list[Round]:
+        found: dict[int, Round] = {}
+        left = list(range(len(asked)))
+        while left:
+            some, left = self._apart(asked, left)
+            whole = self._play([asked[number] for number in some])
+            for number in some:
+                places = asked[number].locations
+                found[number] = whole if places is None or len(some) == 1 else whole.of(places)
+        return [found[number] for number in range(len(asked))]
+
+    def _apart(self, asked: Sequence[Asked], numbers: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Those of ``numbers`` that have nothing to do with each other, and the rest."""
+        labels = np.array(self.standing.market.compared)
+        taken: set[str] = set()
+        some, rest = [], []
+        for number in numbers:
+            mine = set(labels[self._concerned(asked[number])])
+            (rest if taken & mine else some).append(number)
+            taken |= mine
+        return some, rest
+
+    def _concerned(self, asked: Asked) -> np.ndarray:
+        """(S,) bool: locations that are asked for, or whose stock is given."""
+        if asked.locations is None:
+            return np.ones(len(self.standing.market.locations), dtype=bool)
+        there = np.array([name in asked.locations for name in self.standing.market.locations])
+        return there | np.isfinite(asked.stock[0]).any(1)
+
+    def _play(self, asked: Sequence[Asked]) -> Round:
+        """One round of those who have nothing to do with each other."""
+        on_hand, on_order = (part.copy() for part in asked[0].stock)
+        for one in asked[1:]:
+            given = np.isfinite(one.stock[0])
+            on_hand[given], on_order[given] = (part[given] for part in one.stock)
+        if asked[0].locations is None:
+            return play(self.standing, self.policy, self.settings, (on_hand, on_order))
+        named = frozenset(name for one in asked for name in one.locations or ())
+        if len(asked) == 1:  # others are hardly asked for together twice
+            part = _kept(self._parts, named, lambda: self.standing.part(named))
+        else:
+            part = self.standing.part(named)
+        there = np.isin(self.standing.market.locations, part.market.locations)
+        stock = on_hand[there], on_order[there]
+        return play(part, self.policy, self.settings, stock, named)
+
+
+def _kept(kept: dict[frozenset[str], T], named: frozenset[str], work: Callable[[], T]) -> T:
+    """What was worked out for some locations, kept for as long as they are not too many."""
+    if named not in kept:
+        if len(kept) >= _PARTS:
+            kept.clear()
+        kept[named] = work()
+    return kept[named]
 
 
 def play(
     standing: Standing,
     policy: Policy,
     settings: ServiceSettings,
-    own: SalesPanel,
-    stock: pd.DataFrame | None = None,
+    stock: Stock | None = None,
     locations: Collection[str] | None = None,
 ) -> Round:
     """Decide, treat and check.
@@ -64,16 +163,14 @@ def play(
         standing: where the market stands.
         policy: who decides.
         settings: of the service.
-        own: the table that the market was fitted on, whose names of columns the stock may have.
-        stock: as for ``mercato decide``.
+        stock: on hand and on order (S, I), NaN where it is assumed; all of it where None.
         locations: all where None.
 
     Raises:
-        InputError: locations or stock that do not fit.
+        InputError: the market does not know a location.
     """
-    at_hand = None if stock is None else read_stock(stock, standing.market, own.reading.map)
     smoother = Smoother(standing, settings.smoothing)
-    found = decided(standing, policy, at_hand, adjust=smoother, locations=locations)
+    found = decided(standing, policy, stock, adjust=smoother, locations=locations)
     told = standing.sold if locations is None else standing.sold & standing.at(locations)
     series = standing.panel.series[told]
     least, most = price_limits(standing, series)

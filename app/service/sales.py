@@ -31,6 +31,7 @@ from .records import batches
 
 _KEYS = ("date", "location", "item")
 _LONGEST_KEY = 200
+_LATEST = select(func.coalesce(func.max(batches.c.id), 0))
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Batch:
 
 def version(connection: Connection) -> int:
     """The number of the latest batch, 0 where there is none."""
-    return int(connection.execute(select(func.coalesce(func.max(batches.c.id), 0))).scalar_one())
+    return int(connection.execute(_LATEST).scalar_one())
 
 
 def fingerprint(connection: Connection) -> str:

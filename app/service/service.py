@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,36 +15,37 @@ from typing import Any
 
 import pandas as pd
 
-from ...agents.learned import LearnedPolicy
-from ...envs.market import Market
 from ...forecasters.errors import InputError, whole
 from ...forecasters.names import positions
-from ...forecasters.panel import SalesPanel
-from ...forecasters.seal import of_file
 from ..page.home import Home, home_of
-from ..runtime import fitted_panel, open_market
 from ..standing import Standing
+from ..stock import read_stock
 from . import audit, ledger, sales
 from .database import Database, of_folder
+from .model import Decider, Model, Now
 from .questions import Forecasts, Scenarios
 from .records import STATUSES
-from .rounds import Round, play
+from .rounds import Asked, Round
 from .settings import read_service
+from .together import Together
 from .verification import Verified, verify
 
 _TRIES = 20  # to take a batch in while others come in between
 MOST = 10_000  # rows of one answer
 
 
-@dataclass(frozen=True)
-class Decider:
-    """Who decides in which market, and the digests by which both are known."""
+class _Stale(ledger.Conflict):
+    """Sales came in since what is to be filed was worked out."""
 
-    market: Market
-    own: SalesPanel
-    policy: LearnedPolicy
-    digests: dict[str, str]
-    stamps: tuple[object, ...]  # of the files that it was read from
+
+@dataclass(frozen=True)
+class _Filing:
+    """A round to be filed, worked out after the sales up to a batch."""
+
+    actor: str
+    about: dict[str, Any]
+    rows: list[dict[str, Any]]
+    batch: int
 
 
 class Service:
@@ -63,10 +63,8 @@ class Service:
         self.home = _home(run)
         self.settings = read_service(run)
         self.database = Database(database or of_folder(run))
-        self._turn = threading.Lock()  # of the model: one question at a time
-        self._decider: Decider | None = None
-        self._stood: tuple[tuple[int, str], Standing, str] | None = None
-        self._usual: tuple[Standing, Round] | None = None
+        self.model = Model(self.home, self.settings, self.database)
+        self._file = Together(self._filed)
         self._forecasts, self._scenarios = Forecasts(), Scenarios(self.home)
 
     def close(self) -> None:
@@ -124,54 +122,21 @@ class Service:
 
     def decider(self) -> Decider:
         """The run's market and policy, read again when their files are others."""
-        about, files = self.home.market / "market.json", self.home.policies()
-        compared = self.home.market.parent / "benchmark.json"  # it says which policy is the best
-        stamps = tuple(map(_stamp, (about, *files.values(), compared)))
-        kept = self._decider
-        if kept is None or kept.stamps != stamps:
-            policy, market = self._policy(files), open_market(self.home.market)
-            digests = {"market": of_file(about), "policy": of_file(policy)}
-            kept = Decider(market, fitted_panel(market), LearnedPolicy.load(policy), digests, stamps)
-            self._decider = kept
-        return kept
+        return self.model.decider()
 
     def standing(self) -> tuple[Standing, str]:
         """Where the market stands after the sales that came in, and their digest; read once a batch."""
-        decider = self.decider()
-        with self.database.read() as connection:
-            now = (sales.version(connection), decider.digests["market"])
-        if self._stood is None or self._stood[0] != now:
-            with self.database.read() as connection:
-                number, told, tables = sales.history(connection, decider.own.reading.map)
-            panel, _ = sales.latest(decider.own, tables)
-            standing = Standing.of(decider.market, decider.own, panel, 0)
-            _ = standing.others, standing.usual
-            self._stood = ((number, decider.digests["market"]), standing, told)
-        return self._stood[1], self._stood[2]
+        now = self.model.latest()
+        return now.standing, now.told
 
     def warm(self) -> None:
         """Read what the next proposal needs, before somebody waits for it."""
-        with self._turn:
-            self._round(self.decider(), self.standing()[0], None, None)
+        self.model.latest().rounds.usual(None)
 
     @property
     def ready(self) -> bool:
         """Whether a proposal can be made at once."""
-        return self._usual is not None
-
-    def _policy(self, files: Mapping[str, Path]) -> Path:
-        """The file of the policy that decides, of those of the run by name."""
-        if self.settings.policy is not None:
-            if self.settings.policy not in files:
-                raise InputError(
-                    f"service: expected a policy of {', '.join(files)}, found {self.settings.policy!r:.60}"
-                )
-            return files[self.settings.policy]
-        if not files:
-            raise InputError(f"{self.home.name}: expected a run with a trained policy, found none")
-        found = self.home.benchmark() or {"policies": []}
-        earned = {row["policy"].lower(): row["profit_mean"] for row in found["policies"]}
-        return max(files.items(), key=lambda pair: earned.get(pair[0].lower(), float("-inf")))[1]
+        return self.model.ready
 
     def forecast(self, location: str | None = None, item: str | None = None) -> pd.DataFrame:
         """Deciles of the periods after the latest sales, of one location and item where they are given.
@@ -180,8 +145,7 @@ class Service:
             NotNow: they are being worked out.
             InputError: the market does not know the location or the item.
         """
-        with self._turn:
-            standing, told = self.standing()
+        standing, told = self.standing()
         market = standing.market
         for name, given, known in (("location", location, market.locations), ("item", item, market.items)):
             if given is not None:
@@ -228,50 +192,68 @@ class Service:
         Raises:
             InputError: another date, or locations or stock that do not fit.
         """
-        with self._turn:
-            decider, (standing, told) = self.decider(), self.standing()
-            if date not in (None, standing.date):
+        for _ in range(_TRIES):
+            now = self.model.kept()
+            if date not in (None, now.standing.date) and now is not self.model.latest():
+                continue
+            if date not in (None, now.standing.date):
                 raise InputError(
-                    f"date: expected {standing.date}, the period after the latest sales, found {date!s:.40}"
+                    f"date: expected {now.standing.date}, the period after the latest sales,"
+                    f" found {date!s:.40}"
                 )
-            if (why := self.killed()) is not None:
-                return self._repeat(actor, standing.date, why)
-            done = self._round(decider, standing, stock, locations)
+            filing = self._worked_out(now, actor, locations, stock)
+            try:
+                return self._file(filing)
+            except _Stale:
+                self.model.latest()
+            except ledger.Killed:
+                if (told := self._repeat(actor)) is not None:
+                    return told
+        raise ledger.Conflict(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
+
+    def _worked_out(
+        self, now: Now, actor: str, locations: Sequence[str] | None, stock: pd.DataFrame | None
+    ) -> _Filing:
+        """A round; those with assumed stock are worked out once, for all locations."""
+        standing, decider = now.standing, now.decider
+        if stock is None:
+            done: Round = now.rounds.usual(locations)
+        else:
+            at_hand = read_stock(stock, standing.market, decider.own.reading.map)
+            named = None if locations is None else standing.named(locations)
+            done = now.rounds.on_stock(Asked(at_hand, named))
         about = {
             "date": standing.date,
             **decider.digests,
-            "input": audit.digest([told, None if stock is None else stock.to_csv(index=False)]),
+            "input": audit.digest([now.told, None if stock is None else stock.to_csv(index=False)]),
             "currency": standing.market.economics.currency,
             **{name: getattr(done.found, name) for name in ("gain", "gain_lo", "gain_hi", "notes")},
             "steps": done.steps,
         }
-        with self.database.write() as connection:
-            if sales.fingerprint(connection) != told:
-                raise ledger.Conflict("sales: expected none to come in meanwhile, found some did; ask again")
-            number, count, notes = ledger.file_sheet(connection, actor, about, done.rows)
-        return {**about, "sheet": number, "series": count, "notes": notes}
+        return _Filing(actor, about, done.rows, now.batch)
 
-    def _round(
-        self,
-        decider: Decider,
-        standing: Standing,
-        stock: pd.DataFrame | None,
-        locations: Sequence[str] | None,
-    ) -> Round:
-        """Proposals; those with assumed stock are worked out once, for all locations."""
-        settings, own = self.settings, decider.own
-        if stock is not None:
-            return play(standing, decider.policy, settings, own, stock, locations)
-        if self._usual is None or self._usual[0] is not standing:
-            self._usual = standing, play(standing, decider.policy, settings, own)
-        if locations is None:
-            return self._usual[1]
-        return self._usual[1].of(standing.named(locations))
-
-    def _repeat(self, actor: str, date: str, why: str) -> dict[str, Any]:
+    def _filed(self, filings: Sequence[_Filing]) -> list[dict[str, Any]]:
+        """Sheets of rounds, in one transaction; while the kill switch is on, the last approved prices."""
         with self.database.write() as connection:
-            count = ledger.release_last(connection, actor, date)
-        return {"date": date, "sheet": None, "series": 0, "released": count, "notes": [f"kill switch: {why}"]}
+            batch, told = sales.version(connection), []
+            for one in filings:
+                if one.batch != batch:
+                    raise _Stale("sales: expected none to come in meanwhile, found some did; ask again")
+                number, rows, notes = ledger.file_sheet(connection, one.actor, one.about, one.rows)
+                told.append(
+                    {**one.about, "sheet": number, "series": len(rows), "notes": notes, "decisions": rows}
+                )
+            return told
+
+    def _repeat(self, actor: str) -> dict[str, Any] | None:
+        """What the kill switch releases for the coming period; None where it is off."""
+        date = self.standing()[0].date
+        with self.database.write() as connection:
+            why = ledger.killed(connection)
+            if why is None:
+                return None
+            count, notes = ledger.release_last(connection, actor, date), [f"kill switch: {why}"]
+        return {"date": date, "sheet": None, "series": 0, "released": count, "notes": notes, "decisions": []}
 
     def killed(self) -> str | None:
         """Why the kill switch is on; None while it is off."""
@@ -347,9 +329,7 @@ class Service:
         """Withdraw what is open, and release the last approved prices for the coming period."""
         with self.database.write() as connection:
             withdrawn = ledger.kill(connection, actor, reason)
-        with self._turn:
-            date = self.standing()[0].date
-        return {"withdrawn": withdrawn, **self._repeat(actor, date, reason)}
+        return {"withdrawn": withdrawn, **(self._repeat(actor) or {})}
 
     def resume(self, actor: str, reason: str) -> None:
         """Switch the kill switch off."""
@@ -379,15 +359,6 @@ def _check_day(date: str | None) -> None:
     """A shop whose dates look otherwise would be told that there is nothing for it, for ever."""
     if date is not None and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", date, re.ASCII):
         raise InputError(f"date: expected a day such as 2024-01-31, found {date!r:.40}")
-
-
-def _stamp(path: Path) -> object:
-    """What changes when a file does; None where there is none."""
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return path, about.st_ino, about.st_mtime_ns, about.st_size
 
 
 def _home(run: Path) -> Home:

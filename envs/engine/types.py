@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
+
+from ...forecasters.tensors import Cut
+
+_STOCK_AXES = {
+    **dict.fromkeys(("on_hand", "backorders", "last_price", "last_sales", "since_change"), "BSI"),
+    **dict.fromkeys(("cohorts", "pipeline"), "BKSI"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,10 @@ class State:
     slot: Tensor  # (B,) int64 noise key: market slot
     episode: Tensor  # (B,) int64 noise key: episode number in the slot
     demand: Any  # state of the demand process, market axis first
+
+    def select(self, cut: Cut) -> State:
+        """What of it is of some locations and items, where the demand's state knows how to do the same."""
+        return replace(cut.record(self, _STOCK_AXES), demand=self.demand.select(cut))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ...forecasters.simulation import Outlook
+from ...forecasters.tensors import Cut
 from ..market import Market
 from .types import State
 
@@ -20,6 +22,20 @@ class View:
     market: Market
     state: State
     outlook: Outlook
+    told: dict[object, Tensor] = field(default_factory=dict, repr=False, compare=False)
+    """What was worked out of the customers alone, by whom: views of other stock before them may share it."""
+
+    def of_customers(self, who: object, work: Callable[[], Tensor]) -> Tensor:
+        """What ``who`` works out of market and customers, whatever the stock; worked out once."""
+        if who not in self.told:
+            self.told[who] = work()
+        return self.told[who]
+
+    def within(self, market: Market, cut: Cut) -> View:
+        """The same of the ``cut`` of the market that ``market`` is, what was worked out among it."""
+        told = {who: cut.tensor(value, "BSI") for who, value in self.told.items()}
+        outlook = cut.record(self.outlook, {f.name: "BSI" for f in fields(Outlook)})
+        return View(market, self.state.select(cut), outlook, told)
 
     def position(self) -> Tensor:
         """(B, S, I) inventory position: on hand + pipeline - backorders."""

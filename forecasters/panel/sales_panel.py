@@ -109,8 +109,7 @@ class SalesPanel:
         self, locations: Sequence[str] | None = None, items: Sequence[str] | None = None
     ) -> SalesPanel:
         """The sub-panel of some locations and items, in the panel's own order; series outside are dropped."""
-        places = [i for i, name in enumerate(self.locations) if locations is None or name in set(locations)]
-        goods = [i for i, name in enumerate(self.items) if items is None or name in set(items)]
+        places, goods = _positions(self.locations, locations), _positions(self.items, items)
         keep = np.isin(self.series[:, 0], places) & np.isin(self.series[:, 1], goods)
         series = self.series[keep]
         remap = np.stack(
@@ -130,6 +129,11 @@ class SalesPanel:
             coordinates=None if self.coordinates is None else self.coordinates[places],
             covariates=tuple(replace(c, values=c.values[:, keep]) for c in self.covariates),
         )
+
+
+def _positions(names: Sequence[str], wanted: Sequence[str] | None) -> list[int]:
+    kept = set(names if wanted is None else wanted)
+    return [at for at, name in enumerate(names) if name in kept]
 
 
 def inside(seen: np.ndarray) -> np.ndarray:

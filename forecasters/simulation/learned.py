@@ -438,6 +438,16 @@ class LearnedDemand:
         cut = Cut.of(self.locations, self.items, locations, items, self._ids.device)
         return LearnedDemand(self.model.select(cut), self.history.select(cut), self.response.select(cut))
 
+    def within(self, part: LearnedDemand, cut: Cut) -> LearnedDemand:
+        """``part``, the ``cut`` of these customers, as the whole market knows them: it reads no history.
+
+        It is asked about states that were ``cut``, too, and takes no step.
+        """
+        other = LearnedDemand(part.model, part.history, self.response.select(cut))
+        if "_weekly" in self.__dict__:
+            other.__dict__["_weekly"] = cut.tensor(self._weekly, "WSIM")
+        return other
+
     @property
     def elasticities(self):
         """The fitted ``Elasticities``: own with intervals (S, I), cross (I, I)."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
 from ..features import Past
 from ..response import Way
+from ..tensors import Cut
+
+_AXES = {"log_base": "BSIM", "log_r": "BSIM", "carryover": "BSIC", "own": "BSI"}
+_PAST_AXES = {**dict.fromkeys(("lags", "total", "weight"), "BSIC"), "seen": "BSI"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,11 @@ class LearnedState:
     own: Tensor  # (B, S, I) their own elasticities
     begin: Tensor  # (B,) int64 calendar index at which the episode began
     way: Way  # how they divide themselves over the items
+
+    def select(self, cut: Cut) -> LearnedState:
+        """What it knows of some locations and items; no step is taken from here, for want of the memory."""
+        way = cut.record(self.way, {"scale": "BSI"})
+        return replace(cut.record(self, _AXES), past=cut.record(self.past, _PAST_AXES), way=way, memory=())
 
 
 def log_mean_of_members(log_base: Tensor) -> Tensor:

@@ -109,8 +109,7 @@ def served(
 def service(served: Service) -> Service:
     """The same, which nothing has happened to yet."""
     empty(served.database)
-    if served._stood is not None and served._stood[0][0] > 0:
-        served._stood = None  # numbers of batches begin again
+    served.model.latest()  # numbers of batches begin again
     return served
 
 

@@ -58,8 +58,8 @@ def see(database: Database) -> Seen:
 def propose(connection: Connection, actor: str, seen: Seen, chance: Random) -> Told:
     some = chance.sample(SERIES, chance.randint(1, len(SERIES)))
     rows = [row(*one, status=chance.choice([HELD, PROPOSED])) for one in some]
-    sheet, count, _ = ledger.file_sheet(connection, actor, about(seen.date), rows)
-    return {"sheet": sheet, "count": count, "actor": actor}
+    sheet, filed, _ = ledger.file_sheet(connection, actor, about(seen.date), rows)
+    return {"sheet": sheet, "count": len(filed), "actor": actor}
 
 
 def approve(connection: Connection, actor: str, seen: Seen, chance: Random) -> Told:

@@ -308,7 +308,7 @@ def test_what_cannot_be_answered_now_says_so(
         assert said in error(answer, 503)
         assert answer.headers["retry-after"] == "5"
     with monkeypatch.context() as patch:
-        patch.setattr(service, "_usual", None)
+        patch.setattr(service.model, "_now", None)
         assert "still being read" in error(client.get("/ready"), 503)
 
 

@@ -56,17 +56,14 @@ def test_a_later_round_takes_the_place_of_what_is_open_and_leaves_what_is_decide
         ledger.approve(connection, "bob", [first], "")
         ledger.reject(connection, "bob", [second], "too cheap")
     with database.write() as connection:
-        sheet, count, notes = ledger.file_sheet(connection, "ann", about(), [row(*one) for one in SERIES])
+        sheet, filed, notes = ledger.file_sheet(connection, "ann", about(), [row(*one) for one in SERIES])
     found = statuses(database)
     assert (found[first], found[second], found[third]) == (RELEASED, REJECTED, SUPERSEDED)
-    assert count == len(SERIES) - 2
+    assert len(filed) == len(SERIES) - 2
     decided = f"2 series are decided for {DATE} already, first {', '.join(min(SERIES[:2]))}"
     assert notes == ["3 series have ended", decided]
     with database.read() as connection:
-        assert (
-            len(ledger.listed(connection, {"status": PROPOSED, "date": DATE, "sheet": sheet}, 0, 1000))
-            == count
-        )
+        assert ledger.listed(connection, {"status": PROPOSED, "date": DATE, "sheet": sheet}, 0, 1000) == filed
 
 
 def test_another_date_is_another_decision(database: Database) -> None:

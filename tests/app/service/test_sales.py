@@ -203,18 +203,19 @@ def test_a_key_is_text_of_some_length(service: Service, key: str) -> None:
 def test_nothing_is_proposed_for_a_period_whose_sales_come_in_meanwhile(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    round_of = service._round
+    worked_out = service._worked_out
 
     def slow(*given: Any) -> Any:
         take(service, week())  # as another process does
-        return round_of(*given)
+        return worked_out(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(service, "_round", slow)
-        with pytest.raises(Conflict, match="expected none to come in meanwhile"):
-            service.propose("ann")
-    assert service.decisions() == []
-    assert service.propose("ann")["date"] == "2023-05-09"
+        patch.setattr(service, "_worked_out", slow)
+        with pytest.raises(InputError, match="date: expected 2023-05-09, the period after the latest sales"):
+            service.propose("ann", "2023-05-02")
+        assert service.decisions() == []
+        assert service.propose("ann")["date"] == "2023-05-09"
+    assert {row["date"] for row in service.decisions()} == {"2023-05-09"}
 
 
 def test_another_process_has_the_sales_too(service: Service) -> None:

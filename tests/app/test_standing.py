@@ -1,0 +1,48 @@
+"""A part of a chain stands where it stood in the whole: what is decided of it is what the whole decides."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mercato.agents.baselines.fluid import FluidPrice
+from mercato.agents.baselines.myopic import MyopicPrice
+from mercato.agents.baselines.orders import BaseStock
+from mercato.agents.policy import Pair, PriceRule
+from mercato.app.decisions import decided
+from mercato.app.standing import Standing
+from mercato.envs.economics import Economics, Fairness, PriceRules
+from mercato.envs.store import fitted_market
+from tests.forecasters.small_model import Fitted, fitted  # noqa: F401
+
+
+@pytest.fixture(scope="module")
+def chain(fitted: Fitted) -> Standing:  # noqa: F811
+    places = fitted.panel.locations
+    rules = PriceRules(fairness=Fairness(groups={"north": places[:2]}), largest_change=0.1)
+    market = fitted_market(fitted.model, fitted.panel, Economics(price_rules=rules, lead_time=2), "chain")
+    return Standing.of(market, fitted.panel, None, 0)
+
+
+@pytest.mark.parametrize("pricing", [MyopicPrice(), FluidPrice()])
+def test_a_part_decides_as_the_whole_does(chain: Standing, pricing: PriceRule) -> None:
+    market, policy = chain.market, Pair("policy", pricing, BaseStock())
+    on_hand = np.random.default_rng(0).integers(0, 60, market.shape).astype(np.float32)
+    stock = on_hand, np.ones_like(on_hand)
+    whole = decided(chain, policy, stock)
+    for asked in (market.locations[3:4], market.locations[5:], market.locations[1:2]):
+        part = chain.part(asked)
+        there = np.isin(market.locations, part.market.locations)
+        found = decided(part, policy, (stock[0][there], stock[1][there]), locations=asked)
+        expected = whole.of(asked)
+        pd.testing.assert_frame_equal(found.rows, expected.rows.reset_index(drop=True))
+        np.testing.assert_allclose(found.gain, expected.gain, rtol=1e-5)
+
+
+def test_a_part_has_whoever_prices_are_compared_with(chain: Standing) -> None:
+    places = chain.market.locations
+    assert chain.part(places[1:2]).market.locations == places[:2]
+    assert chain.part(places[4:5]).market.locations == places[4:5]
+    assert chain.part(places) is chain
+    assert chain.part(places[4:5]).date == chain.date
