@@ -64,19 +64,30 @@ def validation_worth(
 
 
 def validation_profits(
-    market: Market, policy: Policy, seed: int, validation: Validation, caution: float = 0.0
+    market: Market,
+    policy: Policy,
+    seed: int,
+    validation: Validation,
+    caution: float = 0.0,
+    episodes: int | None = None,
 ) -> Tensor:
     """(E,) profit of each episode of validation customers, the same for every policy under one seed.
 
-    Less ``caution`` times the typical revenue that the model is unsure of, as ``Cautious`` charges it.
+    Less ``caution`` times the typical revenue that the model is unsure of, as ``Cautious`` charges it. As
+    many ``episodes`` as tell policies apart where None.
     """
-    least = ceil(validation.series / (len(market.locations) * len(market.items)))
-    episodes = torch.arange(max(validation.episodes, least))
+    count = episodes or validation_episodes([market], validation)
     horizon = validation.horizon or enough_periods(market.economics, _PERIODS)
-    earned = play(market, policy, episodes, horizon, seed_for("validate", seed))
+    earned = play(market, policy, torch.arange(count), horizon, seed_for("validate", seed))
     at_stake = market.economics.episode(horizon) * typical_revenue(market).double().sum()
     doubt = earned["disagreement"] + earned["off_support"]
     return (earned["profit"] - caution * at_stake * doubt).double().cpu()
+
+
+def validation_episodes(markets: Sequence[Market], validation: Validation) -> int:
+    """How many episodes each of some markets is played for, to tell policies apart in all of them."""
+    series = sum(len(market.locations) * len(market.items) for market in markets)
+    return max(validation.episodes, ceil(validation.series / series))
 
 
 class StandardFeatures(BaseFeaturesExtractor):

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from .baselines.fluid import FluidPrice
+from .baselines.held import HeldMyopic
 from .baselines.myopic import MyopicPrice
 from .baselines.orders import (
     BaseStock,
@@ -30,6 +31,7 @@ from .policy import LiftedRule, Pair, PriceRule, nearest, price_range
 # the rules that a learned policy's file may name
 PRICE_RULES: dict[str, type] = {
     "myopic": MyopicPrice,
+    "held_myopic": HeldMyopic,
     "cost_plus": CostPlus,
     "static": StaticPrice,
     "last_price": LastPrice,

@@ -159,7 +159,7 @@ def train_ppo(
         record = record_of(settings, seed, market)
         return [LearnedPolicy("PPO", network, actions, record, env.batch.observation.names)]
 
-    kept = kept_at(checkpoint, market, actions, settings, seed)
+    kept = kept_at(checkpoint, market.device, market, to_spec(actions), settings, seed)
     return learn(model, candidates, profits_in(market, settings, seed), settings, progress, kept)
 
 
@@ -213,7 +213,7 @@ def train_dqn(
         record, seen_names = record_of(settings, seed, market), env.batch.observation.names
         return [LearnedPolicy("DQN", one, actions, record, seen_names) for one in careful]
 
-    kept = kept_at(checkpoint, market, actions, settings, seed)
+    kept = kept_at(checkpoint, market.device, market, to_spec(actions), settings, seed)
     return learn(model, candidates, profits_in(market, settings, seed), settings, progress, kept)
 
 
@@ -268,19 +268,12 @@ def profits_in(market: Market, settings: Settings, seed: int) -> Callable[[Polic
     return lambda policy: validation_profits(market, policy, seed, settings.validation, settings.caution)
 
 
-def kept_at(
-    path: Path | None,
-    market: Market,
-    actions: Residual | ResidualGrid,
-    settings: Settings,
-    seed: int,
-) -> Checkpoint | None:
-    """A checkpoint by all that a training depends on, the number of threads included, which rounds sums."""
+def kept_at(path: Path | None, device: torch.device, *about: object) -> Checkpoint | None:
+    """A checkpoint by all that a training is ``about``, the number of threads included, which rounds sums."""
     if path is None:
         return None
     versions = [version(name) for name in ("mercato", "torch", "stable-baselines3")]
-    where = (str(market.device), torch.get_num_threads(), versions)
-    return Checkpoint(path, of_values(market, to_spec(actions), settings, seed, where))
+    return Checkpoint(path, of_values(*about, (str(device), torch.get_num_threads(), versions)))
 
 
 def discount(market: Market, gamma: float | None) -> float:

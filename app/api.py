@@ -6,7 +6,7 @@ Each function takes a market or its folder, a policy or its file, a table or its
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from numbers import Real
@@ -19,7 +19,7 @@ import pandas as pd
 
 from ..agents.evaluation import usual_episodes
 from ..agents.learned import LearnedPolicy
-from ..agents.pathwise import PathwiseSettings
+from ..agents.pathwise import FINE_TUNING, PathwiseSettings, ShopsSettings
 from ..agents.rolling import affordable, rolling_horizon
 from ..agents.train import DQNSettings, PPOSettings, best_base
 from ..agents.tuning import tune_baselines
@@ -196,54 +196,78 @@ def forecast(
 
 
 def train(
-    market: AnyMarket,
+    market: AnyMarket | Sequence[AnyMarket],
     algo: str = "ppo",
     seed: int = 0,
     caution: float = 0.0,
     out: str | Path | None = None,
     *,
+    start: LearnedPolicy | str | Path | None = None,
     settings: LearnerSettings | None = None,
     progress: Progress = SILENT,
 ) -> LearnedPolicy:
     """Train a pricing and replenishment policy that starts from the best tuned baseline and corrects it.
 
     Args:
-        market: where to train.
+        market: where to train; several, for ``pathwise``: one policy for shops like them, which corrects
+            rules that need no tuning.
         algo: the algorithm, ``ppo``, ``dqn`` or ``pathwise``.
         seed: the same seed gives the same policy on the same machine.
         caution: penalise this multiple of the revenue that the model is unsure of.
         out: ``.safetensors`` file to write the policy to, for ``LearnedPolicy.load`` and the command line.
+        start: a policy to go on from for about a minute, or its file, such as one of several markets; for
+            ``pathwise``.
         settings: of the algorithm, instead of the default: ``PPOSettings``, ``DQNSettings`` or
-            ``PathwiseSettings``.
+            ``PathwiseSettings``; of several markets ``ShopsSettings`` (``mercato.agents.pathwise``).
         progress: is informed of every stage.
 
     Raises:
         InputError: an unknown algorithm, or an argument out of range.
     """
-    how = settings_of(algo, caution, settings)
+    shops = [open_any(one) for one in (market if isinstance(market, list | tuple) else [market])]
+    if not shops:
+        raise InputError("market: expected one or more, found none")
+    how = settings_of(algo, caution, settings, markets=len(shops), start=start is not None)
+    begins = LearnedPolicy.load(start) if isinstance(start, str | Path) else start
     with TemporaryDirectory() as passing:
         file = _policy_file(Path(passing) / "policy.safetensors" if out is None else out)
-        train_into(open_any(market), how, {valid_seed(seed): file}, progress)
+        where = shops if len(shops) > 1 else shops[0]
+        train_into(where, how, {valid_seed(seed): file}, progress, start=begins)
         return LearnedPolicy.load(file)
 
 
-def settings_of(algo: str, caution: float = 0.0, settings: LearnerSettings | None = None) -> LearnerSettings:
+def settings_of(
+    algo: str,
+    caution: float = 0.0,
+    settings: LearnerSettings | None = None,
+    *,
+    markets: int = 1,
+    start: bool = False,
+) -> LearnerSettings:
     """Settings of the learner called ``algo``, or ``settings`` if they are that learner's.
 
+    Args:
+        markets: how many it trains in.
+        start: whether it goes on from a policy.
+
     Raises:
-        InputError: there is no such learner, the settings are another's, or the caution is not 0 or more.
+        InputError: there is no such learner, it cannot do that, the settings are another's, or the caution is
+            not 0 or more.
     """
     try:
         kind = list(LEARNERS)[positions([str(algo)], list(LEARNERS), "a learner")[0]]
     except InputError as error:
         raise InputError(f"algo: {error}") from None
-    caution = _number("caution", caution)
-    if settings is None:
-        return LEARNERS[kind](caution=caution)
-    if not isinstance(settings, LEARNERS[kind]):
-        raise InputError(
-            f"settings: expected {LEARNERS[kind].__name__} for {kind}, found {type(settings).__name__}"
-        )
+    if markets > 1 and start:
+        raise InputError(f"start: expected one market to go on in, found {markets}")
+    if (markets > 1 or start) and kind != "pathwise":
+        what = "a policy to start from" if start else f"{markets} markets"
+        raise InputError(f"algo: expected pathwise for {what}, found {kind}")
+    usual = ShopsSettings() if markets > 1 else FINE_TUNING if start else LEARNERS[kind]()
+    caution, settings = _number("caution", caution), settings or usual
+    if type(settings) is not type(usual):
+        found = type(settings).__name__
+        raise InputError(f"settings: expected {type(usual).__name__} for {kind}, found {found}")
     return replace(settings, caution=caution) if caution else settings
 
 

@@ -30,6 +30,7 @@ from .options import (
     Json,
     Map,
     MarketFolder,
+    MarketFolders,
     Model,
     OfEvents,
     OfItems,
@@ -229,9 +230,13 @@ def bound(market: MarketFolder, economics: EconomicsFile = None, json: Json = Fa
 
 @verb
 def train(
-    market: MarketFolder,
+    market: MarketFolders,
     algo: Annotated[Algorithm, typer.Option(help="Learning algorithm.")],
     out: Annotated[Path, typer.Option(help="Policy file to write (.safetensors).")],
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Policy to go on from, such as one of several markets, for a minute (pathwise)."),
+    ] = None,
     caution: Annotated[
         float, typer.Option(min=0, help="Penalise this multiple of the revenue that the model is unsure of.")
     ] = 0.0,
@@ -246,7 +251,7 @@ def train(
     """Train a pricing and replenishment policy in a market."""
     from .commands.train import run
 
-    run(market, algo.value, out, caution, seed, seeds, workers, ray, tensorboard)
+    run(market, algo.value, out, start, caution, seed, seeds, workers, ray, tensorboard)
 
 
 @verb

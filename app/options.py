@@ -75,6 +75,13 @@ OptionalPanel = Annotated[
 MarketFolder = Annotated[
     Path, typer.Argument(help="Folder that `mercato fit` or `mercato problem` wrote.", metavar="MARKET")
 ]
+MarketFolders = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Folder that `mercato fit` or `mercato problem` wrote; several: one policy for shops like them.",
+        metavar="MARKET…",
+    ),
+]
 PolicyFile = Annotated[Path, typer.Argument(help="File that `mercato train` wrote.", metavar="POLICY")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed gives the same result.")]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..agents.learned import LearnedPolicy
-from ..agents.pathwise import PathwiseSettings, train_pathwise
+from ..agents.pathwise import PathwiseSettings, ShopsSettings, train_pathwise, train_shops
 from ..agents.policy import Pair
 from ..agents.train import DQNSettings, PPOSettings, train_dqn, train_ppo
 from ..agents.workers import HERE, Workers
@@ -19,6 +19,7 @@ from ..forecasters.progress import SILENT, Progress
 from ..forecasters.tensorboard import drawn
 
 LearnerSettings = PPOSettings | DQNSettings | PathwiseSettings
+Markets = Market | Sequence[Market]  # several are for ``ShopsSettings``
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,10 @@ class Training:
     checkpoint: Path  # in a folder of the machine that asks, who removes it
     base: Pair | None = None  # the baseline to correct; the best one is found where None
     curves: Path | None = None  # folder for TensorBoard, of the machine that trains
+    start: LearnedPolicy | None = None  # the policy to go on from, for ``PathwiseSettings``
 
 
-def train(market: Market, training: Training, progress: Progress) -> LearnedPolicy:
+def train(market: Markets, training: Training, progress: Progress) -> LearnedPolicy:
     """Do one, or go on with it where it was interrupted."""
     with TemporaryDirectory() as passing:
         folder = training.checkpoint.parent
@@ -43,13 +45,15 @@ def train(market: Market, training: Training, progress: Progress) -> LearnedPoli
             PPOSettings: train_ppo,
             DQNSettings: train_dqn,
             PathwiseSettings: train_pathwise,
+            ShopsSettings: train_shops,
         }
-        trained = trainers[type(training.settings)]
-        return trained(market, training.settings, seed, progress, base=base, checkpoint=kept)
+        trained, start = trainers[type(training.settings)], training.start
+        given = {} if start is None else {"start": start}
+        return trained(market, training.settings, seed, progress, base=base, checkpoint=kept, **given)
 
 
 def train_into(
-    market: Market,
+    market: Markets,
     settings: LearnerSettings,
     files: Mapping[int, Path],
     progress: Progress = SILENT,
@@ -57,11 +61,12 @@ def train_into(
     wrote: Callable[[Path], None] = lambda _: None,
     base: Pair | None = None,
     curves: Path | None = None,
+    start: LearnedPolicy | None = None,
 ) -> None:
     """Train a policy for each seed of ``files`` and write it there; ``wrote`` hears of each.
 
-    Each corrects ``base``, or the best baseline that it finds where None. Its curves go to the folder
-    ``curves``, where one is given, under the name of its file.
+    Each corrects ``base``, or the best baseline that it finds where None; or it goes on from ``start``, where
+    one is given. Its curves go to the folder ``curves``, where one is given, under the name of its file.
 
     A file is as it was until its training has ended. Interrupted, the same trainings go on from what they
     left beside their files.
@@ -76,6 +81,7 @@ def train_into(
             file.resolve().with_name(f".{file.stem}-training.safetensors"),
             base,
             None if curves is None else curves.resolve() / file.stem,
+            start,
         )
         for seed, file in files.items()
     }

@@ -1,5 +1,6 @@
 """Pathwise policy optimisation: simulated profit differentiated through the market itself."""
 
-from .training import PathwiseSettings, train_pathwise
+from .shops import ShopsSettings, train_shops
+from .training import FINE_TUNING, PathwiseSettings, train_pathwise
 
-__all__ = ["PathwiseSettings", "train_pathwise"]
+__all__ = ["FINE_TUNING", "PathwiseSettings", "ShopsSettings", "train_pathwise", "train_shops"]

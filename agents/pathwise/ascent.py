@@ -88,16 +88,31 @@ class Ground:
 
 
 class Ascent:
-    """A network in training, in turn on each of some grounds; and the mean of its weights over updates."""
+    """A network in training, in turn on each of some grounds; and the mean of its weights over updates.
+
+    It goes on from the network ``start``; where None from one that corrects nothing.
+    """
 
     def __init__(
-        self, grounds: Sequence[Ground], hidden: Sequence[int], learning_rate: float, stays: float, seed: int
+        self,
+        grounds: Sequence[Ground],
+        hidden: Sequence[int],
+        learning_rate: float,
+        stays: float,
+        seed: int,
+        start: PolicyNetwork | None = None,
     ) -> None:
         self.grounds, self.learning_rate, self.stays = grounds, learning_rate, stays
-        self.network = _at_rest(grounds, hidden, seed)
+        network = _at_rest(grounds, hidden, seed) if start is None else deepcopy(start)
+        self.network = network.requires_grad_(True).train().to(grounds[0].play.market.device)
         self.average = deepcopy(self.network)
         self.optimiser = torch.optim.Adam(self.network.parameters(), lr=0.0, betas=(0.9, 0.99))
         self.updates = 0
+
+    @property
+    def unit_periods(self) -> int:
+        """Periods of a decision unit that an update plays, a ground on average."""
+        return max(1, round(sum(ground.unit_periods for ground in self.grounds) / len(self.grounds)))
 
     def update(self, done: float) -> Tensor:
         """Play a window and move the weights; what a period was worth. ``done`` is the share of updates."""
@@ -158,4 +173,4 @@ def _at_rest(grounds: Sequence[Ground], hidden: Sequence[int], seed: int) -> Pol
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)
     network.standardise.load_state_dict(standardise.state_dict())
-    return network.to(grounds[0].play.market.device)
+    return network

@@ -7,19 +7,23 @@ their profit is differentiated through every period of it, demand, stock and pol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 
+from torch import Tensor
+
 from ...envs.engine.observation import Observation
 from ...envs.market import Market
+from ...forecasters.errors import InputError
 from ...forecasters.progress import SILENT, Progress, Stage
 from ...forecasters.tensors import Checkpoint, named, taken
 from ..corrections import OfLevel, OrderCorrection
 from ..learned import LearnedPolicy
 from ..learner import Best, Validation, few_threads
-from ..policy import Pair
-from ..residual import Residual
+from ..policy import Pair, Policy
+from ..residual import Residual, to_spec
 from ..train import base_of, check_counts, kept_at, profits_in, record_of, side_by_side
 from .ascent import Ascent, Ground, Practice
 
@@ -53,6 +57,10 @@ class PathwiseSettings:
         check_counts(self, "steps", *given, "horizon")
 
 
+FINE_TUNING = PathwiseSettings(steps=800_000, learning_rate=1e-3)
+"""A minute more for a policy that is good already."""
+
+
 def train_pathwise(
     market: Market,
     settings: PathwiseSettings = PathwiseSettings(),
@@ -61,27 +69,75 @@ def train_pathwise(
     *,
     base: Pair | None = None,
     checkpoint: Path | None = None,
+    start: LearnedPolicy | None = None,
 ) -> LearnedPolicy:
     """Train by the gradient of profit; arguments as in ``train_ppo``.
 
     What a policy decides must move profit continuously: of a fixed cost of ordering or of changing a price
     the gradient knows nothing, though validation does.
+
+    Args:
+        start: the policy to go on from (``FINE_TUNING``): its network, its features, and the baseline that it
+            corrects, whatever ``base`` and the settings say.
+
+    Raises:
+        InputError: ``start`` chooses from a lattice, or observes what this market has not.
     """
-    base = base_of(market, base, settings, seed, progress)
-    actions = Residual.of(base, settings.price_reach, settings.orders)
-    observation = Observation(features_of(market))
+    if start is None:
+        base = base_of(market, base, settings, seed, progress)
+        actions = Residual.of(base, settings.price_reach, settings.orders)
+        observation, network = Observation(features_of(market)), None
+    else:
+        actions, network = _continuous(start), start.network
+        observation = Observation.in_market(start.features, market)
+    ascent = Ascent(
+        [ground_of(market, actions, observation, settings, seed)],
+        settings.hidden,
+        settings.learning_rate,
+        settings.average,
+        seed,
+        network,
+    )
+    about = record_of(settings, seed, market)
+
+    def found() -> LearnedPolicy:
+        return LearnedPolicy("pathwise", ascent.found(), actions, about, observation.names)
+
+    kept = kept_at(checkpoint, market.device, market, to_spec(actions), settings, seed, network)
+    return climb(ascent, found, profits_in(market, settings, seed), settings, progress, kept)
+
+
+def _continuous(policy: LearnedPolicy) -> Residual:
+    """The action map of a policy whose decisions have a gradient."""
+    if isinstance(policy.actions, Residual):
+        return policy.actions
+    raise InputError(f"start: expected a policy of PPO or pathwise, found {policy.name}, which has a lattice")
+
+
+def ground_of(
+    market: Market, actions: Residual, observation: Observation, settings: PathwiseSettings, seed: int
+) -> Ground:
+    """A market to practise in, as the settings say."""
     markets = side_by_side(market, settings.markets, _SLOTS)
     practice = Practice(window_for(market, settings), settings.horizon, settings.caution)
-    ground = Ground(market, markets, actions, observation, practice, seed)
-    ascent = Ascent([ground], settings.hidden, settings.learning_rate, settings.average, seed)
+    return Ground(market, markets, actions, observation, practice, seed)
 
-    def candidates() -> list[LearnedPolicy]:
-        about = record_of(settings, seed, market)
-        return [LearnedPolicy("pathwise", ascent.found(), actions, about, observation.names)]
 
-    kept = kept_at(checkpoint, market, actions, settings, seed)
-    with progress.stage("train pathwise", total=settings.steps) as stage, few_threads():
-        best = Best(candidates, profits_in(market, settings, seed), stage)
+def climb(
+    ascent: Ascent,
+    found: Callable[[], LearnedPolicy],
+    profits: Callable[[Policy], Tensor],
+    settings: PathwiseSettings,
+    progress: Progress,
+    kept: Checkpoint | None,
+) -> LearnedPolicy:
+    """Make all updates; of the policies that are ``found`` at each validation return the best.
+
+    Interrupted (KeyboardInterrupt), it returns the best so far; with a checkpoint it goes on up.
+    """
+    name = found().name
+    with progress.stage(f"train {name}", total=settings.steps) as stage, few_threads():
+        best = Best(lambda: [found()], profits, stage)
         try:
             _climb(ascent, settings, best, kept, stage)
         except KeyboardInterrupt:
@@ -119,7 +175,7 @@ def _climb(
     ascent: Ascent, settings: PathwiseSettings, best: Best, checkpoint: Checkpoint | None, stage: Stage
 ) -> None:
     """All updates, with validations in between; from where ``checkpoint`` was left."""
-    each = ascent.grounds[0].unit_periods
+    each = ascent.unit_periods
     total = ceil(settings.steps / each)
     interval = max(1, total // settings.validation.times)
     _go_on(ascent, best, checkpoint, stage)
@@ -142,6 +198,6 @@ def _go_on(ascent: Ascent, best: Best, checkpoint: Checkpoint | None, stage: Sta
     about, tensors = kept
     best.put_back(about["most"], taken("best", tensors))
     ascent.put_back(about["updates"], tensors)
-    done = ascent.updates * ascent.grounds[0].unit_periods
+    done = ascent.updates * ascent.unit_periods
     stage.advance(done)
     stage.note(f"going on from {done:,} unit-periods, where a training was interrupted")

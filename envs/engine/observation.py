@@ -18,7 +18,7 @@ from torch import Tensor
 from ...forecasters.errors import InputError, whole
 from ..market import Market
 from .types import State
-from .view import View, critical_ratio
+from .view import View, critical_ratio, left_rate
 
 BOUND = 10.0
 
@@ -136,13 +136,23 @@ _PRICES: dict[str, Feature] = {
 _SEASON: dict[str, Feature] = {"season_left": _season_left}
 _ORDERS: dict[str, Feature] = {"until_order": _until_order}
 
+
+def _left_rate(reading: _Reading) -> Tensor:
+    return torch.full_like(reading.total, math.log(max(left_rate(reading.view), _LEAST_RATE)))
+
+
+_LEAST_RATE = 1e-4  # share of unit cost
+
 _TOLD: dict[str, Feature] = {
     "lead_time": lambda r: torch.log1p(torch.full_like(r.total, r.market.economics.lead_time)),
     "critical_odds": _critical_odds,
     "usual_demand": lambda r: r.total.log(),
+    "left_rate": _left_rate,
+    "waste_rate": lambda r: torch.full_like(r.total, r.market.economics.waste_rate),
 }
-"""What tells a problem apart from others, to a policy for many: log(1 + L), log of the cost of a unit short
-over that of a unit left, and log of the expected demand in units."""
+"""What tells a problem or a shop apart from others, to a policy for many: log(1 + L), log of the cost of a
+unit short over that of a unit left, log of the expected demand in units, log of what a unit left costs as a
+share of its unit cost, and the chance that it spoils."""
 
 _NAMED = _ALWAYS | _CALENDAR | _PRICES | _SEASON | _ORDERS | _TOLD
 
@@ -183,6 +193,25 @@ class Observation:
                 *(_ORDERS if economics.order_every > 1 else ()),
             ]
         )
+
+    @classmethod
+    def across(cls, markets: Sequence[Market]) -> Observation:
+        """All that several markets have to tell, and what tells them apart, for one policy.
+
+        Without the calendar: a date says nothing of another shop's season, of which the outlook tells.
+
+        Raises:
+            InputError: one has stock that ages, a season's end or days of orders, and another has not.
+        """
+        slots = max(1, *(market.economics.lead_time for market in markets))
+        first, *others = (cls.of(market, slots).names for market in markets)
+        for market, names in zip(markets[1:], others, strict=True):
+            if odd := sorted((set(first) ^ set(names)) - set(_CALENDAR)):
+                raise InputError(
+                    f"{market.name}: expected the features of {markets[0].name}, found a difference in"
+                    f" {', '.join(odd)}; train one policy for each kind of shop"
+                )
+        return cls([*(name for name in first if name not in _CALENDAR), *_TOLD])
 
     @classmethod
     def in_market(cls, names: Sequence[str], market: Market) -> Observation:

@@ -1,0 +1,186 @@
+"""A policy for shops that it has not seen: ``python -m benchmarks.new_shops``.
+
+One policy is trained in markets fitted to the sales of shops drawn at random (``shops.drawn``): families of
+true markets, sizes and economics. Then it is played in the fitted markets of shops that it has not seen, of
+the same families and of others, against the rules tuned there and a PPO trained there:
+
+- *at once*, without any training;
+- *after a minute*, fine-tuned (``FINE_TUNING``).
+
+Every gain is a share of the profit of a rule, before the same customers, with 95% intervals of the noise of
+the episodes, by pairs. ``--policy FILE`` plays the policy there, or keeps there the one that is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from mercato.agents.evaluation import evaluate
+from mercato.agents.learned import LearnedPolicy
+from mercato.agents.learner import Validation
+from mercato.agents.pathwise import FINE_TUNING, PathwiseSettings, ShopsSettings, train_pathwise
+from mercato.agents.pathwise.shops import UNTUNED
+from mercato.agents.train import PPOSettings, best_base, train_ppo
+from mercato.agents.tuning import STATIC, tune_baselines
+from mercato.app.benchmarking import of_price
+from mercato.app.training import train_into
+
+from .record import resumed, write_result
+from .shops.drawn import drawn_shop
+from .transfer import share
+
+SEED = 0
+SCHOOL = ("log-linear", "nested-logit", "zone-season", "stockpiling", "state-dependent", "inelastic")
+OTHERS = ("attraction", "few-changes", "hidden-shock", "sparse")
+TRAINED, NEW = 7001, 9101  # first seed of the shops to practise in, and of those to be played
+AT_ONCE, AFTER, PPO, RULES = "at once", "after a minute", "PPO", "rules it corrects"
+
+Shop = tuple[str, int]  # family and seed
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is trained and simulated."""
+
+    school: tuple[Shop, ...] = tuple((family, TRAINED + k) for k, family in enumerate(3 * SCHOOL))
+    shops: tuple[Shop, ...] = tuple((family, NEW + k) for k, family in enumerate(SCHOOL[:4] + OTHERS))
+    general: ShopsSettings = ShopsSettings()
+    tuning: PathwiseSettings = FINE_TUNING
+    ppo: PPOSettings = PPOSettings()
+    episodes: int = 128
+    horizon: int = 26
+
+
+_GLANCE = Validation(times=1, episodes=2, horizon=8)
+QUICK = Effort(
+    school=((SCHOOL[0], TRAINED), (SCHOOL[1], TRAINED + 1)),
+    shops=((OTHERS[0], NEW),),
+    general=ShopsSettings(steps=20_000, markets=2, hidden=(16,), validation=_GLANCE),
+    tuning=replace(FINE_TUNING, steps=10_000, markets=2, validation=_GLANCE),
+    ppo=PPOSettings(steps=10_000, markets=4, horizon=13, validation=_GLANCE),
+    episodes=8,
+    horizon=13,
+)
+
+
+def general(effort: Effort, path: Path) -> LearnedPolicy:
+    """The policy kept at ``path``; where there is none it is trained, and kept there."""
+    if not path.exists():
+        markets = [drawn_shop(*shop) for shop in effort.school]
+        print(f"{len(markets)} shops to practise in", file=sys.stderr)
+        began = time.process_time()
+        train_into(markets, effort.general, {SEED: path})
+        print(f"trained in {time.process_time() - began:.0f} s of the processor", file=sys.stderr)
+    return LearnedPolicy.load(path)
+
+
+def one_shop(family: str, seed: int, policy: LearnedPolicy, effort: Effort) -> dict[str, Any]:
+    """What the policy earns in a shop that it has not seen, and what the others earn there."""
+    market, seconds = drawn_shop(family, seed), {}
+
+    def timed(name: str, work: partial[Any]) -> Any:
+        began = time.process_time()
+        made = work()
+        seconds[name] = time.process_time() - began
+        return made
+
+    rules = timed("rules", partial(tune_baselines, market, seed))
+    base = best_base(market, rules, seed)
+    tuned = timed(AFTER, partial(train_pathwise, market, effort.tuning, seed, start=policy))
+    ppo = timed(PPO, partial(train_ppo, market, effort.ppo, seed, base=base))
+    learned = [policy.named(AT_ONCE), tuned.named(AFTER), ppo.named(PPO), replace(UNTUNED, name=RULES)]
+    played = evaluate(market, [*learned, *rules], effort.episodes, effort.horizon, seed)
+    profits = dict(zip(played.names, played.values["profit"], strict=True))
+    names = [rule.name for rule in rules]
+    against = {"best rule": played.best(names), "static price": of_price(STATIC, names)}
+    return {
+        "family": family,
+        "seed": seed,
+        "seen": family in SCHOOL,
+        "shape": list(market.shape),
+        "economics": market.economics.model_dump(exclude_unset=True),
+        "rules": against,
+        "gain": {
+            name: {
+                kind: share(profits[name] - profits[rule], profits[rule], seed)
+                for kind, rule in against.items()
+                if rule is not None
+            }
+            for name in (AT_ONCE, AFTER, PPO, RULES)
+        },
+        "after a minute over PPO": share(profits[AFTER] - profits[PPO], profits[PPO], seed),
+        "profit": {name: float(profit.mean()) for name, profit in profits.items()},
+        "seconds": seconds,
+    }
+
+
+def played(policy: LearnedPolicy, effort: Effort, shops: Sequence[Shop]) -> Iterator[dict[str, Any]]:
+    """Each shop in turn."""
+    return (one_shop(*shop, policy, effort) for shop in shops)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One row a shop, in Markdown; below it the means."""
+    heads = ["shop", "L", "waste", "best rule", *(f"{name} − best rule" for name in (AT_ONCE, AFTER, PPO))]
+    heads += [f"{name} − static price" for name in (AT_ONCE, AFTER)] + ["after a minute − PPO", RULES]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for row in rows:
+        gain, shop = row["gain"], row["economics"]
+        new = "" if row["seen"] else " (new)"
+        cells = [f"{row['family']}{new} {'×'.join(map(str, row['shape']))}"]
+        cells += [str(shop["lead_time"]), f"{shop['waste_rate']:.2f}", row["rules"]["best rule"]]
+        cells += [_interval(gain[name]["best rule"]) for name in (AT_ONCE, AFTER, PPO)]
+        cells += [_interval(gain[name]["static price"]) for name in (AT_ONCE, AFTER)]
+        cells += [_interval(row["after a minute over PPO"]), f"{gain[RULES]['best rule'][0]:+.2%}"]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join([*lines, "", *_means(rows)])
+
+
+def _means(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for name in (AT_ONCE, AFTER, PPO, RULES):
+        gains = [row["gain"][name]["best rule"] for row in rows]
+        mean, worst = sum(gain[0] for gain in gains) / len(gains), min(gain[0] for gain in gains)
+        ahead, behind = sum(gain[1] > 0 for gain in gains), sum(gain[2] < 0 for gain in gains)
+        told = f"{name}: {mean:+.2%} of the best rule on average, worst {worst:+.2%}"
+        yield f"{told}; surely ahead in {ahead}, surely behind in {behind} of {len(gains)}"
+
+
+def _interval(three: Sequence[float]) -> str:
+    return "{:+.2%} [{:+.2%}, {:+.2%}]".format(*three)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    parser.add_argument("--quick", action="store_true", help="one shop, brief trainings; not kept")
+    parser.add_argument("--policy", type=Path, help="play this policy, or keep there the one that is trained")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    effort = QUICK if arguments.quick else Effort()
+    rows = []
+    with TemporaryDirectory() as passing:
+        policy = general(effort, arguments.policy or Path(passing) / "policy.safetensors")
+    name = "new-shops-quick" if arguments.quick else "new-shops"
+    for shop, row in resumed(name, effort.shops, partial(played, policy, effort)):
+        rows.append(row)
+        print(f"{' '.join(map(str, shop))}: {_interval(row['gain'][AT_ONCE]['best rule'])}", file=sys.stderr)
+    about = {name: asdict(getattr(effort, name)) for name in ("general", "tuning", "ppo")}
+    result = {"seed": SEED, **about, "school": effort.school, "episodes": effort.episodes, "shops": rows}
+    if not arguments.quick:
+        print(f"wrote {write_result('new_shops', result)}", file=sys.stderr)
+    print(json.dumps(result) if arguments.json else table(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Shops drawn at random, whose markets are learned from their sales."""
