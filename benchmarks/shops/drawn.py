@@ -28,15 +28,17 @@ class Range:
     waste_cost_rate: tuple[float, float] = (0.05, 0.3)
 
 
-def drawn_shop(family: str, seed: int, drawn: Range = Range()) -> Market:
-    """The market that ``mercato fit --effort zero-shot`` learns from the sales of a drawn shop."""
+def drawn_shops(family: str, seed: int, count: int = 1, drawn: Range = Range()) -> list[Market]:
+    """The market that ``mercato fit --effort zero-shot`` learns from a drawn shop's sales, under so many
+    economics."""
     random = np.random.default_rng([seed, 2])
-    sizes = (random.integers(*ends, endpoint=True) for ends in (drawn.locations, drawn.items, drawn.weeks))
-    size, economics = Size(*map(int, sizes)), _economics(drawn, random)
+    sizes = [random.integers(*ends, endpoint=True) for ends in (drawn.locations, drawn.items, drawn.weeks)]
+    size, economics = Size(*map(int, sizes)), [_economics(drawn, random) for _ in range(count)]
     with TemporaryDirectory() as folder:
         table = FAMILIES[family].write(Path(folder) / "sales.parquet", seed, size)
-        market = mercato.fit(table, economics=economics, seed=seed, effort="zero-shot")
-    return replace(market, name=f"{family} {seed}")
+        market = mercato.fit(table, economics=economics[0], seed=seed, effort="zero-shot")
+    names = (f"{family} {seed}, economics {k}" for k in range(1, count + 1))
+    return [replace(market, name=name, economics=one) for name, one in zip(names, economics, strict=True)]
 
 
 def _economics(drawn: Range, random: np.random.Generator) -> Economics:

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 import mercato
+from mercato.agents.pathwise import FINE_TUNING, ShopsSettings
 from mercato.app.output import plain
 from mercato.app.training import Training
 from mercato.app.whatif import usual_policy
@@ -150,6 +151,36 @@ def test_a_learner_may_have_settings_of_its_own(market: mercato.Market, canned: 
     mercato.train(market, settings=short)
     mercato.train(market, settings=short, caution=1)
     assert [training.settings for training in canned.trainings] == [short, replace(short, caution=1.0)]
+
+
+def test_several_markets_train_one_policy_that_another_goes_on_from(
+    home: Path, tmp_path: Path, market: mercato.Market, policy: mercato.LearnedPolicy, canned: Asked
+) -> None:
+    out, file = tmp_path / "policy.safetensors", home / "ppo.safetensors"
+    both, start = [home / "market", home / "market"], ["--start", file]
+    for asked in (both, [home / "market", *start]):
+        assert command("train", *asked, "--algo", "pathwise", "--out", out).exit_code == 0
+    mercato.train([market, market], "pathwise", out=out)
+    mercato.train(market, "pathwise", start=policy, out=out)
+    told = [(training.settings, training.start and training.start.name) for training in canned.trainings]
+    assert told == 2 * [(ShopsSettings(), None), (FINE_TUNING, policy.name)]
+
+
+def test_what_cannot_be_trained_is_refused(market: mercato.Market, policy: mercato.LearnedPolicy) -> None:
+    with pytest.raises(mercato.InputError, match="algo: expected pathwise for 2 markets, found ppo"):
+        mercato.train([market, market])
+    with pytest.raises(
+        mercato.InputError, match="algo: expected pathwise for a policy to start from, found dqn"
+    ):
+        mercato.train(market, "dqn", start=policy)
+    with pytest.raises(mercato.InputError, match="start: expected one market to go on in, found 2"):
+        mercato.train([market, market], "pathwise", start=policy)
+    with pytest.raises(mercato.InputError, match="market: expected one or more, found none"):
+        mercato.train([], "pathwise")
+    with pytest.raises(
+        mercato.InputError, match="settings: expected ShopsSettings for pathwise, found PathwiseSett"
+    ):
+        mercato.train([market, market], "pathwise", settings=mercato.PathwiseSettings())
 
 
 def test_a_benchmark_is_the_command_lines(
