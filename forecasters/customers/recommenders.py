@@ -8,13 +8,15 @@ RecSys), which most learned recommenders do not beat.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from ..forecasters.customers import Population
+from .lift import Lift
+from .population import Population
 
 
 class Recommender(Protocol):
@@ -79,6 +81,11 @@ class Pushed:
         return scores.argsort(-1).argsort(-1) + first * len(population.items)
 
 
+def lifted(shown: Tensor, effect: Lift) -> Tensor:
+    """(S, K, P, I) times as many as usual that is bought of what is ``shown`` (S, K, P, I), a share 0 … 1."""
+    return 1 + shown * (math.exp(effect.mean) - 1)
+
+
 def slates(recommender: Recommender, population: Population, margin: Tensor, length: int) -> Tensor:
     """(S, K, P, I) 1 for each of the ``length`` items that a customer is shown, else 0.
 
@@ -86,5 +93,5 @@ def slates(recommender: Recommender, population: Population, margin: Tensor, len
     """
     scores = recommender.scores(population, margin)
     length = min(length, scores.shape[-1])
-    ranked = scores.sort(-1, descending=True, stable=True).indices[..., :length]
+    ranked = scores.sort(dim=-1, descending=True, stable=True).indices[..., :length]
     return torch.zeros_like(population.taste).scatter_(-1, ranked, 1.0)
