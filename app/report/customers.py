@@ -1,0 +1,104 @@
+"""What a market card says of customers: who stays, who leaves and why, what showing and telling do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import exp
+from typing import Any
+
+from . import words
+from .evidence import Sheet
+
+_NAMES = {
+    "stock_out": "a basket that is not there",
+    "dear": "the log of a basket's price to the usual",
+    "back": "of those who left, that return within a period",
+}
+
+
+def sheets(told: dict[str, Any]) -> Iterator[Sheet]:
+    """The tables of ``told`` (``forecasters.customers.account.Account``)."""
+    yield _who(told)
+    yield _why(told)
+    yield _caused(told)
+
+
+def _who(told: dict[str, Any]) -> Sheet:
+    rows = [
+        [
+            one["name"],
+            f"{one['customers']:,.0f}",
+            f"{one['share']:.0%}",
+            f"{one['visits']:.2f}",
+            f"{one['leaves']:.1%}",
+            f"{one['leaves_in_a_year']:.0%}",
+            f"{one['elasticity']:+.2f}",
+        ]
+        for one in told["segments"]
+    ]
+    header = (
+        "segment",
+        "customers",
+        "of spending",
+        "visits a period",
+        "leave at a visit",
+        "leave in a year",
+        "elasticity beyond the items'",
+    )
+    about = (
+        "Customers who are still there as the table ends. High value is who brings the larger half of what is"
+        " spent; keen is who pays less than others for the same."
+    )
+    return Sheet("Who stays", header, rows, (about, *told["coverage"]))
+
+
+def _why(told: dict[str, Any]) -> Sheet:
+    found = told["leaving"]
+    rows = []
+    for name in ("stock_out", "dear"):
+        mean, error = found[name], found["errors"][name]
+        rows.append(
+            [
+                _NAMES[name],
+                f"× {exp(mean):.1f}",
+                f"{exp(mean - 1.645 * error):.1f} … {exp(mean + 1.645 * error):.1f}",
+                "assumed" if name in found["assumed"] else "estimated",
+            ]
+        )
+    rows.append([_NAMES["back"], f"{found['back']:.2%}", "–", "assumed"])
+    about = (
+        f"From {found['customers']:,} customers, of whom about {found['leavers']:,.0f} left while they were"
+        " watched. The first two multiply the odds of leaving at a visit."
+    )
+    return Sheet(
+        "Why customers leave", ("what", "effect", "90% interval", "told by"), rows, (about,), text=(3,)
+    )
+
+
+def _caused(told: dict[str, Any]) -> Sheet:
+    rows = [
+        ["showing an item to a customer", *_lift(told["exposure"])],
+        ["addressing a customer, on those whom he told", *_lift(told["word_of_mouth"])],
+    ]
+    said = [*told["messages"], told["new_items"]]
+    alarms = [
+        f"{one['item']}: {words.count(round(one['found']), 'message')} in the last period where"
+        f" {one['usual']:.1f} are usual"
+        for one in told["signals"]
+    ]
+    note = ("More is written than usual about " + "; ".join(alarms) + ".") if alarms else ""
+    header = ("what", "purchases", "90% interval", "without regard to who was chosen", "told by")
+    return Sheet(
+        "What showing and telling do", header, rows, tuple(_sentence(s) for s in said), note, text=(4,)
+    )
+
+
+def _lift(found: dict[str, Any]) -> list[str]:
+    low, high = (exp(found["mean"] + side * 1.645 * found["sd"]) for side in (-1, 1))
+    naive = "–" if found["naive"] is None else f"× {exp(found['naive']):.2f}"
+    why = f"assumed: {found['because']}" if found["because"] else f"{found['rows']:,} rows"
+    return [f"× {exp(found['mean']):.2f}", f"{low:.2f} … {high:.2f}", naive, why]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
