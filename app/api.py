@@ -224,7 +224,7 @@ def train(
     Raises:
         InputError: an unknown algorithm, or an argument out of range.
     """
-    shops = [open_any(one) for one in (market if isinstance(market, list | tuple) else [market])]
+    shops = [open_any(one).remembered for one in (market if isinstance(market, list | tuple) else [market])]
     if not shops:
         raise InputError("market: expected one or more, found none")
     how = settings_of(algo, caution, settings, markets=len(shops), start=start is not None)
@@ -305,7 +305,11 @@ def benchmark(
         InputError: a policy is none, two share a name, or an argument is out of range.
     """
     seed = valid_seed(seed)
-    horizon, shop, learned = whole("horizon", horizon, 1), open_any(market), load_policies(policies)
+    horizon, shop, learned = (
+        whole("horizon", horizon, 1),
+        open_any(market).remembered,
+        load_policies(policies),
+    )
     episodes = usual_episodes(shop) if episodes is None else whole("episodes", episodes, 2)
     check_horizon(shop, horizon)
     baselines = tune_baselines(shop, seed, progress=progress)

@@ -145,11 +145,13 @@ def other_markets(market: Market) -> dict[str, Market]:
 
     Only nature changes: the shop goes on forecasting with the model that it fitted, as it would.
     """
-    demand = market.demand
+    demand = market.forgotten.demand
     if not isinstance(demand, LearnedDemand):
         return {}
-    others = demand.plausible().items()
-    return {name: market.with_demand(ObservedDemand(customers, demand)) for name, customers in others}
+    return {
+        name: market.with_demand(ObservedDemand(market.with_demand(other).remembered.demand, demand))
+        for name, other in demand.plausible().items()
+    }
 
 
 def _check_same_panel(market: Market, truth: Truth, folder: Path) -> None:

@@ -215,11 +215,12 @@ def go(
     market = _market(folder, case, settings, seed, progress).to(device())
     card = _card(folder, market, case.name, case.panel, seed, progress) if settings.card else None
     coming = _forecast(folder, case.panel, seed, progress) if settings.forecast else None
-    baselines = tune_baselines(market, seed, progress=progress)
-    learned = _train(folder, market, baselines, settings, seed, progress, workers)
+    played = market.remembered
+    baselines = tune_baselines(played, seed, progress=progress)
+    learned = _train(folder, played, baselines, settings, seed, progress, workers)
     horizon = min(settings.horizon, max(1, case.panel.periods // 2))
     episodes = min(settings.episodes, usual_episodes(market))
-    benchmark = compare(market, learned, baselines, episodes, horizon, seed, case.truth, progress, workers)
+    benchmark = compare(played, learned, baselines, episodes, horizon, seed, case.truth, progress, workers)
     write_json(folder / "benchmark.json", benchmark.payload())
     best = benchmark.policy(headline(benchmark).learned)
     decisions = decide(market, best, case.panel, None, case.stock, seed, explain=True)

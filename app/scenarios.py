@@ -72,7 +72,7 @@ def whatif_each(
     Args:
         episodes: of each, instead of what the scenarios say.
     """
-    shop, seed = open_any(market), valid_seed(seed)
+    shop, seed = open_any(market).remembered, valid_seed(seed)
     asked = [one for scenario in scenarios for one in read_scenarios(scenario)]
     if episodes is not None:
         asked = [one.with_episodes(whole("episodes", episodes, 2, 10_000)) for one in asked]

@@ -2,30 +2,80 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import torch
+
+from ..forecasters.customers import (
+    Account,
+    Population,
+    learn_population,
+    load_population,
+    save_population,
+)
 from ..forecasters.errors import InputError
 from ..forecasters.events import EVENTS, Events, Records, read_events
-from ..forecasters.model import DemandModel
 from ..forecasters.panel import SalesPanel
+from ..forecasters.tensors import Cut
 
 FOLDER = "customers"
+_ACCOUNT = "account.json"
 Write = Callable[[Path], None]  # fills a new folder
 
 
-def learned_of(records: Records, model: DemandModel, panel: SalesPanel) -> Write:
-    """What writes the records, and all that a fit learns of them, into a market's folder.
+def learned_of(records: Records, panel: SalesPanel, seed: int = 0) -> Write:
+    """What writes the records, and all that is learned of them beside ``panel``, into a market's folder.
 
-    Whatever is fitted from (model, panel, records) is fitted here and written beside the records.
+    Where too few customers are known to simulate them, it is that which is written.
     """
+    try:
+        learned = learn_population(records.events, panel, seed=seed)
+        account: Account | str = Account.of(records.events, panel, learned, records.items)
+    except InputError as error:
+        learned, account = None, str(error)
 
     def write(folder: Path) -> None:
         records.save(folder)
+        if learned is not None:
+            save_population(learned.population, folder, learned.leaving)
+        told = {"unknown": account} if isinstance(account, str) else account.told()
+        (folder / _ACCOUNT).write_text(json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     return write
+
+
+@dataclass(frozen=True)
+class Known:
+    """Customers of a market, as far as they are known one by one."""
+
+    account: Account | str  # what is known of them, for people; in words why nothing is
+    population: Population | None  # who they are; None: too little is known to simulate them
+
+    def to(self, device: torch.device | str) -> Known:
+        return self if self.population is None else replace(self, population=self.population.to(device))
+
+    def select(self, cut: Cut) -> Known:
+        return self if self.population is None else replace(self, population=self.population.select(cut))
+
+
+def load_customers(market: Path) -> Known | None:
+    """The customers that a fitted market's folder keeps; None where it was fitted without events.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    place = market / FOLDER
+    if not (place / _ACCOUNT).is_file():
+        return None
+    told = json.loads((place / _ACCOUNT).read_text(encoding="utf-8"))
+    if "unknown" in told:
+        return Known(str(told["unknown"]), None)
+    return Known(Account.of_told(told), load_population(place)[0])
 
 
 def kept_of(market: Path) -> Write | None:

@@ -14,11 +14,13 @@ from ..forecasters.errors import InputError
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.simulation import DemandProcess
 from ..forecasters.tensors import Cut, series_ids
+from .customers import Known
 from .economics import Economics
 from .engine.spoilage import Spoilage
 from .engine.support import LIST_AXES, PriceLists, Supported
 from .engine.tree import each
 from .engine.units import Partition
+from .processes.customers import CustomerMarket
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class Market:
     logged_price: Tensor | None = None  # (T, S, I) prices that were charged, filled; None: no history
     first_start: int = 0  # earliest calendar index at which an episode may begin
     panel: SalesPanel | None = None  # the table that it was fitted to; None: not a fitted market
+    customers: Known | None = None  # who they are, one by one; None: no event was given
 
     def __post_init__(self) -> None:
         """Raises InputError where the price rules name a location that the market lacks."""
@@ -173,11 +176,29 @@ class Market:
             demand=self.demand.select(*cut.names(self.locations, self.items)),
             logged_price=None if logged is None else cut.tensor(logged, "TSI"),
             panel=None if self.panel is None else self.panel.select(locations, items),
+            customers=None if self.customers is None else self.customers.select(cut),
         )
 
     def with_demand(self, demand: DemandProcess) -> Market:
         """The same shop before other customers."""
         return replace(self, demand=demand)
+
+    @property
+    def remembered(self) -> Market:
+        """The same shop before customers who remember how they were treated, where they are known.
+
+        As the history ends nobody has been treated otherwise than usual: what is expected is the same.
+        """
+        population = None if self.customers is None else self.customers.population
+        if population is None or isinstance(self.demand, CustomerMarket):
+            return self
+        return self.with_demand(CustomerMarket(self.demand, population, self.terms.reference_price))
+
+    @property
+    def forgotten(self) -> Market:
+        """The same shop before the customers of its sales table alone, who remember nothing."""
+        demand = self.demand
+        return self.with_demand(demand.process) if isinstance(demand, CustomerMarket) else self
 
     def to(self, device: torch.device | str) -> Market:
         return replace(
@@ -185,4 +206,5 @@ class Market:
             terms=self.terms.to(device),
             demand=self.demand.to(device),
             logged_price=None if self.logged_price is None else self.logged_price.to(device),
+            customers=None if self.customers is None else self.customers.to(device),
         )

@@ -28,7 +28,7 @@ from ..forecasters.store import load_model, save_model
 from ..forecasters.tensors import numbered
 from ..forecasters.tuning import Tuning
 from .customers import FOLDER as CUSTOMERS
-from .customers import Write, learned_of
+from .customers import Known, Write, learned_of, load_customers
 from .economics import Economics
 from .engine.support import SUPPORT, PriceLists
 from .folders import replace_folder, sole_writer
@@ -76,19 +76,25 @@ def fit_market(
         if tune and not trials.exists() and (out / _TRIALS).is_file():
             shutil.copyfile(out / _TRIALS, trials)
         tuning = Tuning(tune, trials) if tune else None
+        customers = None if records is None else learned_of(records, panel, seed)
         model = fit_demand(panel, settings, seed, progress, device, checkpoint, tuning, test=test)
         if forecaster is not None:
             model = anchored_to_forecast(model, panel, forecaster, seed, progress)
-        customers = None if records is None else learned_of(records, model, panel)
         save_market(out, model, panel, economics, trials if tune else None, customers=customers)
         checkpoint.unlink(missing_ok=True)
         if tune:
             trials.unlink(missing_ok=True)
-    return fitted_market(model, panel, economics, out.name)
+    return fitted_market(model, panel, economics, out.name, load_customers(out))
 
 
-def fitted_market(model: DemandModel, panel: SalesPanel, economics: Economics, name: str) -> Market:
-    """The market that a fitted model and its panel make."""
+def fitted_market(
+    model: DemandModel,
+    panel: SalesPanel,
+    economics: Economics,
+    name: str,
+    customers: Known | None = None,
+) -> Market:
+    """The market that a fitted model and its panel make, with the customers who are known of it."""
     demand = LearnedDemand.after(model, panel)
     window = model.settings.trunk.window
     return Market(
@@ -103,6 +109,7 @@ def fitted_market(model: DemandModel, panel: SalesPanel, economics: Economics, n
         logged_price=demand.history.log_price.exp(),
         first_start=min(window, panel.periods // 2),
         panel=panel,
+        customers=customers,
     )
 
 
@@ -268,7 +275,7 @@ def load_market(path: str | Path) -> Market:
     if any((folder / name).exists() for name in (_ABOUT, "model.json")):
         about = unsealed(folder, _ABOUT, _WHAT, _FORMAT)
         panel, economics = _told_panel(folder, about), Economics(**about["economics"])
-        return fitted_market(load_model(folder), panel, economics, folder.name)
+        return fitted_market(load_model(folder), panel, economics, folder.name, load_customers(folder))
     from .structural.truth import Truth, is_truth, true_market
 
     if not is_truth(folder):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from ...envs.customers import Known
 from ...envs.market import Market
 from ...forecasters.errors import InputError
 from ...forecasters.identification import Elasticities
@@ -53,6 +54,7 @@ def market_card(market: Market, panel: SalesPanel, seed: int, progress: Progress
             "identification": _identification(market, panel, found),
             "support": list(_support(market, panel)),
             "fit": {"validation_loss": demand.model.validation_loss, "overfit": demand.model.overfit},
+            "customers": None if market.customers is None else _customers(market.customers),
             **held_out(demand, panel, seed, progress),
             "simulated": against_history(demand, panel, market.first_start, seed, progress),
             "cleaning": {
@@ -67,6 +69,11 @@ def market_card(market: Market, panel: SalesPanel, seed: int, progress: Progress
         }
     )
     return {**card, "verdict": verdict(card)}
+
+
+def _customers(known: Known) -> dict[str, Any]:
+    account = known.account
+    return {"unknown": account} if isinstance(account, str) else account.told()
 
 
 def _data(panel: SalesPanel) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def run(
     for line in (*account(panel or beside.events, table), *account_beside(table, records)):
         console.print(line)
     with Bars(console) as bars:
-        fit(
+        market = fit(
             table,
             out,
             shop,
@@ -58,6 +58,10 @@ def run(
             relations=None if records is None else records.relations,
             progress=drawn(bars, tensorboard),
         )
+    if market.customers is not None:
+        told = market.customers.account
+        for line in (f"customers: not simulated: {told}",) if isinstance(told, str) else told.text():
+            console.print(line)
     if shop.assumed():
         console.print(shop.assumed())
     console.print(f"wrote the market {out}; `mercato card {out}` says how far to trust it")

@@ -99,6 +99,6 @@ def of_market(
             shop, *policies, episodes=episodes, horizon=horizon, seed=seed, progress=bars, workers=crew
         )
         best = found.policy(headline(found).learned)
-        decisions = decide(found.market, best, panel, None, None, seed, explain=True)
+        decisions = decide(found.market.forgotten, best, panel, None, None, seed, explain=True)
         subject = Subject(market.resolve().name, panel, decisions=decisions)
         return gather(subject, found, min(_SHIFT_EPISODES, found.evaluation.episodes), bars, crew)

@@ -31,7 +31,7 @@ def run(
     if ray is not None and tensorboard is not None:
         raise InputError("--tensorboard: expected a training on this machine, found --ray")
     settings = settings_of(algo, caution, markets=len(markets), start=start is not None)
-    console, (shop, *others) = stderr(), [open_market(market) for market in markets]
+    console, (shop, *others) = stderr(), [open_market(market).remembered for market in markets]
     begins = None if start is None else LearnedPolicy.load(start)
     files = {seed + k: out if seeds == 1 else out.with_stem(f"{out.stem}-{seed + k}") for k in range(seeds)}
     with Bars(console) as bars, employ(workers, ray) as crew:

@@ -9,8 +9,8 @@ from html import escape
 from typing import Any
 
 from ...forecasters.errors import InputError
-from ..report.evidence import Sheet
 from ..report.html import table, verdict
+from ..report.sheet import Sheet
 from .charts import Chart
 from .jobs import Job
 from .nice import ui

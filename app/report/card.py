@@ -6,10 +6,10 @@ from html import escape
 from typing import Any
 
 from ...forecasters.evaluation import MARKET
-from . import evidence, figures, words
-from .evidence import Sheet
+from . import customers, evidence, figures, words
 from .html import document, folded, gallery, table, verdict
 from .html import picture as image
+from .sheet import Sheet
 
 
 def render_card(card: dict[str, Any]) -> str:
@@ -29,6 +29,7 @@ def sections(card: dict[str, Any]) -> str:
         _calibration(card),
         _section(evidence.backtest(card), marked=MARKET),
         _simulated(card),
+        *map(_section, customers.sheets(card["customers"]) if card.get("customers") else ()),
         _cleaning(card),
         _economics(card),
     )

@@ -7,7 +7,7 @@ from math import exp
 from typing import Any
 
 from . import words
-from .evidence import Sheet
+from .sheet import Sheet
 
 _NAMES = {
     "stock_out": "a basket that is not there",
@@ -17,7 +17,10 @@ _NAMES = {
 
 
 def sheets(told: dict[str, Any]) -> Iterator[Sheet]:
-    """The tables of ``told`` (``forecasters.customers.account.Account``)."""
+    """The tables of ``told`` (``forecasters.customers.account.Account``), or why there are none."""
+    if "unknown" in told:
+        yield Sheet("Customers", (), [], (f"Customers are not simulated one by one: {told['unknown']}.",))
+        return
     yield _who(told)
     yield _why(told)
     yield _caused(told)

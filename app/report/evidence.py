@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from . import words
+from . import customers, words
+from .sheet import Sheet
 
 _STRONGEST = 10  # cross elasticities that are shown
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table with what is said of it."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: list[list[str]]  # plain text, a cell a column
-    said: tuple[str, ...] = ()  # paragraphs above it
-    note: str = ""  # below it
-    text: tuple[int, ...] = ()  # columns of words, set flush left, beside the first
 
 
 def sheets(card: dict[str, Any]) -> Iterator[Sheet]:
     """All of them, in the order of the card."""
     parts = (own, together, cross, identification, support, calibration, backtest, simulated)
-    return (sheet for part in parts if (sheet := part(card)) is not None)
+    yield from (sheet for part in parts if (sheet := part(card)) is not None)
+    if card.get("customers"):
+        yield from customers.sheets(card["customers"])
 
 
 def subtitle(card: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def gather(
     workers: Workers = HERE,
 ) -> Contents:
     """Everything that the page says; ``shift_episodes`` are played for each thing that is changed."""
-    market, panel = benchmark.market, subject.panel
+    market, panel = benchmark.market.forgotten, subject.panel
     demand = market.demand
     if not isinstance(demand, LearnedDemand):
         raise TypeError(f"expected a fitted market, found one of {type(demand).__name__}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,14 +64,13 @@ class Account:
             new_items=_new_items(items, panel),
         )
 
-    def save(self, path: Path) -> None:
-        """Write it as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    def told(self) -> dict[str, Any]:
+        """In JSON's types."""
+        return asdict(self)
 
     @staticmethod
-    def load(path: Path) -> Account:
-        """What ``save`` wrote."""
-        told = json.loads(path.read_text(encoding="utf-8"))
+    def of_told(told: dict[str, Any]) -> Account:
+        """What ``told`` gave."""
         return Account(
             told["leaving"],
             tuple(Segment(**one) for one in told["segments"]),
@@ -83,6 +80,17 @@ class Account:
             tuple(told["messages"]),
             tuple(Signal(**one) for one in told["signals"]),
             told["new_items"],
+        )
+
+    def text(self) -> tuple[str, ...]:
+        """What a person should know of it at once, a line each."""
+        found = self.leaving
+        assumed = ", ".join(name for name in found["assumed"]) or "nothing"
+        return (
+            f"customers: {sum(one.customers for one in self.segments):,.0f} of {found['customers']:,} are"
+            f" thought to be still there; of what moves their leaving, assumed: {assumed}",
+            f"showing an item: {self.exposure.text()}",
+            f"word of mouth: {self.word_of_mouth.text()}",
         )
 
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from .baskets import Catalogue, catalogue
-from .context import context
 from .hazard import Awaited, awaited
 from .mixture import Answers, Asked, answers, asked
 from .purchases import Purchases, Queries

@@ -12,8 +12,7 @@ from typing import Literal
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit
-from scipy.stats import poisson
+from scipy.special import expit, log_expit, pdtrc
 
 from ..events import Events
 from .text import Encoder, encoder
@@ -117,7 +116,8 @@ def signals(events: Events, told: Telling, period: np.timedelta64) -> list[Signa
     np.add.at(table, (age[recent], messages.item[recent]), weight[recent])
     usual = table[1:].mean(0)
     expected = np.maximum(usual, 1 / _USUAL)  # what never came may come once
-    chance = poisson.sf(np.ceil(table[0]) - 1, expected)
+    many = np.ceil(table[0])
+    chance = np.where(many > 0, pdtrc(np.maximum(many - 1, 0), expected), 1.0)  # of so many or more
     out = np.flatnonzero((chance < FALSE_ALARMS / len(events.items)) & (table[0] > usual))
     return [
         Signal(events.items[i], float(table[0, i]), float(usual[i]), float(chance[i]))

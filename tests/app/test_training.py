@@ -67,7 +67,7 @@ def test_an_interrupted_training_goes_on_up(
 
     monkeypatch.setattr("stable_baselines3.PPO.learn", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train(load_market(home / "market"), Training(PPO, 0, tmp_path / "kept"), SILENT)
+        train(load_market(home / "market"), Training(PPO, 0, tmp_path / "kept", BASE), SILENT)
 
 
 def test_an_interrupted_training_in_a_learned_market_goes_on_and_leaves_only_its_policy(
