@@ -15,6 +15,7 @@ from .options import (
     Algorithm,
     AnyTable,
     Blocks,
+    Busy,
     By,
     Currency,
     Drop,
@@ -111,6 +112,7 @@ def fit(
     ] = None,
     events: EventsFile = None,
     map_events: EventsMap = [],  # noqa: B006
+    busy: Busy = None,
     items: ItemsFile = None,
     relations: RelationsFile = None,
 ) -> None:
@@ -119,7 +121,7 @@ def fit(
 
     reading = parse_reading(map, freq, absent, role, holidays, drop)
     network = {"kind": None if trunk is None else trunk.value, "width": width, "blocks": blocks}
-    beside = parse_beside(events, items, relations, map_events)
+    beside = parse_beside(events, items, relations, map_events, busy)
     run(panel, out, economics, start, effort, reading, network, seed, tune, tensorboard, experiment, beside)
 
 

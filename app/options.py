@@ -192,6 +192,14 @@ EventsMap = Annotated[
         help="Rename a column of the events, or a kind of them: customer=card, buy=checkout. Repeatable.",
     ),
 ]
+Busy = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Share of periods in which a series must sell to be in a table made of --events (default: .25).",
+    ),
+]
 ItemsFile = Annotated[
     Path | None, typer.Option("--items", help="What is known of items: category path, text, image vector.")
 ]

@@ -79,17 +79,22 @@ class Beside:
     items: Path | None
     relations: Path | None
     map: dict[str, str]  # of the events: our columns and kinds -> theirs
+    busy: float | None  # least share of periods in which a series of a table made of them sells
 
 
 def parse_beside(
-    events: Path | None, items: Path | None, relations: Path | None, map: Sequence[str]
+    events: Path | None,
+    items: Path | None,
+    relations: Path | None,
+    map: Sequence[str],
+    busy: float | None = None,
 ) -> Beside:
     """From ``--events log.csv --map-events customer=card --items items.csv --relations pairs.csv``.
 
     Raises:
         InputError: a renaming is not of the form name=value.
     """
-    return Beside(events, items, relations, _pairs("--map-events", map))
+    return Beside(events, items, relations, _pairs("--map-events", map), busy)
 
 
 def read_all(panel: Path | None, reading: Reading, beside: Beside) -> tuple[SalesPanel, Records | None]:
@@ -98,9 +103,11 @@ def read_all(panel: Path | None, reading: Reading, beside: Beside) -> tuple[Sale
     Raises:
         InputError: a table does not fit, or there is none.
     """
-    from ..forecasters.events import panel_of, read_events, read_records
+    from ..forecasters.events import BUSY, panel_of, read_events, read_records
 
     if panel is not None:
+        if beside.busy is not None:
+            raise InputError("--busy: expected receipts alone, found a sales table")
         events = None if beside.events is None else read_events(beside.events, map=beside.map)
         return reading.read(panel), read_records(events, beside.items, beside.relations)
     if beside.events is None:
@@ -111,7 +118,8 @@ def read_all(panel: Path | None, reading: Reading, beside: Beside) -> tuple[Sale
     events = read_events(beside.events, map=names, drop=reading.drop)
     records = read_records(events, beside.items, beside.relations)
     items = None if records is None else records.items
-    table = panel_of(events, reading.freq, items=items, holidays=reading.holidays)
+    busy = BUSY if beside.busy is None else beside.busy
+    table = panel_of(events, reading.freq, items=items, holidays=reading.holidays, busy=busy)
     return replace(table, reading=replace(table.reading, map=names, drop=reading.drop)), records
 
 

@@ -28,17 +28,18 @@ class Reading:
     traffic: tuple[float, ...] = ()  # (24,) share of a day's demand by hour; () until one is learned
     holidays: str | None = None  # country whose public holidays are a column
     drop: tuple[str, ...] = ()  # columns of the table that are left out
-    receipts: bool = False  # whether it is a table of purchases, of which the panel is made
+    busy: float | None = None  # of receipts, least share of periods in which a series sells; None: sales
 
     def read(self, source: str | Path | pd.DataFrame, otherwise: str | None = None) -> SalesPanel:
         """The panel in ``source``, read this way; ``otherwise`` its frequency where too few dates tell it."""
         from .panel.reader import read_panel
 
-        if self.receipts:
+        if self.busy is not None:
             from .events import panel_of, read_events
 
             events = read_events(source, map=self.map, drop=self.drop)
-            return replace(panel_of(events, self.freq, holidays=self.holidays), reading=self)
+            made = panel_of(events, self.freq, holidays=self.holidays, busy=self.busy)
+            return replace(made, reading=self)
         return read_panel(
             source,
             map=self.map,

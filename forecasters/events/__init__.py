@@ -4,12 +4,13 @@ from .coverage import Coverage, reconciled
 from .events import KINDS, Events, Kind
 from .items import Items, read_items, write_items
 from .reader import read_events
-from .receipts import panel_of
+from .receipts import BUSY, panel_of
 from .records import EVENTS, Records, read_records
 from .relations import Relation, Relations, Rule, read_relations, write_relations
 from .writer import to_frame, write_events
 
 __all__ = [
+    "BUSY",
     "EVENTS",
     "KINDS",
     "Coverage",

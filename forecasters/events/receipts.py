@@ -14,7 +14,7 @@ from .events import KINDS, Events
 from .items import Items
 
 USUAL = "W"  # by day, most items of a shop sell nothing
-_BUSY = 0.25
+BUSY = 0.25
 _ANYWHERE = "all"  # the location, where no receipt names one
 
 
@@ -24,7 +24,7 @@ def panel_of(
     *,
     items: Items | None = None,
     holidays: str | None = None,
-    busy: float = _BUSY,
+    busy: float = BUSY,
 ) -> SalesPanel:
     """The sales panel that receipts make, whether their customers are known or not.
 
@@ -54,7 +54,7 @@ def panel_of(
         frame["category"] = items.of(frame["item"].tolist()).categories
     panel = read_panel(frame, freq=freq, absent="zero", holidays=holidays)
     report = replace(events.report, notes=(*notes, *panel.report.notes))
-    return replace(panel, report=report, reading=replace(panel.reading, receipts=True))
+    return replace(panel, report=report, reading=replace(panel.reading, busy=busy))
 
 
 def _placed(lines: Events, notes: list[str]) -> Events:

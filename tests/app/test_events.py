@@ -117,12 +117,12 @@ def test_receipts_alone_make_a_market(home: Path, tables: Path, fitted: DemandMo
         for ours, theirs in (("time", "when"), ("customer", "card"))
         for part in ("--map", f"{ours}={theirs}")
     ]
-    asked = ["--events", tables / "receipts.csv", *names, "--freq", "D", "--out", tables / "market"]
-    outcome = command("fit", *asked)
+    asked = ["--events", tables / "receipts.csv", *names, "--freq", "D", "--busy", 0.2]
+    outcome = command("fit", *asked, "--out", tables / "market")
     assert outcome.exit_code == 0, outcome.output
     assert outcome.stderr.count("no such column, ") == 2, "of the event and of units, once each"
     panel = load_panel(tables / "market")
-    assert panel.reading.receipts
+    assert panel.reading.busy == 0.2
     assert np.nansum(panel.units) == len(receipts())
     again = panel.reading.read(tables / "receipts.csv")
     np.testing.assert_array_equal(again.units, panel.units)
@@ -148,6 +148,7 @@ def test_a_market_without_customers_says_so(home: Path) -> None:
     ("options", "message"),
     [
         ([], "expected a sales table, or --events to make it of, found neither"),
+        (["sales.csv", *MAPPED, "--busy", "0.5"], "--busy: expected receipts alone, found a sales table"),
         (
             ["--events", "receipts.csv"],
             "events: expected the columns time and customer; time, customer not found",

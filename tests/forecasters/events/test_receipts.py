@@ -86,7 +86,7 @@ def test_categories_come_from_the_items() -> None:
 def test_a_market_reads_the_latest_receipts_as_it_read_the_first(tmp_path: Path) -> None:
     path = tmp_path / "receipts.csv"
     receipts().rename(columns={"customer": "card"}).to_csv(path, index=False)
-    reading = Reading(map={"customer": "card"}, freq="W", receipts=True)
+    reading = Reading(map={"customer": "card"}, freq="W", busy=0.25)
     panel = reading.read(path)
     assert panel.reading == reading
     np.testing.assert_array_equal(panel.units, panel_of(read_events(receipts())).units)
