@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from ..forecasters.customers import (
@@ -19,8 +20,9 @@ from ..forecasters.customers import (
     save_population,
 )
 from ..forecasters.errors import InputError
-from ..forecasters.events import EVENTS, Events, Records, read_events
+from ..forecasters.events import EVENTS, Events, Records, read_events, reconciled
 from ..forecasters.panel import SalesPanel
+from ..forecasters.progress import SILENT, Progress
 from ..forecasters.tensors import Cut
 
 FOLDER = "customers"
@@ -28,16 +30,22 @@ _ACCOUNT = "account.json"
 Write = Callable[[Path], None]  # fills a new folder
 
 
-def learned_of(records: Records, panel: SalesPanel, seed: int = 0) -> Write:
+def learned_of(records: Records, panel: SalesPanel, seed: int = 0, progress: Progress = SILENT) -> Write:
     """What writes the records, and all that is learned of them beside ``panel``, into a market's folder.
 
-    Where too few customers are known to simulate them, it is that which is written.
+    Customers are watched while there are events: after the last one nobody comes, and nobody has left. Where
+    too few are known to simulate them, it is that which is written.
     """
-    try:
-        learned = learn_population(records.events, panel, seed=seed)
-        account: Account | str = Account.of(records.events, panel, learned, records.items)
-    except InputError as error:
-        learned, account = None, str(error)
+    events = records.events.identified
+    with progress.stage("learn who comes, who buys what, and who leaves", 1) as stage:
+        try:
+            watched = np.flatnonzero(reconciled(events, panel).periods)
+            seen = panel.window(int(watched[0]), int(watched[-1]) + 1)
+            learned = learn_population(events, seen, seed=seed)
+            account: Account | str = Account.of(records.events, panel, learned, records.items)
+        except InputError as error:
+            learned, account = None, str(error)
+        stage.advance()
 
     def write(folder: Path) -> None:
         records.save(folder)
@@ -78,10 +86,20 @@ def load_customers(market: Path) -> Known | None:
     return Known(Account.of_told(told), load_population(place)[0])
 
 
-def kept_of(market: Path) -> Write | None:
-    """What writes the same that lies in a market's folder into another; None where it has no customers."""
+def carried(market: Path, panel: SalesPanel, progress: Progress = SILENT) -> Write | None:
+    """What writes the same into the folder of a market's new version; None where it has no customers.
+
+    They are learned again where the panel has other locations or items.
+    """
     place = market / FOLDER
-    return partial(shutil.copytree, place, dirs_exist_ok=True) if place.is_dir() else None
+    if not place.is_dir():
+        return None
+    known = load_customers(market)
+    if known is not None and known.population is not None:
+        of = known.population
+        if (of.locations, of.items) != (panel.locations, panel.items):
+            return learned_of(Records.load(place), panel, progress=progress)
+    return partial(shutil.copytree, place, dirs_exist_ok=True)
 
 
 def load_records(market: str | Path) -> Records:

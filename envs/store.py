@@ -76,7 +76,7 @@ def fit_market(
         if tune and not trials.exists() and (out / _TRIALS).is_file():
             shutil.copyfile(out / _TRIALS, trials)
         tuning = Tuning(tune, trials) if tune else None
-        customers = None if records is None else learned_of(records, panel, seed)
+        customers = None if records is None else learned_of(records, panel, seed, progress)
         model = fit_demand(panel, settings, seed, progress, device, checkpoint, tuning, test=test)
         if forecaster is not None:
             model = anchored_to_forecast(model, panel, forecaster, seed, progress)

@@ -16,7 +16,7 @@ from ..forecasters.errors import InputError
 from ..forecasters.model import DemandModel
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.seal import SEAL
-from .customers import kept_of
+from .customers import carried
 from .economics import Economics
 from .folders import replace_folder, sole_writer
 from .store import save_market, told_of
@@ -98,7 +98,7 @@ def publish(
         told = {**asdict(version), "number": number, "parent": parent.digest}
         del told["digest"]
         place = home / f"{number:04d}"
-        save_market(place, model, panel, economics, version=told, customers=kept_of(folder))
+        save_market(place, model, panel, economics, version=told, customers=carried(folder, panel))
         if version.adopted:
             _put(place, target)
         return version_of(place)

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import mercato
-from mercato.envs.customers import load_events, load_records
+from mercato.envs.customers import load_customers, load_events, load_records
 from mercato.envs.economics import Economics
 from mercato.envs.store import load_market, load_panel
 from mercato.envs.versions import Version, publish, roll_back
+from mercato.forecasters.customers import Account
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.events import Relation, Rule, panel_of, read_events
 from mercato.forecasters.model import DemandModel
 from mercato.forecasters.store import load_model
+from mercato.forecasters.tensors import NoiseKey
 from tests.app.command_line import mercato as command
 from tests.app.command_line import refused
 from tests.app.conftest import sales
@@ -25,10 +28,10 @@ from tests.app.test_cli import MAPPED
 
 
 def receipts() -> pd.DataFrame:
-    """Every other sale of the café, by twenty cards."""
+    """Every other sale of the café, by sixty cards."""
     table = sales()
     lines = table.loc[table.index.repeat(table["qty"] // 2)]
-    cards = np.random.default_rng(0).integers(20, size=len(lines))
+    cards = np.random.default_rng(0).integers(60, size=len(lines))
     return pd.DataFrame(
         {
             "when": lines["day"].to_numpy(),
@@ -77,7 +80,7 @@ def test_a_market_keeps_what_its_customers_did(home: Path, tables: Path, fitted:
     said, share = " ".join(outcome.stderr.split()), len(receipts()) / sales()["qty"].sum()
     for line in (
         "note: events: event: no such column",
-        "of 20 customers:",
+        "of 60 customers:",
         f"note: coverage: known customers buy {share:.0%} of the panel's units in 120 periods",
         "note: items: 2 of the panel's 3 items are described",
         "note: relations: 1 pairs of items, 1 bounds",
@@ -91,6 +94,49 @@ def test_a_market_keeps_what_its_customers_did(home: Path, tables: Path, fitted:
     assert records.relations.relations == (Relation("espresso", "mocha", "substitute"),)
     assert records.relations.rules == (Rule("mocha", "", -np.inf, 0.0),)
     assert load_market(tables / "market").items == ("espresso", "flat white", "mocha")
+
+
+def account_of(tables: Path) -> Account:
+    known = load_customers(tables / "market")
+    assert known is not None
+    assert isinstance(known.account, Account)
+    return known.account
+
+
+def test_customers_of_a_market_remember(home: Path, tables: Path, fitted: DemandModel) -> None:
+    assert fit(home, tables, home / "sales.csv").exit_code == 0
+    market = load_market(tables / "market")
+    remembering = market.remembered
+    assert remembering is not market
+    start, key = torch.tensor([60]), NoiseKey(0, *torch.zeros(3, 1, dtype=torch.int64))
+    price = 1.1 * market.terms.reference_price.unsqueeze(0)
+    one, other = (
+        shop.demand.expected(shop.demand.reset(start, key), price) for shop in (market, remembering)
+    )
+    torch.testing.assert_close(one, other, msg="customers as ever buy as ever")
+    account = account_of(tables)
+    assert account.leaving["customers"] == 60
+    assert sum(segment.share for segment in account.segments) == pytest.approx(1, abs=1e-5)
+
+
+def test_who_is_not_seen_after_the_last_event_has_not_left(
+    home: Path, tables: Path, fitted: DemandModel
+) -> None:
+    """A log that ends with the third month tells nothing of the fourth."""
+    early = receipts()
+    early[early["when"] < "2023-03-20"].to_csv(tables / "receipts.csv", index=False)
+    assert fit(home, tables, home / "sales.csv").exit_code == 0
+    assert account_of(tables).leaving["leavers"] < 6
+
+
+def test_too_few_customers_are_kept_but_not_learned(home: Path, tables: Path, fitted: DemandModel) -> None:
+    receipts().assign(card=lambda f: f["card"].str[:2]).to_csv(tables / "receipts.csv", index=False)
+    outcome = fit(home, tables, home / "sales.csv")
+    assert outcome.exit_code == 0
+    assert "not simulated: events: expected at least 50 customers" in " ".join(outcome.stderr.split())
+    assert len(load_events(tables / "market")) == len(receipts())
+    market = load_market(tables / "market")
+    assert market.remembered is market
 
 
 def test_a_damaged_record_is_found(home: Path, tables: Path, fitted: DemandModel) -> None:
