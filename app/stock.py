@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,22 @@ from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.panel.tables import load_table
 
 _KEYS = ("location", "item")
+
+
+class StockRow(Protocol):
+    """What lies in a shop of an item, and what is on its way, in units of 0 or more."""
+
+    @property
+    def location(self) -> str: ...
+
+    @property
+    def item(self) -> str: ...
+
+    @property
+    def on_hand(self) -> float: ...
+
+    @property
+    def on_order(self) -> float: ...
 
 
 def read_stock(
@@ -54,25 +71,57 @@ def read_stock(
         )
     place = _positions(frame, "location", market.locations, name)
     item = _positions(frame, "item", market.items, name)
-    repeated = pd.DataFrame({"location": place, "item": item}).duplicated().to_numpy()
-    if repeated.any():
-        row = int(np.argmax(repeated))
+    on_hand = _units(frame, "on_hand", name)
+    on_order = _units(frame, "on_order", name) if "on_order" in frame else np.zeros_like(on_hand)
+    return _laid_out(market, place, item, on_hand, on_order, name)
+
+
+def stock_of(rows: Sequence[StockRow], market: Market | SalesPanel) -> tuple[np.ndarray, np.ndarray]:
+    """The same of rows whose numbers have been checked.
+
+    Raises:
+        InputError: a row names what the market lacks, or repeats a series.
+    """
+    place = _known([row.location for row in rows], "location", market.locations, "stock")
+    item = _known([row.item for row in rows], "item", market.items, "stock")
+    units = np.array([(row.on_hand, row.on_order) for row in rows], dtype=np.float32)
+    return _laid_out(market, place, item, units[:, 0], units[:, 1], "stock")
+
+
+def _laid_out(
+    market: Market | SalesPanel,
+    place: np.ndarray,
+    item: np.ndarray,
+    on_hand: np.ndarray,
+    on_order: np.ndarray,
+    name: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """(S, I) each of rows (R,)."""
+    shape = len(market.locations), len(market.items)
+    _, first, count = np.unique(place * shape[1] + item, return_index=True, return_counts=True)
+    if (count > 1).any():
+        row = np.setdiff1d(np.arange(len(place)), first)[0]
         raise InputError(
-            f"{name}: expected one row a series, found {int(repeated.sum())} repeated, first:"
+            f"{name}: expected one row a series, found {int((count - 1).sum())} repeated, first:"
             f" {market.locations[place[row]]}, {market.items[item[row]]}"
         )
-    shape = len(market.locations), len(market.items)
-    on_hand, on_order = (np.full(shape, fill, dtype=np.float32) for fill in (np.nan, 0.0))
-    on_hand[place, item] = _units(frame, "on_hand", name)
-    if "on_order" in frame:
-        on_order[place, item] = _units(frame, "on_order", name)
-    return on_hand, on_order
+    out = np.full(shape, np.nan, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    for whole, part in zip(out, (on_hand, on_order), strict=True):
+        whole[place, item] = part
+    return out
 
 
 def _positions(frame: pd.DataFrame, column: str, known: tuple[str, ...], name: str) -> np.ndarray:
     try:
         codes, names = key_codes(frame[column])
-        return positions(names, known, f"{column}s of the market")[codes]
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    return _known(names, column, known, name)[codes]
+
+
+def _known(names: Sequence[str], column: str, known: tuple[str, ...], name: str) -> np.ndarray:
+    try:
+        return positions(names, known, f"{column}s of the market")
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
 

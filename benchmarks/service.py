@@ -120,11 +120,11 @@ def chain(places: int, goods: int) -> dict[str, Any]:
     _ = standing.others, standing.usual
     read = time.perf_counter()
     policy = Pair("myopic price, base-stock", MyopicPrice(), BaseStock())
-    done = play(standing, policy, ServiceSettings(), panel)
+    done = play(standing, policy, ServiceSettings())
     with TemporaryDirectory() as folder:
         database = Database(of_folder(Path(folder)))
         about = dict.fromkeys(("market", "policy", "input", "currency"), "")
-        gains = {name: getattr(done.found, name) for name in ("gain", "gain_lo", "gain_hi", "notes")}
+        gains = {name: getattr(done, name) for name in ("gain", "gain_lo", "gain_hi", "notes")}
         with database.write() as connection:
             ledger.file_sheet(
                 connection,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -23,10 +24,7 @@ def positions(names: Sequence[str], known: Sequence[str], expected: str) -> np.n
     Raises:
         InputError: a name that is not known; says the nearest that is.
     """
-    exact = {name: at for at, name in enumerate(known)}
-    by_number: dict[float, list[int]] = {}
-    for name, at in exact.items():
-        by_number.setdefault(_number(name), []).append(at)
+    exact, by_number = _places(tuple(known))
 
     def position(name: str) -> int:
         if name in exact:
@@ -38,6 +36,16 @@ def positions(names: Sequence[str], known: Sequence[str], expected: str) -> np.n
         raise InputError(f"expected {expected} ({some}), found {name!r:.{SHOWN}}{meant(name, known)}")
 
     return np.array([position(name) for name in names], dtype=np.int64)
+
+
+@lru_cache(maxsize=16)
+def _places(known: tuple[str, ...]) -> tuple[dict[str, int], dict[float, list[int]]]:
+    """The position of each name, and those of each number that names are written as."""
+    exact = {name: at for at, name in enumerate(known)}
+    by_number: dict[float, list[int]] = {}
+    for name, at in exact.items():
+        by_number.setdefault(_number(name), []).append(at)
+    return exact, by_number
 
 
 def meant(name: str, known: Sequence[str]) -> str:

@@ -142,8 +142,7 @@ def _routes(app: FastAPI, service: Service) -> None:
     @app.post("/v1/decisions", response_model=messages.Sheet, tags=["decisions"])
     def propose(asked: messages.Propose, caller: Approver) -> Any:
         """Propose prices and orders for the period after the latest sales."""
-        stock = None if asked.stock is None else pd.DataFrame([row.model_dump() for row in asked.stock])
-        sheet = service.propose(caller.name, asked.date, asked.locations, stock)
+        sheet = service.propose(caller.name, asked.date, asked.locations, asked.stock)
         return sheet if sheet["series"] <= _PROPOSED_AT_ONCE else sheet | {"decisions": []}
 
     @app.get("/v1/decisions", response_model=messages.Decisions, tags=["decisions"])

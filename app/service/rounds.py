@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from math import isfinite
 from threading import Lock
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from ...agents.policy import Policy
 from ..decisions import Decisions, decided
@@ -31,10 +32,11 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Round:
-    """Proposals of some series, one row each, and what they gain together."""
+    """Proposals of some series, one row each, and what they gain together in money of the period."""
 
-    found: Decisions
     rows: list[dict[str, Any]]
+    gains: pd.DataFrame  # as in ``Decisions``
+    notes: list[str]
 
     @property
     def steps(self) -> dict[str, int]:
@@ -42,10 +44,27 @@ class Round:
         named = Counter(name for row in self.rows for name in row["flags"].split("; "))
         return {name: named[name] for name in (*STEPS, *CHECKS)}
 
+    @cached_property
+    def _totals(self) -> np.ndarray:
+        return self.gains.to_numpy().sum(0)
+
+    @property
+    def gain(self) -> float:
+        return float(self._totals[-1])
+
+    @property
+    def gain_lo(self) -> float:
+        return float(self._totals.min())
+
+    @property
+    def gain_hi(self) -> float:
+        return float(self._totals.max())
+
     def of(self, locations: Collection[str]) -> Round:
         """Those of some locations."""
         rows = [row for row in self.rows if row["location"] in locations]
-        return Round(self.found.of(locations), rows)
+        there = [name in locations for name in self.gains.index]
+        return Round(rows, self.gains[there], self.notes)
 
 
 @dataclass(frozen=True)
@@ -184,9 +203,10 @@ def play(
             found.rows.to_dict("records"), smoothed, held, least.tolist(), most.tolist(), strict=True
         )
     ]
+    notes = list(found.notes)
     if locations is None and stock is None and standing.market.economics.price_rules.fairness is not None:
-        found = replace(found, notes=[*found.notes, _cost_of_fairness(standing, policy, smoother, found)])
-    return Round(found, rows)
+        notes.append(_cost_of_fairness(standing, policy, smoother, found))
+    return Round(rows, found.gains, notes)
 
 
 def _cost_of_fairness(standing: Standing, policy: Policy, smoother: Smoother, found: Decisions) -> str:

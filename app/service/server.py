@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import threading
@@ -45,7 +46,7 @@ def serve(
         if stream is not None:
             sources.append(Redis(service, stream, f"{socket.gethostname()}-{os.getpid()}", say))
         listening = listen("serve", host, port)
-        threading.Thread(target=service.warm, daemon=True).start()
+        threading.Thread(target=_warm, args=(service,), daemon=True).start()
         for source in sources:
             threading.Thread(target=follow, args=(source, end, say), daemon=True).start()
         place = listening.getsockname()
@@ -57,3 +58,10 @@ def serve(
     finally:
         end.set()
         service.close()
+
+
+def _warm(service: Service) -> None:
+    """Read all that proposals need; it stays, and no collection of garbage looks at it again."""
+    service.warm()
+    gc.collect()
+    gc.freeze()

@@ -17,9 +17,10 @@ import pandas as pd
 
 from ...forecasters.errors import InputError, whole
 from ...forecasters.names import positions
+from ...forecasters.seal import of_values
 from ..page.home import Home, home_of
-from ..standing import Standing
-from ..stock import read_stock
+from ..standing import Standing, Stock
+from ..stock import StockRow, read_stock, stock_of
 from . import audit, ledger, sales
 from .database import Database, of_folder
 from .model import Decider, Model, Now
@@ -176,7 +177,7 @@ class Service:
         actor: str,
         date: str | None = None,
         locations: Sequence[str] | None = None,
-        stock: pd.DataFrame | None = None,
+        stock: pd.DataFrame | Sequence[StockRow] | None = None,
     ) -> dict[str, Any]:
         """Propose prices and orders for the period after the latest sales; file them as a sheet.
 
@@ -187,7 +188,7 @@ class Service:
             actor: who asks.
             date: first day of that period, to be sure that it is the one that is meant.
             locations: all where None.
-            stock: as for ``mercato decide``.
+            stock: a table as for ``mercato decide``, or rows whose numbers have been checked.
 
         Raises:
             InputError: another date, or locations or stock that do not fit.
@@ -201,7 +202,7 @@ class Service:
                     f"date: expected {now.standing.date}, the period after the latest sales,"
                     f" found {date!s:.40}"
                 )
-            filing = self._worked_out(now, actor, locations, stock)
+            filing = self._worked_out(now, actor, locations, self._laid_out(now.decider, stock))
             try:
                 return self._file(filing)
             except _Stale:
@@ -211,23 +212,28 @@ class Service:
                     return told
         raise ledger.Conflict(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
 
+    def _laid_out(self, decider: Decider, stock: pd.DataFrame | Sequence[StockRow] | None) -> Stock | None:
+        """Stock by location and item."""
+        if isinstance(stock, pd.DataFrame):
+            return read_stock(stock, decider.market, decider.own.reading.map)
+        return None if stock is None else stock_of(stock, decider.market)
+
     def _worked_out(
-        self, now: Now, actor: str, locations: Sequence[str] | None, stock: pd.DataFrame | None
+        self, now: Now, actor: str, locations: Sequence[str] | None, stock: Stock | None
     ) -> _Filing:
         """A round; those with assumed stock are worked out once, for all locations."""
         standing, decider = now.standing, now.decider
         if stock is None:
             done: Round = now.rounds.usual(locations)
         else:
-            at_hand = read_stock(stock, standing.market, decider.own.reading.map)
             named = None if locations is None else standing.named(locations)
-            done = now.rounds.on_stock(Asked(at_hand, named))
+            done = now.rounds.on_stock(Asked(stock, named))
         about = {
             "date": standing.date,
             **decider.digests,
-            "input": audit.digest([now.told, None if stock is None else stock.to_csv(index=False)]),
+            "input": audit.digest([now.told, None if stock is None else of_values(*stock)]),
             "currency": standing.market.economics.currency,
-            **{name: getattr(done.found, name) for name in ("gain", "gain_lo", "gain_hi", "notes")},
+            **{name: getattr(done, name) for name in ("gain", "gain_lo", "gain_hi", "notes")},
             "steps": done.steps,
         }
         return _Filing(actor, about, done.rows, now.batch)
