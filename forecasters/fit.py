@@ -112,7 +112,7 @@ def fit_demand(
             response, **{name: getattr(found, name) for name in ("own", "own_lo", "own_hi", "own_error")}
         )
     history = replace(history, demand=residuals.demand)
-    return learn_around(
+    model = learn_around(
         panel,
         history,
         response,
@@ -126,6 +126,7 @@ def fit_demand(
         tuning,
         start,
     )
+    return replace(model, test=test)
 
 
 def _untested(panel: SalesPanel, history: History, test: Findings | None) -> History:

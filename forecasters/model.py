@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .anchor import Anchor
+from .experiments import Findings
 from .identification import Elasticities
 from .network import Base, DemandNetwork, TrainingSettings, TrunkSettings
 from .response import PriceResponse
@@ -46,6 +47,7 @@ class DemandModel:
     anchor: Anchor | None = None  # to a forecast of the table that it was fitted on
     fitted: int | None = None  # first periods of its table, whose scales it was fitted in; all where None
     stepped: Tensor | None = None  # (T, S, I) as in its ``History``
+    test: Findings | None = None  # a price test that own elasticities were combined with
 
     def select(self, cut: Cut) -> DemandModel:
         """The model of a sub-market. What its series learned of those left out they keep."""

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from .anchor import Anchor
 from .errors import InputError
+from .experiments import Findings
 from .identification import Elasticities
 from .model import DemandModel, FitSettings
 from .network import Base, TrainingSettings, TrunkSettings, loaded_network
@@ -55,6 +56,7 @@ def save_model(model: DemandModel, folder: Path) -> None:
         "found": {name: getattr(model.elasticities, name) for name in _PLAIN},
         "validation_loss": model.validation_loss,
         "fitted": model.fitted,
+        **({} if model.test is None else {"test": model.test.to_json()}),
     }
     (folder / "model.json").write_text(json.dumps(about, indent=1))
 
@@ -100,6 +102,7 @@ def load_model(folder: Path) -> DemandModel:
         Anchor(**anchor) if (anchor := _part(tensors, "anchor")) else None,
         about.get("fitted"),
         tensors.get("stepped"),
+        Findings.of_json(about["test"]) if "test" in about else None,
     )
 
 

@@ -128,8 +128,10 @@ def change(
     reason: str,
 ) -> None:
     with _opened(run, database) as service:
-        service.change(actor, number, price, order, reason)
-    stderr().print(f"decision {number} released as changed")
+        told = service.change(actor, number, price, order, reason)
+    stderr().print(f"decision {number} released as changed: {told['price']:g}, order {told['order']}")
+    for note in told["notes"]:
+        stderr().print(note)
 
 
 def reject(run: Path, database: str | None, actor: str, numbers: Sequence[int], reason: str) -> None:

@@ -60,8 +60,8 @@ def change(
     order: int | None,
     reason: str,
     progress: Progress = SILENT,
-) -> None:
-    _service(run).change(ACTOR, number, price, order, reason)
+) -> dict[str, Any]:
+    return _service(run).change(ACTOR, number, price, order, reason)
 
 
 def reject(run: Path, number: int, reason: str, progress: Progress = SILENT) -> int:

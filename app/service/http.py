@@ -162,11 +162,10 @@ def _routes(app: FastAPI, service: Service) -> None:
         """Release a proposal as it is; one that is held back needs a reason."""
         return {"decisions": service.approve(caller.name, [number], asked.reason)}
 
-    @app.post("/v1/decisions/{number}/change", response_model=messages.Done, tags=["decisions"])
+    @app.post("/v1/decisions/{number}/change", response_model=messages.Changed, tags=["decisions"])
     def change(number: messages.Number, asked: messages.Change, caller: Approver) -> Any:
-        """Release another price or order than was proposed."""
-        service.change(caller.name, number, asked.price, asked.order, asked.reason)
-        return {"decisions": 1}
+        """Release another price or order than was proposed; where prices must have an ending, the nearest."""
+        return {"decisions": 1} | service.change(caller.name, number, asked.price, asked.order, asked.reason)
 
     @app.post("/v1/decisions/{number}/reject", response_model=messages.Done, tags=["decisions"])
     def reject(number: messages.Number, asked: messages.Reject, caller: Approver) -> Any:

@@ -7,7 +7,7 @@ released at most once a date; what is released stays.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf, isfinite
 from typing import Any, TypeVar
 
@@ -61,6 +61,10 @@ _SHEET = insert(sheets).returning(sheets.c.id)
 
 class Conflict(InputError):
     """The request is right, but what it asks for has been decided otherwise."""
+
+
+class Busy(Conflict):
+    """Others were always first: the same is worth another try."""
 
 
 class Killed(Conflict):
@@ -137,9 +141,20 @@ def approve(connection: Connection, actor: str, numbers: Sequence[int], reason: 
 
 
 def change(
-    connection: Connection, actor: str, number: int, price: float | None, order: int | None, reason: str
-) -> None:
+    connection: Connection,
+    actor: str,
+    number: int,
+    price: float | None,
+    order: int | None,
+    reason: str,
+    ruled: Callable[[float, float, float], float] | None = None,
+) -> tuple[float, int]:
     """Release another price or order than was proposed; None leaves the proposed one.
+
+    ``ruled`` is what is made of a price between the lowest and the highest that price rules leave.
+
+    Returns:
+        The price and the order that are released.
 
     Raises:
         Unknown, Conflict: as for ``approve``.
@@ -150,17 +165,22 @@ def change(
         raise InputError("reason: expected why the decision is changed, found none")
     if price is None and order is None:
         raise InputError("change: expected a price or an order, found neither")
-    price, order = row["price"] if price is None else price, row["order"] if order is None else order
     least, most = row["least_price"], inf if row["most_price"] is None else row["most_price"]
-    if not (isfinite(price) and price > 0 and least * (1 - _CENT) <= price <= most * (1 + _CENT)):
+    if price is None:
+        price = float(row["price"])
+    elif not (isfinite(price) and price > 0 and least * (1 - _CENT) <= price <= most * (1 + _CENT)):
         raise InputError(
             f"price: expected {least:g} to {most:g}, which the price rules leave {row['location']},"
             f" {row['item']}; found {price:g}"
         )
+    elif ruled is not None:
+        price = ruled(price, least * (1 - _CENT), most * (1 + _CENT))
+    order = int(row["order"]) if order is None else order
     if not 0 <= order <= _LARGEST_ORDER:
         raise InputError(f"order: expected units of 0 to {_LARGEST_ORDER}, found {order}")
     if not _released_at(connection, row, price, order):
         _release(connection, actor, "change", [(row, price, order)], reason)
+    return price, order
 
 
 def reject(connection: Connection, actor: str, numbers: Sequence[int], reason: str) -> None:

@@ -192,6 +192,14 @@ class Done(BaseModel):
     decisions: int
 
 
+class Changed(Done):
+    """What is released in place of what was proposed."""
+
+    price: float
+    order: int
+    notes: list[str] = Field(description="what the price rules made of it")
+
+
 class Fault(BaseModel):
     """What was expected, what was found, and where."""
 

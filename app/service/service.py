@@ -10,15 +10,19 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ...envs.economics import Economics
+from ...envs.store import told_of
 from ...forecasters.errors import InputError, whole
 from ...forecasters.names import positions
 from ...forecasters.seal import of_values
 from ..page.home import Home, home_of
+from ..reasons import SAME
 from ..standing import Standing, Stock
 from ..stock import StockRow, read_stock, stock_of
 from . import audit, ledger, sales
@@ -29,13 +33,14 @@ from .records import STATUSES
 from .rounds import Asked, Round
 from .settings import read_service
 from .together import Together
+from .treatment import on_ladder
 from .verification import Verified, verify
 
 _TRIES = 20  # to take a batch in while others come in between
 MOST = 10_000  # rows of one answer
 
 
-class _Stale(ledger.Conflict):
+class _Stale(ledger.Busy):
     """Sales came in since what is to be filed was worked out."""
 
 
@@ -98,7 +103,7 @@ class Service:
                 taken = sales.take(connection, actor, key, table, seen, about, date)
             if taken is not None:
                 return replace(taken, notes=[*how, *taken.notes])
-        raise ledger.Conflict(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
+        raise ledger.Busy(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
 
     def table(self, body: bytes, kind: str) -> pd.DataFrame:
         """The table of sales in a request: CSV, or JSON with ``rows``.
@@ -210,7 +215,7 @@ class Service:
             except ledger.Killed:
                 if (told := self._repeat(actor)) is not None:
                     return told
-        raise ledger.Conflict(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
+        raise ledger.Busy(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
 
     def _laid_out(self, decider: Decider, stock: pd.DataFrame | Sequence[StockRow] | None) -> Stock | None:
         """Stock by location and item."""
@@ -309,10 +314,18 @@ class Service:
         with self.database.write() as connection:
             return len(ledger.approve_sheet(connection, actor, sheet, reason))
 
-    def change(self, actor: str, number: int, price: float | None, order: int | None, reason: str) -> None:
-        """Release another price or order than was proposed."""
+    def change(
+        self, actor: str, number: int, price: float | None, order: int | None, reason: str
+    ) -> dict[str, Any]:
+        """Release another price or order than was proposed; what is released, as price rules have it."""
+        ending = Economics(**told_of(self.home.market)["economics"]).price_rules.ending
+        ruled = None if ending is None else partial(on_ladder, ending)
         with self.database.write() as connection:
-            ledger.change(connection, actor, number, price, order, reason)
+            charged, ordered = ledger.change(connection, actor, number, price, order, reason, ruled)
+        notes = []
+        if price is not None and abs(charged - price) > SAME * price:
+            notes.append(f"price: {price:g} moved to {charged:g}, since prices must end in {ending:.2f}")
+        return {"price": charged, "order": ordered, "notes": notes}
 
     def reject(self, actor: str, numbers: Sequence[int], reason: str) -> int:
         """Release nothing for these proposals; how many."""

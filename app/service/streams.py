@@ -18,6 +18,7 @@ from ...forecasters.errors import InputError
 from ...forecasters.panel.tables import load_table
 from ..output import write_text
 from ..verbs import told
+from .ledger import Busy
 from .sales import Batch, digest_of
 
 Say = Callable[[str], None]
@@ -78,6 +79,8 @@ class Folder:
             else:
                 table = load_table(path, {}).frame
             taken = self._service.take_sales(f"folder {self._folder.name}", digest_of(table), table)
+        except Busy:  # nothing is wrong with it: it stays where it is, for another try
+            raise
         except InputError as error:
             kept = self._aside(path, REFUSED)
             write_text(kept.with_name(f"{kept.name}.txt"), f"{error}\n")
@@ -141,6 +144,8 @@ class Redis:
         try:
             table = self._service.table(fields.get(b"body", b""), "text/csv")
             taken = self._service.take_sales(f"stream {STREAM}", key, table)
+        except Busy:  # nothing is wrong with it: it stays where it is, for another try
+            raise
         except InputError as error:
             self._redis.xadd(
                 f"{STREAM}:refused", {**fields, b"entry": number, b"reason": str(error).encode()}

@@ -7,15 +7,17 @@ for anomalies looks at the outcome and holds series back; nobody but a person le
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
+from math import isnan, nan
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from ...envs.engine.rules import bounds, enforce
+from ...envs.engine.rules import Window, bounds, enforce, nearest_rung
 from ...envs.engine.types import Decision, State
+from ...forecasters.errors import InputError
 from ...forecasters.fit import periods_a_year
 from ...forecasters.panel import SalesPanel
 from ..decisions import BEYOND
@@ -102,6 +104,21 @@ def price_limits(standing: Standing, series: np.ndarray) -> tuple[np.ndarray, np
     most = reduce(torch.minimum, above.values(), torch.full_like(last, torch.inf))
     place, item = series.T
     return least.double().cpu().numpy()[place, item], most.double().cpu().numpy()[place, item]
+
+
+def on_ladder(ending: float, price: float, least: float, most: float) -> float:
+    """The nearest price that ends as prices must, between two others.
+
+    Raises:
+        InputError: there is none.
+    """
+    of = partial(torch.tensor, dtype=torch.float64)
+    found = float(nearest_rung(of(price), ending, Window(of(least), of(most), of(nan))))
+    if isnan(found):
+        raise InputError(
+            f"price: expected one that ends in {ending:.2f}, found none between {least:g} and {most:g}"
+        )
+    return round(found, 4)
 
 
 def last_year(panel: SalesPanel, series: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

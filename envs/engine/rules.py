@@ -144,7 +144,7 @@ def _standing(market: Market) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
 
 
 @dataclass(frozen=True)
-class _Window:
+class Window:
     """Between what prices (B, S, I) other rules leave a choice; ``stay`` where there is none."""
 
     least: Tensor
@@ -152,7 +152,7 @@ class _Window:
     stay: Tensor  # the last price, kept to the limits
 
 
-def _window(last: Tensor, state: State, market: Market) -> _Window:
+def _window(last: Tensor, state: State, market: Market) -> Window:
     """What limits, the largest change and the cadence leave after prices ``last`` (B, S, I)."""
     rules, groups = market.economics.price_rules, market.by_group
     low, high = limits(market)
@@ -164,10 +164,10 @@ def _window(last: Tensor, state: State, market: Market) -> _Window:
     if rules.cadence > 1:
         free = groups.spread(groups.smallest(state.since_change, -2), -2) >= rules.cadence
         least, most = torch.where(free, least, stay), torch.where(free, most, stay)
-    return _Window(least, most, stay)
+    return Window(least, most, stay)
 
 
-def _fair(price: Tensor, window: _Window, market: Market) -> Tensor:
+def _fair(price: Tensor, window: Window, market: Market) -> Tensor:
     """Prices drawn together, to the middle of the range, where they differ by too much."""
     fair, places = _fair_window(price, window, market), market.by_fairness
     lowest, highest = places.smallest(price, -2), places.largest(price, -2)
@@ -175,7 +175,7 @@ def _fair(price: Tensor, window: _Window, market: Market) -> Tensor:
     return torch.where(apart, price.clamp(fair.least, fair.most), price)
 
 
-def _fair_window(price: Tensor, window: _Window, market: Market) -> _Window:
+def _fair_window(price: Tensor, window: Window, market: Market) -> Window:
     """The part of the window as wide as prices may differ, around the middle of ``price`` if it can."""
     places, widest = market.by_fairness, _widest(market)
     least, most = places.largest(window.least, -2).log(), places.smallest(window.most, -2).log()
@@ -193,12 +193,12 @@ def _widest(market: Market) -> float:
     return inf if fairness is None else log1p(fairness.largest_spread)
 
 
-def _laddered(price: Tensor, ending: float, window: _Window, market: Market) -> Tensor:
+def _laddered(price: Tensor, ending: float, window: Window, market: Market) -> Tensor:
     """Prices on the ladder; where the spread is narrower than its rungs, a group's locations share one."""
     if market.economics.price_rules.fairness is None:
-        return _nearest_rung(price, ending, window)
+        return nearest_rung(price, ending, window)
     places = market.by_fairness
-    own = _nearest_rung(
+    own = nearest_rung(
         price, ending, replace(_fair_window(price, window, market), stay=torch.full_like(price, nan))
     )
     middle = (places.smallest(price, -2) * places.largest(price, -2)).sqrt()
@@ -207,12 +207,12 @@ def _laddered(price: Tensor, ending: float, window: _Window, market: Market) -> 
         least=places.spread(places.largest(window.least, -2), -2),
         most=places.spread(places.smallest(window.most, -2), -2),
     )
-    shared = _nearest_rung(places.spread(middle, -2), ending, common)
+    shared = nearest_rung(places.spread(middle, -2), ending, common)
     each = places.spread(places.smallest(own.isfinite().to(price.dtype), -2), -2) > 0
     return torch.where(each, own, shared)
 
 
-def _nearest_rung(price: Tensor, ending: float, window: _Window) -> Tensor:
+def nearest_rung(price: Tensor, ending: float, window: Window) -> Tensor:
     """The nearest price ending in ``ending`` within the window; ``stay`` where there is none."""
     least, most = window.least, window.most
     rung = (price - ending).round()

@@ -46,23 +46,31 @@ class Findings:
         return {"format": _FORMAT, "experiment": asdict(self)}
 
     @staticmethod
+    def of_json(told: Mapping[str, Any]) -> Findings:
+        """What ``to_json`` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is something else.
+        """
+        test = told["experiment"]
+        items = tuple(Finding(**one) for one in test["items"])
+        if told["format"] != _FORMAT or not all(
+            np.isfinite([f.elasticity, f.error]).all() and f.error > 0 and f.weights for f in items
+        ):
+            raise ValueError("of another format, or with numbers that are none")
+        for day in (test["first"], test["last"]):
+            np.datetime64(day, "D")
+        return Findings(test["first"], test["last"], items)
+
+    @staticmethod
     def load(path: str | Path) -> Findings:
-        """What ``to_json`` gave, from a file.
+        """The same from a file.
 
         Raises:
             InputError: the file is absent or holds something else.
         """
         try:
-            told = json.loads(Path(path).read_text(encoding="utf-8"))
-            test = told["experiment"]
-            items = tuple(Finding(**one) for one in test["items"])
-            if told["format"] != _FORMAT or not all(
-                np.isfinite([f.elasticity, f.error]).all() and f.error > 0 and f.weights for f in items
-            ):
-                raise ValueError("of another format, or with numbers that are none")
-            for day in (test["first"], test["last"]):
-                np.datetime64(day, "D")
-            return Findings(test["first"], test["last"], items)
+            return Findings.of_json(json.loads(Path(path).read_text(encoding="utf-8")))
         except FileNotFoundError:
             raise InputError(
                 f"experiment: expected a file that `mercato experiment read` wrote, found no {path}"

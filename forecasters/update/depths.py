@@ -141,11 +141,13 @@ def refitted(
 ) -> DemandModel:
     """A model of all of ``panel``, with the settings of ``model``, from whose weights it starts.
 
+    What a price test told the model it tells again.
+
     Raises:
         InputError: the panel is too large for the memory that is free.
         UnplayableError: what was learned does not simulate the table.
     """
-    found = fit_demand(panel, model.settings, seed, progress, device, start=model.network)
+    found = fit_demand(panel, model.settings, seed, progress, device, start=model.network, test=model.test)
     if model.anchor is None:
         return found
     return anchored_to_forecast(found, panel, Forecaster(shipped()), seed, progress)

@@ -12,6 +12,8 @@ import pytest
 
 import mercato
 from mercato.forecasters.experiments import Finding, Findings, plan_of
+from mercato.forecasters.store import load_model, save_model
+from mercato.forecasters.update import depths
 from tests.app.command_line import mercato as command
 from tests.app.command_line import refused, result
 from tests.app.conftest import MAP, sales
@@ -110,6 +112,21 @@ def test_a_fit_hears_of_a_test(market: mercato.Market) -> None:
     heard = mercato.fit(market.panel, settings=settings, model="scratch", experiment=test)
     own = heard.demand.elasticities.own[0]  # type: ignore[attr-defined]
     assert float(own[heard.items.index("espresso")]) == pytest.approx(-4.0, abs=0.2)
+
+
+def test_a_refit_hears_of_it_again(
+    market: mercato.Market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finding = Finding("espresso", -4.0, 0.05, -4.1, -3.9, 84, 1.0, {"corner": 1.0})
+    test = Findings("2023-04-01", "2023-04-20", (finding,))
+    model = replace(market.demand.model, test=test)  # type: ignore[attr-defined]
+    save_model(model, tmp_path)
+    assert (loaded := load_model(tmp_path)).test == test
+    heard: dict[str, Any] = {}
+    monkeypatch.setattr(depths, "fit_demand", lambda *given, **told: heard.update(told) or model)
+    monkeypatch.setattr(depths, "anchored_to_forecast", lambda found, *_: found)
+    assert depths.refitted(loaded, market.panel).test == test  # type: ignore[arg-type]
+    assert heard["test"] == test
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,9 @@ def test_a_monday(client: TestClient) -> None:
     assert client.post(f"/v1/decisions/{first}/approve", json={}).json() == {"decisions": 1}
     assert client.post(f"/v1/decisions/{first}/approve", json={}).json() == {"decisions": 1}
     changed = {"price": 4.2, "order": 7, "reason": "a rounder price"}
-    assert client.post(f"/v1/decisions/{second}/change", json=changed).json() == {"decisions": 1}
+    assert client.post(f"/v1/decisions/{second}/change", json=changed).json() == {
+        **{"decisions": 1, "price": 4.2, "order": 7, "notes": []}
+    }
     assert client.post(f"/v1/decisions/{third}/reject", json={"reason": "new"}).json() == {"decisions": 1}
     assert client.post(f"/v1/sheets/{sheet['sheet']}/approve", json={}).json() == {"decisions": 0}
     released = client.get("/v1/released", params={"date": LATER}).json()["released"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from mercato.app.service import ledger, records
 from mercato.app.service.database import Database
 from mercato.app.service.ledger import Conflict, Unknown
 from mercato.app.service.records import HELD, OPEN, PROPOSED, REJECTED, RELEASED, SUPERSEDED, WITHDRAWN
+from mercato.app.service.treatment import on_ladder
 from mercato.app.service.verification import verify
 from mercato.forecasters.errors import InputError
 from tests.app.service.rows import DATE, LATER, SERIES, about, empty, file, kept, refused, row
@@ -172,6 +174,20 @@ def test_a_change_keeps_the_price_rules(database: Database, price: float) -> Non
     with refused(database, "price: expected 2 to 4, which the price rules leave corner, mocha") as connection:
         ledger.change(connection, "bob", number, price, None, "cheaper")
     assert statuses(database) == {number: PROPOSED}
+
+
+def test_a_change_ends_as_prices_must(database: Database) -> None:
+    ruled = partial(on_ladder, 0.99)
+    with database.write() as connection:
+        first, second, third, *_ = file(connection)
+        assert ledger.change(connection, "bob", first, 3.2, None, "cheaper", ruled) == (2.99, 24)
+        assert ledger.change(connection, "bob", second, 3.9, None, "dearer", ruled) == (3.99, 24)
+        assert ledger.change(connection, "bob", third, None, 5, "less", ruled) == (2.9, 5)
+    with refused(
+        database, "price: expected one that ends in 0.99, found none between 2 and 2.5"
+    ) as connection:
+        (number,) = file(connection, LATER, ONE, most_price=2.5)
+        ledger.change(connection, "bob", number, 2.2, None, "cheaper", ruled)
 
 
 def test_a_change_may_be_of_the_price_or_of_the_order(database: Database) -> None:

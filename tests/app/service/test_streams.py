@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from mercato.app.service import sales
+from mercato.app.service.ledger import Busy
 from mercato.app.service.sales import Batch
 from mercato.app.service.streams import STREAM, Folder, Redis, follow
 from mercato.forecasters.errors import InputError
@@ -84,6 +85,23 @@ def test_a_file_that_cannot_be_read_is_put_aside_with_the_reason(service: Counti
     assert (refused / "odd.csv.txt").read_text() == "sales: expected a column units, found none\n"
     assert (refused / "odd.csv").is_file()
     assert not service.taken
+
+
+def test_what_found_no_quiet_moment_is_tried_again(
+    service: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> Batch:
+        raise Busy("sales: expected a quiet moment, found other tables come in 20 times")
+
+    folder = Folder(service, tmp_path, lambda _: None)
+    path = _put(tmp_path, "week.csv", ROWS)
+    with monkeypatch.context() as patch:
+        patch.setattr(service, "take_sales", busy)
+        with pytest.raises(Busy):
+            folder.once()
+    assert path.is_file()
+    assert folder.once() == 1
+    assert len(service.taken) == 1
 
 
 def test_what_is_still_written_waits(service: Counting, tmp_path: Path) -> None:
