@@ -27,5 +27,5 @@ def run(name: str, out: Path, events: bool, items: bool, seed: int) -> None:
             return
         family = FAMILIES["log-linear" if name == "reference" else name]
         family.write(out, seed)
-    events = "" if family.events is None else f", what customers did in {events_file(out)}"
-    console.print(f"wrote {out}: {family.about}; its truth is in {truth_folder(out)}{events}")
+    beside = "" if family.events is None else f", what customers did in {events_file(out)}"
+    console.print(f"wrote {out}: {family.about}; its truth is in {truth_folder(out)}{beside}")

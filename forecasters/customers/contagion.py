@@ -14,7 +14,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from ..events import Events
+from ..events import Events, Kind
 from .lift import Lift, Trial, lift
 from .within import counted
 
@@ -26,7 +26,7 @@ LIKENESS = (
     "customers were not addressed by a known chance, so word of mouth cannot be told from likeness"
     " (Shalizi and Thomas 2011)"
 )
-_SENT = ("coupon", "message", "recommend")
+_SENT: tuple[Kind, ...] = ("coupon", "message", "recommend")
 
 
 @dataclass(frozen=True)

