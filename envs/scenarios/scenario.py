@@ -17,6 +17,7 @@ from .effect import Count, Effect, any_settings, date_of
 from .of_assortment import Delisting, NewItem, NewLocation
 from .of_calendar import Calendar
 from .of_costs import Cost, Holding, Ordering, Shortage
+from .of_customers import Recommendation
 from .of_demand import Demand, Elasticity, Reference, Traffic
 from .of_prices import Price, PriceLimits, Promotion
 from .of_rivals import Competitor
@@ -51,6 +52,7 @@ class Scenario(Settings):
     delisting: Several[Delisting] = ()
     demand: Several[Demand] = ()
     traffic: Several[Traffic] = ()
+    recommendation: Several[Recommendation] = ()
     shock: Several[Shock] = ()
     calendar: Several[Calendar] = ()
     competitor: Several[Competitor] = ()

@@ -25,6 +25,11 @@ class Lift:
     rows: int = 0  # that it was estimated from
     because: str = ""  # why it is assumed; empty where it was estimated
 
+    @staticmethod
+    def stated(ratio: float) -> Lift:
+        """A ratio that somebody states."""
+        return Lift(float(np.log(ratio)), 0.0, because="as it was stated")
+
     @property
     def assumed(self) -> bool:
         return bool(self.because)

