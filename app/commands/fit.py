@@ -40,7 +40,8 @@ def run(
     shop = read_economics(economics)
     check_replaceable(out)
     table, records = read_all(panel, reading, beside)
-    for line in (*account(panel or beside.events, table), *account_beside(table, records)):
+    source = panel or beside.events or Path()
+    for line in (*account(source, table), *account_beside(table, records)):
         console.print(line)
     with Bars(console) as bars:
         market = fit(

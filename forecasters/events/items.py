@@ -84,11 +84,11 @@ def read_items(source: str | Path | pd.DataFrame, *, map: Mapping[str, str] | No
     if (again := pd.Series(code).duplicated().to_numpy()).any():
         raise InputError(f"item: expected one row each, found {again.sum()} more, {rows(frame, again)}")
     order = np.argsort(code)
-    frame = frame.iloc[order]
-    levels = sorted(name for name in frame if re.fullmatch(r"category_[1-9]", name))
+    frame, columns = frame.iloc[order], [str(name) for name in frame.columns]
+    levels = sorted(name for name in columns if re.fullmatch(r"category_[1-9]", name))
     image, vector = _image(frame)
     used = {"item", "category", "text", *levels, *vector}
-    notes += [f"{name}: left out, no part of what is learned of items" for name in frame if name not in used]
+    notes += [f"{name}: left out, not learned of items" for name in columns if name not in used]
     return Items(
         names,
         _paths(frame, levels),
@@ -138,7 +138,7 @@ def _image(frame: pd.DataFrame) -> tuple[np.ndarray | None, list[str]]:
         image = np.full((len(frame), sizes[0]), np.nan, dtype=np.float32)
         image[told] = np.stack(list(frame["image"][told]))
         return image, ["image"]
-    columns = [name for name in frame if re.fullmatch(r"image_\d+", name)]
+    columns = [name for name in map(str, frame.columns) if re.fullmatch(r"image_\d+", name)]
     columns.sort(key=lambda name: int(name.removeprefix("image_")))
     if not columns:
         return None, []

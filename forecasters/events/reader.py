@@ -87,7 +87,7 @@ def _kinds(frame: pd.DataFrame, named: Mapping[str, Kind], notes: list[str]) -> 
         return np.full(len(frame), KINDS.index("buy"), dtype=np.int8)
     code, values = pd.factorize(frame["event"])
     words = [str(value).strip().lower() for value in values]
-    known = {**{kind: kind for kind in KINDS}, **_ALSO, **named}
+    known: dict[str, Kind] = {**dict(zip(KINDS, KINDS, strict=True)), **_ALSO, **named}
     index = [KINDS.index(known[word]) if word in known else -1 for word in words]
     kind = np.array([*index, -1], dtype=np.int8)[code]
     if (unknown := kind < 0).any():
@@ -124,7 +124,7 @@ def _sorted(
     """The fields of ``Events``, by time and customer."""
     customer, customers = _codes(frame, "customer")
     _note_anonymous(frame, customer, customers, notes)
-    beside = [name for name in frame if name not in CONTRACT.ours]
+    beside = [name for name in map(str, frame.columns) if name not in CONTRACT.ours]
     attributes = attributes_of(frame, beside, customer, len(customers), notes)
     order = np.lexsort((customer, time))
     frame, quantities, customer = frame.iloc[order], quantities.take(order), customer[order]

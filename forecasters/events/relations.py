@@ -63,7 +63,7 @@ class Relations:
         for item, category in zip(items, categories or items, strict=True):
             members.setdefault(category, []).append(item)
         members |= {item: [item] for item in items}
-        told = (*self.relations, *self.rules)
+        told: tuple[Relation | Rule, ...] = (*self.relations, *self.rules)
         strange = [one for one in told if not {one.item, one.other} <= members.keys()]
         names = list(dict.fromkeys(n for one in strange for n in (one.item, one.other) if n not in members))
         note = f"item: {len(strange)} rows left out that name no item or category here: {some(names[:5])}"
@@ -105,7 +105,8 @@ def read_relations(source: str | Path | pd.DataFrame, *, map: Mapping[str, str] 
     notes += [f"{name}: left out, no part of a relation" for name in frame if name not in CONTRACT.ours]
     told = frame.reindex(columns=list(CONTRACT.ours)).astype(object)
     cells = told.where(told.notna(), "").map(lambda word: str(word).strip())
-    found = dict.fromkeys(_entry(row, number) for number, row in enumerate(cells.to_dict("records"), 1))
+    rows: list[dict[str, str]] = cells.to_dict("records")  # type: ignore[assignment]
+    found = dict.fromkeys(_entry(row, number) for number, row in enumerate(rows, start=1))
     if len(found) < len(frame):
         notes.append(f"item, other: {len(frame) - len(found)} rows repeat another, left out")
     relations = tuple(one for one in found if isinstance(one, Relation))
@@ -121,7 +122,7 @@ def write_relations(relations: Relations, path: str | Path) -> None:
     Raises:
         InputError: the path does not end in .parquet or cannot be written.
     """
-    told = [(one.item, one.other, one.kind, "", "") for one in relations.relations]
+    told = [(one.item, one.other, str(one.kind), "", "") for one in relations.relations]
     told += [(one.item, one.other, RULE, str(one.low), str(one.high)) for one in relations.rules]
     frame = pd.DataFrame(told, columns=["item", "other", "relation", "low", "high"], dtype=object)
     report = relations.report

@@ -18,7 +18,7 @@ def to_frame(events: Events) -> pd.DataFrame:
     def named(index: np.ndarray, names: tuple[str, ...]) -> pd.Categorical:
         return pd.Categorical.from_codes(index, categories=pd.Index(names, dtype=object))
 
-    columns: dict[str, np.ndarray | pd.Categorical] = {
+    columns: dict[str, np.ndarray | pd.Categorical | pd.Series] = {
         "time": events.time,
         "customer": named(events.customer, events.customers),
         "event": named(events.kind, KINDS),
@@ -32,7 +32,7 @@ def to_frame(events: Events) -> pd.DataFrame:
         if (index >= 0).any():
             columns[name] = named(index, names)
     if (events.session >= 0).any():
-        columns["session"] = np.where(events.session < 0, None, events.session)
+        columns["session"] = pd.Series(events.session, dtype="Int32").where(events.session >= 0)
     for name, values in (("units", events.units), ("price", events.price), ("propensity", events.propensity)):
         if np.isfinite(values).any():
             columns[name] = values
@@ -47,8 +47,9 @@ def to_frame(events: Events) -> pd.DataFrame:
 
 def _attribute(values: np.ndarray, customer: np.ndarray) -> pd.Categorical:
     """(N,) of the customer of each event, from (C,) of all customers."""
-    code, known = pd.factorize(np.where(values == "", None, values))
-    return pd.Categorical.from_codes(np.append(code, -1)[customer], categories=known)
+    known = sorted(set(values) - {""})
+    code = pd.Index(known).get_indexer(pd.Index(values))
+    return pd.Categorical.from_codes(np.append(code, -1)[customer], categories=pd.Index(known))
 
 
 def write_events(events: Events, path: str | Path) -> None:

@@ -56,7 +56,7 @@ def times_of(column: pd.Series, notes: list[str]) -> np.ndarray:
     """
     if pd.api.types.is_numeric_dtype(column) and (unit := _SINCE_1970.get(_digits(column))):
         notes.append(f"{column.name}: read as time since 1970 in {unit}, UTC")
-        return pd.to_datetime(column, unit=unit).to_numpy().astype("datetime64[s]")
+        return column.to_numpy(np.int64).astype(f"datetime64[{unit}]").astype("datetime64[s]")
     code, distinct = pd.factorize(column, use_na_sentinel=False)  # a day's many events share its text
     try:
         stamps, _ = _read(pd.Series(distinct, name=column.name), notes)

@@ -54,7 +54,7 @@ def test_items_have_paths_words_and_pictures(tmp_path: Path) -> None:
     assert items.image is not None
     np.testing.assert_allclose(items.image[2], [0.1, 0.5, 1.0])
     assert np.isnan(items.image[0]).all()
-    assert items.report.notes == ("shelf: left out, no part of what is learned of items",)
+    assert items.report.notes == ("shelf: left out, not learned of items",)
     write_items(items, tmp_path / "items.parquet")
     same(read_items(tmp_path / "items.parquet"), items)
 
