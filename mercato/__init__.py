@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from .envs.market import Market
     from .envs.scenarios import Scenario
     from .forecasters.errors import InputError, UnplayableError
+    from .forecasters.events import Events, read_events
     from .forecasters.model import FitSettings
     from .forecasters.panel import SalesPanel, read_panel
     from .forecasters.tensorboard import TensorBoard
@@ -58,6 +59,7 @@ __all__ = [
     "Drift",
     "Earned",
     "Economics",
+    "Events",
     "FitSettings",
     "InputError",
     "LearnedPolicy",
@@ -84,6 +86,7 @@ __all__ = [
     "forecast",
     "load_market",
     "price_response",
+    "read_events",
     "read_experiment",
     "read_panel",
     "rollback",
@@ -127,6 +130,7 @@ _HOMES = {
     ".envs.economics": ("Economics", "PriceRules"),
     ".envs.market": ("Market",),
     ".forecasters.errors": ("InputError", "UnplayableError"),
+    ".forecasters.events": ("Events", "read_events"),
     ".forecasters.model": ("FitSettings",),
     ".forecasters.panel": ("SalesPanel", "read_panel"),
     ".forecasters.tensorboard": ("TensorBoard",),

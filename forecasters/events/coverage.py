@@ -158,7 +158,10 @@ def _places(names: tuple[str, ...], known: tuple[str, ...], index: np.ndarray) -
 def _nothing_shared(lines: Events, panel: SalesPanel, lost: list[tuple[str, int]]) -> str:
     """Why no purchase is in the panel, for a person."""
     if not len(lines.of("buy")):
-        return "events: expected purchases of customers who are known, found none"
+        return (
+            "events: expected purchases of customers who are known, found none; receipts of nobody known are"
+            " a sales table, whose rows --freq adds up"
+        )
     why = max(lost, key=lambda one: one[1])[0]
     ours = {"items": (lines.items, panel.items), "locations": (lines.locations, panel.locations)}
     shown = (
