@@ -4,7 +4,8 @@ A demand process' own memory costs most of a step, and hardly hangs on what a po
 customers' own, and what a learned market remembers is freed of prices. So its states are recorded once, and
 trials of prices ask them what demand is at other prices; trials of orders, at prices that do not look at the
 stock, meet demand that is recorded itself. Where demand answers to past prices (stockpiling, carry-over) the
-first is an approximation; where an observer sees only sales, both are.
+first is an approximation; where an observer sees only sales, both are. Customers who leave answer to stock:
+they are no part of a recording, but play around it (``CustomerMarket``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ..envs.engine import tree
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from ..envs.market import Market
+from ..envs.processes import CustomerMarket
 from ..envs.simulator import Simulator
 from ..forecasters.simulation import DemandProcess, Outlook, Period
 from ..forecasters.tensors import NoiseKey
@@ -135,14 +137,23 @@ class AsRecorded:
     """The prices at which demand was recorded."""
 
     def price(self, view: View) -> Tensor:
-        process = view.market.demand
+        process, state = untouched(view.market), view.state.demand
         assert isinstance(process, RecordedDemand)
-        return process.price(view.state.demand)
+        return process.price(state if process is view.market.demand else state.process)
+
+
+def untouched(market: Market) -> DemandProcess:
+    """What is recorded: demand before customers who leave."""
+    demand = market.demand
+    return demand.process if isinstance(demand, CustomerMarket) else demand
 
 
 @torch.no_grad()
 def record(market: Market, policy: Policy, episodes: int, horizon: int, seed: int) -> Market:
     """The market with the states that its customers go through under ``policy`` (``RecordedStates``)."""
+    if isinstance(market.demand, CustomerMarket):
+        inner = record(market.with_demand(market.demand.process), policy, episodes, horizon, seed)
+        return market.with_demand(market.demand.around(inner.demand))
     horizon = market.economics.episode(horizon)
     simulator = Simulator(market, episodes, horizon, seed, evaluation=True)
     state, states = simulator.reset(), []
@@ -155,6 +166,9 @@ def record(market: Market, policy: Policy, episodes: int, horizon: int, seed: in
 @torch.no_grad()
 def at_prices(market: Market, pricing: PriceRule, episodes: int, horizon: int, seed: int) -> Market:
     """The market whose customers have met the prices of a rule that does not look at the stock."""
+    if isinstance(market.demand, CustomerMarket):
+        inner = at_prices(market.with_demand(market.demand.process), pricing, episodes, horizon, seed)
+        return market.with_demand(market.demand.around(inner.demand))
     horizon = market.economics.episode(horizon)
     simulator = Simulator(market, episodes, horizon, seed, evaluation=True)
     state, met = simulator.reset(), []

@@ -11,7 +11,7 @@ from torch import Tensor
 from ..envs.market import Market
 from .baselines.myopic import best_price
 from .policy import within
-from .recorded import RecordedStates
+from .recorded import RecordedStates, untouched
 
 _STEP, _FINEST = 0.06, 0.01  # log prices: a move at first, and at last
 _DATES = 13  # periods of each recorded episode over which expected profit is taken
@@ -27,7 +27,7 @@ def expected_optimum(market: Market, cost: Tensor, starts: list[Tensor]) -> Tens
         cost: of a unit sold, with whatever else it costs on average.
         starts: (S, I) prices to begin from.
     """
-    recording = market.demand
+    recording = untouched(market)
     assert isinstance(recording, RecordedStates)
     states = recording.states[:: max(1, len(recording.states) // _DATES)]
 

@@ -188,6 +188,10 @@ class CustomerMarket(Wrapped):
         population, reference = self.population.to(device), self.reference.to(device)
         return CustomerMarket(self.process.to(device), population, reference, lift)
 
+    def around(self, process: DemandProcess) -> CustomerMarket:
+        """The same customers of another process of the same locations and items."""
+        return CustomerMarket(process, self.population, self.reference, self.lift)
+
     def showing(self, lift: Tensor | None) -> CustomerMarket:
         """The same customers, shown or told something else."""
         return CustomerMarket(self.process, self.population, self.reference, lift)

@@ -1,0 +1,1 @@
+"""What the customer level does: parts of ``python -m benchmarks.customers``."""
