@@ -59,10 +59,10 @@ class Effort:
     school: tuple[Shop, ...] = tuple((family, TRAINED + k) for k, family in enumerate(2 * SCHOOL))
     economics: int = 3  # that each of them is practised under
     shops: tuple[Shop, ...] = tuple((family, NEW + k) for k, family in enumerate(SCHOOL[:4] + OTHERS))
-    general: ShopsSettings = ShopsSettings(validation=Validation(times=4))
+    general: ShopsSettings = ShopsSettings()
     after: PathwiseSettings = FINE_TUNING
-    rules: TuningSettings = TuningSettings(volume=20_000, price_volume=300_000)
-    ppo: PPOSettings = PPOSettings()
+    rules: TuningSettings = TuningSettings(volume=10_000, rounds=4, price_volume=100_000)
+    ppo: PPOSettings = PPOSettings(steps=600_000)
     episodes: int = 128
     horizon: int = 26
 

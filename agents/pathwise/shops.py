@@ -23,7 +23,7 @@ from ...forecasters.progress import SILENT, Progress
 from ..baselines.held import HeldMyopic
 from ..baselines.orders import WasteAware
 from ..learned import LearnedPolicy
-from ..learner import validation_episodes, validation_profits
+from ..learner import Validation, validation_episodes, validation_profits
 from ..policy import Pair, Policy
 from ..residual import Residual, to_spec
 from ..train import kept_at
@@ -38,8 +38,9 @@ UNTUNED = Pair("untuned", HeldMyopic(), WasteAware())
 class ShopsSettings(PathwiseSettings):
     """Pathwise policy optimisation in several markets, of which each update plays one."""
 
-    steps: int = 8_000_000  # periods of a decision unit, in all markets together
+    steps: int = 3_000_000  # periods of a decision unit, in all markets together
     hidden: tuple[int, ...] = (64, 64)
+    validation: Validation = Validation(times=3)
 
 
 def train_shops(
