@@ -2,7 +2,8 @@
 
 A ridge regression of log units on the item's category path, text and image vectors, around the mean of its
 nearest category. It is kept only where it predicts items that it has not seen better than that mean does, by
-two standard errors; else the category's mean stands, and says so.
+two standard errors and a share that is worth it: items that come later differ from those that are there. Else
+the category's mean stands, and says so.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from .text import encoder
 
 _PENALTIES = 10.0 ** np.arange(-2, 4)
 _FOLDS, _SURE = 5, 2.0
+_WORTH = 0.05  # of the squared error, that vectors must save to be worth their weights
 _PSEUDO = 3.0  # items that a category counts its parent's mean for
 
 
@@ -115,7 +117,7 @@ def level_of_new(attributes: Attributes, level: np.ndarray, seed: int = 0) -> Le
     gain, gain_error = saved.mean() / plain.mean(), saved.std() / np.sqrt(n) / plain.mean()
     categories, centre = CategoryMeans.of(attributes, level), attributes.vectors.mean(0)
     weights = _ridges(attributes.vectors - centre, level - categories(attributes))[best]
-    used = gain > _SURE * gain_error
+    used = gain > max(_WORTH, _SURE * gain_error)
     error = float(np.sqrt((squared[best] if used else plain).mean()))
     return LevelOfNew(categories, weights, bool(used), centre, error, float(gain), float(gain_error))
 

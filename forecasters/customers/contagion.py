@@ -83,7 +83,7 @@ def _friends(
     bought = counted(buys.customer, buys.time, friend, when, when + window)
     before = counted(buys.customer, buys.time, friend, when - window, when)
     return Trial(
-        outcome=bought.astype(np.float64),
+        outcome=bought,
         shown=addressed[row],
         propensity=sent.propensity[row].astype(np.float64),
         features=np.log1p(before)[:, None],

@@ -23,7 +23,7 @@ _NO_GHOSTS = "no recommend row with units 0, held back by the same chance"
 
 
 def exposure_effect(events: Events, window: np.timedelta64 = WINDOW) -> Lift:
-    """How showing an item multiplies the chance that its customer buys it within ``window``."""
+    """How showing an item multiplies the units of it that its customer buys within ``window``."""
     found = _estimated(events, window)
     return Lift(*PRIOR, because=found) if isinstance(found, str) else found
 
@@ -41,14 +41,15 @@ def exposures(events: Events, shows: Events, shown: np.ndarray, window: np.timed
     """``shows`` (N,) with what their customers bought afterwards, and had bought before."""
     buys = events.rows((events.kind == KINDS.index("buy")) & (events.item >= 0))
     pairs, shown_pairs = (_pair(e, len(events.items)) for e in (buys, shows))
-    bought = counted(pairs, buys.time, shown_pairs, shows.time, shows.time + window)
+    units = np.nan_to_num(buys.units, nan=1.0).astype(np.float64)
+    bought = counted(pairs, buys.time, shown_pairs, shows.time, shows.time + window, units)
     start = np.full_like(shows.time, events.time.min())
     before = [
         counted(of(buys), buys.time, of(shows), start, shows.time)
         for of in (lambda e: _pair(e, len(events.items)), lambda e: e.customer, lambda e: e.item)
     ]
     return Trial(
-        outcome=(bought > 0).astype(np.float64),
+        outcome=bought,
         shown=shown,
         propensity=shows.propensity.astype(np.float64),
         features=np.log1p(np.column_stack(before)),

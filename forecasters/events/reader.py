@@ -16,7 +16,7 @@ from ..panel.sales_panel import CleaningReport
 from ..panel.tables import Contract, load_table, some
 from .attributes import attributes_of
 from .events import KINDS, Events, Kind
-from .quantities import Quantities, quantities_of, rows
+from .quantities import BUY, RETURN, Quantities, quantities_of, rows
 
 CONTRACT = Contract(
     what="events",
@@ -64,7 +64,8 @@ def read_events(
     _require(frame)
     time, kind = times_of(frame["time"], notes), _kinds(frame, named, notes)
     quantities = quantities_of(frame, kind, notes)
-    keep = (kind >= 0) & ~(quantities.units == 0) & _first_told(frame, time, notes)
+    nothing = np.isin(quantities.kind, (BUY, RETURN)) & (quantities.units == 0)
+    keep = (kind >= 0) & ~nothing & _first_told(frame, time, notes)
     if not keep.any():
         raise InputError(f"event: expected some of {', '.join(KINDS)}, found none in {len(frame)} rows")
     read = table.declared.get("rows_read", len(frame))

@@ -235,3 +235,19 @@ def test_whatever_is_read_keeps_to_the_contract(rows: list[tuple]) -> None:
         assert index.min() >= -1
         assert index.max() < len(known)
         assert "" not in known
+
+
+def test_what_was_held_back_is_kept_and_a_purchase_of_nothing_is_not() -> None:
+    frame = pd.DataFrame(
+        {
+            "time": ["2024-03-01 10:00:01", "2024-03-01 10:00:02", "2024-03-01 10:00:03"],
+            "customer": "c",
+            "event": ["recommend", "recommend", "buy"],
+            "item": ["a", "b", "a"],
+            "units": [1, 0, 0],
+            "propensity": [0.5, 0.5, None],
+        }
+    )
+    events = read_events(frame)
+    assert events.of("recommend").units.tolist() == [1, 0]
+    assert not len(events.of("buy"))
