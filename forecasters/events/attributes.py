@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from ..errors import InputError
+from ..panel.columns import factorized
+
 MOST_VALUES = 50  # that an attribute has: more tell a single customer, such as a name or an address
 
 
@@ -23,7 +26,11 @@ def attributes_of(
     """
     found = {}
     for name in columns:
-        code, values = pd.factorize(frame[name])
+        try:
+            code, values = factorized(frame[name])
+        except InputError as error:
+            notes.append(f"{error}; left out")
+            continue
         told = (code >= 0) & (customer >= 0)
         own = np.full(customers, -1, dtype=np.int64)
         own[customer[told]] = code[told]

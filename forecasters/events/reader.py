@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
-from ..panel.columns import key_codes
+from ..panel.columns import factorized, key_codes
 from ..panel.dates import times_of
 from ..panel.sales_panel import CleaningReport
 from ..panel.tables import Contract, load_table, some
@@ -86,7 +86,7 @@ def _kinds(frame: pd.DataFrame, named: Mapping[str, Kind], notes: list[str]) -> 
     if "event" not in frame:
         notes.append(f"event: no such column, {len(frame)} rows taken as purchases")
         return np.full(len(frame), KINDS.index("buy"), dtype=np.int8)
-    code, values = pd.factorize(frame["event"])
+    code, values = factorized(frame["event"])
     words = [str(value).strip().lower() for value in values]
     known: dict[str, Kind] = {**dict(zip(KINDS, KINDS, strict=True)), **_ALSO, **named}
     index = [KINDS.index(known[word]) if word in known else -1 for word in words]
@@ -103,10 +103,10 @@ def _kinds(frame: pd.DataFrame, named: Mapping[str, Kind], notes: list[str]) -> 
 
 def _first_told(frame: pd.DataFrame, time: np.ndarray, notes: list[str]) -> np.ndarray:
     """(R,) bool, False of rows that repeat another in every column, to the second and of a known customer."""
-    keys = [pd.factorize(frame[name])[0] for name in ("customer", "item") if name in frame]
+    keys = [factorized(frame[name])[0] for name in ("customer", "item") if name in frame]
     same = pd.DataFrame(dict(enumerate([time, *keys]))).duplicated(keep=False).to_numpy()
     again = np.zeros(len(frame), dtype=bool)
-    again[same] = frame[same].astype(str).duplicated().to_numpy()
+    again[same] = frame[same].map(str).duplicated().to_numpy()
     vague = again & ((time == time.astype("datetime64[D]")) | frame["customer"].isna().to_numpy())
     repeat = "rows repeat another in every column"
     if vague.any():
@@ -136,7 +136,7 @@ def _sorted(
         )
     location, locations = _codes(frame, "location")
     channel, channels = _codes(frame, "channel")
-    session = pd.factorize(frame["session"])[0] if "session" in frame else np.full(len(frame), -1)
+    session = factorized(frame["session"])[0] if "session" in frame else np.full(len(frame), -1)
     return {
         "customers": customers,
         "items": items,

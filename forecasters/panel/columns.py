@@ -103,7 +103,7 @@ def key_codes(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
         raise InputError(f"{column.name}: expected a name in every row, found {unreadable(column, empty)}")
     if pd.api.types.is_float_dtype(column) and (column % 1 == 0).all():
         column = column.astype(np.int64)
-    first_codes, values = pd.factorize(column)
+    first_codes, values = factorized(column)
     if odd := next((name for name in map(str, values) if not _is_name(name)), None):
         raise InputError(
             f"{column.name}: expected names of at most {_LONGEST_NAME} letters and no control characters,"
@@ -111,6 +111,19 @@ def key_codes(column: pd.Series) -> tuple[np.ndarray, tuple[str, ...]]:
         )
     names, codes = np.unique(np.array([str(value) for value in values], dtype=object), return_inverse=True)
     return codes[first_codes].astype(np.int64), tuple(names.tolist())
+
+
+def factorized(column: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """(R,) place of each cell among the distinct ones, -1 where it is empty, and those.
+
+    Raises:
+        InputError: cells that are no single value.
+    """
+    try:
+        codes, values = pd.factorize(column)
+    except TypeError:
+        raise InputError(f"{column.name}: expected one value a cell, found {column.iloc[0]!r:.60}") from None
+    return codes, pd.Index(values)
 
 
 def _unsorted(day: np.ndarray, location: np.ndarray, item: np.ndarray) -> bool:

@@ -118,12 +118,17 @@ def test_nobody_is_told_by_himself_or_by_a_stranger() -> None:
 
 def test_attributes_are_of_customers() -> None:
     frame = log().assign(
-        age=["35-39"] * 3 + ["60+"] * 2 + [None, None], mood=range(7), shop="one", cost=[2.0] * 6 + [0.0]
+        age=["35-39"] * 3 + ["60+"] * 2 + [None, None],
+        mood=range(7),
+        tags=[[]] * 7,
+        shop="one",
+        cost=[2.0] * 6 + [0.0],
     )
     events = read_events(frame)
     assert {name: values.tolist() for name, values in events.attributes.items()} == {"age": ["35-39", "60+"]}
     assert events.cost is not None
     np.testing.assert_array_equal(events.cost, [2] * 6 + [np.nan])
+    assert notes(events, "tags") == ["tags: expected one value a cell, found []; left out"]
     assert notes(events, "mood") == ["mood: left out, since it differs within customers, such as 0"]
     assert notes(events, "shop") == ["shop: left out, expected 2 to 50 values, found 1"]
     assert notes(events, "cost") == ["cost: 1 rows at or below 0 taken as unknown, first: row 7"]
@@ -167,6 +172,10 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
         lambda f: f.assign(event="wish"),
         "event: expected some of visit, view, click, cart, buy, return, message, recommend, coupon, found"
         " none in 7 rows",
+    ),
+    "lists for a customer": (
+        lambda f: f.assign(customer=[["ann"]] * 7),
+        "customer: expected one value a cell, found ['ann']",
     ),
     "no rows": (lambda f: f.iloc[:0], "the data frame: expected at least one row, found none"),
 }
