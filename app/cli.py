@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from . import experiment_verbs, service_verbs  # noqa: F401 (their verbs are registered)
+from . import customer_verbs, experiment_verbs, service_verbs  # noqa: F401 (their verbs are registered)
 from .one_series import response, trajectory, why
 from .options import (
     Absent,

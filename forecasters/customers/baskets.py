@@ -1,9 +1,10 @@
 """What a customer buys next: sources that a basket may come from, and the classical rankings.
 
 A line of the next basket is a repeat of what the customer bought, or what is popular, or another item of a
-category the customer buys, or one that is bought together with theirs. Each is a distribution over the full
-catalogue; ``mixture`` weighs them. Personal frequency with recency is the first alone: with the popular
-underneath it, so that equal counts are in a sensible order (ties decide: recall .125 against .106).
+category that the customer buys. Each is a distribution over the full catalogue; ``mixture`` weighs them.
+Personal frequency with recency is the first alone, with the popular underneath it, so that equal counts are
+in a sensible order (ties decide: recall .125 against .106). Items bought together, and neighbours among
+customers, were tried as further sources: they took 1% of the weight and moved no figure.
 """
 
 from __future__ import annotations
@@ -15,10 +16,22 @@ import scipy.sparse as sp
 
 from .purchases import Purchases, Queries
 
-POPULAR = (7, 28, 364)  # days that popularity looks back
-_NEIGHBOURS = 40  # items bought together with one that are kept
+WINDOWS = (28, 14, 7, 4, 2)  # days that an item's sales are looked at, beside all days
+SIGNS = (
+    "log sales a day",
+    *(f"log sales a day in {days} days" for days in WINDOWS),
+    "log repeat rate",
+    "log days since the first sale",
+    "log days since the last sale",
+    "log best week to the mean one",
+    "log units a line",
+    "log price to its mean",
+)
 _CATEGORY, _ITEM = 20.0, 10.0  # buyers that a repeat rate is shrunk by: a category's to all, an item's to it
+_SALES = 1.0  # sales that a window's rate is shrunk to the longer one's by
 _RARE = 1e-3  # purchases that each item has had before the log
+_RECENT = 5  # days whose price is the current one
+_WEEK = 7
 _TIE = 1e-9  # of the highest score: what is closer together is equal
 _FADES = -0.5  # power of a purchase's age that it counts with
 
@@ -27,11 +40,11 @@ _FADES = -0.5  # power of a purchase's age that it counts with
 class Catalogue:
     """What is known of I items before a day."""
 
-    popular: np.ndarray  # (P, I) share of all lines in the last days of POPULAR, > 0
+    popular: np.ndarray  # (I,) share of all lines, > 0
+    signs: np.ndarray  # (I, F) of SIGNS: what tells how popular an item will be
     again: np.ndarray  # (I,) share of an item's buyers who bought it again, shrunk to its category's
     category: np.ndarray  # (I,) int64
-    within: np.ndarray  # (I,) share of its category's lines
-    together: sp.csr_array  # (I, I) rows sum to 1: what is bought with an item, by cosine
+    within: np.ndarray  # (I,) share of its category's lines, those of the last four weeks above all
 
     @property
     def categories(self) -> int:
@@ -42,12 +55,52 @@ def catalogue(known: Purchases, stop: int, category: np.ndarray | None = None) -
     """From the lines before ``stop``; ``category`` (I,) int64, one for all where None."""
     known = known.rows(known.day < stop)
     category = np.zeros(known.items, dtype=np.int64) if category is None else category
-    age = stop - known.day
-    popular = [np.bincount(known.item[age <= days], minlength=known.items) + _RARE for days in POPULAR]
-    shares = np.stack([counts / counts.sum() for counts in popular])
-    within = shares[1] + 0.1 * shares[-1]
-    within = within / np.bincount(category, within)[category]
-    return Catalogue(shares, _again(known, category), category, within, _together(known))
+    counts = np.bincount(known.item, minlength=known.items) + _RARE
+    recent = known.item[stop - known.day <= WINDOWS[0]]
+    lately = np.bincount(recent, minlength=known.items) + _RARE
+    within = lately / lately.sum() + 0.1 * counts / counts.sum()
+    again = _again(known, category)
+    return Catalogue(
+        popular=counts / counts.sum(),
+        signs=_signs(known, stop, again),
+        again=again,
+        category=category,
+        within=within / np.bincount(category, within)[category],
+    )
+
+
+def _signs(known: Purchases, stop: int, again: np.ndarray) -> np.ndarray:
+    """(I, F) of SIGNS."""
+
+    def sums(weight: np.ndarray | None, which: np.ndarray) -> np.ndarray:
+        """(I,) of lines that a mask picks."""
+        return np.bincount(known.item[which], None if weight is None else weight[which], known.items)
+
+    age, all_lines = stop - known.day, np.ones(len(known.day), dtype=bool)
+    lines = sums(None, all_lines).astype(float)
+    began = int(age.max(initial=1))
+    rates = [(lines + _RARE) / began]
+    for days in WINDOWS:
+        watched = min(days, began)
+        rates.append((sums(None, age <= days) + _SALES) / (watched + _SALES / rates[-1]))
+    first, last = np.zeros(known.items), np.full(known.items, float(began))
+    np.maximum.at(first, known.item, age)
+    np.minimum.at(last, known.item, age)
+    weeks = np.zeros((began // _WEEK + 1, known.items))
+    np.add.at(weeks, ((age - 1) // _WEEK, known.item), 1)
+    mean = sums(known.value, all_lines) / np.maximum(sums(known.units, all_lines), 1e-9)
+    now = sums(known.value, age <= _RECENT) / np.maximum(sums(known.units, age <= _RECENT), 1e-9)
+    priced = (now > 0) & (mean > 0)
+    columns = [
+        *(np.log(rate) for rate in rates),
+        np.log(again),
+        np.log1p(first) - 3,
+        np.log1p(last - 1),
+        np.log((weeks.max(0) + 1) / (weeks.mean(0) + 1)),
+        np.log(sums(known.units, all_lines) / np.maximum(lines, 1) + 0.5),
+        np.where(priced, np.log(np.where(priced, now, 1) / np.where(priced, mean, 1)), 0.0),
+    ]
+    return np.stack(columns, 1)
 
 
 def _again(known: Purchases, category: np.ndarray) -> np.ndarray:
@@ -61,26 +114,6 @@ def _again(known: Purchases, category: np.ndarray) -> np.ndarray:
         np.bincount(category, buyers) + _CATEGORY
     )
     return (back + _ITEM * of_category[category] + 1e-6) / (buyers + _ITEM)
-
-
-def _together(known: Purchases) -> sp.csr_array:
-    """Cosine of items over baskets, a basket counting less the larger it is, each item's best neighbours."""
-    new = (np.diff(known.customer, prepend=-1) != 0) | (np.diff(known.day, prepend=-1) != 0)
-    basket = np.cumsum(new) - 1
-    shape = (int(basket[-1]) + 1, known.items)
-    size = np.bincount(basket)[basket]
-    buyers = np.maximum(np.bincount(known.item, minlength=known.items), 1)
-    bought = sp.csr_array(((buyers[known.item] * size**0.5) ** -0.5, (basket, known.item)), shape)
-    return normalised(_best(sp.csr_array(bought.T @ bought), _NEIGHBOURS))
-
-
-def _best(near: sp.csr_array, most: int) -> sp.csr_array:
-    """The ``most`` largest of each row but its own place."""
-    row = np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))
-    order = np.lexsort((-near.data, near.indices == row, row))
-    place = np.arange(len(order)) - near.indptr[row]
-    kept = order[(place < most) & (near.indices != row)[order]]
-    return sp.csr_array((near.data[kept], (row[kept], near.indices[kept])), near.shape)
 
 
 def normalised(table: sp.csr_array) -> sp.csr_array:
@@ -123,16 +156,15 @@ def own_items(known: Purchases, queries: Queries) -> Own:
     )
 
 
-def related(own: Own, items: Catalogue, questions: int) -> tuple[sp.csr_array, sp.csr_array]:
-    """(Q, I) two sources: other items of the categories bought, and what is bought with the items bought."""
+def of_categories(own: Own, items: Catalogue, questions: int) -> sp.csr_array:
+    """(Q, I) the source of other items: of the categories a customer buys, by frequency with recency, each
+    item by its share there."""
     size = (questions, len(items.category))
-    bought = own.table(size)
     ones = (items.within, (items.category, np.arange(size[1])))
     spread = sp.csr_array(ones, (items.categories, size[1]))
-    by_category = sp.csr_array(
-        (own.weight, (own.row, items.category[own.item])), (questions, items.categories)
-    )
-    return normalised(sp.csr_array(by_category @ spread)), normalised(sp.csr_array(bought @ items.together))
+    place = (own.row, items.category[own.item])
+    bought = sp.csr_array((own.weight, place), (questions, items.categories))
+    return normalised(sp.csr_array(bought @ spread))
 
 
 def best(scores: np.ndarray, popular: np.ndarray, most: int) -> np.ndarray:

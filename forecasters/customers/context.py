@@ -13,7 +13,7 @@ CONTEXT = (
     "log visits",
     "came once",
     "log days since",
-    "log days since the first",
+    "share of the log since the first",
     "log days since to days between",
     "share of visits in the last half",
     "log lines a visit",
@@ -24,7 +24,7 @@ CONTEXT = (
 
 
 def context(known: Purchases, queries: Queries) -> Tensor:
-    """(Q, C) of CONTEXT, from what came before each stop; roughly of mean 0 and size 1 among grocers' customers.
+    """(Q, C) of CONTEXT, from what came before each stop; of about mean 0 and size 1.
 
     Raises:
         InputError: a customer had not bought by then.
@@ -43,7 +43,7 @@ def context(known: Purchases, queries: Queries) -> Tensor:
         np.log(visits) - 1,
         counts.repeats == 0,
         np.log1p(since) - 2.5,
-        np.log1p(counts.age) - 4,
+        counts.age / np.maximum(queries.stop, 1) - 0.5,
         np.clip(np.log((since + 1) / between), -3, 3),
         np.bincount(row, late, questions) / lines - 0.5,
         np.log(lines / visits) - 1.5,

@@ -1,9 +1,9 @@
-"""Questions to learn from, each with its answer: past days at which a log is cut, and what came after them."""
+"""Questions to learn from, each with its answer: days at which a log is cut, and what came after."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,7 +25,6 @@ class Lesson:
     """Q questions of one stop."""
 
     queries: Queries
-    context: Tensor  # (Q, C)
     visits: Awaited
     asked: Asked
     told: Answers  # of N lines
@@ -56,15 +55,14 @@ class Ground:
         usual = usual_units(log, queries, stop, told.row.numpy(), told.item.numpy())
         return Lesson(
             queries=queries,
-            context=of.context,
             visits=awaited(log, queries, self.horizon, self.visits, end),
-            asked=replace(of, sparse=()),
+            asked=of,
             told=told,
             usual=torch.from_numpy(np.log(usual)).float(),
         )
 
     def lessons(self, stop: int, end: int, most: int, seed: int) -> list[Lesson]:
-        """All customers known on a day, or ``most`` of them drawn, those of histories of a length together."""
+        """All customers known on a day, or ``most`` of them drawn, like lengths together."""
         everyone, log = self.log.known(stop), self.log.rows(self.log.day < end)
         rng = np.random.default_rng([seed, stop])
         chosen = rng.permutation(len(everyone))[:most]

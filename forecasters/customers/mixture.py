@@ -3,8 +3,8 @@
 The chance that a line of the next basket is item i is Σ_k g_k(customer) p_k(i), with p_k the sources of
 ``baskets``. The weights g are a softmax that is linear in the customer's context; the source of repeats is a
 softmax over what the customer bought, linear in how often and how long ago, with personal frequency with
-recency where it starts. Training needs the sources at what was bought alone, yet the loss is over the full
-catalogue, since each source sums to 1.
+recency where it starts; that of popular items is one over the catalogue, linear in the signs of demand to
+come (recent sales, price), with sales so far where it starts. The loss is over the full catalogue.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 
-from .baskets import POPULAR, Catalogue, Own, own_items, related
+from .baskets import SIGNS, Catalogue, Own, of_categories, own_items
 from .context import CONTEXT, context
 from .purchases import Purchases, Queries
 
-SOURCES = ("repeats", *(f"popular in {days} days" for days in POPULAR), "category", "bought together")
+SOURCES = ("repeats", "popular", "category")
 PAIR = ("log repeat rate", "log visits", "log days since", "log days since the first", "late for it")
-_PENALTY = 1e-4  # of each squared weight, beside a mean over questions
+_PENALTY, _TREND = 1e-4, 3e-3  # of each squared weight, beside a mean over questions; few days teach trends
 _NONE = 1e-12  # least chance of what no source knows
 
 
@@ -37,7 +37,8 @@ class Asked:
     row: Tensor  # (M,) int64 question of each pair, rising
     frequency: Tensor  # (M,) log frequency with recency
     pair: Tensor  # (M, G) of PAIR
-    sparse: tuple[sp.csr_array, ...]  # (Q, I) the sources after the popular ones
+    signs: Tensor  # (I, F) of SIGNS
+    category: sp.csr_array  # (Q, I) the source of categories
 
     def __len__(self) -> int:
         return len(self.context)
@@ -50,7 +51,7 @@ class Answers:
     row: Tensor  # (N,) int64 question, rising
     item: Tensor  # (N,) int64
     weight: Tensor  # (N,) 1 / lines of its basket
-    fixed: Tensor  # (N, K - 1) every source but the first, at this item
+    category: Tensor  # (N,) the source of categories, at this item
     place: Tensor  # (N,) int64 which pair of ``Asked`` it is, -1 for an item that is new to the customer
     units: Tensor  # (N,)
 
@@ -65,7 +66,8 @@ def asked(known: Purchases, queries: Queries, items: Catalogue) -> Asked:
         row=torch.from_numpy(own.row),
         frequency=torch.from_numpy(np.log(own.weight)).float(),
         pair=torch.from_numpy(_pair(own, items)).float(),
-        sparse=related(own, items, len(queries)),
+        signs=torch.from_numpy(items.signs).float(),
+        category=of_categories(own, items, len(queries)),
     )
 
 
@@ -75,13 +77,12 @@ def answers(log: Purchases, queries: Queries, horizon: int, of: Asked) -> Answer
     item = log.item[line]
     key, wanted = of.own.row * log.items + of.own.item, row * log.items + item
     place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-    fixed = [*of.items.popular[:, item], *(np.asarray(table[row, item]).ravel() for table in of.sparse)]
     lines = np.bincount(row, minlength=len(queries))
     return Answers(
         row=torch.from_numpy(row),
         item=torch.from_numpy(item),
         weight=torch.from_numpy(1 / lines[row]).float(),
-        fixed=torch.from_numpy(np.stack(fixed, 1)).float(),
+        category=torch.from_numpy(np.asarray(of.category[row, item]).ravel()).float(),
         place=torch.from_numpy(np.where(key[place] == wanted, place, -1)),
         units=torch.from_numpy(log.units[line]).float(),
     )
@@ -112,66 +113,60 @@ class Tilt:
 
 
 class Mixture(nn.Module):
-    """Weights of the sources and of what makes a repeat likely; begins as frequency with recency, mixed."""
+    """Weights of the sources, of what makes a repeat likely and of what makes an item popular."""
 
-    def __init__(self, sources: int = len(SOURCES)) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.gates = nn.Parameter(torch.zeros(len(CONTEXT), sources))
+        self.gates = nn.Parameter(torch.zeros(len(CONTEXT), len(SOURCES)))
         self.again = nn.Parameter(torch.zeros(len(PAIR)))
+        self.trend = nn.Parameter(torch.zeros(len(SIGNS)))  # beyond sales so far
 
-    def forward(self, of: Asked, tilt: Tilt | None = None) -> tuple[Tensor, Tensor]:
-        """(Q, K) chances of the sources, and (M,) of the repeats among a customer's own."""
+    def forward(self, of: Asked, tilt: Tilt | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """(Q, K) chances of the sources, (M,) of repeats among a customer's own, (I,) of popular items."""
         gates = of.context @ self.gates
         repeats = of.frequency + of.pair @ self.again
+        popular = (of.signs[:, 0] + of.signs @ self.trend).softmax(0)
         if tilt is not None:
             gates, repeats = gates + tilt.gates, repeats + tilt.pair
-        return gates.softmax(1), log_share(repeats, of.row, len(of)).exp()
+        return gates.softmax(1), log_share(repeats, of.row, len(of)).exp(), popular
 
     def likelihood(self, of: Asked, told: Answers, tilt: Tilt | None = None) -> Tensor:
         """(N,) log chance of each line bought."""
-        weight, own = self(of, tilt)
-        common = len(of.items.popular)
-        popular, rest = told.fixed[:, :common], told.fixed[:, common:]
-        if tilt is not None:
-            popular = popular * self._tilted(of, told, tilt)
+        weight, own, shares = self(of, tilt)
         repeat = torch.where(told.place >= 0, own[told.place.clamp(min=0)], 0.0)
-        sources = torch.cat([repeat.unsqueeze(1), popular, rest], 1)
+        popular = shares[told.item]
+        if tilt is not None:
+            popular = popular * _tilted(told, tilt, shares)
+        sources = torch.stack([repeat, popular, told.category], 1)
         return (weight[told.row] * sources).sum(1).clamp(min=_NONE).log()
-
-    @staticmethod
-    def _tilted(of: Asked, told: Answers, tilt: Tilt) -> Tensor:
-        """(N, P) what the shares of popular items are multiplied by: over the full catalogue they sum to 1."""
-        rows, place = told.row.unique(return_inverse=True)
-        moved = (tilt.common[rows] @ tilt.vectors.T).exp()
-        total = moved @ torch.from_numpy(of.items.popular).float().T
-        here = (tilt.common[told.row] * tilt.vectors[told.item]).sum(1).exp()
-        return here.unsqueeze(1) / total[place]
 
     @torch.no_grad()
     def chances(self, of: Asked, tilt: Tilt | None = None) -> np.ndarray:
         """(Q, I) chance that a line of the next basket is each item."""
-        weight, own = (part.numpy() for part in self(of, tilt))
-        common = len(of.items.popular)
-        total = self._popular(weight[:, 1 : 1 + common], of, tilt)
-        for k, table in enumerate(of.sparse, 1 + common):
-            row = np.repeat(np.arange(len(of)), np.diff(table.indptr))
-            total[row, table.indices] += weight[row, k] * table.data
+        weight, own, shares = (part.numpy() for part in self(of, tilt))
+        if tilt is None:
+            total = weight[:, 1:2] * shares
+        else:
+            total = shares * (tilt.common @ tilt.vectors.T).exp().numpy()
+            total *= weight[:, 1:2] / total.sum(1, keepdims=True)
+        row = np.repeat(np.arange(len(of)), np.diff(of.category.indptr))
+        total[row, of.category.indices] += weight[row, 2] * of.category.data
         total[of.own.row, of.own.item] += weight[of.own.row, 0] * own
         return total
-
-    @staticmethod
-    def _popular(weight: np.ndarray, of: Asked, tilt: Tilt | None) -> np.ndarray:
-        """(Q, I) of the popular sources, weighted (Q, P)."""
-        if tilt is None:
-            return weight @ of.items.popular
-        moved = (tilt.common @ tilt.vectors.T).exp().numpy()
-        return moved * ((weight / (moved @ of.items.popular.T)) @ of.items.popular)
 
     def loss(self, lessons: Sequence[tuple[Asked, Answers]]) -> Tensor:
         """Mean over questions of the mean over their lines, with a small penalty."""
         total = torch.stack([-(told.weight * self.likelihood(of, told)).sum() for of, told in lessons]).sum()
         questions = sum(float(told.weight.sum()) for _, told in lessons)
-        return total / questions + _PENALTY * ((self.gates**2).sum() + (self.again**2).sum())
+        small = _PENALTY * ((self.gates**2).sum() + (self.again**2).sum()) + _TREND * (self.trend**2).sum()
+        return total / questions + small
+
+
+def _tilted(told: Answers, tilt: Tilt, shares: Tensor) -> Tensor:
+    """(N,) what the shares (I,) of popular items are multiplied by; all together still sum to 1."""
+    rows, place = told.row.unique(return_inverse=True)
+    total = (tilt.common[rows] @ tilt.vectors.T).exp() @ shares
+    return (tilt.common[told.row] * tilt.vectors[told.item]).sum(1).exp() / total[place]
 
 
 def log_share(logits: Tensor, row: Tensor, rows: int) -> Tensor:
@@ -183,7 +178,7 @@ def log_share(logits: Tensor, row: Tensor, rows: int) -> Tensor:
 
 def fit_mixture(lessons: Sequence[tuple[Asked, Answers]], steps: int = 60) -> Mixture:
     """By maximum likelihood of past baskets."""
-    model = Mixture(lessons[0][1].fixed.shape[1] + 1)
+    model = Mixture()
     search = torch.optim.LBFGS(model.parameters(), max_iter=steps, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:

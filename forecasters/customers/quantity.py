@@ -1,4 +1,4 @@
-"""How many units of what is bought: the customer's own mean, shrunk to what the item and the customer suggest."""
+"""How many units of what is bought: the customer's own mean, shrunk to what others suggest."""
 
 from __future__ import annotations
 

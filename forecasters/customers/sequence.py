@@ -16,7 +16,8 @@ from ..network import RingCache, Transformer, TrunkSettings
 from .context import CONTEXT
 from .hazard import Hazard, log_likelihood
 from .lesson import Lesson
-from .mixture import PAIR, Asked, Mixture, Tilt
+from .mixture import PAIR, SOURCES, Asked, Mixture, Tilt
+from .purchases import Queries
 from .tokens import Tokens
 
 HEADS = ("visit", "basket", "units")
@@ -38,9 +39,7 @@ class CustomerNetwork(nn.Module):
 
     vectors: Tensor  # (I, R)
 
-    def __init__(
-        self, token: int, vectors: Tensor, spells: int, sources: int, settings: TrunkSettings = TRUNK
-    ) -> None:
+    def __init__(self, token: int, vectors: Tensor, spells: int, settings: TrunkSettings = TRUNK) -> None:
         super().__init__()
         self.settings = settings
         self.trunk = Transformer(token, settings)
@@ -48,7 +47,7 @@ class CustomerNetwork(nn.Module):
         self.mind = nn.Sequential(
             nn.Linear(size + len(CONTEXT), size), nn.GELU(), nn.Dropout(settings.dropout)
         )
-        self._sizes = (1, spells, sources, len(PAIR), item, item, item + 1)
+        self._sizes = (1, spells, len(SOURCES), len(PAIR), item, item, item + 1)
         self.heads = nn.Linear(size, sum(self._sizes))
         nn.init.zeros_(self.heads.weight)
         nn.init.zeros_(self.heads.bias)
@@ -73,9 +72,9 @@ class CustomerNetwork(nn.Module):
         hidden, memory = self.trunk.step(event.unsqueeze(1).unsqueeze(1), memory)
         return hidden[:, 0, 0], memory
 
-    def forward(self, hidden: Tensor, context: Tensor, of: Asked) -> Said:
-        """What is said of questions, from the events (Q, D) and the context (Q, C) of their customers."""
-        mind = self.heads(self.mind(torch.cat([hidden, context], 1)))
+    def forward(self, hidden: Tensor, of: Asked) -> Said:
+        """What is said of questions, from the events (Q, D) of their customers and their context."""
+        mind = self.heads(self.mind(torch.cat([hidden, of.context], 1)))
         leaves, comes, gates, pair, own, common, units = mind.split(self._sizes, 1)
         item = self.vectors[torch.from_numpy(of.own.item)]
         pairs = (pair[of.row] * of.pair).sum(1) + (own[of.row] * item).sum(1)
@@ -92,7 +91,7 @@ class Beneath:
 
 def losses(lesson: Lesson, beneath: Beneath, said: Said | None) -> tuple[Tensor, Tensor]:
     """Per head (H,) the sum of losses and how many there are: negative log likelihoods a question."""
-    leaves, comes = beneath.hazard(lesson.context, lesson.visits)
+    leaves, comes = beneath.hazard(lesson.asked.context, lesson.visits)
     usual, tilt = lesson.usual, None
     if said is not None:
         leaves, comes, tilt = leaves + said.leaves, comes + said.comes, said.tilt
@@ -107,7 +106,7 @@ def losses(lesson: Lesson, beneath: Beneath, said: Said | None) -> tuple[Tensor,
     return sums, torch.stack([torch.tensor(float(len(lesson))), baskets, baskets])
 
 
-def heard(network: CustomerNetwork, events: Tokens, lesson: Lesson) -> Said:
-    """What a network says of a lesson's questions."""
-    window, length = events.read(lesson.queries, network.settings.window)
-    return network(network.read(window, length), lesson.context, lesson.asked)
+def heard(network: CustomerNetwork, events: Tokens, queries: Queries, of: Asked) -> Said:
+    """What a network says of questions."""
+    window, length = events.read(queries, network.settings.window)
+    return network(network.read(window, length), of)

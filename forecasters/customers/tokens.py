@@ -85,7 +85,7 @@ def tokens(events: Events, origin: np.datetime64, vectors: Tensor, text: Tensor 
 
 
 def _relative(value: np.ndarray, item: np.ndarray, items: int) -> np.ndarray:
-    """(N,) less the item's mean, 0 where it is not known: what an item costs is no news, that it is dear is."""
+    """(N,) less the item's mean, 0 where it is not known: what an item costs is no news."""
     there = np.isfinite(value) & (item >= 0)
     total = np.bincount(item[there], value[there], items)
     mean = total / np.maximum(np.bincount(item[there], minlength=items), 1)
@@ -109,7 +109,7 @@ def item_vectors(known: Purchases, size: int, seed: int = 0) -> Tensor:
     vectors = right.T * np.sqrt(np.maximum(buyers, 1))[:, None]
     popular = np.log1p(buyers) - np.log1p(buyers).mean()
     table = np.concatenate([_standard(vectors), popular[:, None] / max(popular.std(), 1e-6)], 1)
-    return torch.from_numpy(np.clip(table, -5, 5)).float()
+    return torch.from_numpy(np.clip(table, -3, 3) / table.shape[1] ** 0.5).float()
 
 
 def _standard(table: np.ndarray) -> np.ndarray:

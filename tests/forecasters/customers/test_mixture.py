@@ -40,6 +40,7 @@ def test_chances_sum_to_one_and_agree_with_the_likelihood(lessons: list[tuple[As
     with torch.no_grad():
         model.gates.normal_()
         model.again.normal_()
+        model.trend.normal_(std=0.1)
     vectors = torch.randn(ITEMS, 3)
     for tilt in (
         None,
@@ -53,7 +54,12 @@ def test_chances_sum_to_one_and_agree_with_the_likelihood(lessons: list[tuple[As
 
 def test_no_tilt_and_a_tilt_of_nothing_are_the_same(lessons: list[tuple[Asked, Answers]]) -> None:
     of, told = lessons[0]
-    none = Tilt(torch.zeros(len(of), len(SOURCES)), torch.zeros(len(of.row)), torch.zeros(len(of), 3), torch.randn(ITEMS, 3))
+    none = Tilt(
+        torch.zeros(len(of), len(SOURCES)),
+        torch.zeros(len(of.row)),
+        torch.zeros(len(of), 3),
+        torch.randn(ITEMS, 3),
+    )
     assert torch.allclose(Mixture().likelihood(of, told), Mixture().likelihood(of, told, none), atol=1e-5)
 
 

@@ -1,0 +1,43 @@
+"""``mercato customers``: what is known of a market's customers, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...forecasters.errors import InputError
+from ..console import Bars, print_table, stderr, stdout
+from ..output import to_json, write_file
+from ..report.words import count, percent
+
+if TYPE_CHECKING:
+    from ...forecasters.customers.scores import Bin
+
+
+def score(market: Path, out: Path, horizon: int, top: int, quick: bool, json: bool, seed: int) -> None:
+    if out.suffix not in (".csv", ".parquet"):
+        raise InputError(f"--out: expected a file ending in .csv or .parquet, found {out}")
+    from ...envs.customers import load_records
+    from ...forecasters.customers.scores import scored
+
+    console, records = stderr(), load_records(market)
+    with Bars(console) as bars:
+        found = scored(records.events, records.items, horizon, top, quick, seed, bars)
+    write = found.table.to_csv if out.suffix == ".csv" else found.table.to_parquet
+    write_file(out, lambda path: write(path, index=False))
+    if json:
+        print(to_json({"heads": found.heads, "calibration": asdict(found.calibration)}))
+    else:
+        for line in found.heads:
+            console.print(line)
+        _show("A visit", found.calibration.visit, horizon)
+        _show("An item in the first basket", found.calibration.item, horizon)
+    console.print(f"wrote {out}: {count(len(found.table), 'customer')}, {horizon} days ahead")
+
+
+def _show(what: str, bins: Sequence[Bin], horizon: int) -> None:
+    rows = [(percent(b.said, 1), percent(b.came, 1), f"{b.count:,}") for b in bins]
+    title = f"{what} within {horizon} days, on the last ones, which were held back"
+    print_table(stdout(), title, ("said", "came", "chances"), rows)

@@ -1,0 +1,32 @@
+"""The verbs of customers, of a market that was fitted with their events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Json, MarketFolder, Seed
+from .verbs import app, verb
+
+customers = typer.Typer(no_args_is_help=True)
+app.add_typer(customers, name="customers", help="What is known of a market's customers, one by one.")
+
+
+def score(
+    market: MarketFolder,
+    out: Annotated[Path, typer.Option(help="Scores to write, CSV or parquet: a row a customer.")],
+    horizon: Annotated[int, typer.Option(min=1, help="Days ahead.")] = 28,
+    top: Annotated[int, typer.Option(min=1, max=100, help="Items told of each customer.")] = 10,
+    quick: Annotated[bool, typer.Option("--quick", help="The classical answers alone, in seconds.")] = False,
+    json: Json = False,
+    seed: Seed = 0,
+) -> None:
+    """Write each customer's chance of a visit, of buying items and of not coming; show how true such are."""
+    from .commands.customers import score
+
+    score(market, out, horizon, top, quick, json, seed)
+
+
+verb(score, customers)
