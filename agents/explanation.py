@@ -39,7 +39,14 @@ GROUPS = (*_FIELDS, *_LASTING)
 
 
 @torch.no_grad()
-def explain_decision(policy: Policy, market: Market, state: State) -> Explanation:
+def ordinary_states(market: Market) -> State:
+    """The states of a fitted market (K) at the periods whose mean is ordinary."""
+    dates = _last_year(market)
+    return _bare(Simulator(market, len(dates), 1, 0, evaluation=True).initial_state(dates))
+
+
+@torch.no_grad()
+def explain_decision(policy: Policy, market: Market, state: State, past: State | None = None) -> Explanation:
     """What each of ``GROUPS`` adds to the price and the order that a policy wants, each (2, S, I).
 
     In money and in units, before price rules and capacity, which come after the policy.
@@ -48,10 +55,10 @@ def explain_decision(policy: Policy, market: Market, state: State) -> Explanatio
         policy: who decides.
         market: a fitted market.
         state: the one market (B = 1) that is decided for.
+        past: its ``ordinary_states``, where they are known.
     """
     demand: LearnedDemand = market.demand  # type: ignore[assignment]  # only a fitted one has a table
-    dates = _last_year(market)
-    past = _bare(Simulator(market, len(dates), 1, 0, evaluation=True).initial_state(dates))
+    dates, past = _last_year(market), ordinary_states(market) if past is None else past
     now = tree.each(lambda x: x.expand(len(dates), *x.shape[1:]), _bare(state))
     sold = demand.history.listed[dates]
     weight = torch.where(sold.any(0), sold, True).double()  # periods that count for a series
@@ -115,5 +122,5 @@ def _ordinary(market: Market, told: frozenset[str]) -> Market:
     if "price response" not in told:
         own = demand.response.own
         response = replace(demand.response, own=own.median().expand_as(own))
-        demand = LearnedDemand(demand.model, demand.history, response)
+        demand = demand.responding(response)
     return replace(market, terms=terms, demand=demand)

@@ -141,7 +141,8 @@ def decided(
     rows = _rows(standing, series, state, decision, outcome, reasons, known)
     if explain:
         rules = _rules(market, state, wanted)[tuple(series.T)]
-        rows = with_parts(rows, explain_decision(policy, market, state), series, standing.decimals, rules)
+        found = explain_decision(policy, market, state, standing.ordinary)
+        rows = with_parts(rows, found, series, standing.decimals, rules)
     by_location = pd.DataFrame(outcome.by_location.T.double().cpu().numpy(), index=market.locations)
     return Decisions.together(rows, by_location.iloc[np.unique(series[:, 0])], standing.notes)
 

@@ -65,6 +65,12 @@ def drivers_of(row: pd.Series) -> dict[str, float]:
     return {ORDINARY: float(row["ordinary_price"] - row["current_price"]), **parts_of(row, "price")}
 
 
+def amounts_of(row: pd.Series, decimals: int) -> dict[str, float]:
+    """The same in a shop's own decimals, what is nothing left out; the sum is the change as it is written."""
+    steps = written(drivers_of(row), decimals)
+    return {name: round(count * 10.0**-decimals, decimals) for name, count in steps.items() if count}
+
+
 def written(parts: Mapping[str, float], decimals: int) -> dict[str, int]:
     """Parts in steps of the last decimal that sum to their rounded sum (largest remainders)."""
     steps = {name: value * 10**decimals for name, value in parts.items()}

@@ -70,6 +70,9 @@ def propose(
     date: Date = None,
     location: Annotated[list[str] | None, typer.Option(help="Of one location; repeatable.")] = None,
     stock: StockFile = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say what made each change of a price; takes seconds.")
+    ] = False,
     actor: Actor = "command line",
     database: Database = None,
     json: Json = False,
@@ -77,7 +80,19 @@ def propose(
     """Propose prices and orders for the period after the latest sales."""
     from .commands.service import propose as go
 
-    go(run, database, actor, date, location, stock, json)
+    go(run, database, actor, date, location, stock, explain, json)
+
+
+def why(
+    run: RunFolder,
+    number: Annotated[int, typer.Argument(help="Number of a decision.", metavar="DECISION")],
+    database: Database = None,
+    json: Json = False,
+) -> None:
+    """Say what made a price, and what would change it."""
+    from .commands.service import why as go
+
+    go(run, database, number, json)
 
 
 def decisions(
@@ -178,7 +193,9 @@ def token(
     go(run, database, actor, name, role, revoke)
 
 
-for _of_service in (sales, propose, decisions, approve, change, reject, released, kill, resume, token):
+for _of_service in (
+    *(sales, propose, why, decisions, approve, change, reject, released, kill, resume, token),
+):
     verb(_of_service, service)
 
 

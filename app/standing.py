@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ..agents.explanation import ordinary_states
 from ..envs.economics import Economics
 from ..envs.engine.stock import fresh
 from ..envs.engine.types import State
@@ -123,7 +124,14 @@ class Standing:
             price_before=cut.tensor(self.price_before, "SI"),
             decimals=self.decimals,
         )
+        other.__dict__["_whole"] = self, cut
         return other
+
+    @cached_property
+    def ordinary(self) -> State:
+        """The states of the last year (K) that a decision is compared with; a part has the whole's."""
+        whole, cut = self.__dict__.get("_whole", (self, None))
+        return ordinary_states(self.market) if cut is None else whole.ordinary.select(cut)
 
     def named(self, locations: Collection[str]) -> frozenset[str]:
         """Locations as the market writes them.

@@ -59,6 +59,7 @@ def propose(
     date: str | None,
     locations: Sequence[str] | None,
     stock: Path | None,
+    explain: bool,
     json: bool,
 ) -> None:
     from ...forecasters.panel.tables import load_table
@@ -66,7 +67,7 @@ def propose(
 
     with _opened(run, database) as service:
         at_hand = None if stock is None else load_table(stock, {}).frame
-        sheet = service.propose(actor, date, locations or None, at_hand)
+        sheet = service.propose(actor, date, locations or None, at_hand, explain)
     if json:
         print(to_json(sheet))
         return
@@ -84,6 +85,19 @@ def propose(
     for name, count in sheet["steps"].items():
         if count:
             console.print(f"  {name}: {count}")
+
+
+def why(run: Path, database: str | None, number: int, json: bool) -> None:
+    with _opened(run, database) as service:
+        told = service.why(number)
+    if json:
+        print(to_json(told))
+        return
+    print(f"{told['current_price']:g} → {told['price']:g}: {told['why']}")
+    for name, amount in told["drivers"].items():
+        print(f"  {name} {amount:+g}")
+    if told["would_change"]:
+        print(told["would_change"])
 
 
 def decisions(

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, insert, select, update
 
 from ...forecasters.errors import InputError
 from . import audit
-from .ledger import Conflict, Unknown
 from .records import tokens
+from .refusals import Conflict, Unknown
 
 VIEWER, APPROVER, ADMIN = "viewer", "approver", "admin"
 ROLES = (VIEWER, APPROVER, ADMIN)  # each may do what those before it may

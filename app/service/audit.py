@@ -23,6 +23,7 @@ from .records import audit, head, proposals, sheets
 
 START = "0" * 64
 _CHANGES = "status"  # of a proposal, as it is decided
+_LATER = ("would_change", "drivers")  # columns that older proposals lack
 _HEAD = select(head.c.seq, head.c.hash)
 _MOVE = update(head).values(seq=bindparam("to"), hash=bindparam("told"))
 
@@ -101,5 +102,5 @@ def _as_read(table: Table, row: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         name: row[name] + 0.0 if isinstance(column.type, Float) and row[name] is not None else row[name]
         for name, column in table.columns.items()
-        if name != _CHANGES
+        if name != _CHANGES and not (name in _LATER and row.get(name) is None)
     }

@@ -21,9 +21,9 @@ from ..verbs import told
 from . import access, messages
 from .access import APPROVER, HERE, VIEWER, Caller, Rates
 from .door import Door
-from .ledger import Conflict, Unknown
 from .metrics import Measured, Metrics
 from .questions import NotNow
+from .refusals import Conflict, Unknown
 from .service import MOST, Service
 
 _DATE = Annotated[str | None, Query(max_length=32, description="first day of a period")]
@@ -142,7 +142,7 @@ def _routes(app: FastAPI, service: Service) -> None:
     @app.post("/v1/decisions", response_model=messages.Sheet, tags=["decisions"])
     def propose(asked: messages.Propose, caller: Approver) -> Any:
         """Propose prices and orders for the period after the latest sales."""
-        sheet = service.propose(caller.name, asked.date, asked.locations, asked.stock)
+        sheet = service.propose(caller.name, asked.date, asked.locations, asked.stock, asked.explain)
         return sheet if sheet["series"] <= _PROPOSED_AT_ONCE else sheet | {"decisions": []}
 
     @app.get("/v1/decisions", response_model=messages.Decisions, tags=["decisions"])
@@ -156,6 +156,11 @@ def _routes(app: FastAPI, service: Service) -> None:
     ) -> Any:
         """What was proposed, and what became of it."""
         return _page("decisions", "id", service.decisions(status, date, sheet, after, limit), after, limit)
+
+    @app.get("/v1/decisions/{number}/why", response_model=messages.Why, tags=["decisions"])
+    def why(number: messages.Number, caller: Viewer) -> Any:
+        """What made the change of a price, in amounts that sum to it; it may take seconds."""
+        return service.why(number)
 
     @app.post("/v1/decisions/{number}/approve", response_model=messages.Done, tags=["decisions"])
     def approve(number: messages.Number, asked: messages.Approve, caller: Approver) -> Any:

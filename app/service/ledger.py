@@ -7,14 +7,15 @@ released at most once a date; what is released stays.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import inf, isfinite
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from ...forecasters.errors import InputError
 from . import audit
+from .lookups import Row, in_parts, numbered, released_of, series_of, standing_of
 from .records import (
     HELD,
     OPEN,
@@ -28,26 +29,14 @@ from .records import (
     sheets,
     switch,
 )
+from .refusals import Conflict, Killed, Unknown
 
 APPROVED, CHANGED, KILLED = "approved", "changed", "kill switch"
-_AT_ONCE = 500  # names or numbers in one question
 _LARGEST_ORDER = 10**9
 _CENT = 1e-9  # of a price: what single and double precision differ by
 
-T = TypeVar("T")
-Row = Mapping[Any, Any]
-
 # questions of every proposal, put together once
-_THERE = bindparam("places", expanding=True)
 _SWITCH = select(switch.c.on, switch.c.reason)
-_STANDING = select(proposals.c.id, proposals.c.location, proposals.c.item, proposals.c.status).where(
-    proposals.c.date == bindparam("on"),
-    proposals.c.location.in_(_THERE),
-    proposals.c.status.not_in((SUPERSEDED, WITHDRAWN)),
-)
-_RELEASED = select(releases.c.location, releases.c.item).where(
-    releases.c.date == bindparam("on"), releases.c.location.in_(_THERE)
-)
 _FILED = select(proposals.c.location, proposals.c.item, proposals.c.id).where(
     proposals.c.sheet == bindparam("number")
 )
@@ -57,22 +46,6 @@ _MARK = (
     .values(status=bindparam("becomes"))
 )
 _SHEET = insert(sheets).returning(sheets.c.id)
-
-
-class Conflict(InputError):
-    """The request is right, but what it asks for has been decided otherwise."""
-
-
-class Busy(Conflict):
-    """Others were always first: the same is worth another try."""
-
-
-class Killed(Conflict):
-    """The kill switch is on."""
-
-
-class Unknown(InputError):
-    """The request names what is not there."""
 
 
 def file_sheet(
@@ -90,11 +63,11 @@ def file_sheet(
     """
     _refuse_killed(connection)
     date, notes, at = str(about["date"]), list(about["notes"]), audit.now()
-    standing = _standing(connection, date, rows)
+    standing = standing_of(connection, date, rows)
     decided = {series for series, (_, status) in standing.items() if status not in OPEN}
-    decided |= _released(connection, date, [_series(row) for row in rows])
+    decided |= released_of(connection, date, [series_of(row) for row in rows])
     if decided:
-        rows = [row for row in rows if _series(row) not in decided]
+        rows = [row for row in rows if series_of(row) not in decided]
         notes.append(f"{len(decided)} series are decided for {date} already, first {', '.join(min(decided))}")
     _mark(connection, [number for number, status in standing.values() if status in OPEN], SUPERSEDED)
     sheet = {**about, "notes": json.dumps(notes), "steps": json.dumps(about["steps"])}
@@ -106,7 +79,7 @@ def file_sheet(
     body |= {"rows": audit.rows_digest(filed), "series": len(filed)}
     body |= {"held": sorted(row["id"] for row in filed if row["status"] == HELD)}
     audit.record(connection, actor, "propose", body, at)
-    return number, filed, notes
+    return number, [_told(row) for row in filed], notes
 
 
 def approve_sheet(connection: Connection, actor: str, sheet: int, reason: str) -> list[int]:
@@ -130,7 +103,7 @@ def approve(connection: Connection, actor: str, numbers: Sequence[int], reason: 
     """
     rows = [
         row
-        for row in _proposals(connection, numbers)
+        for row in numbered(connection, numbers)
         if not _released_at(connection, row, row["price"], row["order"])
     ]
     held = next((row for row in rows if row["status"] == HELD), None)
@@ -160,7 +133,7 @@ def change(
         Unknown, Conflict: as for ``approve``.
         InputError: no reason, neither a price nor an order, or a price that the price rules forbid.
     """
-    (row,) = _proposals(connection, [number])
+    (row,) = numbered(connection, [number])
     if not reason.strip():
         raise InputError("reason: expected why the decision is changed, found none")
     if price is None and order is None:
@@ -192,7 +165,7 @@ def reject(connection: Connection, actor: str, numbers: Sequence[int], reason: s
     """
     if not reason.strip():
         raise InputError("reason: expected why decisions are rejected, found none")
-    rows = [row for row in _proposals(connection, numbers) if row["status"] != REJECTED]
+    rows = [row for row in numbered(connection, numbers) if row["status"] != REJECTED]
     if not rows:
         return
     _refuse_decided(rows)
@@ -254,11 +227,11 @@ def release_last(connection: Connection, actor: str, date: str) -> int:
     same = (getattr(releases.c, name) == getattr(latest.c, name) for name in ("date", "location", "item"))
     asked = select(releases.c.location, releases.c.item, releases.c.price).join(latest, and_(*same))
     last = connection.execute(asked.where(*before).order_by(releases.c.id)).mappings().all()
-    there = _released(connection, date, [_series(row) for row in last])
+    there = released_of(connection, date, [series_of(row) for row in last])
     rows = [
         {**row, "date": date, "order": None, "source": KILLED, "proposal": None}
         for row in last
-        if _series(row) not in there
+        if series_of(row) not in there
     ]
     _write(connection, actor, "release last", rows, f"kill switch: {why}")
     return len(rows)
@@ -278,7 +251,7 @@ def listed(connection: Connection, wanted: Row, after: int, limit: int) -> list[
     for name, value in wanted.items():
         if value is not None:
             asked = asked.where(proposals.c[name] == value)
-    return [dict(row) for row in connection.execute(asked).mappings()]
+    return [_told(row) for row in connection.execute(asked).mappings()]
 
 
 def latest_sheets(connection: Connection, limit: int) -> list[dict[str, Any]]:
@@ -297,44 +270,20 @@ def _filed(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[dict[
     """Write proposals of a sheet; them with their numbers."""
     if not rows:
         return []
+    rows = [{**row, "drivers": _kept(row.get("drivers"))} for row in rows]
     connection.execute(insert(proposals), rows)
     found = connection.execute(_FILED, {"number": rows[0]["sheet"]})
     numbers = {(place, item): number for place, item, number in found}
-    return [{**row, "id": numbers[_series(row)]} for row in rows]
+    return [{**row, "id": numbers[series_of(row)]} for row in rows]
 
 
-def _standing(
-    connection: Connection, date: str, rows: Sequence[Row]
-) -> dict[tuple[str, str], tuple[int, str]]:
-    """Number and status of what stands for a date, by series."""
-    found: dict[tuple[str, str], tuple[int, str]] = {}
-    wanted = {_series(row) for row in rows}
-    for places in _parts(sorted({place for place, _ in wanted})):
-        there = connection.execute(_STANDING, {"on": date, "places": places})
-        found |= {(place, item): (number, status) for number, place, item, status in there}
-    return {series: told for series, told in found.items() if series in wanted}
+def _kept(drivers: Mapping[str, float] | None) -> str | None:
+    return None if drivers is None else json.dumps(drivers)
 
 
-def _proposals(connection: Connection, numbers: Sequence[int]) -> list[Row]:
-    """Proposals of those numbers, in that order."""
-    rows: dict[int, Row] = {}
-    for part in _parts(list(numbers)):
-        found = connection.execute(select(proposals).where(proposals.c.id.in_(part))).mappings()
-        rows |= {row["id"]: row for row in found}
-    lost = [number for number in numbers if number not in rows]
-    if lost:
-        raise Unknown(f"decision: expected the number of one that was proposed, found {lost[0]}")
-    return [rows[number] for number in dict.fromkeys(numbers)]
-
-
-def _released(connection: Connection, date: str, wanted: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those of some series that have a release for a date."""
-    found: set[tuple[str, str]] = set()
-    for places in _parts(sorted({place for place, _ in wanted})):
-        found |= {
-            (place, item) for place, item in connection.execute(_RELEASED, {"on": date, "places": places})
-        }
-    return found & set(wanted)
+def _told(row: Row) -> dict[str, Any]:
+    """A proposal as it is told."""
+    return {**row, "drivers": None if row["drivers"] is None else json.loads(row["drivers"])}
 
 
 def _released_at(connection: Connection, row: Row, price: float, order: int) -> bool:
@@ -391,13 +340,5 @@ def _write(connection: Connection, actor: str, action: str, rows: Sequence[Row],
 
 
 def _mark(connection: Connection, numbers: Sequence[int], status: str) -> None:
-    for part in _parts(list(numbers)):
+    for part in in_parts(list(numbers)):
         connection.execute(_MARK, {"numbers": part, "becomes": status})
-
-
-def _series(row: Row) -> tuple[str, str]:
-    return row["location"], row["item"]
-
-
-def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (values[at : at + _AT_ONCE] for at in range(0, len(values), _AT_ONCE))

@@ -35,6 +35,7 @@ class Propose(Asked):
     )
     locations: list[Name] | None = Field(None, min_length=1, description="all if not given")
     stock: list[Stock] | None = Field(None, min_length=1, description="assumed where it is not given")
+    explain: bool = Field(False, description="say what made each change of a price, which takes seconds")
 
 
 class Approve(Asked):
@@ -114,6 +115,11 @@ class Decision(BaseModel):
     gain_hi: float
     outside_support: bool
     why: str
+    would_change: str | None = Field(None, description="the cheapest fact that would change it")
+    drivers: dict[str, float] | None = Field(
+        None,
+        description="what made the change of the price: amounts that sum to it; where asked for",
+    )
     note: str
     flags: str = Field(description="steps of after-treatment that touched it, or hold it back")
 
@@ -190,6 +196,17 @@ class Done(BaseModel):
     """How many decisions it concerned."""
 
     decisions: int
+
+
+class Why(BaseModel):
+    """Why a price is what it is."""
+
+    id: int
+    current_price: float
+    price: float
+    why: str
+    would_change: str | None
+    drivers: dict[str, float] = Field(description="amounts that sum to the change of the price")
 
 
 class Changed(Done):

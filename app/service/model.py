@@ -11,11 +11,12 @@ from ...agents.learned import LearnedPolicy
 from ...envs.market import Market
 from ...forecasters.errors import InputError
 from ...forecasters.panel import SalesPanel
-from ...forecasters.seal import of_file
+from ...forecasters.seal import of_file, of_values
 from ..page.home import Home
 from ..runtime import fitted_panel, open_market
-from ..standing import Standing
+from ..standing import Standing, Stock
 from . import sales
+from .audit import digest
 from .database import Database
 from .rounds import Rounds
 from .settings import ServiceSettings
@@ -41,6 +42,10 @@ class Now:
     batch: int  # number of the latest one
     told: str  # digest of all
     rounds: Rounds
+
+    def input_on(self, stock: Stock | None) -> str:
+        """Digest of what a proposal is told: the sales, and a stock of its own."""
+        return digest([self.told, None if stock is None else of_values(*stock)])
 
 
 class Model:

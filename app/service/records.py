@@ -84,6 +84,8 @@ proposals = Table(
     Column("why", Prose("why"), nullable=False),
     Column("note", Prose("note"), nullable=False),
     Column("flags", Prose("flags"), nullable=False),  # steps of after-treatment that touched it
+    Column("would_change", Prose("would_change")),  # null: filed before it was told
+    Column("drivers", Prose("drivers")),  # JSON: amounts by name that sum to the change; null: not asked for
     Index(
         "one_standing_proposal",
         "date",

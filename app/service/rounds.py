@@ -15,6 +15,7 @@ import pandas as pd
 
 from ...agents.policy import Policy
 from ..decisions import Decisions, decided
+from ..explained import amounts_of
 from ..standing import Standing, Stock
 from .records import HELD, PROPOSED
 from .settings import ServiceSettings
@@ -26,7 +27,7 @@ T = TypeVar("T")
 _PARTS = 1000  # sets of locations of which what was worked out is kept
 _COLUMNS = (
     *("location", "item", "current_price", "price", "order", "expected_units", "expected_gain"),
-    *("gain_lo", "gain_hi", "outside_support", "why", "note"),
+    *("gain_lo", "gain_hi", "outside_support", "why", "would_change", "note"),
 )
 
 
@@ -113,6 +114,22 @@ class Rounds:
         """Proposals of who asks with a stock of their own: played together where locations are others."""
         return Together(self._played)
 
+    def explained(self, stock: Stock | None, locations: Collection[str]) -> Round:
+        """Proposals of some locations, with what made each change of a price."""
+        named = self.standing.named(locations)
+        part = self._part(named)
+        if stock is not None:
+            stock = self._within(part, stock)
+        return play(part, self.policy, self.settings, stock, named, explain=True)
+
+    def _part(self, named: frozenset[str]) -> Standing:
+        return _kept(self._parts, named, lambda: self.standing.part(named))
+
+    def _within(self, part: Standing, stock: Stock) -> Stock:
+        """Of the whole's stock, a part's."""
+        there = np.isin(self.standing.market.locations, part.market.locations)
+        return stock[0][there], stock[1][there]
+
     def _played(self, asked: Sequence[Asked]) -> list[Round]:
         found: dict[int, Round] = {}
         left = list(range(len(asked)))
@@ -151,13 +168,9 @@ class Rounds:
         if asked[0].locations is None:
             return play(self.standing, self.policy, self.settings, (on_hand, on_order))
         named = frozenset(name for one in asked for name in one.locations or ())
-        if len(asked) == 1:  # others are hardly asked for together twice
-            part = _kept(self._parts, named, lambda: self.standing.part(named))
-        else:
-            part = self.standing.part(named)
-        there = np.isin(self.standing.market.locations, part.market.locations)
-        stock = on_hand[there], on_order[there]
-        return play(part, self.policy, self.settings, stock, named)
+        # several are hardly asked for together twice
+        part = self._part(named) if len(asked) == 1 else self.standing.part(named)
+        return play(part, self.policy, self.settings, self._within(part, (on_hand, on_order)), named)
 
 
 def _kept(kept: dict[frozenset[str], T], named: frozenset[str], work: Callable[[], T]) -> T:
@@ -175,6 +188,7 @@ def play(
     settings: ServiceSettings,
     stock: Stock | None = None,
     locations: Collection[str] | None = None,
+    explain: bool = False,
 ) -> Round:
     """Decide, treat and check.
 
@@ -184,12 +198,13 @@ def play(
         settings: of the service.
         stock: on hand and on order (S, I), NaN where it is assumed; all of it where None.
         locations: all where None.
+        explain: say what made each change of a price.
 
     Raises:
         InputError: the market does not know a location.
     """
     smoother = Smoother(standing, settings.smoothing)
-    found = decided(standing, policy, stock, adjust=smoother, locations=locations)
+    found = decided(standing, policy, stock, explain, adjust=smoother, locations=locations)
     told = standing.sold if locations is None else standing.sold & standing.at(locations)
     series = standing.panel.series[told]
     least, most = price_limits(standing, series)
@@ -203,6 +218,9 @@ def play(
             found.rows.to_dict("records"), smoothed, held, least.tolist(), most.tolist(), strict=True
         )
     ]
+    if explain:
+        for row, (_, told) in zip(rows, found.rows.iterrows(), strict=True):
+            row["drivers"] = amounts_of(told, standing.decimals)
     notes = list(found.notes)
     if locations is None and stock is None and standing.market.economics.price_rules.fairness is not None:
         notes.append(_cost_of_fairness(standing, policy, smoother, found))

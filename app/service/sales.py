@@ -26,8 +26,8 @@ from ...forecasters.panel.extend import extended
 from ...forecasters.panel.tables import read_csv
 from . import audit
 from .kept import text
-from .ledger import Conflict
 from .records import batches
+from .refusals import Conflict
 
 _KEYS = ("date", "location", "item")
 _LONGEST_KEY = 200

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,38 +20,23 @@ from ...envs.economics import Economics
 from ...envs.store import told_of
 from ...forecasters.errors import InputError, whole
 from ...forecasters.names import positions
-from ...forecasters.seal import of_values
 from ..page.home import Home, home_of
 from ..reasons import SAME
-from ..standing import Standing, Stock
-from ..stock import StockRow, read_stock, stock_of
+from ..standing import Standing
+from ..stock import StockRow
 from . import audit, ledger, sales
 from .database import Database, of_folder
-from .model import Decider, Model, Now
+from .model import Decider, Model
+from .proposing import Proposer
 from .questions import Forecasts, Scenarios
 from .records import STATUSES
-from .rounds import Asked, Round
+from .refusals import Busy
 from .settings import read_service
-from .together import Together
 from .treatment import on_ladder
 from .verification import Verified, verify
 
 _TRIES = 20  # to take a batch in while others come in between
 MOST = 10_000  # rows of one answer
-
-
-class _Stale(ledger.Busy):
-    """Sales came in since what is to be filed was worked out."""
-
-
-@dataclass(frozen=True)
-class _Filing:
-    """A round to be filed, worked out after the sales up to a batch."""
-
-    actor: str
-    about: dict[str, Any]
-    rows: list[dict[str, Any]]
-    batch: int
 
 
 class Service:
@@ -70,7 +55,7 @@ class Service:
         self.settings = read_service(run)
         self.database = Database(database or of_folder(run))
         self.model = Model(self.home, self.settings, self.database)
-        self._file = Together(self._filed)
+        self.proposer = Proposer(self.model, self.database)
         self._forecasts, self._scenarios = Forecasts(), Scenarios(self.home)
 
     def close(self) -> None:
@@ -103,7 +88,7 @@ class Service:
                 taken = sales.take(connection, actor, key, table, seen, about, date)
             if taken is not None:
                 return replace(taken, notes=[*how, *taken.notes])
-        raise ledger.Busy(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
+        raise Busy(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
 
     def table(self, body: bytes, kind: str) -> pd.DataFrame:
         """The table of sales in a request: CSV, or JSON with ``rows``.
@@ -183,88 +168,14 @@ class Service:
         date: str | None = None,
         locations: Sequence[str] | None = None,
         stock: pd.DataFrame | Sequence[StockRow] | None = None,
+        explain: bool = False,
     ) -> dict[str, Any]:
-        """Propose prices and orders for the period after the latest sales; file them as a sheet.
+        """Propose prices and orders for the period after the latest sales (``Proposer.propose``)."""
+        return self.proposer.propose(actor, date, locations, stock, explain)
 
-        Open proposals of the same series are superseded, decided ones stay. While the kill switch is on, the
-        last approved prices are released instead.
-
-        Args:
-            actor: who asks.
-            date: first day of that period, to be sure that it is the one that is meant.
-            locations: all where None.
-            stock: a table as for ``mercato decide``, or rows whose numbers have been checked.
-
-        Raises:
-            InputError: another date, or locations or stock that do not fit.
-        """
-        for _ in range(_TRIES):
-            now = self.model.kept()
-            if date not in (None, now.standing.date) and now is not self.model.latest():
-                continue
-            if date not in (None, now.standing.date):
-                raise InputError(
-                    f"date: expected {now.standing.date}, the period after the latest sales,"
-                    f" found {date!s:.40}"
-                )
-            filing = self._worked_out(now, actor, locations, self._laid_out(now.decider, stock))
-            try:
-                return self._file(filing)
-            except _Stale:
-                self.model.latest()
-            except ledger.Killed:
-                if (told := self._repeat(actor)) is not None:
-                    return told
-        raise ledger.Busy(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
-
-    def _laid_out(self, decider: Decider, stock: pd.DataFrame | Sequence[StockRow] | None) -> Stock | None:
-        """Stock by location and item."""
-        if isinstance(stock, pd.DataFrame):
-            return read_stock(stock, decider.market, decider.own.reading.map)
-        return None if stock is None else stock_of(stock, decider.market)
-
-    def _worked_out(
-        self, now: Now, actor: str, locations: Sequence[str] | None, stock: Stock | None
-    ) -> _Filing:
-        """A round; those with assumed stock are worked out once, for all locations."""
-        standing, decider = now.standing, now.decider
-        if stock is None:
-            done: Round = now.rounds.usual(locations)
-        else:
-            named = None if locations is None else standing.named(locations)
-            done = now.rounds.on_stock(Asked(stock, named))
-        about = {
-            "date": standing.date,
-            **decider.digests,
-            "input": audit.digest([now.told, None if stock is None else of_values(*stock)]),
-            "currency": standing.market.economics.currency,
-            **{name: getattr(done, name) for name in ("gain", "gain_lo", "gain_hi", "notes")},
-            "steps": done.steps,
-        }
-        return _Filing(actor, about, done.rows, now.batch)
-
-    def _filed(self, filings: Sequence[_Filing]) -> list[dict[str, Any]]:
-        """Sheets of rounds, in one transaction; while the kill switch is on, the last approved prices."""
-        with self.database.write() as connection:
-            batch, told = sales.version(connection), []
-            for one in filings:
-                if one.batch != batch:
-                    raise _Stale("sales: expected none to come in meanwhile, found some did; ask again")
-                number, rows, notes = ledger.file_sheet(connection, one.actor, one.about, one.rows)
-                told.append(
-                    {**one.about, "sheet": number, "series": len(rows), "notes": notes, "decisions": rows}
-                )
-            return told
-
-    def _repeat(self, actor: str) -> dict[str, Any] | None:
-        """What the kill switch releases for the coming period; None where it is off."""
-        date = self.standing()[0].date
-        with self.database.write() as connection:
-            why = ledger.killed(connection)
-            if why is None:
-                return None
-            count, notes = ledger.release_last(connection, actor, date), [f"kill switch: {why}"]
-        return {"date": date, "sheet": None, "series": 0, "released": count, "notes": notes, "decisions": []}
+    def why(self, number: int) -> dict[str, Any]:
+        """Why a price was proposed (``Proposer.why``)."""
+        return self.proposer.why(number)
 
     def killed(self) -> str | None:
         """Why the kill switch is on; None while it is off."""
@@ -348,7 +259,7 @@ class Service:
         """Withdraw what is open, and release the last approved prices for the coming period."""
         with self.database.write() as connection:
             withdrawn = ledger.kill(connection, actor, reason)
-        return {"withdrawn": withdrawn, **(self._repeat(actor) or {})}
+        return {"withdrawn": withdrawn, **(self.proposer.repeat(actor) or {})}
 
     def resume(self, actor: str, reason: str) -> None:
         """Switch the kill switch off."""

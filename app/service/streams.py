@@ -18,7 +18,7 @@ from ...forecasters.errors import InputError
 from ...forecasters.panel.tables import load_table
 from ..output import write_text
 from ..verbs import told
-from .ledger import Busy
+from .refusals import Busy
 from .sales import Batch, digest_of
 
 Say = Callable[[str], None]

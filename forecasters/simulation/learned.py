@@ -444,8 +444,14 @@ class LearnedDemand:
         It is asked about states that were ``cut``, too, and takes no step.
         """
         other = LearnedDemand(part.model, part.history, self.response.select(cut))
-        if "_weekly" in self.__dict__:
+        if {"_expected", "_weekly"} & self.__dict__.keys():
             other.__dict__["_weekly"] = cut.tensor(self._weekly, "WSIM")
+        return other
+
+    def responding(self, response: PriceResponse) -> LearnedDemand:
+        """Customers that answer prices otherwise, to be asked about states of these: they read no history."""
+        other = LearnedDemand(self.model, self.history, response)
+        other.__dict__["_weekly"] = self._weekly
         return other
 
     @property

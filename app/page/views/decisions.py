@@ -143,6 +143,8 @@ class _Decisions:
                 f" {_range(row, 'expected_gain', currency)}."
             )
             parts.paragraph(f"Why: {row['why']}." + (f" Note: {row['note']}." if row["note"] else ""), "note")
+            if row["would_change"]:
+                parts.paragraph(f"What would change it: {row['would_change']}.", "note")
             if row["flags"]:
                 parts.paragraph(f"{'Held back' if row['status'] == 'held' else 'Touched'}: {row['flags']}.")
             if row["status"] in _WAITS:

@@ -40,6 +40,7 @@ def row(location: str, item: str, **other: Any) -> dict[str, Any]:
         **{"current_price": 3.0, "price": 2.9, "least_price": 2.0, "most_price": 4.0, "order": 24},
         **{"expected_units": 20.5, "expected_gain": 1.25, "gain_lo": 0.5, "gain_hi": 2.0},
         **{"outside_support": False, "why": "demand is elastic", "note": "stock assumed", "flags": ""},
+        **{"would_change": "count the shelf"},
         **other,
     }
 

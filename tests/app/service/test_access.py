@@ -10,7 +10,7 @@ from sqlalchemy import select
 from mercato.app.service import access, records
 from mercato.app.service.access import ADMIN, APPROVER, VIEWER, Caller, Rates
 from mercato.app.service.database import Database
-from mercato.app.service.ledger import Conflict, Unknown
+from mercato.app.service.refusals import Conflict, Unknown
 from tests.app.service.rows import refused
 
 

@@ -23,7 +23,7 @@ from tests.app.service.shop import HERE, week
 LATER = "2023-05-09"
 OPEN_TO_ALL = {("get", "/health"), ("get", "/ready")}
 OF_VIEWERS = {
-    *(("get", f"/v1/{name}") for name in ("decisions", "released", "forecast")),
+    *(("get", f"/v1/{name}") for name in ("decisions", "decisions/{number}/why", "released", "forecast")),
     ("post", "/v1/whatif"),
     ("get", "/metrics"),
 }
@@ -93,6 +93,31 @@ def test_a_week_is_proposed_with_the_stock_of_some_shops(client: TestClient) -> 
         ({"when": DATE}, "when: no such field"),
     ):
         assert said in error(client.post("/v1/decisions", json=asked), 422)
+
+
+def test_why_a_price_is_what_it_is(client: TestClient) -> None:
+    sheet = client.post("/v1/decisions", json={}).json()
+    for row in sheet["decisions"]:
+        assert row["drivers"] is None
+        assert row["would_change"] is not None
+        told = client.get(f"/v1/decisions/{row['id']}/why").json()
+        assert sum(told["drivers"].values()) == pytest.approx(row["price"] - row["current_price"], abs=1e-9)
+        assert told["would_change"] == row["would_change"]
+    stock = [{"location": "corner", "item": "mocha", "on_hand": 3.0}]
+    asked = {"locations": ["corner"], "stock": stock}
+    plain, explained = (
+        client.post("/v1/decisions", json=asked | {"explain": how}).json()["decisions"]
+        for how in (False, True)
+    )
+    for before, row in zip(plain, explained, strict=True):
+        assert (row["price"], row["order"]) == (before["price"], before["order"])
+        told = client.get(f"/v1/decisions/{row['id']}/why").json()
+        assert told["drivers"] == row["drivers"]
+        assert sum(row["drivers"].values()) == pytest.approx(row["price"] - row["current_price"], abs=1e-9)
+        assert "expected one of the latest sales" in error(
+            client.get(f"/v1/decisions/{before['id']}/why"), 409
+        )
+    assert error(client.get("/v1/decisions/999/why"), 404)
 
 
 def test_the_kill_switch(client: TestClient) -> None:

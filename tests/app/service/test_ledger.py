@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 from mercato.app.service import ledger, records
 from mercato.app.service.database import Database
-from mercato.app.service.ledger import Conflict, Unknown
 from mercato.app.service.records import HELD, OPEN, PROPOSED, REJECTED, RELEASED, SUPERSEDED, WITHDRAWN
+from mercato.app.service.refusals import Conflict, Unknown
 from mercato.app.service.treatment import on_ladder
 from mercato.app.service.verification import verify
 from mercato.forecasters.errors import InputError

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mercato.app.service import sales
-from mercato.app.service.ledger import Conflict
+from mercato.app.service.refusals import Conflict
 from mercato.app.service.service import Service
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.reading import Reading
@@ -203,14 +203,14 @@ def test_a_key_is_text_of_some_length(service: Service, key: str) -> None:
 def test_nothing_is_proposed_for_a_period_whose_sales_come_in_meanwhile(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worked_out = service._worked_out
+    round_of = service.proposer._round
 
     def slow(*given: Any) -> Any:
         take(service, week())  # as another process does
-        return worked_out(*given)
+        return round_of(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(service, "_worked_out", slow)
+        patch.setattr(service.proposer, "_round", slow)
         with pytest.raises(InputError, match="date: expected 2023-05-09, the period after the latest sales"):
             service.propose("ann", "2023-05-02")
         assert service.decisions() == []

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from mercato.app.service import sales
-from mercato.app.service.ledger import Busy
+from mercato.app.service.refusals import Busy
 from mercato.app.service.sales import Batch
 from mercato.app.service.streams import STREAM, Folder, Redis, follow
 from mercato.forecasters.errors import InputError
