@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from ..forecasters.panel import SalesPanel
 from ..forecasters.progress import SILENT, Progress
 from . import api
@@ -53,3 +56,21 @@ def keep_forecast(
     write_file(out.with_suffix(".csv"), lambda path: rows.to_csv(path, index=False))
     write_text(out, json.dumps(told))  # after the table: who finds it finds both
     return told
+
+
+def kept_forecast(out: Path, panel: SalesPanel, horizon: int) -> pd.DataFrame | None:
+    """The rows that ``keep_forecast`` wrote beside ``out``, if they are of this very table; else None."""
+    try:
+        told = json.loads(out.read_text(encoding="utf-8"))
+        rows = pd.read_csv(
+            out.with_suffix(".csv"), dtype={"location": str, "item": str}, keep_default_na=False
+        )
+    except (OSError, ValueError):
+        return None
+    first = max(0, panel.periods - _PAST)
+    units = {(one["location"], one["item"]): np.array(one["units"], dtype=float) for one in told["series"]}
+    alike = told["past"] == [str(day) for day in panel.dates[first:]] and len(told["coming"]) == horizon
+    for n, (place, item) in enumerate(panel.series.tolist()):
+        known = units.get((panel.locations[place], panel.items[item]))
+        alike = alike and (known is None or np.array_equal(known, panel.units[first:, n], equal_nan=True))
+    return rows.assign(date=pd.to_datetime(rows["date"])) if alike else None

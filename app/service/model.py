@@ -31,6 +31,7 @@ class Decider:
     policy: LearnedPolicy
     digests: dict[str, str]
     stamps: tuple[object, ...]  # of the files that it was read from
+    history: sales.History  # of what came in since
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ class Model:
         if kept is None or kept.stamps != stamps:
             policy, market = self._policy(files), open_market(self._home.market)
             digests = {"market": of_file(about), "policy": of_file(policy)}
-            kept = Decider(market, fitted_panel(market), LearnedPolicy.load(policy), digests, stamps)
+            own = fitted_panel(market)
+            history = sales.History(own.reading.map)
+            kept = Decider(market, own, LearnedPolicy.load(policy), digests, stamps, history)
             self._decider = kept
         return kept
 
@@ -87,7 +90,7 @@ class Model:
             with self._database.read() as connection:
                 if now is not None and now.decider is decider and now.batch == sales.version(connection):
                     return now
-                batch, told, tables = sales.history(connection, decider.own.reading.map)
+                batch, told, tables = decider.history.read(connection)
             panel, _ = sales.latest(decider.own, tables)
             standing = Standing.of(decider.market, decider.own, panel, 0)
             _ = standing.others, standing.usual

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from ...envs.market import Market
 from ...forecasters.errors import InputError
 from ...forecasters.panel import SalesPanel
 from .. import api
+from ..coming import kept_forecast
 from ..output import plain
 from ..page.home import Home
 from ..report.coming import USUAL
@@ -23,9 +25,10 @@ class NotNow(Exception):
 
 
 class Forecasts:
-    """The forecast after the latest sales, worked out in a thread of its own when somebody first asks."""
+    """The forecast after the latest sales: the run's own, or worked out when somebody first asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Path) -> None:
+        self._kept = kept  # where the run has one, of the sales that it began with
         self._lock = threading.Lock()
         self._key: Any = None
         self._found: pd.DataFrame | Exception | None = None
@@ -49,9 +52,11 @@ class Forecasts:
         return found
 
     def _work(self, key: Any, panel: SalesPanel) -> None:
-        found: pd.DataFrame | Exception
+        found: pd.DataFrame | Exception | None
         try:
-            found = api.forecast(panel, USUAL)
+            found = kept_forecast(self._kept, panel, USUAL)
+            if found is None:
+                found = api.forecast(panel, USUAL)
         except Exception as error:  # whoever asks hears of it
             found = error
         with self._lock:

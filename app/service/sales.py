@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from ...forecasters.errors import InputError
 from ...forecasters.panel import SalesPanel
@@ -26,11 +26,14 @@ from ...forecasters.panel.extend import extended
 from ...forecasters.panel.tables import read_csv
 from . import audit
 from .kept import text
+from .lookups import in_parts
 from .records import batches
 from .refusals import Conflict
 
 _KEYS = ("date", "location", "item")
 _LONGEST_KEY = 200
+_DIGESTS = select(batches.c.id, batches.c.digest).order_by(batches.c.id)
+_BODIES = select(batches.c.id, batches.c.body).where(batches.c.id.in_(bindparam("numbers", expanding=True)))
 _LATEST = select(func.coalesce(func.max(batches.c.id), 0))
 
 
@@ -50,18 +53,29 @@ def version(connection: Connection) -> int:
     return int(connection.execute(_LATEST).scalar_one())
 
 
-def fingerprint(connection: Connection) -> str:
-    """One digest of all batches."""
-    digests = connection.execute(select(batches.c.digest).order_by(batches.c.id)).scalars()
-    return audit.digest(list(digests))
+class History:
+    """The tables of all batches, each read once: a batch is never changed.
 
+    Args:
+        renames: names of columns, ours -> theirs.
+    """
 
-def history(connection: Connection, renames: Mapping[str, str]) -> tuple[int, str, list[pd.DataFrame]]:
-    """The latest batch's number, one digest of all, and their tables, in order."""
-    asked = select(batches.c.id, batches.c.digest, batches.c.body).order_by(batches.c.id)
-    rows = connection.execute(asked).all()
-    tables = [parse(gzip.decompress(row.body), renames) for row in rows]
-    return (rows[-1].id if rows else 0), fingerprint(connection), tables
+    def __init__(self, renames: Mapping[str, str]) -> None:
+        self._renames = renames
+        self._tables: dict[tuple[int, str], pd.DataFrame] = {}
+
+    def read(self, connection: Connection) -> tuple[int, str, list[pd.DataFrame]]:
+        """The latest batch's number, one digest of all, and their tables, in order."""
+        there = [tuple(row) for row in connection.execute(_DIGESTS)]
+        tables = {one: self._tables[one] for one in there if one in self._tables}
+        for part in in_parts([one for one in there if one not in tables]):
+            bodies = dict(
+                tuple(row) for row in connection.execute(_BODIES, {"numbers": [n for n, _ in part]})
+            )
+            tables |= {one: parse(gzip.decompress(bodies[one[0]]), self._renames) for one in part}
+        self._tables = tables
+        told = audit.digest([digest for _, digest in there])
+        return (there[-1][0] if there else 0), told, [tables[one] for one in there]
 
 
 def parse(body: bytes, renames: Mapping[str, str]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -55,8 +56,9 @@ class Service:
         self.settings = read_service(run)
         self.database = Database(database or of_folder(run))
         self.model = Model(self.home, self.settings, self.database)
+        self._taking = threading.Lock()  # sales, one table at a time in this process
         self.proposer = Proposer(self.model, self.database)
-        self._forecasts, self._scenarios = Forecasts(), Scenarios(self.home)
+        self._forecasts, self._scenarios = Forecasts(self.home.forecast()), Scenarios(self.home)
 
     def close(self) -> None:
         self.database.close()
@@ -73,19 +75,20 @@ class Service:
         limit = self.settings.limits.rows
         if not 0 < len(table) <= limit:
             raise InputError(f"rows: expected 1 to {limit:,}, found {len(table):,}")
-        own = self.decider().own
+        decider = self.decider()
+        own = decider.own
         table, how = sales.settled(own, table)
-        told = sales.digest_of(table)
-        date, renames = own.reading.map.get("date", "date"), own.reading.map
+        told, date = sales.digest_of(table), own.reading.map.get("date", "date")
         for _ in range(_TRIES):
-            with self.database.read() as connection:
-                known = sales.known_batch(connection, key, told)
-                seen, _, tables = sales.history(connection, renames)
-            if known is not None:
-                return known
-            about = sales.check(own, [*tables, table])
-            with self.database.write() as connection:
-                taken = sales.take(connection, actor, key, table, seen, about, date)
+            with self._taking:
+                with self.database.read() as connection:
+                    known = sales.known_batch(connection, key, told)
+                    seen, _, tables = decider.history.read(connection)
+                if known is not None:
+                    return known
+                about = sales.check(own, [*tables, table])
+                with self.database.write() as connection:
+                    taken = sales.take(connection, actor, key, table, seen, about, date)
             if taken is not None:
                 return replace(taken, notes=[*how, *taken.notes])
         raise Busy(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")

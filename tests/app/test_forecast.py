@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 import mercato
 from mercato.app import cli
+from mercato.app.coming import keep_forecast, kept_forecast
 from mercato.forecasters.panel import SalesPanel
 from mercato.forecasters.reading import Reading
 from tests.app.conftest import MAP, sales
@@ -47,6 +48,23 @@ def test_every_series_and_period_has_deciles_in_order(coming: pd.DataFrame) -> N
     assert set(coming["item"]) == {"espresso", "flat white", "mocha"}
     assert len(coming) == 7 * 3
     assert (coming[DECILES].diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+
+
+def test_a_forecast_is_kept_for_its_own_table(
+    coming: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, out = panel(sales()), tmp_path / "forecast.json"
+    monkeypatch.setattr("mercato.app.api.forecast", lambda *_, **__: coming)
+    keep_forecast(own, 7, 0, out)
+    kept = kept_forecast(out, own, 7)
+    assert kept is not None
+    pd.testing.assert_frame_equal(kept, coming, check_dtype=False)
+    assert kept_forecast(out, own, 8) is None
+    assert kept_forecast(out, own.window(0, own.periods - 1), 7) is None
+    more = sales()
+    more.loc[more.index[-1], "qty"] += 1
+    assert kept_forecast(out, panel(more), 7) is None
+    assert kept_forecast(tmp_path / "none.json", own, 7) is None
 
 
 def test_forecasts_are_of_the_size_of_sales(coming: pd.DataFrame) -> None:
