@@ -29,4 +29,19 @@ def score(
     score(market, out, horizon, top, quick, json, seed)
 
 
+def answer(
+    answers: Annotated[
+        Path,
+        typer.Argument(help="The shop's own table, with columns question and answer.", metavar="ANSWERS"),
+    ],
+    questions: Annotated[list[str], typer.Argument(help="What customers ask.", metavar="QUESTION …")],
+    json: Json = False,
+) -> None:
+    """Find the shop's own answer to each question, with its score, or say that there is none."""
+    from .commands.customers import answer
+
+    answer(answers, questions, json)
+
+
 verb(score, customers)
+verb(answer, customers)

@@ -37,6 +37,27 @@ def score(market: Path, out: Path, horizon: int, top: int, quick: bool, json: bo
     console.print(f"wrote {out}: {count(len(found.table), 'customer')}, {horizon} days ahead")
 
 
+def answer(answers: Path, questions: Sequence[str], json: bool) -> None:
+    from ...forecasters.customers import Answers
+    from ...forecasters.panel.tables import Contract, load_table
+
+    columns = ("question", "answer")
+    table = load_table(answers, {}, (), Contract("answers", columns, columns, b"mercato.answers"))
+    told = Answers.of(table.frame).ask(questions)
+    if json:
+        print(to_json([asdict(one) for one in told]))
+        return
+    for one in told:
+        stdout().print(f"{one.question}", markup=False)
+        if one.found is None:
+            said = (
+                f"no answer: {one.score:.2f} where {one.needed:.2f} is needed, nearest to {one.asked_there!r}"
+            )
+        else:
+            said = f"{one.score:.2f}  {one.found}"
+        stdout().print(f"  {said}", markup=False)
+
+
 def _show(what: str, bins: Sequence[Bin], horizon: int) -> None:
     rows = [(percent(b.said, 1), percent(b.came, 1), f"{b.count:,}") for b in bins]
     title = f"{what} within {horizon} days, on the last ones, which were held back"

@@ -69,7 +69,7 @@ class Answers:
                 question,
                 float(alike[row, at]),
                 self.needed,
-                self.answers[at] if alike[row, at] >= self.needed else None,
+                self.answers[at] if alike[row, at] > self.needed else None,
                 self.questions[at],
             )
             for row, (question, at) in enumerate(zip(questions, best, strict=True))

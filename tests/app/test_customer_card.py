@@ -1,0 +1,72 @@
+"""What a person is told of customers: the sheets of a card, and answers to what they ask."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mercato.app.report.customers import sheets
+from mercato.forecasters.customers import Account, Lift, Segment
+from mercato.forecasters.customers.messages import Signal
+from mercato.forecasters.customers.text import HashedTerms
+from tests.app.command_line import mercato as command
+from tests.app.command_line import refused
+
+ACCOUNT = Account(
+    leaving={
+        "own": -3.0,
+        "visit": [1.0, 2.0],
+        "stock_out": 2.0,
+        "dear": 0.5,
+        "back": 0.01,
+        "errors": {"own": 0.1, "stock_out": 0.5, "dear": 2.0},
+        "assumed": ["dear", "back"],
+        "customers": 1200,
+        "leavers": 300.0,
+    },
+    segments=(Segment("high value, calm", 90.0, 0.5, 0.4, 0.04, 0.2, 0.6, 0.3),),
+    coverage=("known customers buy 40% of the panel's units",),
+    exposure=Lift(0.3, 0.1, naive=0.8, rows=5000),
+    word_of_mouth=Lift(0.0, 0.1, because="nobody was addressed by a coin"),
+    messages=("a return followed 10% of 400 messages",),
+    signals=(Signal("mocha", 12.0, 2.0, 1e-6),),
+    new_items="attributes: dropped",
+)
+
+
+def test_what_is_estimated_and_what_is_assumed_are_told_apart() -> None:
+    who, why, caused = sheets(ACCOUNT.told())
+    assert who.rows[0] == ["high value, calm", "90", "50%", "0.40", "4.0%", "60%", "+0.30"]
+    assert [row[-1] for row in why.rows] == ["estimated", "assumed", "assumed"]
+    assert why.rows[0][1:3] == ["× 7.4", "3.2 … 16.8"]
+    showing, telling = caused.rows
+    assert showing[1:] == ["× 1.35", "1.15 … 1.59", "× 2.23", "5,000 rows"]
+    assert telling[-1] == "assumed: nobody was addressed by a coin"
+    assert "mocha: 12 messages" in caused.note
+
+
+def test_an_account_goes_to_json_and_back() -> None:
+    assert Account.of_told(json.loads(json.dumps(ACCOUNT.told()))) == ACCOUNT
+
+
+def test_too_few_customers_are_said_in_words() -> None:
+    (sheet,) = sheets({"unknown": "events: expected at least 50 customers"})
+    assert "not simulated one by one: events: expected at least 50 customers" in sheet.said[0]
+
+
+def test_questions_get_the_shops_own_answers_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mercato.forecasters.customers.answers.encoder", HashedTerms.of)
+    table = tmp_path / "answers.csv"
+    table.write_text(
+        "question,answer\nWhere is my parcel?,Follow it.\nHow do I return shoes?,Send them back.\n"
+    )
+    asked = command("customers", "answer", table, "where's my parcel", "zzzz qqqq", "--json")
+    parcel, peru = json.loads(asked.stdout)
+    assert parcel["found"] == "Follow it."
+    assert peru["found"] is None
+    assert peru["score"] < peru["needed"]
+    assert "no answer" in command("customers", "answer", table, "zzzz qqqq").stdout
+    table.write_text("question,reply\na,b\n")
+    assert "expected the columns question and answer" in refused("customers", "answer", table, "a")
