@@ -12,7 +12,7 @@ from ..forecasters.reading import Absent, Reading
 from .report.words import count
 
 if TYPE_CHECKING:
-    from ..forecasters.events import Records
+    from ..forecasters.events import Events, Records
     from ..forecasters.panel.sales_panel import Role, SalesPanel
 
 
@@ -81,6 +81,16 @@ class Beside:
     map: dict[str, str]  # of the events: our columns and kinds -> theirs
     busy: float | None  # least share of periods in which a series of a table made of them sells
 
+    def read(self) -> Events | None:
+        """The events; None where there are none.
+
+        Raises:
+            InputError: they do not fit.
+        """
+        from ..forecasters.events import read_events
+
+        return None if self.events is None else read_events(self.events, map=self.map)
+
 
 def parse_beside(
     events: Path | None,
@@ -108,8 +118,7 @@ def read_all(panel: Path | None, reading: Reading, beside: Beside) -> tuple[Sale
     if panel is not None:
         if beside.busy is not None:
             raise InputError("--busy: expected receipts alone, found a sales table")
-        events = None if beside.events is None else read_events(beside.events, map=beside.map)
-        return reading.read(panel), read_records(events, beside.items, beside.relations)
+        return reading.read(panel), read_records(beside.read(), beside.items, beside.relations)
     if beside.events is None:
         raise InputError("expected a sales table, or --events to make it of, found neither")
     if reading.roles:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from ..forecasters.errors import InputError
-from .options import Json, MarketFolder, Seed, UpdateDepth
+from .options import EventsMap, Json, MarketFolder, Seed, UpdateDepth
+from .reading import parse_beside
 
 LatestTable = typer.Option(
     "--panel", help="Latest sales table, whole or the new rows alone, with the columns of the fitted one."
@@ -31,6 +32,10 @@ def update(
     policy: Annotated[
         list[Path] | None, typer.Option(help="Policy that must earn no less. Repeatable.", metavar="POLICY")
     ] = None,
+    events: Annotated[
+        Path | None, typer.Option("--events", help="What customers did since, whole or the new rows alone.")
+    ] = None,
+    map_events: EventsMap = [],  # noqa: B006 (typer never mutates it)
     rollback: Annotated[
         bool, typer.Option("--rollback", help="Put the version before back in its place.")
     ] = False,
@@ -50,7 +55,8 @@ def update(
     elif versions:
         list_versions(market, json)
     elif panel is not None:
-        run(market, panel, None if depth is None else depth.value, out, policy or [], json, seed)
+        beside = parse_beside(events, None, None, map_events)
+        run(market, panel, None if depth is None else depth.value, out, policy or [], beside, json, seed)
 
 
 def drift(market: MarketFolder, panel: Annotated[Path, LatestTable], json: Json = False) -> None:

@@ -20,7 +20,7 @@ from ..forecasters.customers import (
     save_population,
 )
 from ..forecasters.errors import InputError
-from ..forecasters.events import EVENTS, Events, Records, read_events, reconciled
+from ..forecasters.events import EVENTS, Events, Records, carried_on, read_events, reconciled
 from ..forecasters.panel import SalesPanel
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.tensors import Cut
@@ -86,19 +86,30 @@ def load_customers(market: Path) -> Known | None:
     return Known(Account.of_told(told), load_population(place)[0])
 
 
-def carried(market: Path, panel: SalesPanel, progress: Progress = SILENT) -> Write | None:
+def carried(
+    market: Path,
+    panel: SalesPanel,
+    later: Events | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
+) -> Write | None:
     """What writes the same into the folder of a market's new version; None where it has no customers.
 
-    They are learned again where the panel has other locations or items.
+    They are learned again from ``later`` events, which carry the others on, and where the panel has other
+    locations or items.
     """
     place = market / FOLDER
+    if later is not None:
+        records = Records.load(place) if place.is_dir() else Records(later)
+        told = carried_on(records.events, later)
+        return learned_of(replace(records, events=told), panel, seed, progress)
     if not place.is_dir():
         return None
     known = load_customers(market)
     if known is not None and known.population is not None:
         of = known.population
         if (of.locations, of.items) != (panel.locations, panel.items):
-            return learned_of(Records.load(place), panel, progress=progress)
+            return learned_of(Records.load(place), panel, seed, progress)
     return partial(shutil.copytree, place, dirs_exist_ok=True)
 
 

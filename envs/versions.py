@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from ..forecasters.errors import InputError
+from ..forecasters.events import Events
 from ..forecasters.model import DemandModel
 from ..forecasters.panel.sales_panel import SalesPanel
+from ..forecasters.progress import SILENT, Progress
 from ..forecasters.seal import SEAL
 from .customers import carried
 from .economics import Economics
@@ -75,6 +77,9 @@ def publish(
     economics: Economics,
     version: Version,
     out: Path | None = None,
+    events: Events | None = None,
+    seed: int = 0,
+    progress: Progress = SILENT,
 ) -> Version:
     """Write a new version of the market in ``folder`` beside it, and put it in its place if it is adopted.
 
@@ -85,6 +90,9 @@ def publish(
         model, panel, economics: of the new version.
         version: what is told of it; its number is the next one, its parent the version in ``folder``.
         out: another folder to put it in, with its versions; ``folder`` stays as it is.
+        events: what customers did since, from which they are learned again.
+        seed: of that.
+        progress: is informed of it.
 
     Raises:
         InputError: another process writes the market.
@@ -98,7 +106,8 @@ def publish(
         told = {**asdict(version), "number": number, "parent": parent.digest}
         del told["digest"]
         place = home / f"{number:04d}"
-        save_market(place, model, panel, economics, version=told, customers=carried(folder, panel))
+        customers = carried(folder, panel, events, seed, progress)
+        save_market(place, model, panel, economics, version=told, customers=customers)
         if version.adopted:
             _put(place, target)
         return version_of(place)

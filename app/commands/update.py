@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json
+from ..reading import Beside
 from .drift import show, told
 
 
@@ -16,14 +17,15 @@ def run(
     depth: str | None,
     out: Path | None,
     policies: list[Path],
+    beside: Beside,
     json: bool,
     seed: int,
 ) -> None:
     from ..updating.api import update
 
-    console = stderr()
+    console, events = stderr(), beside.read()
     with Bars(console) as bars:
-        done = update(market, panel, depth, out, policies, seed, progress=bars)
+        done = update(market, panel, depth, out, policies, seed, events=events, progress=bars)
     if json:
         print(
             to_json(

@@ -8,12 +8,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from ...envs import versions as kept
+from ...envs.customers import load_customers
 from ...envs.market import Market
 from ...envs.store import fitted_market, load_market
 from ...envs.versions import Version
 from ...forecasters.drift import Alarm
 from ...forecasters.errors import InputError
+from ...forecasters.events import Events, read_events
 from ...forecasters.model import DemandModel
 from ...forecasters.panel.sales_panel import SalesPanel
 from ...forecasters.progress import SILENT, Progress
@@ -73,6 +77,7 @@ def update(
     policies: Sequence[AnyPolicy] = (),
     seed: int = 0,
     *,
+    events: Events | pd.DataFrame | str | Path | None = None,
     progress: Progress = SILENT,
 ) -> Updated:
     """Let a market take in a later table, as deep as its drift asks for, if that makes it no worse.
@@ -90,6 +95,8 @@ def update(
         out: another folder to put the new version in; ``market`` stays as it is.
         policies: learned policies or their files, which must earn no less.
         seed: the same seed gives the same version.
+        events: what customers did since (``read_events``), or its table; of a market that was fitted on
+            receipts alone they are those of ``panel``.
         progress: is informed of every stage.
 
     Returns:
@@ -106,6 +113,7 @@ def update(
     learned = load_policies([*given, *policies])
     clock = _Clock()
     seen, version = _watched(folder, panel)
+    later = _events(fitted_panel(seen.before), panel, events)
     clock.lap("load")
     if not seen.grown.news:
         why = f"the table holds nothing that the market does not know up to {version.until}"
@@ -129,11 +137,10 @@ def update(
         alarms=tuple(_plain(alarm) for alarm in seen.alarms),
         trial=None if trial is None else {**asdict(trial), "policies": [asdict(one) for one in played]},
     )
-    written = kept.publish(
-        folder, model, grown, seen.before.economics, told, None if out is None else Path(out)
-    )
+    target = folder if out is None else Path(out)
+    written = kept.publish(folder, model, grown, seen.before.economics, told, target, later, seed, progress)
     clock.lap("write")
-    use = challenger if adopted else seen.before
+    use = replace(challenger, customers=load_customers(target)) if adopted else seen.before
     return Updated(use.to(device()), chosen, why, adopted, written, found, trial, played, clock.laps)
 
 
@@ -191,6 +198,19 @@ def _watched(folder: Path, panel: AnyPanel) -> tuple[Watched, Version]:
     own = fitted_panel(market)
     latest = panel if isinstance(panel, SalesPanel) else own.reading.read(panel, otherwise=own.frequency)
     return watched(market, latest, version.watched_from), version
+
+
+def _events(
+    own: SalesPanel, panel: AnyPanel, events: Events | pd.DataFrame | str | Path | None
+) -> Events | None:
+    """What customers did since, as far as it is told."""
+    if isinstance(events, Events):
+        return events
+    if events is not None:
+        return read_events(events)
+    if own.reading.busy is None or isinstance(panel, SalesPanel):
+        return None
+    return read_events(panel, map=own.reading.map, drop=own.reading.drop)
 
 
 def _chosen(asked: str | None, seen: Watched, version: Version) -> tuple[Depth, str]:

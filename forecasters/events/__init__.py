@@ -3,6 +3,7 @@
 from .coverage import Coverage, reconciled
 from .events import KINDS, Events, Kind
 from .items import Items, read_items, write_items
+from .joined import carried_on
 from .reader import read_events
 from .receipts import BUSY, panel_of
 from .records import EVENTS, Records, read_records
@@ -21,6 +22,7 @@ __all__ = [
     "Relation",
     "Relations",
     "Rule",
+    "carried_on",
     "panel_of",
     "read_events",
     "read_items",

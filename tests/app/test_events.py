@@ -151,10 +151,36 @@ def test_an_update_keeps_the_customers(home: Path, tables: Path, fitted: DemandM
     assert fit(home, tables, home / "sales.csv").exit_code == 0
     folder = tables / "market"
     panel = load_panel(folder)
-    publish(folder, fitted, panel, Economics(), Version(2, "refit", str(panel.dates[-1]), panel.periods))
+    told = Version(2, "refit", str(panel.dates[-1]), panel.periods)
+    publish(folder, fitted, panel, Economics(), told)
     assert len(load_events(folder)) == len(receipts())
+    again = receipts().rename(columns={"when": "time", "card": "customer"})
+    later = read_events(again[again["time"] >= "2023-04-20"].assign(customer="c0"))
+    publish(folder, fitted, panel, Economics(), told, events=later)
+    assert len(load_events(folder)) == len(receipts())
+    assert load_events(folder).between(np.datetime64("2023-04-20")).identified.customer.max() == 0
+    roll_back(folder)
     roll_back(folder)
     assert len(load_events(folder)) == len(receipts())
+
+
+def test_customers_are_learned_again_from_what_they_did_since(
+    home: Path, tables: Path, fitted: DemandModel
+) -> None:
+    """A market of receipts takes the latest ones for its table and for its customers."""
+    whole = receipts().rename(columns={"when": "time", "card": "customer"})
+    early = whole[whole["time"] < "2023-04-20"]
+    early.to_csv(tables / "early.csv", index=False)
+    whole.to_csv(tables / "whole.csv", index=False)
+    out = tables / "market"
+    assert command("fit", "--events", tables / "early.csv", "--freq", "D", "--out", out).exit_code == 0
+    assert len(load_events(out)) == len(early)
+    outcome = command("update", out, "--panel", tables / "whole.csv", "--depth", "condition")
+    assert outcome.exit_code == 0, outcome.output
+    assert len(load_events(out)) == len(whole)
+    assert load_panel(out).dates[-1] == whole["time"].max().to_datetime64()
+    roll_back(out)
+    assert len(load_events(out)) == len(early)
 
 
 def test_receipts_alone_make_a_market(home: Path, tables: Path, fitted: DemandModel) -> None:
