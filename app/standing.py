@@ -75,6 +75,7 @@ class Standing:
         """
         panel, notes = (own, []) if latest is None else extended(own, latest)
         market = after(market, panel)
+        market = market.with_demand(market.demand.unmoving())  # type: ignore[attr-defined]  # made sure of
         sold = _sold(market, panel, latest, notes)
         return cls(market, panel, sold, notes, seed)
 
@@ -177,16 +178,21 @@ class Standing:
 
     @cached_property
     def usual(self) -> Customers:
-        demand = self.demand
-        return self._customers(LearnedDemand(demand.model, demand.history, demand.response.at("mean")))
+        demand, state = self.demand, self._state
+        mean = LearnedDemand(demand.model, demand.history, demand.response.at("mean"))
+        certain = mean.possible(self._key)  # what was read of the history is the same
+        return Customers(mean, replace(state.demand, own=certain.own, way=certain.way, memory=()))
 
     def _customers(self, demand: LearnedDemand) -> Customers:
-        state = self._state
-        key = NoiseKey(0, state.slot, state.episode, state.age)
         with torch.no_grad():
-            about = replace(demand.reset(state.start, key), memory=())  # no step is taken from here
+            about = replace(demand.unmoving().reset(self._state.start, self._key), memory=())
         unread = LearnedDemand(demand.model, demand.history, demand.response)  # leaves what was read of it
         return Customers(unread, about)
+
+    @property
+    def _key(self) -> NoiseKey:
+        state = self._state
+        return NoiseKey(0, state.slot, state.episode, state.age)
 
     def state(self, stock: Stock | None) -> State:
         """The one market's state at the start of the coming period, with that stock where it is known.

@@ -7,6 +7,7 @@ from .stability import gain, stabilised
 from .training import Loss, SubMarket, TrainingSettings, losses_by_period, train_network
 from .trunk import Across, Kept, RingCache, Transformer, TrunkSettings
 from .trunk.attention import KEYS, Attention
+from .unmoving import Unmoving
 
 __all__ = [
     "KEYS",
@@ -23,6 +24,7 @@ __all__ = [
     "TrainingSettings",
     "Transformer",
     "TrunkSettings",
+    "Unmoving",
     "chain_news",
     "demand_network",
     "fit_base",

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..features import History, Past, build_history, past_features
 from ..identification import impute_demand
 from ..model import DemandModel
-from ..network import DemandNetwork, Kept, Recalled, Seen, chain_news
+from ..network import DemandNetwork, Kept, Recalled, Seen, Unmoving, chain_news
 from ..panel.sales_panel import SalesPanel
 from ..response import WEAKEST, Context, PriceResponse, Way, adjusted_history
 from ..statistics import gamma_table, nb_mixture_cdf, nb_sample
@@ -103,6 +103,12 @@ class LearnedDemand:
         _ = self._layers, self._expected  # read once, whoever recalls
         other = copy.copy(self)
         other._network = Recalled(self._network)
+        return other
+
+    def unmoving(self) -> LearnedDemand:
+        """The same customers, asked about the period after a history alone: nothing is kept for a step."""
+        other = copy.copy(self)
+        other._network = Unmoving(self._network)
         return other
 
     @cached_property
