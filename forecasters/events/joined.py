@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -28,10 +29,10 @@ def carried_on(own: Events, latest: Events) -> Events:
             parts = [_renamed(getattr(events, column), getattr(events, name), at) for events in (own, latest)]
             merged[column] = np.concatenate(parts)
     later = np.where(latest.session < 0, -1, latest.session + own.session.max(initial=-1) + 1)
+    same: dict[str, Any] = {**names, **merged}
     return replace(
         latest,
-        **names,
-        **merged,
+        **same,
         session=np.concatenate([own.session, later]).astype(np.int32),
         text=_either(own, latest, "text", ""),
         cost=_either(own, latest, "cost", np.float32(np.nan)),
