@@ -20,7 +20,7 @@ from ..forecasters.customers import (
     save_population,
 )
 from ..forecasters.errors import InputError
-from ..forecasters.events import EVENTS, Events, Records, carried_on, read_events, reconciled
+from ..forecasters.events import EVENTS, Events, Records, Relations, carried_on, read_events, reconciled
 from ..forecasters.panel import SalesPanel
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.tensors import Cut
@@ -63,6 +63,7 @@ class Known:
 
     account: Account | str  # what is known of them, for people; in words why nothing is
     population: Population | None  # who they are; None: too little is known to simulate them
+    relations: Relations | None = None  # what the shop told of its items together
 
     def to(self, device: torch.device | str) -> Known:
         return self if self.population is None else replace(self, population=self.population.to(device))
@@ -81,9 +82,10 @@ def load_customers(market: Path) -> Known | None:
     if not (place / _ACCOUNT).is_file():
         return None
     told = json.loads((place / _ACCOUNT).read_text(encoding="utf-8"))
+    relations = Records.relations_in(place)
     if "unknown" in told:
-        return Known(str(told["unknown"]), None)
-    return Known(Account.of_told(told), load_population(place)[0])
+        return Known(str(told["unknown"]), None, relations)
+    return Known(Account.of_told(told), load_population(place)[0], relations)
 
 
 def carried(

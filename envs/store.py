@@ -77,7 +77,10 @@ def fit_market(
             shutil.copyfile(out / _TRIALS, trials)
         tuning = Tuning(tune, trials) if tune else None
         customers = None if records is None else learned_of(records, panel, seed, progress)
-        model = fit_demand(panel, settings, seed, progress, device, checkpoint, tuning, test=test)
+        known = None if records is None else records.relations
+        model = fit_demand(
+            panel, settings, seed, progress, device, checkpoint, tuning, test=test, known=known
+        )
         if forecaster is not None:
             model = anchored_to_forecast(model, panel, forecaster, seed, progress)
         save_market(out, model, panel, economics, trials if tune else None, customers=customers)

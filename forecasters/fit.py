@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from .errors import InputError
+from .events import Relations
 from .experiments import Findings, informed
 from .features import History, build_history
-from .identification import ROUNDS, Elasticities, Known, Residuals, estimate, fit_nuisances
+from .identification import ROUNDS, Elasticities, Known, Residuals, estimate, fit_nuisances, with_knowledge
 from .learning import Ground, prepare
 from .model import DemandModel, FitSettings
 from .network import DemandNetwork
@@ -83,6 +84,7 @@ def fit_demand(
     tuning: Tuning | None = None,
     start: DemandNetwork | None = None,
     test: Findings | None = None,
+    known: Relations | None = None,
 ) -> DemandModel:
     """Fit the price response, then the trunk around it, on all of a panel.
 
@@ -90,7 +92,8 @@ def fit_demand(
     estimated. An interrupted training leaves its best weights in ``checkpoint``; the same fit goes on there.
     With ``tuning`` other settings than these may be found to be better. The network goes on from ``start``,
     where there is one and it has the same size: the price response is identified anew either way. What a
-    price ``test`` found joins the elasticities; its own rows then tell of levels alone.
+    price ``test`` found joins the elasticities; its own rows then tell of levels alone. What is ``known`` of
+    items together is kept to.
 
     Raises:
         InputError: the panel is too short to learn from, too large for the memory that is free, or lacks what
@@ -108,9 +111,14 @@ def fit_demand(
     response, residuals, found = identify(panel, _untested(panel, history, test), progress)
     if test is not None:
         found = informed(found, test, panel.locations, panel.items)
-        response = replace(
-            response, **{name: getattr(found, name) for name in ("own", "own_lo", "own_hi", "own_error")}
-        )
+    if known is not None:
+        with progress.stage("keep to what is known of items together", 1) as stage:
+            found, said = with_knowledge(found, known, panel.items, panel.categories)
+            for line in said:
+                stage.note(line)
+            stage.advance()
+    beside = ("own", "own_lo", "own_hi", "own_error", "choice")
+    response = replace(response, **{name: getattr(found, name) for name in beside})
     history = replace(history, demand=residuals.demand)
     model = learn_around(
         panel,

@@ -13,14 +13,14 @@ from ..output import to_json, write_file
 from ..report.words import count, percent
 
 if TYPE_CHECKING:
-    from ...forecasters.customers.scores import Bin
+    from ...forecasters.customers import Bin
 
 
 def score(market: Path, out: Path, horizon: int, top: int, quick: bool, json: bool, seed: int) -> None:
     if out.suffix not in (".csv", ".parquet"):
         raise InputError(f"--out: expected a file ending in .csv or .parquet, found {out}")
     from ...envs.customers import load_records
-    from ...forecasters.customers.scores import scored
+    from ...forecasters.customers import scored
 
     console, records = stderr(), load_records(market)
     with Bars(console) as bars:

@@ -256,7 +256,8 @@ def _learned(depth: Depth, seen: Watched, seed: int, progress: Progress) -> tupl
     if depth == "settle":
         trial = compared(seen.demand, resettled(model, past, progress), panel, last)
         return settled(model, panel, seed, progress), trial
-    challenger = replace(refitted(model, past, seed, progress, device()), fitted=past.periods)
+    known = None if seen.before.customers is None else seen.before.customers.relations
+    challenger = replace(refitted(model, past, seed, progress, device(), known), fitted=past.periods)
     trial = compared(seen.demand, challenger, panel, last)
     return settled(challenger, panel, seed, progress), trial
 

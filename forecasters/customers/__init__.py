@@ -7,12 +7,14 @@ from .lift import Lift
 from .particles import Learned, learn_population
 from .population import Leaving, Population
 from .recommenders import Personal, Popular, Pushed, Recommender, WorthMost, lifted, slates
+from .scores import Bin, scored
 from .store import load_population, save_population
 
 __all__ = [
     "Account",
     "Answer",
     "Answers",
+    "Bin",
     "Learned",
     "Leaving",
     "LeavingFit",
@@ -28,5 +30,6 @@ __all__ = [
     "lifted",
     "load_population",
     "save_population",
+    "scored",
     "slates",
 ]

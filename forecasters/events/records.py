@@ -64,12 +64,22 @@ class Records:
         Raises:
             InputError: it holds no events, or a file is damaged.
         """
-        items, relations = folder / _ITEMS, folder / _RELATIONS
+        items = folder / _ITEMS
         return cls(
             read_events(folder / EVENTS),
             read_items(items) if items.exists() else None,
-            read_relations(relations) if relations.exists() else None,
+            cls.relations_in(folder),
         )
+
+    @staticmethod
+    def relations_in(folder: Path) -> Relations | None:
+        """The relations alone; None where there are none.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        relations = folder / _RELATIONS
+        return read_relations(relations) if relations.exists() else None
 
 
 def read_records(

@@ -1,6 +1,7 @@
 """The first stage: what moved prices beyond anything foreseeable, and what that did to demand."""
 
 from .elasticity import Elasticities, estimate
+from .knowledge import with_knowledge
 from .nuisance import ROUNDS, Known, Residuals, fit_nuisances, impute_demand
 
 __all__ = [
@@ -11,4 +12,5 @@ __all__ = [
     "estimate",
     "fit_nuisances",
     "impute_demand",
+    "with_knowledge",
 ]

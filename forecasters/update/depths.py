@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..anchor import Anchor
 from ..evaluation import Forecaster, anchored_to_forecast
+from ..events import Relations
 from ..features import History
 from ..fit import fit_demand
 from ..market_model import shipped
@@ -138,16 +139,19 @@ def refitted(
     seed: int = 0,
     progress: Progress = SILENT,
     device: torch.device | str = "cpu",
+    known: Relations | None = None,
 ) -> DemandModel:
     """A model of all of ``panel``, with the settings of ``model``, from whose weights it starts.
 
-    What a price test told the model it tells again.
+    What a price test told the model it tells again, and what is ``known`` of items is kept to.
 
     Raises:
         InputError: the panel is too large for the memory that is free.
         UnplayableError: what was learned does not simulate the table.
     """
-    found = fit_demand(panel, model.settings, seed, progress, device, start=model.network, test=model.test)
+    found = fit_demand(
+        panel, model.settings, seed, progress, device, start=model.network, test=model.test, known=known
+    )
     if model.anchor is None:
         return found
     return anchored_to_forecast(found, panel, Forecaster(shipped()), seed, progress)

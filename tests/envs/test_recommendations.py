@@ -12,8 +12,8 @@ from mercato.envs.market import Market
 from mercato.envs.scenarios import Scenario
 from mercato.envs.settings_file import Fault
 from mercato.forecasters.customers import Account, Lift
-from tests.envs.scenario_play import town
 from tests.envs.regulars import regulars
+from tests.envs.scenario_play import town
 
 TOLD = Lift(0.2, 0.05, rows=900)
 ACCOUNT = Account({}, (), (), TOLD, Lift(0.0, 0.1, because="nobody told anybody"), (), (), "")
