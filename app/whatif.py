@@ -18,8 +18,9 @@ from ..agents.evaluation import bootstrap
 from ..agents.policy import Pair, Policy
 from ..agents.workers import HERE, Workers
 from ..envs.engine.finite import refuse_non_finite
+from ..envs.engine.types import State
 from ..envs.market import Market
-from ..envs.processes import ObservedDemand
+from ..envs.processes import CustomerMarket, CustomerState, ObservedDemand
 from ..envs.scenarios import Asked, Plan, Scenario
 from ..envs.scenarios.played import Played
 from ..envs.sub_markets import AT_ONCE
@@ -92,6 +93,7 @@ class Totals:
     items: tuple[str, ...]
     by_location: Sums  # (E, S) each
     by_item: Sums  # (E, I) each
+    staying: Sums  # (E,) by segment: customers at the end, to those had all been as usual; {} if not known
 
     def whole(self, episodes: int | None = None) -> dict[str, Tensor]:
         """(E,) each metric of the market, of the first ``episodes``."""
@@ -220,9 +222,16 @@ def simulated(plan: Plan, policy: Policy, episodes: int, seed: int) -> Totals:
 def _simulated(plan: Plan, policy: Policy, episodes: Tensor, seed: int) -> Totals:
     """The same in the episodes that are numbered ``episodes`` (B,)."""
     market = plan.market
-    sums = _sums(plan, policy, episodes.to(market.device), seed)
+    sums, after = _sums(plan, policy, episodes.to(market.device), seed)
     by = [{name: values.sum(axis).cpu() for name, values in sums.items()} for axis in (2, 1)]
-    return Totals(market.locations, market.items, *by)
+    return Totals(market.locations, market.items, *by, _staying(market, after))
+
+
+def _staying(market: Market, after: State) -> Sums:
+    """Customers at the end of episodes, as ``Totals`` has them."""
+    if not isinstance(market.demand, CustomerMarket) or not isinstance(after.demand, CustomerState):
+        return {}
+    return {name: share.double().cpu() for name, share in market.demand.staying(after.demand).items()}
 
 
 def _joined(parts: Sequence[Totals]) -> Totals:
@@ -230,13 +239,13 @@ def _joined(parts: Sequence[Totals]) -> Totals:
     first = parts[0]
     by = [
         {name: torch.cat([getattr(part, side)[name] for part in parts]) for name in getattr(first, side)}
-        for side in ("by_location", "by_item")
+        for side in ("by_location", "by_item", "staying")
     ]
     return Totals(first.locations, first.items, *by)
 
 
-def _sums(plan: Plan, policy: Policy, episodes: Tensor, seed: int) -> Sums:
-    """Sums (B, S, I) over the episodes numbered ``episodes`` (B,)."""
+def _sums(plan: Plan, policy: Policy, episodes: Tensor, seed: int) -> tuple[Sums, State]:
+    """Sums (B, S, I) over the episodes numbered ``episodes`` (B,), and how they end."""
     game = Played(plan, len(episodes), seed)
     state, tally = game.reset(episodes), Tally(plan.market, len(episodes))
     for t in range(plan.market.economics.episode(plan.horizon)):
@@ -245,7 +254,7 @@ def _sums(plan: Plan, policy: Policy, episodes: Tensor, seed: int) -> Sums:
         tally.add(outcome)
     sums = tally.by_series(state.on_hand)
     refuse_non_finite({name: sums[name].sum((1, 2)) for name in ("profit", "demand")}, f"under {policy.name}")
-    return sums
+    return sums, state
 
 
 def _told(
@@ -274,6 +283,15 @@ def _told(
         "with": {name: float(values.mean()) for name, values in after.items()},
         "differences": [
             {"metric": name, **_difference(after[name] - before[name], seed)} for name in METRICS
+        ],
+        "staying": [
+            {
+                "segment": name,
+                "without": float(without.staying[name].mean()),
+                "with": float(share.mean()),
+                **_difference(share - without.staying[name], seed),
+            }
+            for name, share in changed.staying.items()
         ],
         "items": _of_groups(without, changed, "item", ("profit",), seed),
         "locations": _of_groups(without, changed, "location", ("profit",), seed),

@@ -36,6 +36,14 @@ def changes(told: Told) -> list[tuple[str, ...]]:
             *_change(by_metric[metric]),
         )
         for metric in _SHOWN
+    ] + [
+        (
+            f"customers who stay: {row['segment']}",
+            number(row["without"]),
+            number(row["with"]),
+            *_change(row),
+        )
+        for row in told.get("staying", [])
     ]
 
 

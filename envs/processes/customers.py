@@ -168,6 +168,12 @@ class CustomerMarket(Wrapped):
         """(B, S, K, I) what an excess (B, S, K, P) buys, and what is lifted."""
         return (torch.einsum("skpi,bskp->bski", self._mass, excess) + self._lifted).contiguous()
 
+    def staying(self, state: CustomerState) -> dict[str, Tensor]:
+        """(B,) by segment: customers who are there, to those who would be had all been as usual."""
+        weight = self.population.weight
+        there = (weight * (1 + state.excess)).sum((1, 3)) / weight.sum((0, 2)).clamp(min=_LEAST)
+        return dict(zip(self.population.segments, there.unbind(-1), strict=True))
+
     def shifted(self, state: CustomerState, periods: int) -> CustomerState:
         """The state so many periods later in the calendar, its customers as they are."""
         return replace(state, process=super().shifted(state.process, periods))

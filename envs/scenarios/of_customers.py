@@ -43,7 +43,10 @@ class Recommendation(LocalEffect):
             raise Fault(("by",), "expected a market with customers (fitted with --events), found none")
         recommender = _RULES[self.by]
         if self.push is not None:
-            chosen("push", self.push, market.items)
+            try:
+                chosen("items", self.push, market.items)
+            except Fault as fault:
+                raise Fault(("push", *fault.place[1:]), fault.said) from None
             recommender = Pushed(self.push, recommender)
         population, terms = known.population, market.terms
         cut = Cut.of(market.locations, market.items, population.locations, population.items, market.device)
