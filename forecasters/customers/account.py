@@ -59,7 +59,7 @@ class Account:
             coverage=reconciled(events, panel).summary(),
             exposure=exposure_effect(events),
             word_of_mouth=word_of_mouth(events),
-            messages=(told.text(), telling(events, "silence").text()),
+            messages=tuple(one.text() for one in (told, telling(events, "silence")) if one.messages),
             signals=tuple(signals(events, told, np.timedelta64(max(1, round(days)), "D"))),
             new_items=_new_items(items, panel),
         )

@@ -49,6 +49,8 @@ class Telling:
     def text(self) -> str:
         """One line for a person."""
         name = {"return": "a return", "silence": "no more purchases"}[self.what]
+        if not self.messages:
+            return f"whether {name} is foretold by what customers write: no message has a text"
         usual = f"{name} followed {self.base:.0%} of {self.messages:,} messages"
         return f"{usual}; {self.because or f'their text foretells it, by {self.gain:.3f} nats each'}"
 
