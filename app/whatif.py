@@ -224,7 +224,7 @@ def _simulated(plan: Plan, policy: Policy, episodes: Tensor, seed: int) -> Total
     market = plan.market
     sums, after = _sums(plan, policy, episodes.to(market.device), seed)
     by = [{name: values.sum(axis).cpu() for name, values in sums.items()} for axis in (2, 1)]
-    return Totals(market.locations, market.items, *by, _staying(market, after))
+    return Totals(market.locations, market.items, by[0], by[1], _staying(market, after))
 
 
 def _staying(market: Market, after: State) -> Sums:
@@ -241,7 +241,7 @@ def _joined(parts: Sequence[Totals]) -> Totals:
         {name: torch.cat([getattr(part, side)[name] for part in parts]) for name in getattr(first, side)}
         for side in ("by_location", "by_item", "staying")
     ]
-    return Totals(first.locations, first.items, *by)
+    return Totals(first.locations, first.items, by[0], by[1], by[2])
 
 
 def _sums(plan: Plan, policy: Policy, episodes: Tensor, seed: int) -> tuple[Sums, State]:

@@ -28,23 +28,15 @@ def title(told: Told) -> str:
 def changes(told: Told) -> list[tuple[str, ...]]:
     """What changes by an episode, with the columns ``CHANGES``."""
     by_metric = {row["metric"]: row for row in told["differences"]}
-    return [
-        (
-            metric.replace("_", " "),
-            number(told["without"][metric]),
-            number(told["with"][metric]),
-            *_change(by_metric[metric]),
-        )
+    rows = [
+        (metric.replace("_", " "), told["without"][metric], told["with"][metric], by_metric[metric])
         for metric in _SHOWN
-    ] + [
-        (
-            f"customers who stay: {row['segment']}",
-            number(row["without"]),
-            number(row["with"]),
-            *_change(row),
-        )
+    ]
+    rows += [
+        (f"customers who stay: {row['segment']}", row["without"], row["with"], row)
         for row in told.get("staying", [])
     ]
+    return [(name, number(before), number(after), *_change(row)) for name, before, after, row in rows]
 
 
 def by_group(told: Told) -> list[tuple[str, ...]]:

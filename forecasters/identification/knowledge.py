@@ -35,7 +35,8 @@ def with_knowledge(
     known = known.among(items, categories)
     at = {name: row for row, name in enumerate(items)}
     found, said = _own(found, [rule for rule in known.rules if not rule.other], at)
-    wanted, why = found.cross.clone(), []
+    wanted = found.cross.clone()
+    why: list[tuple[tuple[int, int], str]] = []
     for relation in known.relations:
         if relation.kind in PRIORS:
             cell = at[relation.item], at[relation.other]
@@ -67,9 +68,10 @@ def _own(found: Elasticities, rules: Sequence[Rule], at: dict[str, int]) -> tupl
         item, high = at[rule.item], min(rule.high, WEAKEST)
         outside = (ends["own"][:, item] < rule.low) | (ends["own"][:, item] > high)
         if bool(outside.any()):
+            bounds = f"{rule.low:.2f} … {high:.2f}"
             said.append(
-                f"rule: own elasticity of {rule.item:.{SHOWN}} within {rule.low:.2f} … {high:.2f}, which binds"
-                f" at {int(outside.sum())} of {len(outside)} locations"
+                f"rule: own elasticity of {rule.item:.{SHOWN}} within {bounds}, which binds at"
+                f" {int(outside.sum())} of {len(outside)} locations"
             )
         for values in ends.values():
             values[:, item] = values[:, item].clamp(min(rule.low, high), high)
