@@ -51,7 +51,7 @@ def learned_of(records: Records, panel: SalesPanel, seed: int = 0, progress: Pro
         records.save(folder)
         if learned is not None:
             save_population(learned.population, folder, learned.leaving)
-        told = {"unknown": account} if isinstance(account, str) else account.told()
+        told = {"unknown": account} if isinstance(account, str) else account.plain()
         (folder / _ACCOUNT).write_text(json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     return write
@@ -85,7 +85,7 @@ def load_customers(market: Path) -> Known | None:
     relations = Records.relations_in(place)
     if "unknown" in told:
         return Known(str(told["unknown"]), None, relations)
-    return Known(Account.of_told(told), load_population(place)[0], relations)
+    return Known(Account.of_plain(told), load_population(place)[0], relations)
 
 
 def carried(

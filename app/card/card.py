@@ -73,7 +73,7 @@ def market_card(market: Market, panel: SalesPanel, seed: int, progress: Progress
 
 def _customers(known: Known) -> dict[str, Any]:
     account = known.account
-    return {"unknown": account} if isinstance(account, str) else account.told()
+    return {"unknown": account} if isinstance(account, str) else account.plain()
 
 
 def _data(panel: SalesPanel) -> dict[str, Any]:

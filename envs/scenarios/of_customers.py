@@ -1,16 +1,28 @@
-"""Effects on customers who are known one by one: what they are shown."""
+"""Effects on customers who are known one by one: what they are shown, and whom they tell."""
 
 from __future__ import annotations
 
+from math import exp
 from typing import Literal, get_args
 
 import torch
 from pydantic import Field
 
-from ...forecasters.customers import Lift, Personal, Popular, Pushed, Recommender, WorthMost, lifted, slates
+from ...forecasters.customers import (
+    Account,
+    Lift,
+    Personal,
+    Popular,
+    Population,
+    Pushed,
+    Recommender,
+    WorthMost,
+    lifted,
+    slates,
+)
 from ...forecasters.tensors import Cut
 from ..settings_file import Fault
-from .effect import Count, Factor, LocalEffect, Names, chosen
+from .effect import Count, Factor, LocalEffect, Names, Share, chosen
 from .plan import Plan
 
 By = Literal["popular", "personal frequency", "worth most"]
@@ -38,9 +50,7 @@ class Recommendation(LocalEffect):
 
     def apply(self, plan: Plan) -> Plan:
         market = plan.market
-        known = market.customers
-        if known is None or known.population is None or isinstance(known.account, str):
-            raise Fault(("by",), "expected a market with customers (fitted with --events), found none")
+        population, account = _known(plan)
         recommender = _RULES[self.by]
         if self.push is not None:
             try:
@@ -48,13 +58,46 @@ class Recommendation(LocalEffect):
             except Fault as fault:
                 raise Fault(("push", *fault.place[1:]), fault.said) from None
             recommender = Pushed(self.push, recommender)
-        population, terms = known.population, market.terms
+        terms = market.terms
         cut = Cut.of(market.locations, market.items, population.locations, population.items, market.device)
         margin = cut.tensor(terms.reference_price - terms.unit_cost, "SI")
-        told = known.account.exposure if self.effect is None else Lift.stated(self.effect)
+        told = account.exposure if self.effect is None else Lift.stated(self.effect)
         lift = lifted(slates(recommender, population, margin, self.slate), told)
         bought = population.weight.unsqueeze(-1) * population.taste  # (S, K, P, I)
         more = (bought * lift).sum((1, 2)) / bought.sum((1, 2)).clamp(min=1e-12)
         factor = torch.ones(market.shape, device=market.device)  # a new item has no customers yet
         factor[cut.places.unsqueeze(1), cut.goods] = torch.where(more > 0, more, 1.0)
         return plan.times("demand", self.where(plan), factor)
+
+
+class Seeding(LocalEffect):
+    """Customers who are addressed so that they tell others of the shop, who then buy more."""
+
+    share: Share = Field(0.1, description="share of customers who are addressed in a period")
+    effect: Factor | None = Field(
+        None,
+        description="times as much that is bought by whom they told; if left out, what the events tell, or,"
+        " where they do not, what the market card says is assumed",
+    )
+
+    def apply(self, plan: Plan) -> Plan:
+        _, account = _known(plan)
+        if account.told == 0:
+            raise Fault(
+                ("share",), "expected customers who told others (a referrer in the events), found none"
+            )
+        told = account.word_of_mouth if self.effect is None else Lift.stated(self.effect)
+        reached = min(1.0, self.share * account.told)
+        return plan.times("demand", self.where(plan), 1 + reached * (exp(told.mean) - 1))
+
+
+def _known(plan: Plan) -> tuple[Population, Account]:
+    """The customers of a market.
+
+    Raises:
+        Fault: none are known.
+    """
+    known = plan.market.customers
+    if known is None or known.population is None or isinstance(known.account, str):
+        raise Fault((), "expected a market with customers (fitted with --events), found none")
+    return known.population, known.account

@@ -11,7 +11,7 @@ import torch
 from ..events import Events, Items, reconciled
 from ..panel.sales_panel import SalesPanel
 from .attributes import Attributes, level_of_new
-from .contagion import word_of_mouth
+from .contagion import Ties, word_of_mouth
 from .exposure import exposure_effect
 from .lift import Lift
 from .messages import Signal, signals, telling
@@ -44,6 +44,7 @@ class Account:
     coverage: tuple[str, ...]
     exposure: Lift
     word_of_mouth: Lift
+    told: float  # others whom a customer told of the shop, on average
     messages: tuple[str, ...]
     signals: tuple[Signal, ...]
     new_items: str
@@ -59,24 +60,26 @@ class Account:
             coverage=reconciled(events, panel).summary(),
             exposure=exposure_effect(events),
             word_of_mouth=word_of_mouth(events),
+            told=len(Ties.of(events).told) / max(len(events.customers), 1),
             messages=tuple(one.text() for one in (told, telling(events, "silence")) if one.messages),
             signals=tuple(signals(events, told, np.timedelta64(max(1, round(days)), "D"))),
             new_items=_new_items(items, panel),
         )
 
-    def told(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, Any]:
         """In JSON's types."""
         return asdict(self)
 
     @staticmethod
-    def of_told(told: dict[str, Any]) -> Account:
-        """What ``told`` gave."""
+    def of_plain(told: dict[str, Any]) -> Account:
+        """What ``plain`` gave."""
         return Account(
             told["leaving"],
             tuple(Segment(**one) for one in told["segments"]),
             tuple(told["coverage"]),
             Lift(**told["exposure"]),
             Lift(**told["word_of_mouth"]),
+            told["told"],
             tuple(told["messages"]),
             tuple(Signal(**one) for one in told["signals"]),
             told["new_items"],

@@ -55,13 +55,18 @@ class Personal:
 class WorthMost:
     """What earns most by being shown: units that a customer is expected to buy, times what each leaves.
 
-    A multiple of demand is worth most where demand and margin are large together.
+    A multiple of demand is worth most where demand and margin are large together. What stock allows, and what
+    follows later, another ``power`` of the margin may weigh better.
     """
 
-    name: str = "worth most"
+    power: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return "worth most" if self.power == 1 else f"taste × margin^{self.power:g}"
 
     def scores(self, population: Population, margin: Tensor) -> Tensor:
-        return population.taste * margin.view(margin.shape[0], 1, 1, -1)
+        return population.taste * margin.clamp(min=0).pow(self.power).view(margin.shape[0], 1, 1, -1)
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ ACCOUNT = Account(
     coverage=("known customers buy 40% of the panel's units",),
     exposure=Lift(0.3, 0.1, naive=0.8, rows=5000),
     word_of_mouth=Lift(0.0, 0.1, because="nobody was addressed by a coin"),
+    told=0.5,
     messages=("a return followed 10% of 400 messages",),
     signals=(Signal("mocha", 12.0, 2.0, 1e-6),),
     new_items="attributes: dropped",
@@ -37,7 +38,7 @@ ACCOUNT = Account(
 
 
 def test_what_is_estimated_and_what_is_assumed_are_told_apart() -> None:
-    who, why, caused = sheets(ACCOUNT.told())
+    who, why, caused = sheets(ACCOUNT.plain())
     assert who.rows[0] == ["high value, calm", "90", "50%", "0.40", "4.0%", "60%", "+0.30"]
     assert [row[-1] for row in why.rows] == ["estimated", "assumed", "assumed"]
     assert why.rows[0][1:3] == ["× 7.4", "3.2 … 16.8"]
@@ -48,7 +49,7 @@ def test_what_is_estimated_and_what_is_assumed_are_told_apart() -> None:
 
 
 def test_an_account_goes_to_json_and_back() -> None:
-    assert Account.of_told(json.loads(json.dumps(ACCOUNT.told()))) == ACCOUNT
+    assert Account.of_plain(json.loads(json.dumps(ACCOUNT.plain()))) == ACCOUNT
 
 
 def test_too_few_customers_are_said_in_words() -> None:

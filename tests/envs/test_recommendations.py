@@ -16,7 +16,7 @@ from tests.envs.regulars import regulars
 from tests.envs.scenario_play import town
 
 TOLD = Lift(0.2, 0.05, rows=900)
-ACCOUNT = Account({}, (), (), TOLD, Lift(0.0, 0.1, because="nobody told anybody"), (), (), "")
+ACCOUNT = Account({}, (), (), TOLD, Lift(0.4, 0.1, rows=300), 0.5, (), (), "")
 
 
 @pytest.fixture
@@ -60,3 +60,15 @@ def test_a_market_without_customers_and_a_strange_item_are_refused(market: Marke
         shown(replace(market, customers=None))
     with pytest.raises(Fault, match="push"):
         shown(market, push="nothing")
+
+
+def test_seeding_reaches_those_who_are_told_and_needs_somebody_who_tells(market: Market) -> None:
+    def seeded(where: Market, **fields: object) -> torch.Tensor:
+        return Scenario.model_validate({"seeding": fields, "horizon": 4}).plan(where).demand[0]
+
+    expected = 1 + 0.2 * 0.5 * (torch.tensor(0.4).exp() - 1)  # a fifth of customers, each tells half of one
+    torch.testing.assert_close(seeded(market, share=0.2), expected.expand(market.shape))
+    assert (seeded(market, share=0.2, effect=1.0) == 1).all()
+    alone = replace(market, customers=Known(replace(ACCOUNT, told=0.0), regulars(market)))
+    with pytest.raises(Fault, match="expected customers who told others"):
+        seeded(alone, share=0.2)
