@@ -10,7 +10,7 @@ which the groups are told. A group is told of all series at once, since a policy
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain, combinations, permutations
 
 import numpy as np
@@ -24,6 +24,7 @@ from ..envs.market import Market
 from ..envs.simulator import Simulator
 from ..forecasters.simulation import LearnedDemand
 from ..forecasters.statistics import Explanation, shapley
+from ..forecasters.tensors import Cut
 from .policy import Policy
 
 _PERIODS = 13  # of the last year, whose mean is ordinary
@@ -38,15 +39,35 @@ _LASTING = ("unit costs", "tried prices", "price response")
 GROUPS = (*_FIELDS, *_LASTING)
 
 
-@torch.no_grad()
-def ordinary_states(market: Market) -> State:
-    """The states of a fitted market (K) at the periods whose mean is ordinary."""
-    dates = _last_year(market)
-    return _bare(Simulator(market, len(dates), 1, 0, evaluation=True).initial_state(dates))
+@dataclass(frozen=True)
+class Ordinary:
+    """What decisions in a fitted market are compared with."""
+
+    past: State  # (K) at the periods whose mean is ordinary
+    unit_cost: Tensor  # () the middle series', as a share of its reference price
+    price_low: Tensor  # () likewise
+    price_high: Tensor  # () likewise
+    own: Tensor  # () own elasticity of the middle series
+
+    @staticmethod
+    @torch.no_grad()
+    def of(market: Market) -> Ordinary:
+        dates, terms, demand = _last_year(market), market.terms, market.demand
+        assert isinstance(demand, LearnedDemand)  # only a fitted one has a table
+        past = _bare(Simulator(market, len(dates), 1, 0, evaluation=True).initial_state(dates))
+        prices = (terms.unit_cost, terms.price_low, terms.price_high)
+        shares = [(price / terms.reference_price).median() for price in prices]
+        return Ordinary(past, *shares, demand.response.own.median())
+
+    def select(self, cut: Cut) -> Ordinary:
+        """The same for a sub-market: the middle series stays that of the whole."""
+        return replace(self, past=self.past.select(cut))
 
 
 @torch.no_grad()
-def explain_decision(policy: Policy, market: Market, state: State, past: State | None = None) -> Explanation:
+def explain_decision(
+    policy: Policy, market: Market, state: State, ordinary: Ordinary | None = None
+) -> Explanation:
     """What each of ``GROUPS`` adds to the price and the order that a policy wants, each (2, S, I).
 
     In money and in units, before price rules and capacity, which come after the policy.
@@ -55,17 +76,18 @@ def explain_decision(policy: Policy, market: Market, state: State, past: State |
         policy: who decides.
         market: a fitted market.
         state: the one market (B = 1) that is decided for.
-        past: its ``ordinary_states``, where they are known.
+        ordinary: what it is compared with; the ordinary of the market where None.
     """
     demand: LearnedDemand = market.demand  # type: ignore[assignment]  # only a fitted one has a table
-    dates, past = _last_year(market), ordinary_states(market) if past is None else past
+    dates, ordinary = _last_year(market), Ordinary.of(market) if ordinary is None else ordinary
+    past = ordinary.past
     now = tree.each(lambda x: x.expand(len(dates), *x.shape[1:]), _bare(state))
     sold = demand.history.listed[dates]
     weight = torch.where(sold.any(0), sold, True).double()  # periods that count for a series
     size = max(1, _AT_ONCE // sold.numel())
     passing, worth = list(_subsets(_FIELDS)), dict[frozenset[str], np.ndarray]()
     for lasting in _subsets(_LASTING):
-        shop = _ordinary(market, lasting)
+        shop = _told(market, ordinary, lasting)
         for first in range(0, len(passing), size):
             some = passing[first : first + size]
             seen = [_mixed(demand, past, now, told) for told in some]
@@ -104,23 +126,17 @@ def _mixed(demand: LearnedDemand, past: State, now: State, told: frozenset[str])
     return replace(now, **parts, demand=demand.at_date(known, sources["calendar"].demand.date))
 
 
-def _ordinary(market: Market, told: frozenset[str]) -> Market:
+def _told(market: Market, ordinary: Ordinary, told: frozenset[str]) -> Market:
     """The market with the middle series' cost, range and own elasticity for all where they are not told."""
     terms, demand = market.terms, market.demand
     assert isinstance(demand, LearnedDemand)
-
-    def middle(price: Tensor) -> Tensor:
-        """(S, I) the middle series' share of its reference price, of each one's."""
-        return (price / terms.reference_price).median() * terms.reference_price
-
+    usual = terms.reference_price
     if "unit costs" not in told:
-        terms = replace(terms, unit_cost=middle(terms.unit_cost))
+        terms = replace(terms, unit_cost=ordinary.unit_cost * usual)
     if "tried prices" not in told:
-        terms = replace(
-            terms, price_low=middle(terms.price_low), price_high=middle(terms.price_high), lists=None
-        )
+        low, high = ordinary.price_low * usual, ordinary.price_high * usual
+        terms = replace(terms, price_low=low, price_high=high, lists=None)
     if "price response" not in told:
-        own = demand.response.own
-        response = replace(demand.response, own=own.median().expand_as(own))
-        demand = demand.responding(response)
+        own = ordinary.own.expand_as(demand.response.own)
+        demand = demand.responding(replace(demand.response, own=own))
     return replace(market, terms=terms, demand=demand)

@@ -70,9 +70,7 @@ def propose(
     date: Date = None,
     location: Annotated[list[str] | None, typer.Option(help="Of one location; repeatable.")] = None,
     stock: StockFile = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Say what made each change of a price; takes seconds.")
-    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what made each change of a price.")] = False,
     actor: Actor = "command line",
     database: Database = None,
     json: Json = False,

@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from ..agents.explanation import ordinary_states
+from ..agents.explanation import Ordinary
 from ..envs.economics import Economics
 from ..envs.engine.stock import fresh
 from ..envs.engine.types import State
@@ -129,10 +129,10 @@ class Standing:
         return other
 
     @cached_property
-    def ordinary(self) -> State:
-        """The states of the last year (K) that a decision is compared with; a part has the whole's."""
+    def ordinary(self) -> Ordinary:
+        """What a decision is compared with; for a part what it is for the whole."""
         whole, cut = self.__dict__.get("_whole", (self, None))
-        return ordinary_states(self.market) if cut is None else whole.ordinary.select(cut)
+        return Ordinary.of(self.market) if cut is None else whole.ordinary.select(cut)
 
     def named(self, locations: Collection[str]) -> frozenset[str]:
         """Locations as the market writes them.

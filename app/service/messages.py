@@ -35,7 +35,7 @@ class Propose(Asked):
     )
     locations: list[Name] | None = Field(None, min_length=1, description="all if not given")
     stock: list[Stock] | None = Field(None, min_length=1, description="assumed where it is not given")
-    explain: bool = Field(False, description="say what made each change of a price, which takes seconds")
+    explain: bool = Field(False, description="say what made each change of a price, which takes longer")
 
 
 class Approve(Asked):

@@ -37,7 +37,7 @@ class LearnedState:
     def select(self, cut: Cut) -> LearnedState:
         """What it knows of some locations and items; no step is taken from here, for want of the memory."""
         way = cut.record(self.way, {"scale": "BSI"})
-        return replace(cut.record(self, _AXES), past=cut.record(self.past, _PAST_AXES), way=way, memory=())
+        return replace(cut.record(self, _AXES), past=cut.record(self.past, _PAST_AXES), way=way, memory=None)
 
 
 def log_mean_of_members(log_base: Tensor) -> Tensor:

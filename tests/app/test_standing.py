@@ -40,6 +40,19 @@ def test_a_part_decides_as_the_whole_does(chain: Standing, pricing: PriceRule) -
         np.testing.assert_allclose(found.gain, expected.gain, rtol=1e-5)
 
 
+def test_a_part_is_explained_as_in_the_whole(chain: Standing) -> None:
+    policy, asked = Pair("policy", MyopicPrice(), BaseStock()), chain.market.locations[4:6]
+    whole, part = (
+        decided(standing, policy, None, explain=True, locations=asked)
+        for standing in (chain, chain.part(asked))
+    )
+    parts = [name for name in whole.rows if " + " in name or name.startswith("ordinary")]
+    assert len(parts) == 2 * 9
+    assert whole.rows["price + unit costs"].abs().max() > 0.001
+    np.testing.assert_allclose(part.rows[parts], whole.rows[parts], rtol=1e-3, atol=1e-3)
+    assert part.rows["drivers"].tolist() == whole.rows["drivers"].tolist()
+
+
 def test_a_part_has_whoever_prices_are_compared_with(chain: Standing) -> None:
     places = chain.market.locations
     assert chain.part(places[1:2]).market.locations == places[:2]
