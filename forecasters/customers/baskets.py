@@ -40,6 +40,7 @@ _FADES = -0.5  # power of a purchase's age that it counts with
 class Catalogue:
     """What is known of I items before a day."""
 
+    stop: int
     popular: np.ndarray  # (I,) share of all lines, > 0
     signs: np.ndarray  # (I, F) of SIGNS: what tells how popular an item will be
     again: np.ndarray  # (I,) share of an item's buyers who bought it again, shrunk to its category's
@@ -61,6 +62,7 @@ def catalogue(known: Purchases, stop: int, category: np.ndarray | None = None) -
     within = lately / lately.sum() + 0.1 * counts / counts.sum()
     again = _again(known, category)
     return Catalogue(
+        stop=stop,
         popular=counts / counts.sum(),
         signs=_signs(known, stop, again),
         again=again,

@@ -19,7 +19,7 @@ from .purchases import Purchases, Queries
 from .visits import BetaGeometric
 
 _LEAST_LEFT = -5.0  # log odds to have left: of who came once BG/NBD says −∞, which nothing could move
-_PENALTY = 1e-4  # of each squared weight, beside a mean over questions
+_PENALTY = 1e-2  # of each squared weight, beside a mean over questions
 _LEAST = 1e-9  # chance
 
 

@@ -3,8 +3,10 @@
 The chance that a line of the next basket is item i is Σ_k g_k(customer) p_k(i), with p_k the sources of
 ``baskets``. The weights g are a softmax that is linear in the customer's context; the source of repeats is a
 softmax over what the customer bought, linear in how often and how long ago, with personal frequency with
-recency where it starts; that of popular items is one over the catalogue, linear in the signs of demand to
-come (recent sales, price), with sales so far where it starts. The loss is over the full catalogue.
+recency where it starts. Popular is half by sales so far and half by the signs of demand to come (recent
+sales, price): a softmax over the catalogue for each past day that was learned from, each with weights of its
+own, of which the mean is taken for a day to come. What sold differs from week to week as promotions do; the
+next week is taken to be like one of them. The loss is over the full catalogue.
 """
 
 from __future__ import annotations
@@ -115,17 +117,22 @@ class Tilt:
 class Mixture(nn.Module):
     """Weights of the sources, of what makes a repeat likely and of what makes an item popular."""
 
-    def __init__(self) -> None:
+    def __init__(self, days: Sequence[int] = ()) -> None:
         super().__init__()
         self.gates = nn.Parameter(torch.zeros(len(CONTEXT), len(SOURCES)))
         self.again = nn.Parameter(torch.zeros(len(PAIR)))
-        self.trend = nn.Parameter(torch.zeros(len(SIGNS)))  # beyond sales so far
+        self.days = tuple(days)
+        self.trend = nn.Parameter(torch.zeros(max(1, len(days)), len(SIGNS)))  # beyond sales so far, by day
 
     def forward(self, of: Asked, tilt: Tilt | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """(Q, K) chances of the sources, (M,) of repeats among a customer's own, (I,) of popular items."""
         gates = of.context @ self.gates
         repeats = of.frequency + of.pair @ self.again
-        popular = (of.signs[:, 0] + of.signs @ self.trend).softmax(0)
+        trends = self.trend
+        if self.training and of.items.stop in self.days:
+            trends = trends[[self.days.index(of.items.stop)]]
+        ahead = (of.signs[:, 0] + trends @ of.signs.T).softmax(1).mean(0)
+        popular = (of.signs[:, 0].softmax(0) + ahead) / 2
         if tilt is not None:
             gates, repeats = gates + tilt.gates, repeats + tilt.pair
         return gates.softmax(1), log_share(repeats, of.row, len(of)).exp(), popular
@@ -158,7 +165,10 @@ class Mixture(nn.Module):
         """Mean over questions of the mean over their lines, with a small penalty."""
         total = torch.stack([-(told.weight * self.likelihood(of, told)).sum() for of, told in lessons]).sum()
         questions = sum(float(told.weight.sum()) for _, told in lessons)
-        small = _PENALTY * ((self.gates**2).sum() + (self.again**2).sum()) + _TREND * (self.trend**2).sum()
+        small = (
+            _PENALTY * ((self.gates**2).sum() + (self.again**2).sum())
+            + _TREND * (self.trend**2).sum(1).mean()
+        )
         return total / questions + small
 
 
@@ -178,7 +188,7 @@ def log_share(logits: Tensor, row: Tensor, rows: int) -> Tensor:
 
 def fit_mixture(lessons: Sequence[tuple[Asked, Answers]], steps: int = 60) -> Mixture:
     """By maximum likelihood of past baskets."""
-    model = Mixture()
+    model = Mixture(sorted({of.items.stop for of, _ in lessons})).train()
     search = torch.optim.LBFGS(model.parameters(), max_iter=steps, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
@@ -188,4 +198,4 @@ def fit_mixture(lessons: Sequence[tuple[Asked, Answers]], steps: int = 60) -> Mi
         return loss
 
     search.step(closure)  # type: ignore[arg-type]
-    return model
+    return model.eval()

@@ -102,6 +102,8 @@ def item_vectors(known: Purchases, size: int, seed: int = 0) -> Tensor:
     weight = weight / np.sqrt(np.bincount(customer, weight**2, known.customers))[customer]
     table = sp.csr_array((weight, (customer, item)), (known.customers, known.items))
     most = min(size, min(table.shape) - 1)
+    if most < 1:  # of a single item there is nothing to tell
+        return torch.zeros(known.items, 1)
     start = np.random.default_rng(seed).normal(size=min(table.shape))
     _, value, right = svds(table, k=most, v0=start)
     right = right[np.argsort(-value)]

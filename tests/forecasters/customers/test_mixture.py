@@ -36,7 +36,7 @@ def lessons() -> list[tuple[Asked, Answers]]:
 
 def test_chances_sum_to_one_and_agree_with_the_likelihood(lessons: list[tuple[Asked, Answers]]) -> None:
     of, told = lessons[0]
-    model = Mixture()
+    model = Mixture([60, 80])
     with torch.no_grad():
         model.gates.normal_()
         model.again.normal_()

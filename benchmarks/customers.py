@@ -1,0 +1,87 @@
+"""What is predicted of customers, row by row: ``python -m benchmarks.customers``.
+
+Each part measures some rows and is kept when it is done, so that a run that was ended goes on. A part is a
+function of a ``Plan`` that gives ``Found``; to add one is a line in ``PARTS``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .record import resumed, write_result
+from .tables.piece import DONE, SKIPPED, Plan, Skip
+
+PARTS = {  # rows, subject -> module of benchmarks.shoppers, function
+    "3, 4: Ta Feng by time": "ta_feng.by_time",
+    "5: Ta Feng, leave last": "ta_feng.leave_last",
+    "6: CDNOW, 39 weeks ahead": "cdnow.weeks_ahead",
+}
+_SAID = {True: "yes", False: "no", None: ""}
+
+
+def measure(part: str, plan: Plan) -> dict[str, Any]:
+    """Outcome, figures and detail of a part."""
+    module, _, function = PARTS[part].partition(".")
+    began = time.perf_counter()
+    try:
+        found = getattr(importlib.import_module(f".shoppers.{module}", __package__), function)(plan)
+    except Skip as why:
+        return {"outcome": SKIPPED, "why": str(why), "figures": [], "detail": {}, "seconds": 0.0}
+    figures = [vars(figure) for figure in found.figures]
+    seconds = time.perf_counter() - began
+    return {"outcome": DONE, "why": "", "figures": figures, "detail": found.detail, "seconds": seconds}
+
+
+def table(results: dict[str, dict[str, Any]]) -> str:
+    """A row a figure, as Markdown."""
+    out = ["| rows | figure | measured | to beat | beaten | seconds |", "|---|---|---|---|---|---|"]
+    for part, result in results.items():
+        if result["outcome"] == SKIPPED:
+            out.append(f"| {part} | | skipped: {result['why']} | | | |")
+        for place, figure in enumerate(result["figures"]):
+            name, seconds = (part, f"{result['seconds']:,.0f}") if place == 0 else ("", "")
+            cells = (name, figure["name"], figure["value"], figure["must_reach"], _SAID[figure["reached"]])
+            out.append("| " + " | ".join((*cells, seconds)) + " |")
+    return "\n".join(out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="the results as JSON on standard output")
+    parser.add_argument(
+        "--quick", action="store_true", help="a tenth of the customers, two minutes; not kept"
+    )
+    parser.add_argument("--only", nargs="+", metavar="PART", help="parts whose names begin so")
+    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="folder whose data/ has more")
+    asked = parser.parse_args()
+    plan = Plan(asked.quick, asked.shared)
+    torch.set_num_threads(1)
+    names = [name for name in PARTS if not asked.only or any(name.startswith(part) for part in asked.only)]
+    if not names:
+        sys.exit(
+            f"--only: expected the beginning of one of {', '.join(PARTS)}, found {', '.join(asked.only)}"
+        )
+
+    def one_by_one(parts: list[str]) -> Iterator[dict[str, Any]]:
+        for part in parts:
+            found = measure(part, plan)
+            print(f"{part}: {found['outcome']}, {found['seconds']:.0f} s {found['why']}", file=sys.stderr)
+            yield found
+
+    results = dict(resumed(f"customers{'-quick' if asked.quick else ''}", names, one_by_one))
+    if not asked.quick and names == list(PARTS):
+        print(f"wrote {write_result('customers', {'parts': results})}", file=sys.stderr)
+    print(json.dumps({"parts": results}, ensure_ascii=False) if asked.json else table(results))
+
+
+if __name__ == "__main__":
+    main()
