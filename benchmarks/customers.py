@@ -24,6 +24,9 @@ PARTS = {  # rows, subject -> module of benchmarks.shoppers, function
     "3, 4: Ta Feng by time": "ta_feng.by_time",
     "5: Ta Feng, leave last": "ta_feng.leave_last",
     "6: CDNOW, 39 weeks ahead": "cdnow.weeks_ahead",
+    "7: a planted exposure effect": "addressed.exposure",
+    "8: likeness without contagion": "addressed.likeness",
+    "9: new products of the Complete Journey": "new_items.complete_journey",
 }
 _SAID = {True: "yes", False: "no", None: ""}
 

@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mercato.forecasters.customers.contagion import word_of_mouth
+from mercato.forecasters.customers.contagion import LIKENESS, word_of_mouth
 from mercato.forecasters.customers.exposure import exposure_effect
 from mercato.forecasters.events import Events, read_events
 
+from ..tables.piece import Figure, Found, Plan
+
 CUSTOMERS, ITEMS, WEEKS, SLATE = 500, 12, 26, 3
+EFFECT = 1.4  # times as much is bought of what is shown
 _HELD_BACK = 0.3  # of what is shown, at most, so that no chance is near 1
 _DAY = 86_400
 
@@ -62,24 +65,29 @@ def alike_log(seed: int) -> Events:
     return read_events(pd.concat([told, buys], ignore_index=True))
 
 
-def exposure(logs: int = 40, effect: float = 1.4) -> dict[str, Any]:
+def exposure(plan: Plan) -> Found:
     """Row 7: how often the 90% interval covers a planted effect, and how far the naive ratio is off."""
-    found = [exposure_effect(shown_log(seed, effect), np.timedelta64(1, "D")) for seed in range(logs)]
-    inside = [low < effect < high for low, high in (one.interval() for one in found)]
-    return {
-        "planted": effect,
-        "estimated": float(np.exp(np.mean([one.mean for one in found]))),
-        "interval, mean width in logs": float(np.mean([2 * 1.645 * one.sd for one in found])),
-        "covers": float(np.mean(inside)),
-        "naive": float(np.exp(np.mean([one.naive or 0.0 for one in found]))),
-        "logs": logs,
-    }
+    logs = 20 if plan.quick else 100
+    found = [exposure_effect(shown_log(seed, EFFECT), np.timedelta64(1, "D")) for seed in range(logs)]
+    covers = np.mean([low < EFFECT < high for low, high in (one.interval() for one in found)])
+    means = {name: np.exp(np.mean([getattr(one, name) for one in found])) for name in ("mean", "naive")}
+    figures = [
+        Figure(
+            "90% interval of a planted effect covers", f"{covers:.0%} of {logs} logs", "≥ 85%", covers >= 0.85
+        ),
+        Figure(f"estimated, {EFFECT} planted", f"{means['mean']:.3f}"),
+        Figure("without regard to who was chosen", f"{means['naive']:.3f}"),
+    ]
+    return Found(figures, {"means": [one.mean for one in found], "errors": [one.sd for one in found]})
 
 
-def likeness(logs: int = 10) -> dict[str, Any]:
+def likeness(plan: Plan) -> Found:
     """Row 8: what is said of word of mouth where friends are merely alike."""
-    said = {word_of_mouth(alike_log(seed)).because for seed in range(logs)}
-    return {"logs": logs, "says": sorted(said)}
+    said = {word_of_mouth(alike_log(seed)).because for seed in range(2 if plan.quick else 10)}
+    figure = Figure(
+        "word of mouth where friends are alike", "; ".join(sorted(said)), "cannot tell", said == {LIKENESS}
+    )
+    return Found([figure])
 
 
 def _frame(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from mercato.forecasters.customers.attributes import Attributes, level_of_new
 from mercato.forecasters.events import Events, Items
-from mercato.forecasters.sources import SOURCES, cache_folder
+from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
+
+from ..tables.piece import Figure, Found, Plan, Skip
 
 FROM_WEEK, FEWEST_LINES = 26, 50
 _WEEK = np.timedelta64(7, "D")
@@ -27,33 +27,38 @@ def levels(events: Events) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.log(np.maximum(units, 1e-9) / (last - first + 1)), first, lines
 
 
-def measure(events: Events, items: Items, seed: int = 0) -> dict[str, Any]:
+def measure(events: Events, items: Items, seed: int = 0) -> Found:
     """Squared error of log units a week, of products first seen after ``FROM_WEEK``."""
     level, first, lines = levels(events)
     known = np.flatnonzero((first < FROM_WEEK) & (lines >= FEWEST_LINES))
     new = np.flatnonzero((first >= FROM_WEEK) & (lines >= FEWEST_LINES))
     both = Attributes.of(items.of([events.items[i] for i in (*known, *new)]))
-    before, ahead = (
-        both.rows(np.arange(len(both.path))[cut]) for cut in (slice(len(known)), slice(len(known), None))
-    )
+    at = np.arange(len(both.path))
+    before, ahead = both.rows(at[: len(known)]), both.rows(at[len(known) :])
     fit = level_of_new(before, level[known], seed)
-    error = {
-        "category's mean": (fit.categories(ahead) - level[new]) ** 2,
-        "with attributes, kept or not": (fit.of_vectors(ahead) - level[new]) ** 2,
-        "mercato": (fit(ahead) - level[new]) ** 2,
-    }
-    saved = error["category's mean"] - error["with attributes, kept or not"]
-    return {
-        "products": {"known": len(known), "new": len(new)},
-        "squared error": {name: float(each.mean()) for name, each in error.items()},
-        "saved by attributes": [float(saved.mean()), float(1.96 * saved.std() / np.sqrt(len(new)))],
-        "decision": fit.text(),
-    }
+    by_mean, by_words = ((one(ahead) - level[new]) ** 2 for one in (fit.categories, fit.of_vectors))
+    used = by_words if fit.uses_attributes else by_mean
+    saved = by_mean - by_words
+    error = 1.96 * saved.std() / np.sqrt(len(new))
+    figures = [
+        Figure("squared error of log units, category's mean", f"{by_mean.mean():.3f}"),
+        Figure("with attributes", f"{by_words.mean():.3f} (saved {saved.mean():+.3f} ± {error:.3f})"),
+        Figure(
+            "as mercato decides",
+            f"{used.mean():.3f}; {fit.text()}",
+            "not above the category's mean",
+            bool(used.mean() <= by_mean.mean()),
+        ),
+    ]
+    return Found(figures, {"known": len(known), "new": len(new)})
 
 
-def complete_journey(seed: int = 0) -> dict[str, Any]:
-    """On the Complete Journey."""
+def complete_journey(plan: Plan) -> Found:
+    """Row 9: on the Complete Journey."""
     source, cache = SOURCES["complete-journey"], cache_folder()
     assert source.events is not None
     assert source.items is not None
-    return measure(source.events(cache), source.items(cache), seed)
+    try:
+        return measure(source.events(cache), source.items(cache))
+    except SourceUnavailable as why:
+        raise Skip(str(why)) from why
