@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from mercato.forecasters.customers.purchases import Purchases
+from mercato.forecasters.events import Events, read_events
 
 DAYS, ITEMS, CATEGORIES = 120, 60, 6
 CATEGORY = np.arange(ITEMS) % CATEGORIES
@@ -29,3 +31,18 @@ def shop(customers: int, seed: int = 0, faithful: float = 0.5, leaving: float = 
     customer, day, item = np.array(sorted(rows), dtype=np.int64).T
     units = rng.geometric(np.where(item % 2, 0.9, 0.4)).astype(float)
     return Purchases(customers, ITEMS, np.datetime64("2024-01-01"), customer, day, item, units, units)
+
+
+def events_of(log: Purchases) -> Events:
+    """The same as a log of events, as a file would tell of them."""
+    return read_events(
+        pd.DataFrame(
+            {
+                "time": log.origin + log.day.astype("timedelta64[D]"),
+                "customer": [f"c{c:03}" for c in log.customer],
+                "item": [f"i{i:02}" for i in log.item],
+                "units": log.units,
+                "price": log.value / log.units,
+            }
+        )
+    )
