@@ -37,11 +37,11 @@ from mercato.forecasters.panel import read_panel
 from .people import peopled
 
 FAMILY = "leaving-customers"
-FRESH = Economics(shelf_life=1, shortage_rate=0.0, initial_cover=1.0)
+FRESH = Economics(lead_time=0, shelf_life=1, waste_cost_rate=0.5, shortage_rate=0.0, initial_cover=1.0)
 SEEDS, DEVELOPMENT = (9001, 9002, 9003), 101
 WITHOUT, WITH = "without customers", "with customers"
 MISSING = (0.0, 0.1, 0.2)  # shares of a basket, at which hazards are compared
-_SAFETIES, _MARKUPS = (0.5, 0.65, 0.8, 1.0, 1.2, 1.5), (0.6, 0.8, 1.0)
+_SAFETIES, _MARKUPS = (0.6, 0.8, 1.0, 1.2, 1.5), (0.6, 1.0)
 
 
 @dataclass(frozen=True)

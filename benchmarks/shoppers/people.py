@@ -13,7 +13,7 @@ SEGMENTS = ("high value, calm", "high value, keen", "low value, calm", "low valu
 
 
 def made_up(market: Market, customers: int, seed: int = 0) -> Population:
-    """About so many particles, in equal parts for locations and segments; prices matter to no segment more."""
+    """About so many particles, in equal parts for locations and segments, who mind prices alike."""
     rng = np.random.default_rng(seed)
     places, goods = market.shape
     size = (places, len(SEGMENTS), -(-customers // (places * len(SEGMENTS))))
@@ -22,6 +22,7 @@ def made_up(market: Market, customers: int, seed: int = 0) -> Population:
         return torch.from_numpy(values).float()
 
     visit, taste = tensor(rng.beta(2, 5, size)), tensor(rng.gamma(0.7, 1.0, (*size, goods)))
+    leaving = tensor(rng.normal(-3.5, 0.5, size))
     return Population(
         locations=market.locations,
         items=market.items,
@@ -30,7 +31,8 @@ def made_up(market: Market, customers: int, seed: int = 0) -> Population:
         visit=visit,
         taste=taste,
         basket=taste.sum(-1),
-        leaving=tensor(rng.normal(-3.5, 0.5, size)),
+        leaving=leaving,
+        hazard=leaving.sigmoid(),
         price=torch.zeros(places, len(SEGMENTS), goods),
         usual_stock_out=torch.full((places, goods), 0.03),
         moved_by=Leaving(4.0, 1.0, torch.diag(torch.tensor([0.04, 0.01])), back=0.01),

@@ -9,11 +9,11 @@ with x = log(p / usual price), over segments k and their particles c. Untouched 
 the multiplier is exactly 1 at every price: own elasticities, calibration and transfer stay the process' own.
 
 A customer who visits leaves with chance h, the logistic function of what ``Leaving`` says of the visit; in
-the reference with h⁰, where all is as usual. Of a particle's weight relative to the reference (1 + excess) a
-period leaves the share 1 − v·(h − h⁰)/(1 − h⁰), v the chance of a visit. That is the mean over who visits and
-who leaves, which is all that demand asks for, since it is linear in the weights: with thousands of customers
-drawing each of them would add noise and nothing else. Then the excess fades: the v·h⁰ whom the reference
-replaces come new, and of those who left some return.
+the reference with h⁰, its mean over what visits met in the log. Of a particle's weight relative to the
+reference (1 + excess) a period leaves the share 1 − v·(h − h⁰)/(1 − h⁰), v the chance of a visit. That is the
+mean over who visits and who leaves, which is all that demand asks for, since it is linear in the weights:
+with thousands of customers drawing each of them would add noise and nothing else. Then the excess fades: the
+v·h⁰ whom the reference replaces come new, and of those who left some return.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class CustomerMarket(Wrapped):
         self._mass = mass if lift is None else mass * lift
         self._lifted = torch.zeros_like(self._usual) if lift is None else (self._mass - mass).sum(2)
         self._share = population.taste / population.basket.unsqueeze(-1)
-        self._hazard = population.leaving.sigmoid()
+        self._hazard = population.hazard
         self._kept = (1 - population.visit * self._hazard) * (1 - population.moved_by.back)
         self._lost = population.visit / (1 - self._hazard)
         self._effects = _Effects(population, reference.device)

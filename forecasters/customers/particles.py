@@ -19,7 +19,7 @@ PARTICLES = 5000  # of a market
 SEGMENTS = ("high value, calm", "high value, keen", "low value, calm", "low value, keen")
 """Those who bring half of what customers spend, and the others; of each, who pays more than others for the
 same and who pays less."""
-_NOBODY = {"weight": 0.0, "visit": 0.5, "taste": 0.0, "basket": 1.0, "leaving": 0.0}
+_NOBODY = {"weight": 0.0, "visit": 0.5, "taste": 0.0, "basket": 1.0, "leaving": 0.0, "hazard": 0.5}
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,14 @@ class _Draw:
         visit = self.found.visits[who]
         taste = self.tastes.a_visit(who) * visit[:, None]
         basket = np.maximum(taste.sum(1), 1e-12)
-        missing = (taste * self.seen.usual_missing[self.seen.home[who]]).sum(1) / basket
-        leaving = self.found.own + self.found.moved_by.stock_out * missing
-        return {"visit": visit, "taste": taste, "basket": basket, "leaving": leaving}
+        place, moved_by = int(self.seen.home[who[0]]), self.found.moved_by
+        share = taste / basket[:, None]
+        usual = share @ self.seen.usual_missing[place]
+        beyond = share @ (self.seen.missing[:, place] - self.seen.usual_missing[place]).T  # (C, T)
+        leaving = self.found.own + moved_by.stock_out * usual
+        met = moved_by.stock_out * beyond + moved_by.dear * (share @ self.seen.dear[:, place].T)
+        hazard = (1 / (1 + np.exp(-leaving[:, None] - met))).mean(1)
+        return {"visit": visit, "taste": taste, "basket": basket, "leaving": leaving, "hazard": hazard}
 
 
 def _about_zero(deviation: torch.Tensor, weight: torch.Tensor, taste: torch.Tensor) -> torch.Tensor:

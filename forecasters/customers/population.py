@@ -44,14 +44,15 @@ class Population:
     visit: Tensor  # (S, K, P) chance of a visit in a period
     taste: Tensor  # (S, K, P, I) units of a period at reference prices, expected
     basket: Tensor  # (S, K, P) the same of all items, those of no part in a sub-market too; > 0
-    leaving: Tensor  # (S, K, P) logit of the chance to leave at a visit when all is as usual
+    leaving: Tensor  # (S, K, P) logit of the chance to leave at a visit that finds what it usually does
+    hazard: Tensor  # (S, K, P) that chance in the log, mean of visits that found more and less than that
     price: Tensor  # (S, K, I) own elasticity less the item's; its mean weighted by demand is 0
     usual_stock_out: Tensor  # (S, I) share of demand that the log left unserved
     moved_by: Leaving
 
     def select(self, cut: Cut) -> Self:
         """Of some locations and items; the other items' customers stay, with what they buy of these."""
-        shapes = dict.fromkeys(("weight", "visit", "basket", "leaving"), "S__")
+        shapes = dict.fromkeys(("weight", "visit", "basket", "leaving", "hazard"), "S__")
         shapes |= {"taste": "S__I", "price": "S_I", "usual_stock_out": "SI"}
         locations, items = cut.names(self.locations, self.items)
         return replace(cut.record(self, shapes), locations=locations, items=items)

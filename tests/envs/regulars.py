@@ -27,6 +27,7 @@ def regulars(market: Market, particles: int = 20, moved_by: Leaving = LEAVING, s
     weight[..., -1] = 0.0
     taste = tensor(rng.gamma(0.5, 0.4, (*size, goods)) + 0.01)
     bought = (weight.unsqueeze(-1) * taste).sum(2)
+    leaving = tensor(rng.normal(-3.0, 0.5, size))
     minds = torch.tensor([0.3, -0.4]).view(1, 2, 1).expand(places, 2, goods)
     return Population(
         locations=market.locations,
@@ -36,7 +37,8 @@ def regulars(market: Market, particles: int = 20, moved_by: Leaving = LEAVING, s
         visit=tensor(rng.uniform(0.1, 0.9, size)),
         taste=taste,
         basket=taste.sum(-1),
-        leaving=tensor(rng.normal(-3.0, 0.5, size)),
+        leaving=leaving,
+        hazard=leaving.sigmoid(),
         price=minds - (minds * bought).sum(1, keepdim=True) / bought.sum(1, keepdim=True),
         usual_stock_out=tensor(rng.uniform(0.0, 0.1, (places, goods))),
         moved_by=moved_by,
