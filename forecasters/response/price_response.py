@@ -84,6 +84,18 @@ class PriceResponse:
             self, own=own, own_lo=own, own_hi=own, own_error=sure, choice=self.choice.taken(0).certain()
         )
 
+    def plausible(self) -> dict[str, PriceResponse]:
+        """Other responses that the data leave possible, by what is other, each certain of itself.
+
+        Own elasticities at the ends of their 90% intervals, and each form of substitution that was found less
+        likely.
+        """
+        others = {"own elasticity at the weak end": self.at("hi")}
+        others["own elasticity at the strong end"] = self.at("lo")
+        for form, name in list(enumerate(self.choice.names))[1:]:
+            others[f"substitution by {name}"] = replace(self, choice=self.choice.taken(form)).at("mean")
+        return others
+
     def without_promotions(self) -> PriceResponse:
         """The same response where no promotion follows a discount: nobody plans any."""
         never = torch.full_like(self.promo_level, _NEVER)

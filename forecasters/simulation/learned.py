@@ -410,19 +410,9 @@ class LearnedDemand:
         return self._certain[which]
 
     def plausible(self) -> dict[str, LearnedDemand]:
-        """Other customers that the data leave possible, by what is other: nothing about them is drawn.
-
-        Those whose own elasticities lie at the ends of their 90% intervals, and those of each form of
-        substitution that was found less likely.
-        """
-        others = {
-            "own elasticity at the weak end": self.response.at("hi"),
-            "own elasticity at the strong end": self.response.at("lo"),
-        }
-        choice = self.response.choice
-        for form, name in list(enumerate(choice.names))[1:]:
-            others[f"substitution by {name}"] = replace(self.response, choice=choice.taken(form)).at("mean")
-        return {name: LearnedDemand(self.model, self.history, other) for name, other in others.items()}
+        """Other customers that the data leave possible, by what is other: nothing about them is drawn."""
+        responses = self.response.plausible().items()
+        return {name: LearnedDemand(self.model, self.history, other) for name, other in responses}
 
     def condition(self, panel: SalesPanel, fitted: int | None = None) -> LearnedDemand:
         """The same model after a later history of the same locations and items.
