@@ -21,12 +21,15 @@ from .record import resumed, write_result
 from .tables.piece import DONE, SKIPPED, Plan, Skip
 
 PARTS = {  # rows, subject -> module of benchmarks.shoppers, function
+    "1: neutrality": "neutral.neutrality",
+    "2: customers who leave": "churn.churn",
     "3, 4: Ta Feng by time": "ta_feng.by_time",
     "5: Ta Feng, leave last": "ta_feng.leave_last",
     "6: CDNOW, 39 weeks ahead": "cdnow.weeks_ahead",
     "7: a planted exposure effect": "addressed.exposure",
     "8: likeness without contagion": "addressed.likeness",
     "9: new products of the Complete Journey": "new_items.complete_journey",
+    "10: speed": "speed.speed",
 }
 _SAID = {True: "yes", False: "no", None: ""}
 

@@ -7,14 +7,13 @@ them, policies are trained in both, and all are played before the true customers
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import torch
 from scipy.stats import spearmanr
 
 from mercato.agents.baselines.orders import BaseStock
@@ -34,6 +33,7 @@ from mercato.forecasters.events import read_events
 from mercato.forecasters.fit import fit_demand
 from mercato.forecasters.panel import read_panel
 
+from ..tables.piece import Figure, Found, Plan
 from .people import peopled
 
 FAMILY = "leaving-customers"
@@ -167,30 +167,26 @@ def one_shop(seed: int, effort: Effort) -> dict[str, Any]:
     }
 
 
-def churn(quick: bool = False, seeds: Sequence[int] = SEEDS) -> dict[str, Any]:
+def churn(plan: Plan) -> Found:
     """The figures of some shops; of one small one where ``quick``."""
-    effort = QUICK if quick else Effort()
-    torch.manual_seed(0)
-    return {"shops": [one_shop(seed, effort) for seed in ((DEVELOPMENT,) if quick else seeds)]}
+    effort = QUICK if plan.quick else Effort()
+    shops = [one_shop(seed, effort) for seed in ((DEVELOPMENT,) if plan.quick else SEEDS)]
+    return Found([figure for shop in shops for figure in figures(shop)], {"shops": shops})
 
 
-def churn_table(result: Mapping[str, Any]) -> str:
-    """In Markdown."""
-    missing = [f"hazard at {share:.0%} missing, found / true" for share in MISSING]
-    heads = ["seed", *missing, "effect of stock-outs (true)", "PPO gain", "tuned gain"]
-    heads += ["rank correlation with, without", "promised / earned with, without"]
-    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
-    for x in result["shops"]:
-        effect, error = x["found"]["stock_out"]
-        cells = [str(x["seed"]), *(f"{row['ratio']:.2f}" for row in x["hazards"])]
-        cells += [f"{effect:.2f} ± {error:.2f} ({x['true']['stock_out']:g})"]
-        cells += [_gain(x, kind) for kind in ("PPO", "tuned")]
-        for of in ("rank_correlation", "promised_over_earned"):
-            cells.append(f"{x[of][WITH]:.2f}, {x[of][WITHOUT]:.2f}")
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _gain(shop: Mapping[str, Any], kind: str) -> str:
-    mean, low, high = (value / abs(shop["profit_without"][kind]) for value in shop["gain"][kind])
-    return f"{mean:+.1%} [{low:+.1%} … {high:+.1%}]"
+def figures(shop: Mapping[str, Any]) -> list[Figure]:
+    """Lines of the table on one shop."""
+    seed, worst = shop["seed"], max(abs(row["ratio"] - 1) for row in shop["hazards"])
+    ratios = ", ".join(f"{row['ratio']:.2f} at {row['missing']:.0%} missing" for row in shop["hazards"])
+    lines = [Figure(f"leaving hazard, found / true, shop {seed}", ratios, "within 10%", worst <= 0.1)]
+    ours, plain = (shop["rank_correlation"][name] for name in (WITH, WITHOUT))
+    said = f"{ours:.2f} ({plain:.2f} {WITHOUT})"
+    lines.append(Figure("rank correlation of policies with the truth", said, "> without", ours > plain))
+    ours, plain = (shop["promised_over_earned"][name] for name in (WITH, WITHOUT))
+    lines.append(Figure("promised / earned, PPO", f"{ours:.2f} ({plain:.2f} {WITHOUT})"))
+    for kind in ("PPO", "tuned"):
+        mean, low, high = (value / abs(shop["profit_without"][kind]) for value in shop["gain"][kind])
+        said = f"{mean:+.1%} [{low:+.1%} … {high:+.1%}]"
+        least = "> 0, clear of zero" if kind == "PPO" else ""
+        lines.append(Figure(f"gain of knowing them, {kind}", said, least, low > 0 if least else None))
+    return lines
