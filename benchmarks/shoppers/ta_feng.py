@@ -110,7 +110,8 @@ def leave_last(plan: Plan) -> Found:
     rank = _from_the_end(log)
     lessons = list(_leaving(log, rank, 1, category))
     mixture = fit_mixture([(of, told) for of, told, _ in lessons])
-    recall, simple = [], []
+    recall: list[np.ndarray] = []
+    simple: list[np.ndarray] = []
     for of, told, popular in _leaving(log, rank, 0, category):
         frequency = of.own.table((len(of), log.items)).toarray()
         for scores, into in ((mixture.chances(of), recall), (frequency, simple)):

@@ -93,10 +93,14 @@ def fit_hazard(lessons: Sequence[tuple[Tensor, Awaited]], steps: int = 60) -> Ha
 
     def closure() -> Tensor:
         search.zero_grad()
-        loss = -torch.cat([log_likelihood(*model(context, of), of) for context, of in lessons]).mean()
+        told: list[Tensor] = []
+        for context, of in lessons:
+            left, hazard = model(context, of)
+            told.append(log_likelihood(left, hazard, of))
+        loss = -torch.cat(told).mean()
         loss = loss + _PENALTY * sum((p**2).sum() for p in model.parameters())
         loss.backward()
         return loss
 
-    search.step(closure)  # type: ignore[arg-type]
+    search.step(closure)
     return model

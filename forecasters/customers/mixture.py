@@ -128,7 +128,7 @@ class Mixture(nn.Module):
         """(Q, K) chances of the sources, (M,) of repeats among a customer's own, (I,) of popular items."""
         gates = of.context @ self.gates
         repeats = of.frequency + of.pair @ self.again
-        trends = self.trend
+        trends: Tensor = self.trend
         if self.training and of.items.stop in self.days:
             trends = trends[[self.days.index(of.items.stop)]]
         ahead = (of.signs[:, 0] + trends @ of.signs.T).softmax(1).mean(0)
@@ -197,5 +197,5 @@ def fit_mixture(lessons: Sequence[tuple[Asked, Answers]], steps: int = 60) -> Mi
         loss.backward()
         return loss
 
-    search.step(closure)  # type: ignore[arg-type]
+    search.step(closure)
     return model.eval()

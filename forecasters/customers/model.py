@@ -85,11 +85,15 @@ class CustomerModel:
             yield self._answer(part, of, visits, known)
 
     def _answer(self, part: Queries, of: Asked, visits: Awaited, known: Purchases) -> Answer:
-        said = [n and heard(n, self.ground.tokens, part, of) for n in self.networks]
+        said = {
+            head: heard(network, self.ground.tokens, part, of)
+            for head, network in zip(HEADS, self.networks, strict=True)
+            if network is not None and head != "units"
+        }
         left, hazard = self.beneath.hazard(of.context, visits)
-        if (visit := said[HEADS.index("visit")]) is not None:
-            left, hazard = left + visit.leaves, hazard + visit.comes
-        basket = said[HEADS.index("basket")]
+        if "visit" in said:
+            left, hazard = left + said["visit"].leaves, hazard + said["visit"].comes
+        tilt = said["basket"].tilt if "basket" in said else None
         row, _ = known.before(part)
         counts = known.counts(part)
         lines = np.bincount(row, minlength=len(part))
@@ -99,7 +103,7 @@ class CustomerModel:
             left=left.sigmoid().numpy(),
             away=staying(left, hazard).numpy(),
             lines=(lines + _LINES * usual) / (counts.repeats + 1 + _LINES),
-            line=self.beneath.mixture.chances(of, basket and basket.tilt),
+            line=self.beneath.mixture.chances(of, tilt),
         )
 
 
