@@ -1,8 +1,9 @@
 """Customers who leave after empty shelves: found again, and worth knowing of (row 2).
 
 A shop of fresh food keeps what little stock a lost sale alone is worth. In the true market its customers
-leave, too. Its panel and its event log are fitted; the market without and with customers is learned from
-them, policies are trained in both, and all are played before the true customers, seeing what the shop sees.
+leave, too, and mind empty shelves more than those of ``mercato data leaving-customers``. Its panel and its
+event log are fitted; the market without and with customers is learned from them, policies are trained in
+both, and all are played before the true customers, seeing what the shop sees.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from mercato.envs.economics import Economics
 from mercato.envs.market import Market
 from mercato.envs.store import fitted_market
 from mercato.envs.structural import FAMILIES, LeavingDemand, Size, Truth, events_file, truth_folder
+from mercato.envs.structural.draw import draw_log_linear
+from mercato.envs.structural.leaving import with_leaving
 from mercato.forecasters.customers import LeavingFit, learn_population
 from mercato.forecasters.events import read_events
 from mercato.forecasters.fit import fit_demand
@@ -36,7 +39,12 @@ from mercato.forecasters.panel import read_panel
 from ..tables.piece import Figure, Found, Plan
 from .people import peopled
 
-FAMILY = "leaving-customers"
+
+def _draw(size: Size, seed: int) -> LeavingDemand:
+    return with_leaving(draw_log_linear(size, seed), seed, leaving=-4.0, stock_out=6.0, arrival=0.005)
+
+
+FAMILY = replace(FAMILIES["leaving-customers"], draw=_draw)
 FRESH = Economics(lead_time=0, shelf_life=1, waste_cost_rate=0.5, shortage_rate=0.0, initial_cover=1.0)
 SEEDS, DEVELOPMENT = (9001, 9002, 9003), 101
 WITHOUT, WITH = "without customers", "with customers"
@@ -77,7 +85,7 @@ class Shop:
 def open_shop(seed: int, size: Size) -> Shop:
     """Make a panel with its events, and fit both."""
     with TemporaryDirectory() as folder:
-        out = FAMILIES[FAMILY].write(Path(folder) / "panel.parquet", seed, size)
+        out = FAMILY.write(Path(folder) / "panel.parquet", seed, size)
         panel, events = read_panel(out), read_events(events_file(out))
         model = fit_demand(panel, seed=seed)
         model = replace(model, response=model.response.without_promotions())

@@ -34,7 +34,7 @@ from .records import shallow
 from .shocks import Customers
 
 _VISIT, _LEAVE, _ARRIVE = 5, 6, 7  # streams of noise, after those of counts and shocks
-_USUAL_STOCK_OUT = 0.04  # share of a basket, by which the usual number of customers is reckoned
+_USUAL_STOCK_OUT = 0.05  # share of a basket, by which the usual number of customers is reckoned
 _LEAST = 1e-6
 
 
@@ -137,9 +137,10 @@ def with_leaving(
     market: LogLinearDemand,
     seed: int,
     places: int = 1000,
-    leaving: float = -4.0,
-    stock_out: float = 6.0,
+    leaving: float = -3.6,
+    stock_out: float = 4.0,
     dear: float = 1.0,
+    arrival: float = 0.008,
 ) -> LeavingDemand:
     """The market of customers who leave, so many ``places`` a location, of which half are taken at first."""
     rng = np.random.default_rng([seed, 5])
@@ -147,7 +148,6 @@ def with_leaving(
     size = (len(market.locations), places)
     visit = rng.beta(2.0, 5.0, size).clip(0.02, 0.95)
     likes = rng.gamma(0.7, 1.0, (*size, len(market.items))) * visit[..., None]
-    arrival = 0.005
     left = visit / (1 + np.exp(-leaving - stock_out * _USUAL_STOCK_OUT))
     usual = arrival / (arrival + left)
     taste = likes * (np.exp(level) / (likes * usual[..., None]).sum(1))[:, None]

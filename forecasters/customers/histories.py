@@ -59,7 +59,7 @@ class Histories:
         period, inside = _periods(events, panel)
         place = _named(events.location, events.locations, panel.locations, "S")
         inside &= ~np.isin(events.kind, [KINDS.index(kind) for kind in _DONE_TO])
-        inside &= (place >= 0) | (events.location < 0)
+        inside &= ((place >= 0) | (events.location < 0)) & (events.customer >= 0)
         if not inside.any():
             raise InputError(
                 f"events: expected some of the panel's periods ({panel.dates[0]} to {panel.dates[-1]}) and"
