@@ -55,9 +55,11 @@ class Ordinary:
         dates, terms, demand = _last_year(market), market.terms, market.demand
         assert isinstance(demand, LearnedDemand)  # only a fitted one has a table
         past = _bare(Simulator(market, len(dates), 1, 0, evaluation=True).initial_state(dates))
-        prices = (terms.unit_cost, terms.price_low, terms.price_high)
-        shares = [(price / terms.reference_price).median() for price in prices]
-        return Ordinary(past, *shares, demand.response.own.median())
+        cost, low, high = (
+            (price / terms.reference_price).median()
+            for price in (terms.unit_cost, terms.price_low, terms.price_high)
+        )
+        return Ordinary(past, cost, low, high, demand.response.own.median())
 
     def select(self, cut: Cut) -> Ordinary:
         """The same for a sub-market: the middle series stays that of the whole."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from .records import SUPERSEDED, WITHDRAWN, proposals, releases
 from .refusals import Unknown
@@ -14,7 +14,7 @@ T = TypeVar("T")
 Row = Mapping[Any, Any]
 
 _AT_ONCE = 500  # names or numbers in one question
-_THERE = bindparam("places", expanding=True)
+_THERE: BindParameter[Any] = bindparam("places", expanding=True)
 _STANDING = select(proposals.c.id, proposals.c.location, proposals.c.item, proposals.c.status).where(
     proposals.c.date == bindparam("on"),
     proposals.c.location.in_(_THERE),

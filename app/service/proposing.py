@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,7 @@ from ..stock import StockRow, read_stock, stock_of
 from . import ledger, sales
 from .database import Database
 from .model import Decider, Model, Now
+from .questions import NotNow
 from .records import sheets
 from .refusals import Busy, Conflict, Killed
 from .rounds import Asked, Round
@@ -45,6 +47,7 @@ class Proposer:
     def __init__(self, model: Model, database: Database) -> None:
         self._model, self._database = model, database
         self._file = Together(self._filed)
+        self._explaining = Lock()  # of what takes longer than to decide: one at a time
 
     def propose(
         self,
@@ -109,7 +112,12 @@ class Proposer:
                     f"explain: expected locations of at most {MOST_EXPLAINED:,} series in all, found"
                     f" {int(told.sum()):,}"
                 )
-            return now.rounds.explained(stock, named or standing.market.locations)
+            if not self._explaining.acquire(blocking=False):
+                raise NotNow("explain: other prices are being explained; ask again")
+            try:
+                return now.rounds.explained(stock, named or standing.market.locations)
+            finally:
+                self._explaining.release()
         return now.rounds.usual(locations) if stock is None else now.rounds.on_stock(Asked(stock, named))
 
     def _about(self, now: Now, done: Round, stock: Stock | None) -> dict[str, Any]:

@@ -145,7 +145,8 @@ class Rounds:
         """Those of ``numbers`` that have nothing to do with each other, and the rest."""
         labels = np.array(self.standing.market.compared)
         taken: set[str] = set()
-        some, rest = [], []
+        some: list[int] = []
+        rest: list[int] = []
         for number in numbers:
             mine = set(labels[self._concerned(asked[number])])
             (rest if taken & mine else some).append(number)
