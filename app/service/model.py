@@ -54,7 +54,8 @@ class Model:
 
     def __init__(self, home: Home, settings: ServiceSettings, database: Database) -> None:
         self._home, self._settings, self._database = home, settings, database
-        self._turn = threading.Lock()  # of whoever reads
+        self._loading = threading.Lock()  # of whoever reads the files
+        self._turn = threading.Lock()  # … and the history
         self._decider: Decider | None = None
         self._now: Now | None = None
 
@@ -69,14 +70,18 @@ class Model:
         compared = self._home.market.parent / "benchmark.json"  # it says which policy is the best
         stamps = tuple(map(_stamp, (about, *files.values(), compared)))
         kept = self._decider
-        if kept is None or kept.stamps != stamps:
-            policy, market = self._policy(files), open_market(self._home.market)
-            digests = {"market": of_file(about), "policy": of_file(policy)}
-            own = fitted_panel(market)
-            history = sales.History(own.reading.map)
-            kept = Decider(market, own, LearnedPolicy.load(policy), digests, stamps, history)
-            self._decider = kept
-        return kept
+        if kept is not None and kept.stamps == stamps:
+            return kept
+        with self._loading:
+            kept = self._decider
+            if kept is None or kept.stamps != stamps:
+                policy, market = self._policy(files), open_market(self._home.market)
+                digests = {"market": of_file(about), "policy": of_file(policy)}
+                own = fitted_panel(market)
+                history = sales.History(own.reading.map)
+                kept = Decider(market, own, LearnedPolicy.load(policy), digests, stamps, history)
+                self._decider = kept
+            return kept
 
     def kept(self) -> Now:
         """Where the market stood when that was last read: other processes may have taken sales in since."""
