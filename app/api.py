@@ -224,7 +224,8 @@ def train(
     Raises:
         InputError: an unknown algorithm, or an argument out of range.
     """
-    shops = [open_any(one).remembered for one in (market if isinstance(market, list | tuple) else [market])]
+    asked: Sequence[AnyMarket] = market if isinstance(market, list | tuple) else [market]  # type: ignore[list-item]
+    shops = [open_any(one).remembered for one in asked]
     if not shops:
         raise InputError("market: expected one or more, found none")
     how = settings_of(algo, caution, settings, markets=len(shops), start=start is not None)

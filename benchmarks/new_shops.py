@@ -117,7 +117,12 @@ def one_shop(shop: Rivals, policy: LearnedPolicy, effort: Effort, seed: int) -> 
     market, began = shop.market, time.process_time()
     tuned = train_pathwise(market, effort.after, seed, start=policy)
     seconds = {**shop.seconds, AFTER: time.process_time() - began}
-    learned = [policy.named(AT_ONCE), tuned.named(AFTER), shop.ppo.named(PPO), replace(UNTUNED, name=RULES)]
+    learned: list[Policy] = [
+        policy.named(AT_ONCE),
+        tuned.named(AFTER),
+        shop.ppo.named(PPO),
+        replace(UNTUNED, name=RULES),
+    ]
     played = evaluate(market, [*learned, *shop.rules], effort.episodes, effort.horizon, seed)
     profits = dict(zip(played.names, played.values["profit"], strict=True))
     names = [rule.name for rule in shop.rules]
@@ -192,7 +197,9 @@ def main() -> None:
     for shop, row in resumed(name, effort.shops, partial(played, policy, effort)):
         rows.append(row)
         print(f"{' '.join(map(str, shop))}: {_interval(row['gain'][AT_ONCE]['best rule'])}", file=sys.stderr)
-    about = {name: asdict(getattr(effort, name)) for name in ("general", "after", "rules", "ppo")}
+    about: dict[str, Any] = {
+        name: asdict(getattr(effort, name)) for name in ("general", "after", "rules", "ppo")
+    }
     about |= {"school": effort.school, "economics": effort.economics, "episodes": effort.episodes}
     result = {"seed": SEED, **about, "shops": rows}
     if not arguments.quick:

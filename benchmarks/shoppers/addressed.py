@@ -69,7 +69,7 @@ def exposure(plan: Plan) -> Found:
     """Row 7: how often the 90% interval covers a planted effect, and how far the naive ratio is off."""
     logs = 20 if plan.quick else 100
     found = [exposure_effect(shown_log(seed, EFFECT), np.timedelta64(1, "D")) for seed in range(logs)]
-    covers = np.mean([low < EFFECT < high for low, high in (one.interval() for one in found)])
+    covers = float(np.mean([low < EFFECT < high for low, high in (one.interval() for one in found)]))
     means = {name: np.exp(np.mean([getattr(one, name) for one in found])) for name in ("mean", "naive")}
     figures = [
         Figure(

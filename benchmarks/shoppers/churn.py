@@ -21,7 +21,7 @@ from mercato.agents.baselines.orders import BaseStock
 from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.evaluation import bootstrap, evaluate
 from mercato.agents.learner import Validation
-from mercato.agents.policy import Pair, Policy
+from mercato.agents.policy import Pair, Policy, PriceRule
 from mercato.agents.train import PPOSettings, train_ppo
 from mercato.agents.tuning import Trials, TuningSettings
 from mercato.app.benchmarking import behind
@@ -137,7 +137,8 @@ def policies(shop: Shop, effort: Effort, seed: int) -> dict[str, Policy]:
 
 def rules() -> list[Policy]:
     """Rules of all sorts, to be ranked."""
-    pricing = {"last price": LastPrice(), **{f"markup {m:g}": CostPlus(m) for m in _MARKUPS}}
+    pricing: dict[str, PriceRule] = {"last price": LastPrice()}
+    pricing |= {f"markup {m:g}": CostPlus(m) for m in _MARKUPS}
     return [Pair(f"{name}, {s:g}", rule, BaseStock(s)) for name, rule in pricing.items() for s in _SAFETIES]
 
 

@@ -117,7 +117,7 @@ def leave_last(plan: Plan) -> Found:
         for scores, into in ((mixture.chances(of), recall), (frequency, simple)):
             into.append(recalled(best(scores, popular, TOP), told.row.numpy(), told.item.numpy(), log.items))
     values, others = np.concatenate(recall), np.concatenate(simple)
-    gain = better(
+    mixed = better(
         f"recall@{TOP}, mixture of sources", float(values.mean()), _LEAVE_LAST, *paired(values, others)
     )
     detail = {

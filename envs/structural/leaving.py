@@ -152,7 +152,7 @@ def with_leaving(
     usual = arrival / (arrival + left)
     taste = likes * (np.exp(level) / (likes * usual[..., None]).sum(1))[:, None]
     drawn = {"visit": visit, "taste": taste, "basket": taste.sum(-1), "usual": usual}
-    tensors = {name: torch.as_tensor(x, dtype=torch.float32) for name, x in drawn.items()}
+    tensors: dict[str, Any] = {name: torch.as_tensor(x, dtype=torch.float32) for name, x in drawn.items()}
     parameters = Leaving(
         **shallow(market.parameters),
         **tensors,

@@ -104,7 +104,7 @@ def fit_leaving(seen: Histories, met: Met, days: float) -> LeavingFit:
     data = _Data.of(seen, met)
     found = _mode(data)
     hessian = torch.autograd.functional.hessian(lambda x: -data.log_posterior(x), found)
-    covariance = torch.linalg.inv(hessian)  # type: ignore[arg-type]
+    covariance = torch.linalg.inv(hessian)
     errors = covariance.diagonal().sqrt()
     assumed = [name for at, name in enumerate(EFFECTS) if errors[3 + at] > _TOLD * PRIOR[at][1]]
     alive, visits = data.customers(found)
@@ -185,7 +185,7 @@ def _mode(data: _Data) -> Tensor:
         value.backward()
         return value
 
-    search.step(loss)  # type: ignore[arg-type]
+    search.step(loss)
     return found.detach()
 
 

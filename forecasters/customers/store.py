@@ -57,9 +57,10 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
             f"{folder}: expected customers of format {_FORMAT}, found {about.get('format')!r}; fit them again"
         )
     moved_by = about["moved_by"] | {"assumed": tuple(about["moved_by"]["assumed"])}
+    fields_of: dict[str, Any] = {name: tensors[name] for name in _TENSORS}
+    fields_of |= {name: tuple(about[name]) for name in ("locations", "items", "segments")}
     population = Population(
-        **{name: tuple(about[name]) for name in ("locations", "items", "segments")},
-        **{name: tensors[name] for name in _TENSORS},
+        **fields_of,
         moved_by=Leaving(**moved_by, covariance=tensors["covariance"]),
     )
     return population, about.get("found", {})
