@@ -52,7 +52,7 @@ def _who(told: dict[str, Any]) -> Sheet:
         "Customers who are still there as the table ends. High value is who brings the larger half of what is"
         " spent; keen is who pays less than others for the same."
     )
-    return Sheet("Who stays", header, rows, (about, *told["coverage"]))
+    return Sheet("Who stays", header, rows, (about, *map(_sentence, told["coverage"])))
 
 
 def _why(told: dict[str, Any]) -> Sheet:
@@ -74,7 +74,7 @@ def _why(told: dict[str, Any]) -> Sheet:
         " watched. The first two multiply the odds of leaving at a visit."
     )
     return Sheet(
-        "Why customers leave", ("what", "effect", "90% interval", "told by"), rows, (about,), text=(3,)
+        "Why customers leave", ("what", "effect", "90% interval", "known by"), rows, (about,), text=(3,)
     )
 
 
@@ -90,7 +90,7 @@ def _caused(told: dict[str, Any]) -> Sheet:
         for one in told["signals"]
     ]
     note = ("More is written than usual about " + "; ".join(alarms) + ".") if alarms else ""
-    header = ("what", "purchases", "90% interval", "without regard to who was chosen", "told by")
+    header = ("what", "purchases", "90% interval", "without regard to who was chosen", "known by")
     return Sheet(
         "What showing and telling do", header, rows, tuple(_sentence(s) for s in said), note, text=(4,)
     )
