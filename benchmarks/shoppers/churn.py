@@ -32,6 +32,7 @@ from mercato.envs.structural import FAMILIES, LeavingDemand, Size, Truth, events
 from mercato.envs.structural.draw import draw_log_linear
 from mercato.envs.structural.leaving import with_leaving
 from mercato.forecasters.customers import LeavingFit, learn_population
+from mercato.forecasters.customers.histories import Histories
 from mercato.forecasters.events import read_events
 from mercato.forecasters.fit import fit_demand
 from mercato.forecasters.panel import read_panel
@@ -80,6 +81,7 @@ class Shop:
     true: Market
     truth: Truth
     found: LeavingFit
+    usual: float  # log of the log's usual prices over those of the truth, on average
 
 
 def open_shop(seed: int, size: Size) -> Shop:
@@ -93,8 +95,10 @@ def open_shop(seed: int, size: Size) -> Shop:
         learned = learn_population(events, panel, seed=seed)
         truth = Truth.load(truth_folder(out))
         true = behind(fitted, truth_folder(out))
+        charged = (truth.history.price / truth.demand.shop.reference_price).log().double().numpy()
+        usual = float((charged - Histories.of(events, panel).dear).mean())
     markets = {WITHOUT: fitted, WITH: peopled(fitted, learned.population)}
-    return Shop(markets, true, truth, learned.leaving)
+    return Shop(markets, true, truth, learned.leaving, usual)
 
 
 def hazards(shop: Shop) -> dict[str, Any]:
@@ -102,21 +106,14 @@ def hazards(shop: Shop) -> dict[str, Any]:
     demand = shop.truth.demand
     assert isinstance(demand, LeavingDemand)
     true, found = demand.parameters, shop.found
-    usual = _usual_shift(shop)
     rows = []
     for missing in MISSING:
         said = _logistic(found.own + found.moved_by.stock_out * missing)
-        is_true = _logistic(true.leaving + true.dear * usual + true.stock_out * missing)
+        is_true = _logistic(true.leaving + true.dear * shop.usual + true.stock_out * missing)
         rows.append({"missing": missing, "found": said, "true": is_true, "ratio": said / is_true})
     effects = {name: [getattr(found.moved_by, name), found.errors[name]] for name in ("stock_out", "dear")}
     truth = {"stock_out": true.stock_out, "dear": true.dear}
     return {"hazards": rows, "found": effects, "true": truth, "customers": found.customers}
-
-
-def _usual_shift(shop: Shop) -> float:
-    """Log of the usual price by the log over that of the truth, mean of the series."""
-    usual = shop.markets[WITHOUT].terms.reference_price
-    return float((usual / shop.truth.demand.shop.reference_price).log().mean())
 
 
 def _logistic(x: float) -> float:
