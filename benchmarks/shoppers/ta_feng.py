@@ -117,9 +117,8 @@ def leave_last(plan: Plan) -> Found:
         for scores, into in ((mixture.chances(of), recall), (frequency, simple)):
             into.append(recalled(best(scores, popular, TOP), told.row.numpy(), told.item.numpy(), log.items))
     values, others = np.concatenate(recall), np.concatenate(simple)
-    mixed = better(
-        f"recall@{TOP}, mixture of sources", float(values.mean()), _LEAVE_LAST, *paired(values, others)
-    )
+    name = f"recall@{TOP} of the mixture of sources"
+    mixed = better(name, float(values.mean()), _LEAVE_LAST, *paired(values, others))
     detail = {
         "customers": len(np.unique(log.customer)),
         "items": len(np.unique(log.item)),

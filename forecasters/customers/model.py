@@ -16,12 +16,12 @@ from .lesson import Ground, Lesson, parts
 from .mixture import Asked, asked
 from .purchases import Purchases, Queries, purchases
 from .sequence import HEADS, Beneath, CustomerNetwork, heard
-from .tokens import item_vectors, tokens
+from .tokens import item_vectors, text_vectors, tokens
 from .training import Trained, TrainingSettings, fit_beneath, train
 from .visits import fit_visits
 
 HORIZON = 28  # days
-_VECTOR = 24  # numbers of an item
+_VECTOR, _TEXT = 24, 16  # numbers of an item, of what was written
 _MOST = 2000  # customers asked at each stop of the training
 _STEP = 7  # days that stops lie apart by multiples of, so that all fall on one day of the week
 _STOPS = 7  # past days asked about, at most: what sells differs from week to week
@@ -134,7 +134,12 @@ def fit_customers(
     stops = past_stops(log.stop, horizon)
     ground = Ground(
         log=log,
-        tokens=tokens(events, log.origin, item_vectors(log.rows(log.day < stops[-1]), _VECTOR, seed)),
+        tokens=tokens(
+            events,
+            log.origin,
+            item_vectors(log.rows(log.day < stops[-1]), _VECTOR, seed),
+            text_vectors(events, _TEXT, seed),
+        ),
         visits=fit_visits(log.counts(log.known(log.stop))),
         category=categories(events, items),
         horizon=horizon,

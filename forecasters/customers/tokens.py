@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..events import KINDS, Events
 from .purchases import Purchases, Queries, ranges
+from .text import encoder
 
 _FEW = 20.0  # days and units are read by their logarithm; prices as multiples of their item's mean
 
@@ -90,6 +91,20 @@ def _relative(value: np.ndarray, item: np.ndarray, items: int) -> np.ndarray:
     total = np.bincount(item[there], value[there], items)
     mean = total / np.maximum(np.bincount(item[there], minlength=items), 1)
     return np.where(there, value - mean[np.maximum(item, 0)], 0.0)
+
+
+def text_vectors(events: Events, size: int, seed: int = 0) -> Tensor | None:
+    """(N, size) what was written, by ``text.encoder``, projected at random (Johnson, Lindenstrauss 1984); 0
+    where nothing was, None where no event has any."""
+    if events.text is None:
+        return None
+    told = np.array([bool(text) for text in events.text])
+    texts = [str(text) for text in events.text[told]]
+    vectors = encoder(texts)(texts)
+    onto = np.random.default_rng(seed).normal(size=(vectors.shape[1], size)) / size**0.5
+    out = torch.zeros(len(events), size)
+    out[torch.from_numpy(told)] = torch.from_numpy(vectors @ onto).float()
+    return out
 
 
 def item_vectors(known: Purchases, size: int, seed: int = 0) -> Tensor:

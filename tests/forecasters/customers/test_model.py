@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +15,7 @@ from mercato.forecasters.customers.purchases import Queries, purchases
 from mercato.forecasters.customers.quantity import usual_units
 from mercato.forecasters.customers.scores import Calibration, score, scored
 from mercato.forecasters.customers.sequence import HEADS, CustomerNetwork, heard, losses
-from mercato.forecasters.customers.tokens import item_vectors, tokens
+from mercato.forecasters.customers.tokens import item_vectors, text_vectors, tokens
 from mercato.forecasters.customers.training import TrainingSettings, fit_beneath
 from mercato.forecasters.customers.visits import fit_visits
 from mercato.forecasters.errors import InputError
@@ -80,6 +82,16 @@ def test_tokens_end_where_the_question_begins(ground: Ground) -> None:
     assert length.tolist() == same.tolist()
     kept = [c for c in range(whole.shape[2]) if not torch.equal(whole[..., c], part[..., c])]
     assert kept in ([], [ground.tokens.known.shape[1] - 2])  # but for an item's mean price, over all days
+
+
+def test_what_was_written_is_read_alike_where_it_is_alike() -> None:
+    texts = np.array(["my parcel is late", "", "the parcel is late", "thank you so much"], dtype=object)
+    vectors = text_vectors(replace(EVENTS.rows(np.arange(4)), text=texts), 16)
+    assert vectors is not None
+    near, far = (vectors[0] - vectors[2]).norm(), (vectors[0] - vectors[3]).norm()
+    assert near < far
+    assert vectors[1].abs().sum() == 0
+    assert text_vectors(EVENTS, 16) is None
 
 
 def test_units_are_the_customer_s_own_where_there_are_any() -> None:
