@@ -66,9 +66,9 @@ class Effort:
 
 
 QUICK = Effort(
-    Size(locations=3, items=2, weeks=80),
-    PPOSettings(steps=20_000, markets=8, horizon=26, validation=Validation(times=1, episodes=4, horizon=26)),
-    episodes=16,
+    Size(locations=2, items=2, weeks=60),
+    PPOSettings(steps=8_000, markets=8, horizon=26, validation=Validation(times=1, episodes=4, horizon=26)),
+    episodes=8,
     horizon=26,
 )
 
