@@ -37,17 +37,14 @@ from .options import (
     OfItems,
     OptionalPanel,
     PanelFile,
-    Pathwise,
     Peers,
     PolicyFile,
-    Quick,
     Ray,
     RelationsFile,
     Roles,
     Seed,
     Start,
     StockFile,
-    Table,
     TensorBoardFolder,
     TrunkKind,
     Tune,
@@ -55,6 +52,7 @@ from .options import (
     Workers,
 )
 from .reading import parse_beside, parse_reading
+from .run_verbs import demo, run
 from .update_verbs import drift, update
 from .verbs import app, verb
 
@@ -347,7 +345,7 @@ def decide(
     run(market, policy, panel, stock, out, currency, explain, json, seed)
 
 
-for _elsewhere in (update, drift, why, response, trajectory):
+for _elsewhere in (run, demo, update, drift, why, response, trajectory):
     verb(_elsewhere)
 
 
@@ -373,48 +371,6 @@ def report(
     from .commands.report import run
 
     run(folder, policies or [], out, episodes, horizon, currency, seed, workers, ray)
-
-
-@verb
-def run(
-    panel: PanelFile,
-    out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    economics: EconomicsFile = None,
-    stock: StockFile = None,
-    currency: Currency = None,
-    map: Map = [],  # noqa: B006
-    freq: Freq = None,
-    absent: Absent = "unknown",
-    role: Roles = [],  # noqa: B006
-    holidays: Holidays = None,
-    drop: Drop = [],  # noqa: B006
-    seed: Seed = 0,
-    quick: Quick = False,
-    pathwise: Pathwise = False,
-    workers: Workers = None,
-    ray: Ray = None,
-) -> None:
-    """Do all steps on your own table: fit, card, train, benchmark, decide, report."""
-    from .commands.run import run
-
-    reading = parse_reading(map, freq, absent, role, holidays, drop)
-    run(panel, out, economics, stock, currency, reading, seed, quick, pathwise, workers, ray)
-
-
-@verb
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/demo"),
-    data: Annotated[Table, typer.Option(help="Which table.")] = Table.orange_juice,
-    seed: Seed = 0,
-    quick: Quick = False,
-    pathwise: Pathwise = False,
-    workers: Workers = None,
-    ray: Ray = None,
-) -> None:
-    """Do all steps on a public table."""
-    from .commands.demo import run
-
-    run(out, data.value, seed, quick, pathwise, workers, ray)
 
 
 @verb

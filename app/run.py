@@ -34,6 +34,7 @@ from ..envs.market import Market
 from ..envs.store import fit_market, load_market
 from ..forecasters.errors import InputError
 from ..forecasters.evaluation import Forecaster
+from ..forecasters.events import Records
 from ..forecasters.market_model import Recipe, shipped
 from ..forecasters.model import FitSettings
 from ..forecasters.network import TrainingSettings
@@ -47,7 +48,7 @@ from .coming import keep_forecast
 from .decisions import decide
 from .headline import headline
 from .output import kept_result, plain, write_json, write_text
-from .reading import account
+from .reading import Beside, account, account_beside, read_all
 from .report.card import render_card
 from .report.coming import USUAL
 from .report.contents import Contents
@@ -118,6 +119,7 @@ class Case:
     stock: tuple[np.ndarray, np.ndarray] | None = None  # (S, I) on hand and on order, as ``decide`` has them
     truth: Path | None = None  # folder of the truth behind the table
     acknowledgement: str = ""
+    records: Records | None = None  # what customers did, and what is known of items
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,9 @@ class Finished:
 
 def run_table(
     folder: Path,
-    table: Path,
+    table: Path | None,
     reading: Reading,
+    beside: Beside,
     economics: Economics,
     stock: Path | None,
     seed: int,
@@ -140,24 +143,30 @@ def run_table(
     say: Say,
     workers: Workers = HERE,
 ) -> Finished:
-    """Go the whole way from a person's own sales table.
+    """Go the whole way from a person's own sales table, or from receipts, of which one is made.
 
     Raises:
-        InputError: the table or the stock file does not fit, or the folder holds something that is not a run.
+        InputError: a table or the stock file does not fit, or the folder holds something that is not a run.
     """
-    panel = reading.read(table)
-    for line in filter(None, (*account(table, panel), economics.assumed())):
+    panel, records = read_all(table, reading, beside)
+    source = table or beside.events or Path()
+    told = (*account(source, panel), *account_beside(panel, records), economics.assumed())
+    for line in filter(None, told):
         say(line)
+    others = {name: getattr(beside, name) for name in ("events", "items", "relations")}
     asked = {
-        "table": {"name": table.name, "content": of_file(table)},
+        "table": {"name": source.name, "content": of_file(source)},
         "reading": asdict(reading),
+        "beside": {name: None if path is None else of_file(path) for name, path in others.items()},
+        "named": [beside.map, beside.busy],
         "economics": economics.model_dump(exclude_unset=True),
         "stock": None if stock is None else of_file(stock),
     }
     case = Case(
-        table.stem,
+        source.stem,
         panel,
         economics,
+        records=records,
         stock=None if stock is None else read_stock(stock, panel, reading.map),
     )
     with begun(folder, asked, seed, settings, say) as (work, _):
@@ -246,7 +255,17 @@ def _market(folder: Path, case: Case, settings: RunSettings, seed: int, progress
     out = folder / "market"
     if not (out / "market.json").is_file():
         forecaster = None if settings.recipe is None else Forecaster(shipped(), settings.recipe)
-        fit_market(case.panel, case.economics, out, settings.fit, seed, progress, device(), forecaster)
+        fit_market(
+            case.panel,
+            case.economics,
+            out,
+            settings.fit,
+            seed,
+            progress,
+            device(),
+            forecaster,
+            records=case.records,
+        )
     return load_market(out)
 
 

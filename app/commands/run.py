@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...forecasters.reading import Reading
 from ..console import Bars, stderr, stdout
+from ..reading import Beside
 from ..report import words
 from .benchmark import show
 
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 
 def run(
-    panel: Path,
+    panel: Path | None,
     out: Path,
     economics: Path | None,
     stock: Path | None,
     currency: str | None,
     reading: Reading,
+    beside: Beside,
     seed: int,
     quick: bool,
     pathwise: bool,
@@ -36,7 +38,9 @@ def run(
     shop = read_economics(economics).counted_in(currency)
     settings = work(quick, pathwise)
     with Bars(console) as bars, employ(workers, ray) as crew:
-        finished = run_table(out, panel, reading, shop, stock, seed, settings, bars, console.print, crew)
+        finished = run_table(
+            out, panel, reading, beside, shop, stock, seed, settings, bars, console.print, crew
+        )
     tell(finished, out, started)
 
 

@@ -294,3 +294,25 @@ def test_report_ignores_nothing_that_was_asked(
     ran = CliRunner().invoke(cli.app, ["report", *words])
     assert ran.exit_code == 2
     assert message in ran.stderr
+
+
+def test_a_run_with_receipts_plays_and_tells_of_their_customers(tmp_path: Path, run: Run) -> None:
+    table = sales(days=60).reset_index(drop=True)
+    lines = table.loc[table.index.repeat(table["qty"] // 2)]
+    cards = pd.Series(range(len(lines))) % 60
+    receipts = pd.DataFrame(
+        {
+            "time": lines["day"].to_numpy(),
+            "customer": [f"c{card}" for card in cards],
+            "item": lines["sku"].to_numpy(),
+            "price": lines["unit price"].to_numpy(),
+            "location": "corner",
+        }
+    )
+    receipts.to_csv(tmp_path / "receipts.csv", index=False)
+    ran = run(tmp_path / "run", "--events", tmp_path / "receipts.csv")
+    assert ran.exit_code == 0, ran.stderr
+    assert load_market(tmp_path / "run" / "market").customers is not None
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "Why customers leave" in page
+    assert json.loads((tmp_path / "run" / "card.json").read_text())["customers"]["leaving"]["customers"] == 60
