@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock
+from mercato.agents.baselines.prices import LastPrice
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
 from mercato.agents.policy import Pair
@@ -29,7 +29,7 @@ from tests.app.conftest import contents
 GLANCE = Validation(times=1, episodes=1, horizon=4, series=1)
 PPO = PPOSettings(steps=400, markets=2, horizon=8, validation=GLANCE)
 DQN = DQNSettings(steps=400, markets=2, horizon=8, warm_up=100, validation=GLANCE)
-BASE = Pair("base", MyopicPrice(), BaseStock(1.0))
+BASE = Pair("base", LastPrice(), BaseStock(1.0))
 
 
 def trained(home: Path, folder: Path, workers: Workers) -> list[LearnedPolicy]:
