@@ -100,7 +100,7 @@ def test_dqn_finds_the_newsvendor_stock():
     assert profit(market, policy) > 0.97 * best_cover_profit(market)
 
 
-TINY = Validation(times=2, episodes=2, horizon=4)
+TINY = Validation(times=2, episodes=2, horizon=4, series=64)
 OFTEN = replace(TINY, times=6)
 BRIEF_PPO = PPOSettings(steps=2_000, markets=2, horizon=8, rollout=8, hidden=(8,), validation=TINY)
 BRIEF_DQN = DQNSettings(
