@@ -26,7 +26,7 @@ LIKENESS = (
     "customers were not addressed by a known chance, so word of mouth cannot be told from likeness"
     " (Shalizi and Thomas 2011)"
 )
-_SENT: tuple[Kind, ...] = ("coupon", "message", "recommend")
+_SENT: tuple[Kind, ...] = ("coupon", "recommend")
 
 
 @dataclass(frozen=True)
