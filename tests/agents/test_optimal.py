@@ -70,6 +70,7 @@ def test_the_optimal_policy_costs_what_the_optimum_says(demand: str) -> None:
     assert average_cost(problem, best) == pytest.approx(best.cost, abs=2e-6)
 
 
+@pytest.mark.slow
 def test_nothing_but_more_states_would_change_the_optimum() -> None:
     """Value iteration that leaves no state out, at a lead time of 1, finds the same."""
     problem, most = LostSales(1, 4.0, "geometric"), 70

@@ -207,6 +207,7 @@ def test_backtest_keeps_its_keys(home: Path, tmp_path: Path) -> None:
     assert (quantiles[deciles].diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
 
 
+@pytest.mark.slow
 def test_a_market_model_of_ones_own_forecasts_a_table(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "model.safetensors"
     curves = tmp_path / "curves"

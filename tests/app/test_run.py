@@ -296,6 +296,7 @@ def test_report_ignores_nothing_that_was_asked(
     assert message in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_run_with_receipts_plays_and_tells_of_their_customers(tmp_path: Path, run: Run) -> None:
     table = sales(days=60).reset_index(drop=True)
     lines = table.loc[table.index.repeat(table["qty"] // 2)]

@@ -95,7 +95,7 @@ def check(market: Market, run: Compiled) -> None:
         torch.testing.assert_close(rewards(fast, 5), rewards(plain, 5), atol=1e-4, rtol=1e-4)
 
 
-_SLOW = ("learned, gru", "learned, lstm", "learned, none")
+_SLOW = ("learned, gru", "learned, lstm", "learned, none", "learned, of many locations", "learned, anchored")
 
 
 @pytest.mark.parametrize(
