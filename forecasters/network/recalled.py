@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from .around import Around
 from .demand_network import DemandNetwork, Seen
 from .trunk import Kept
 
@@ -37,7 +38,7 @@ class Trail:
     begin: Callable[[Tensor], Any]  # what the network's memory was at a start
 
 
-class Recalled(DemandNetwork):
+class Recalled(Around):
     """Another network, whose steps along the first episodes are kept and recalled bit by bit.
 
     Where later episodes of the same starts read something else, it is led once more through what precedes.
@@ -45,29 +46,8 @@ class Recalled(DemandNetwork):
     """
 
     def __init__(self, network: DemandNetwork) -> None:
-        nn.Module.__init__(self)
-        self.network = network
+        super().__init__(network)
         self._course: _Course | None = None
-
-    def select(self, cut: Any) -> DemandNetwork:
-        return self.network.select(cut)
-
-    def without_ids(self, places: Tensor, goods: Tensor) -> DemandNetwork:
-        return self.network.without_ids(places, goods)
-
-    def identity(self, places: Tensor, goods: Tensor) -> Tensor:
-        return self.network.identity(places, goods)
-
-    def forward(
-        self,
-        tokens: Tensor,
-        identity: Tensor,
-        distance: Tensor | None = None,
-        keep: list[Kept] | None = None,
-        listed: Tensor | None = None,
-    ) -> Tensor:
-        told: Tensor = self.network(tokens, identity, distance, keep, listed)
-        return told
 
     def begin(self, kept: Sequence[Kept], start: Tensor) -> Trail:
         begin = partial(self.network.begin, kept)
@@ -101,10 +81,6 @@ class Recalled(DemandNetwork):
         for seen, listed in course.read[: trail.periods]:
             _, memory = self.network.step(seen, identity, memory, distance, listed)
         return memory
-
-    @property
-    def kept_numbers(self) -> int:
-        return self.network.kept_numbers
 
 
 def _same(one: Seen, other: Seen) -> bool:

@@ -5,27 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from .demand_network import DemandNetwork, Seen
+from .around import Around
+from .demand_network import Seen
 from .trunk import Kept
 
 
-class Unmoving(DemandNetwork):
+class Unmoving(Around):
     """Another network, asked about the period after a history alone."""
-
-    def __init__(self, network: DemandNetwork) -> None:
-        nn.Module.__init__(self)
-        self.network = network
-
-    def select(self, cut: Any) -> DemandNetwork:
-        return self.network.select(cut)
-
-    def without_ids(self, places: Tensor, goods: Tensor) -> DemandNetwork:
-        return self.network.without_ids(places, goods)
-
-    def identity(self, places: Tensor, goods: Tensor) -> Tensor:
-        return self.network.identity(places, goods)
 
     def forward(
         self,
@@ -35,20 +23,12 @@ class Unmoving(DemandNetwork):
         keep: list[Kept] | None = None,
         listed: Tensor | None = None,
     ) -> Tensor:
-        told: Tensor = self.network(tokens, identity, distance, None, listed)
-        return told
+        return super().forward(tokens, identity, distance, None, listed)
 
     def begin(self, kept: Sequence[Kept], start: Tensor) -> tuple[()]:
         return ()
 
-    def step(
-        self,
-        seen: Seen,
-        identity: Tensor,
-        memory: Any,
-        distance: Tensor | None = None,
-        listed: Tensor | None = None,
-    ) -> tuple[Tensor, Any]:
+    def step(self, seen: Seen, identity: Tensor, memory: Any, *_: Tensor | None) -> tuple[Tensor, Any]:
         raise TypeError("expected no step of a network that remembers nothing")
 
     @property
