@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -24,6 +22,7 @@ from mercato.envs.engine.observation import Observation
 from mercato.envs.market import Market
 from mercato.envs.simulator import Simulator
 from mercato.forecasters.errors import InputError
+from tests.listener import Listener
 
 GLANCE = Validation(times=1, episodes=4, horizon=3)
 BRIEF = ShopsSettings(steps=1500, markets=4, window=6, horizon=12, hidden=(8,), validation=GLANCE)
@@ -149,24 +148,5 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -
     settings = replace(BRIEF, steps=700, validation=replace(GLANCE, times=3))
     whole = train_shops(shops, settings)
     with pytest.raises(KeyboardInterrupt):
-        train_shops(shops, settings, progress=_Interrupts(), checkpoint=kept)
+        train_shops(shops, settings, progress=Listener(2), checkpoint=kept)
     assert same(train_shops(shops, settings, checkpoint=kept), whole)
-
-
-class _Interrupts:
-    notes = 0
-
-    @contextmanager
-    def stage(self, name: str, total: int) -> Iterator[_Interrupts]:
-        yield self
-
-    def advance(self, n: int = 1) -> None:
-        pass
-
-    def curve(self, *_: object) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        self.notes += 1
-        if self.notes == 2:
-            raise KeyboardInterrupt

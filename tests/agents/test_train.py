@@ -1,6 +1,5 @@
 """Learners must find what is known to be best, starting from something else."""
 
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -27,6 +26,7 @@ from mercato.envs.market import Market
 from mercato.envs.processes import Independent
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.progress import SILENT
+from tests.listener import Listener
 
 GLANCE = Validation(times=4, episodes=8, horizon=13)
 RIVALS = Pair(
@@ -108,30 +108,6 @@ BRIEF_DQN = DQNSettings(
 )
 BRIEF_PATHWISE = PathwiseSettings(steps=2_000, markets=2, horizon=8, window=8, hidden=(8,), validation=TINY)
 BRIEF = [(train_ppo, BRIEF_PPO), (train_dqn, BRIEF_DQN), (train_pathwise, BRIEF_PATHWISE)]
-
-
-class Listener:
-    """Hears a training; raises what it is told to at the given validation."""
-
-    def __init__(self, interrupt_at: int | None = None) -> None:
-        self.notes: list[str] = []
-        self.done = 0
-        self.interrupt_at = interrupt_at
-
-    @contextmanager
-    def stage(self, name: str, total: int):
-        yield self
-
-    def advance(self, n: int = 1) -> None:
-        self.done += n
-
-    def curve(self, *_: object) -> None:
-        pass
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-        if len(self.notes) == self.interrupt_at:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(("train", "settings"), BRIEF)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +23,7 @@ from mercato.envs.store import load_market
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.progress import SILENT
 from tests.app.conftest import contents
+from tests.listener import Listener
 
 GLANCE = Validation(times=1, episodes=1, horizon=4, series=1)
 PPO = PPOSettings(steps=400, markets=2, horizon=8, validation=GLANCE)
@@ -77,28 +76,9 @@ def test_an_interrupted_training_in_a_learned_market_goes_on_and_leaves_only_its
     market, brief = load_market(home / "market"), replace(GLANCE, times=3)
     file = {5: tmp_path / "ppo.safetensors"}
     settings = replace(PPO, steps=600, rollout=8, validation=brief)
-
-    class Interrupts:
-        notes = 0
-
-        @contextmanager
-        def stage(self, name: str, total: int) -> Iterator[Interrupts]:
-            yield self
-
-        def advance(self, n: int = 1) -> None:
-            pass
-
-        def curve(self, *_: object) -> None:
-            pass
-
-        def note(self, text: str) -> None:
-            self.notes += 1
-            if self.notes == 2:
-                raise KeyboardInterrupt
-
     file[5].write_text("the old one")
     with pytest.raises(KeyboardInterrupt):
-        train_into(market, settings, file, Interrupts(), base=BASE)
+        train_into(market, settings, file, Listener(2), base=BASE)
     assert file[5].read_text() == "the old one"
     with (
         sole_writer(file[5]),
