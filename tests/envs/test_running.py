@@ -57,7 +57,7 @@ MARKETS: dict[str, Callable[[], Market]] = {
     "closed form": lambda: make_market(2, 2, counts=Geometric(), elasticity=-2 * torch.eye(2)),
     "closed form, every rule": lambda: make_market(3, 2, groups=("a", "b", "b"), economics=RULED),
     "closed form, with customers": lambda: with_regulars(make_market(2, 2, elasticity=-2 * torch.eye(2))),
-    "learned, with customers": lambda: with_regulars(untrained_market(2, 3)),
+    "learned, anchored, with customers": lambda: with_regulars(anchored(untrained_market(2, 3))),
     "learned": lambda: untrained_market(2, 3),
     "learned, of many locations": lambda: untrained_market(KEYS + 3, 2),
     "learned, anchored": lambda: anchored(untrained_market(2, 3)),

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from mercato.app.service.together import MOST, Together
 from mercato.forecasters.errors import InputError
+
+
+def until(so: Callable[[], bool]) -> None:
+    """Wait for something, ten seconds at most."""
+    end = time.monotonic() + 10
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.001)
 
 
 def test_who_asks_while_an_answer_is_worked_out_is_served_by_the_next_round() -> None:
@@ -27,8 +36,7 @@ def test_who_asks_while_an_answer_is_worked_out_is_served_by_the_next_round() ->
         first = threads.submit(double, 0)
         assert began.wait(10)
         rest = [threads.submit(double, number) for number in range(1, MOST + 3)]
-        while len(double._waiting) < len(rest):
-            pass
+        until(lambda: len(double._waiting) == len(rest))
         go_on.set()
         assert [first.result(10), *(one.result(10) for one in rest)] == [2 * n for n in range(MOST + 3)]
     assert rounds == [1, MOST, 2]
@@ -50,8 +58,7 @@ def test_nobody_is_refused_for_what_others_asked() -> None:
         first = threads.submit(invert, 1)
         assert held.wait(10)
         good, bad, other = (threads.submit(invert, number) for number in (2, -1, 4))
-        while len(invert._waiting) < 3:
-            pass
+        until(lambda: len(invert._waiting) == 3)
         go_on.set()
         assert (first.result(10), good.result(10), other.result(10)) == (1.0, 0.5, 0.25)
         with pytest.raises(InputError, match="found -1"):

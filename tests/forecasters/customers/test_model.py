@@ -100,7 +100,9 @@ def test_units_are_the_customer_s_own_where_there_are_any() -> None:
     often = np.bincount(mine.item).argmax()
     usual = usual_units(LOG, queries, LOG.stop, np.array([0]), np.array([often]))[0]
     own, item = mine.units[mine.item == often].mean(), LOG.units[LOG.item == often].mean()
-    assert min(own, item) * 0.5 < usual < max(own, item) * 2
+    assert abs(usual - own) < abs(item - own)
+    more = replace(LOG, units=np.where((LOG.customer == 0) & (LOG.item == often), 2 * LOG.units, LOG.units))
+    assert usual_units(more, queries, LOG.stop, np.array([0]), np.array([often]))[0] > 1.5 * usual
 
 
 def test_scores_are_chances_in_order_and_the_same_again(model: CustomerModel) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
@@ -18,31 +17,8 @@ from mercato.forecasters.customers.histories import Histories
 from mercato.forecasters.customers.sensitivity import price_deviations
 from mercato.forecasters.customers.tastes import Tastes
 from mercato.forecasters.errors import InputError
-from mercato.forecasters.events import KINDS, Events
+from mercato.forecasters.events import read_events
 from mercato.forecasters.panel import read_panel
-
-
-def events_of(frame: pd.DataFrame) -> Events:
-    names, columns = {}, {}
-    for column in ("customer", "item", "location"):
-        values = pd.Categorical(frame[column])
-        names[column], columns[column] = tuple(map(str, values.categories)), values.codes.astype(np.int32)
-    none = np.full(len(frame), -1, dtype=np.int32)
-    return Events(
-        customers=names["customer"],
-        items=names["item"],
-        locations=names["location"],
-        channels=(),
-        time=frame["time"].to_numpy().astype("datetime64[s]"),
-        kind=frame["event"].map({kind: at for at, kind in enumerate(KINDS)}).to_numpy().astype(np.int8),
-        **columns,
-        channel=none.astype(np.int16),
-        session=none,
-        units=frame["units"].to_numpy(np.float32),
-        price=frame["price"].to_numpy(np.float32),
-        propensity=np.full(len(frame), np.nan, dtype=np.float32),
-        referrer=none,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +32,7 @@ def log():
 @pytest.fixture(scope="module")
 def learned(log):
     _, panel, frame = log
-    return learn_population(events_of(frame), panel, particles=600)
+    return learn_population(read_events(frame), panel, particles=600)
 
 
 def test_the_log_is_what_was_sold(log) -> None:
@@ -97,7 +73,7 @@ def test_nobody_minds_prices_more_where_nobody_does(learned) -> None:
 
 def test_the_draw_of_particles_keeps_what_is_bought(log, learned) -> None:
     _, panel, frame = log
-    few = learn_population(events_of(frame), panel, particles=120).population
+    few = learn_population(read_events(frame), panel, particles=120).population
     many = learned.population
     bought = [(p.weight.unsqueeze(-1) * p.taste).sum((1, 2)) for p in (few, many)]
     assert (bought[0] / bought[1]).log().square().mean().sqrt() < 0.25
@@ -147,7 +123,7 @@ def test_a_population_survives_the_disk(learned, tmp_path) -> None:
 
 def test_events_of_another_time_are_refused(log) -> None:
     _, panel, frame = log
-    late = events_of(frame.assign(time=frame["time"] + np.timedelta64(3650, "D")))
+    late = read_events(frame.assign(time=frame["time"] + np.timedelta64(3650, "D")))
     with pytest.raises(InputError, match="expected some of the panel's periods"):
         learn_population(late, panel)
 
@@ -155,9 +131,9 @@ def test_events_of_another_time_are_refused(log) -> None:
 def test_a_flag_alone_says_how_much_was_likely_missing(log) -> None:
     """Of a share out of stock the expected missing share is near it; of a flag, more than nothing."""
     _, panel, frame = log
-    told = Histories.of(events_of(frame), panel).missing
+    told = Histories.of(read_events(frame), panel).missing
     flagged = replace(panel, censored=(panel.censored > 0).astype(np.float32))
-    guessed = Histories.of(events_of(frame), flagged).missing
+    guessed = Histories.of(read_events(frame), flagged).missing
     out = panel.dense(panel.censored) > 0
     assert (told[~out] == 0).all()
     assert (guessed[~out] == 0).all()
