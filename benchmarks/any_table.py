@@ -20,7 +20,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .tables.piece import DONE, FAILED, SKIPPED, Measure, Plan, Skip
+from .tables.piece import FAILED, Measure, Plan, outcome_of
 from .tables.report import table
 from .tables.running import ROOT, available, run
 from .tables.store import Result, Store
@@ -104,11 +104,7 @@ def pieces(quick: bool) -> list[str]:
 def measure(name: str, plan: Plan) -> Result:
     """Measure a piece in this process: its outcome, figures and detail."""
     section, _, part = name.partition(": ")
-    try:
-        found = SECTIONS[section][0](part)(plan)
-    except Skip as reason:
-        return {"outcome": SKIPPED, "why": str(reason), "figures": [], "detail": {}}
-    return {"outcome": DONE, "why": "", "figures": [vars(f) for f in found.figures], "detail": found.detail}
+    return outcome_of(SECTIONS[section][0](part), plan)
 
 
 def apart(name: str, plan: Plan) -> Result:

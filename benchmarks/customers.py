@@ -12,13 +12,14 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from .record import resumed, write_result
-from .tables.piece import DONE, SKIPPED, Plan, Skip
+from .tables import report
+from .tables.piece import Plan, outcome_of
+from .tables.report import ABOUT
 
 PARTS = {  # rows, subject -> module of benchmarks.shoppers, function
     "1: neutrality": "neutral.neutrality",
@@ -31,45 +32,30 @@ PARTS = {  # rows, subject -> module of benchmarks.shoppers, function
     "9: new products of the Complete Journey": "new_items.complete_journey",
     "10: speed": "speed.speed",
 }
-_SAID = {True: "yes", False: "no", None: ""}
 
 
 def measure(part: str, plan: Plan) -> dict[str, Any]:
     """Outcome, figures and detail of a part."""
     module, _, function = PARTS[part].partition(".")
     began = time.perf_counter()
-    try:
-        found = getattr(importlib.import_module(f".shoppers.{module}", __package__), function)(plan)
-    except Skip as why:
-        return {"outcome": SKIPPED, "why": str(why), "figures": [], "detail": {}, "seconds": 0.0}
-    figures = [vars(figure) for figure in found.figures]
-    seconds = time.perf_counter() - began
-    return {"outcome": DONE, "why": "", "figures": figures, "detail": found.detail, "seconds": seconds}
+    parts = importlib.import_module(f".shoppers.{module}", __package__)
+    return outcome_of(getattr(parts, function), plan) | {"seconds": time.perf_counter() - began}
 
 
 def table(results: dict[str, dict[str, Any]]) -> str:
     """A row a figure, as Markdown."""
-    out = ["| rows | figure | measured | to beat | beaten | seconds |", "|---|---|---|---|---|---|"]
-    for part, result in results.items():
-        if result["outcome"] == SKIPPED:
-            out.append(f"| {part} | | skipped: {result['why']} | | | |")
-        for place, figure in enumerate(result["figures"]):
-            name, seconds = (part, f"{result['seconds']:,.0f}") if place == 0 else ("", "")
-            cells = (name, figure["name"], figure["value"], figure["must_reach"], _SAID[figure["reached"]])
-            out.append("| " + " | ".join((*cells, seconds)) + " |")
-    return "\n".join(out)
+    return report.table(results, {"seconds": ABOUT["seconds"]})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="the results as JSON on standard output")
     parser.add_argument(
-        "--quick", action="store_true", help="a tenth of the customers, two minutes; not kept"
+        "--quick", action="store_true", help="a tenth of the customers, a small shop; not kept"
     )
     parser.add_argument("--only", nargs="+", metavar="PART", help="parts whose names begin so")
-    parser.add_argument("--shared", type=Path, default=Path("../shared"), help="folder whose data/ has more")
     asked = parser.parse_args()
-    plan = Plan(asked.quick, asked.shared)
+    plan = Plan(asked.quick)
     torch.set_num_threads(1)
     names = [name for name in PARTS if not asked.only or any(name.startswith(part) for part in asked.only)]
     if not names:

@@ -9,10 +9,10 @@ from mercato.forecasters.customers.purchases import Purchases, Queries, purchase
 from mercato.forecasters.customers.training import TrainingSettings
 from mercato.forecasters.customers.visits import fit_visits
 from mercato.forecasters.events import Events
-from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
 
-from ..tables.piece import Figure, Found, Plan, Skip
-from .part import area, area_gain, better
+from ..tables.fetched import events_of
+from ..tables.piece import Figure, Found, Plan
+from .part import area, area_gain, better, paired
 
 WEEKS = 39
 _HORIZON = 91  # days that the model is asked about; who comes by then is likelier to come later, too
@@ -21,7 +21,7 @@ _AUC, _RMSE, _R = 0.7725, 1.608, 0.626
 
 def weeks_ahead(plan: Plan) -> Found:
     """Of the tenth of customers that papers use; the model learns from all, BG/NBD from these."""
-    events = _events()
+    events = events_of("cdnow")
     log, stop = purchases(events), 7 * WEEKS
     chosen = np.flatnonzero(np.asarray(events.attributes["sample"]) == "1/10")
     queries = Queries(chosen, np.full(len(chosen), stop))
@@ -31,35 +31,22 @@ def weeks_ahead(plan: Plan) -> Found:
     visit = np.concatenate([answer.visit for answer in model.answers(queries)])
     expected = model.ground.visits.expected(counts, stop)  # nothing that was tried above BG/NBD counts better
     gain, error = area_gain(visit, known, came > 0)
-    loss = (known - came) ** 2 - (expected - came) ** 2
+    loss, loss_error = paired((known - came) ** 2, (expected - came) ** 2)
     figures = [
         Figure("AUC, BG/NBD", f"{area(known, came > 0):.4f}"),
         better("AUC, customer model", area(visit, came > 0), _AUC, gain, error),
         Figure("RMSE, BG/NBD", f"{_rmse(known, came):.4f}"),
-        better("RMSE, customer model", _rmse(expected, came), _RMSE, loss.mean(), _error(loss), least=False),
+        better("RMSE, BG/NBD of all customers", _rmse(expected, came), _RMSE, loss, loss_error, least=False),
         Figure("correlation, BG/NBD", f"{_r(known, came):.4f}"),
-        Figure("correlation, customer model", f"{_r(expected, came):.4f}", f"> {_R}"),
+        Figure("correlation, BG/NBD of all customers", f"{_r(expected, came):.4f}", f"> {_R}"),
     ]
     return Found(figures, {"customers": len(chosen), "heads": model.summary()})
-
-
-def _error(values: np.ndarray) -> float:
-    return float(values.std() / np.sqrt(len(values)))
 
 
 def _fit(events: Events, stop: np.datetime64, quick: bool) -> CustomerModel:
     settings = TrainingSettings(epochs=1) if quick else TrainingSettings()
     most = 500 if quick else 4000
     return fit_customers(events.between(None, stop), horizon=_HORIZON, settings=settings, most=most)
-
-
-def _events() -> Events:
-    source = SOURCES["cdnow"]
-    assert source.events is not None
-    try:
-        return source.events(cache_folder())
-    except SourceUnavailable as why:
-        raise Skip(str(why)) from why
 
 
 def _visits(log: Purchases, first: int, end: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 from scipy.stats import spearmanr
 
 from mercato.agents.baselines.orders import BaseStock
@@ -108,16 +109,12 @@ def hazards(shop: Shop) -> dict[str, Any]:
     true, found = demand.parameters, shop.found
     rows = []
     for missing in MISSING:
-        said = _logistic(found.own + found.moved_by.stock_out * missing)
-        is_true = _logistic(true.leaving + true.dear * shop.usual + true.stock_out * missing)
+        said = float(expit(found.own + found.moved_by.stock_out * missing))
+        is_true = float(expit(true.leaving + true.dear * shop.usual + true.stock_out * missing))
         rows.append({"missing": missing, "found": said, "true": is_true, "ratio": said / is_true})
     effects = {name: [getattr(found.moved_by, name), found.errors[name]] for name in ("stock_out", "dear")}
     truth = {"stock_out": true.stock_out, "dear": true.dear}
     return {"hazards": rows, "found": effects, "true": truth, "customers": found.customers}
-
-
-def _logistic(x: float) -> float:
-    return float(1 / (1 + np.exp(-x)))
 
 
 def policies(shop: Shop, effort: Effort, seed: int) -> dict[str, Policy]:

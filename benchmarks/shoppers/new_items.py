@@ -6,9 +6,9 @@ import numpy as np
 
 from mercato.forecasters.customers.attributes import Attributes, level_of_new
 from mercato.forecasters.events import Events, Items
-from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
 
-from ..tables.piece import Figure, Found, Plan, Skip
+from ..tables.fetched import events_of, items_of
+from ..tables.piece import Figure, Found, Plan
 
 FROM_WEEK, FEWEST_LINES = 26, 50
 _WEEK = np.timedelta64(7, "D")
@@ -55,10 +55,4 @@ def measure(events: Events, items: Items, seed: int = 0) -> Found:
 
 def complete_journey(plan: Plan) -> Found:
     """Row 9: on the Complete Journey."""
-    source, cache = SOURCES["complete-journey"], cache_folder()
-    assert source.events is not None
-    assert source.items is not None
-    try:
-        return measure(source.events(cache), source.items(cache))
-    except SourceUnavailable as why:
-        raise Skip(str(why)) from why
+    return measure(events_of("complete-journey"), items_of("complete-journey"))

@@ -19,9 +19,9 @@ from mercato.forecasters.customers.purchases import Purchases, Queries, purchase
 from mercato.forecasters.customers.training import TrainingSettings
 from mercato.forecasters.customers.visits import fit_visits
 from mercato.forecasters.events import Events, Items
-from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
 
-from ..tables.piece import Figure, Found, Plan, Skip
+from ..tables.fetched import events_of, items_of
+from ..tables.piece import Figure, Found, Plan
 from .part import area, area_gain, better, paired, recalled
 
 FEBRUARY, DAYS = np.datetime64("2001-02-01"), 28
@@ -165,11 +165,5 @@ def _leaving(
 
 
 def _tables(quick: bool) -> tuple[Events, Items]:
-    source = SOURCES["ta-feng"]
-    assert source.events is not None
-    assert source.items is not None
-    try:
-        events, items = source.events(cache_folder()), source.items(cache_folder())
-    except SourceUnavailable as why:
-        raise Skip(str(why)) from why
+    events, items = events_of("ta-feng"), items_of("ta-feng")
     return (events.rows(events.customer % 10 == 0) if quick else events), items

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,9 +12,10 @@ from mercato.envs.structural import FAMILIES, ROLES, Size
 from mercato.forecasters.fit import fit_demand
 from mercato.forecasters.panel import Role, SalesPanel, read_panel
 from mercato.forecasters.simulation.learned import LearnedDemand
-from mercato.forecasters.sources import SOURCES, SourceUnavailable, cache_folder
+from mercato.forecasters.sources import SOURCES
 from mercato.forecasters.sources import ta_feng as ta_feng_source
 
+from .fetched import fetched
 from .glance import BRIEF
 from .levels import PATHS, PERIODS, found, play
 from .piece import Found, Measure, Plan, Skip
@@ -60,18 +60,11 @@ def _fresh(out_of_stock: str | None, plan: Plan) -> SalesPanel:
 
 
 def _public(name: str, plan: Plan) -> SalesPanel:
-    return _less(_fetched(SOURCES[name].panel), plan)
+    return _less(fetched(SOURCES[name].panel), plan)
 
 
 def _ta_feng_286(plan: Plan) -> SalesPanel:
-    return _less(_fetched(partial(ta_feng_source.panel, least_days=_MOST_DAYS)), plan)
-
-
-def _fetched(panel: Callable[[Path], SalesPanel]) -> SalesPanel:
-    try:
-        return panel(cache_folder())
-    except SourceUnavailable as error:
-        raise Skip(str(error)) from None
+    return _less(fetched(partial(ta_feng_source.panel, least_days=_MOST_DAYS)), plan)
 
 
 def _less(panel: SalesPanel, plan: Plan) -> SalesPanel:

@@ -15,7 +15,7 @@ class Plan:
     """How much to do, and where what the project does not fetch itself is found."""
 
     quick: bool
-    shared: Path  # a folder whose ``data`` holds tables that are not the project's
+    shared: Path = Path("../shared")  # a folder whose ``data`` holds tables that are not the project's
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,15 @@ class Skip(Exception):
 
 
 Measure = Callable[[Plan], Found]
+
+
+def outcome_of(measure: Measure, plan: Plan) -> dict[str, Any]:
+    """Outcome, figures and detail of a piece, as JSON keeps them."""
+    try:
+        found = measure(plan)
+    except Skip as reason:
+        return {"outcome": SKIPPED, "why": str(reason), "figures": [], "detail": {}}
+    return {"outcome": DONE, "why": "", "figures": [vars(f) for f in found.figures], "detail": found.detail}
 
 
 def within(name: str, value: float, most: float, unit: str = "") -> Figure:
