@@ -28,16 +28,13 @@ from ..envs import store
 from ..envs.economics import Economics, read_economics
 from ..envs.market import Market
 from ..forecasters.errors import InputError, whole
-from ..forecasters.evaluation import anchored_to_forecast
 from ..forecasters.events import Events, Items, Records, Relations, panel_of, read_records, reconciled
 from ..forecasters.experiments import Findings
-from ..forecasters.fit import fit_demand
 from ..forecasters.market_model import MarketModel, forecast_future
 from ..forecasters.model import FitSettings
 from ..forecasters.names import positions
 from ..forecasters.panel import SalesPanel, read_panel
 from ..forecasters.progress import SILENT, Progress
-from ..forecasters.tuning import Tuning
 from . import decisions
 from .arguments import AnyMarket, AnyPanel, AnyPolicy, open_any, valid_seed
 from .benchmarking import Benchmark, check_horizon, compare, load_policies, load_policy
@@ -111,16 +108,11 @@ def fit(
     forecaster, settings = work.forecaster(model), settings or work.settings
     records = read_records(events, items, relations)
     table = _table(panel, records)
-    if out is not None:
+    with TemporaryDirectory() as passing:
+        folder = Path(passing) / "market" if out is None else Path(out)
         market = store.fit_market(
-            table, terms, Path(out), settings, seed, progress, device(), forecaster, tune, test, records
+            table, terms, folder, settings, seed, progress, device(), forecaster, tune, test, records
         )
-    else:
-        tuning = Tuning(tune) if tune else None
-        demand = fit_demand(table, settings, seed, progress, device(), None, tuning, test=test)
-        if forecaster is not None:
-            demand = anchored_to_forecast(demand, table, forecaster, seed, progress)
-        market = store.fitted_market(demand, table, terms, "market")
     return market.to(device())
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ..forecasters.panel import SalesPanel
 from ..forecasters.progress import SILENT, Progress
+from ..forecasters.seal import of_values
 from . import api
 from .output import plain, write_file, write_text
 
@@ -46,6 +47,7 @@ def keep_forecast(
         )
     places = [] if panel.coordinates is None else panel.coordinates.astype(float).tolist()
     told: dict[str, Any] = {
+        "of": _digest(panel),
         "past": [str(day) for day in panel.dates[first:]],
         "coming": [str(day.date()) for day in sorted(rows["date"].unique())],
         "seed": seed,
@@ -67,10 +69,12 @@ def kept_forecast(out: Path, panel: SalesPanel, horizon: int) -> pd.DataFrame | 
         )
     except (OSError, ValueError):
         return None
-    first = max(0, panel.periods - _PAST)
-    units = {(one["location"], one["item"]): np.array(one["units"], dtype=float) for one in told["series"]}
-    alike = told["past"] == [str(day) for day in panel.dates[first:]] and len(told["coming"]) == horizon
-    for n, (place, item) in enumerate(panel.series.tolist()):
-        known = units.get((panel.locations[place], panel.items[item]))
-        alike = alike and (known is None or np.array_equal(known, panel.units[first:, n], equal_nan=True))
-    return rows.assign(date=pd.to_datetime(rows["date"])) if alike else None
+    if told.get("of") != _digest(panel) or len(told["coming"]) != horizon:
+        return None
+    return rows.assign(date=pd.to_datetime(rows["date"]))
+
+
+def _digest(panel: SalesPanel) -> str:
+    """Of all that a table holds, however it was read."""
+    told = (getattr(panel, part.name) for part in fields(panel) if part.name not in ("report", "reading"))
+    return of_values(*told)

@@ -47,11 +47,6 @@ class Decisions:
         totals = gains.sum().to_numpy()
         return cls(rows, float(totals[-1]), float(totals.min()), float(totals.max()), notes, gains)
 
-    def of(self, locations: Collection[str]) -> Decisions:
-        """Those of some locations."""
-        rows = self.rows[self.rows["location"].isin(locations)]
-        return Decisions.together(rows, self.gains[self.gains.index.isin(locations)], self.notes)
-
     def __repr__(self) -> str:
         gain = f"{self.gain:+,.6g} [{self.gain_lo:+,.6g}, {self.gain_hi:+,.6g}]"
         return f"Decisions({self.rows['date'].iloc[0]}, series={len(self.rows)}, expected gain {gain})"

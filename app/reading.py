@@ -102,8 +102,10 @@ def parse_beside(
     """From ``--events log.csv --map-events customer=card --items items.csv --relations pairs.csv``.
 
     Raises:
-        InputError: a renaming is not of the form name=value.
+        InputError: a renaming is not of the form name=value, or there are no events to rename.
     """
+    if map and events is None:
+        raise InputError("--map-events: expected --events, whose names it gives, found none")
     return Beside(events, items, relations, _pairs("--map-events", map), busy)
 
 

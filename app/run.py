@@ -167,7 +167,7 @@ def run_table(
         panel,
         economics,
         records=records,
-        stock=None if stock is None else read_stock(stock, panel, reading.map),
+        stock=None if stock is None else read_stock(stock, panel, panel.reading.map),
     )
     with begun(folder, asked, seed, settings, say) as (work, _):
         return go(work, case, seed, settings, progress, workers)

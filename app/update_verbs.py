@@ -50,6 +50,8 @@ def update(
 
     if (panel is not None) + rollback + versions != 1:
         raise InputError("update: expected one of --panel, --rollback and --versions, found none or several")
+    if events is not None and panel is None:
+        raise InputError("--events: expected --panel, whose customers they are of, found none")
     if rollback:
         roll_back(market, json)
     elif versions:

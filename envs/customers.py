@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..forecasters.customers import (
     Account,
+    Learned,
     Population,
     learn_population,
     load_population,
@@ -23,7 +23,6 @@ from ..forecasters.errors import InputError
 from ..forecasters.events import EVENTS, Events, Records, Relations, carried_on, read_events, reconciled
 from ..forecasters.panel import SalesPanel
 from ..forecasters.progress import SILENT, Progress
-from ..forecasters.tensors import Cut
 
 FOLDER = "customers"
 _ACCOUNT = "account.json"
@@ -36,43 +35,67 @@ def learned_of(records: Records, panel: SalesPanel, seed: int = 0, progress: Pro
     Customers are watched while there are events: after the last one nobody comes, and nobody has left. Where
     too few are known to simulate them, it is that which is written.
     """
+    from ..forecasters.customers import account_of
+
     events = records.events.identified
+    found: Learned | None = None
     with progress.stage("learn who comes, who buys what, and who leaves", 1) as stage:
         try:
-            watched = np.flatnonzero(reconciled(events, panel).periods)
+            coverage = reconciled(records.events, panel)
+            watched = np.flatnonzero(coverage.periods)
+            if not len(watched):
+                raise InputError(
+                    "events: expected purchases that are kept, found that all are returned at once"
+                )
             seen = panel.window(int(watched[0]), int(watched[-1]) + 1)
-            learned = learn_population(events, seen, seed=seed)
-            account: Account | str = Account.of(records.events, panel, learned, records.items)
+            found = learn_population(events, seen, seed=seed)
+            told = account_of(events, panel, found, coverage, records.items).plain()
         except InputError as error:
-            learned, account = None, str(error)
+            told = {"unknown": str(error)}
         stage.advance()
 
     def write(folder: Path) -> None:
         records.save(folder)
-        if learned is not None:
-            save_population(learned.population, folder, learned.leaving)
-        told = {"unknown": account} if isinstance(account, str) else account.plain()
+        if found is not None:
+            save_population(found.population, folder)
         (folder / _ACCOUNT).write_text(json.dumps(told, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
     return write
 
 
 @dataclass(frozen=True)
-class Known:
-    """Customers of a market, as far as they are known one by one."""
+class Customers:
+    """Customers who are known one by one."""
 
-    account: Account | str  # what is known of them, for people; in words why nothing is
-    population: Population | None  # who they are; None: too little is known to simulate them
+    population: Population  # who they are
+    account: Account  # what is said of them
+
+
+@dataclass(frozen=True)
+class MarketCustomers:
+    """What a market that was fitted with events knows beside its sales table."""
+
+    found: Customers | str  # in words why they are not known well enough to be simulated
     relations: Relations | None = None  # what the shop told of its items together
 
-    def to(self, device: torch.device | str) -> Known:
-        return self if self.population is None else replace(self, population=self.population.to(device))
+    def known(self) -> Customers:
+        """Those who are known.
 
-    def select(self, cut: Cut) -> Known:
-        return self if self.population is None else replace(self, population=self.population.select(cut))
+        Raises:
+            InputError: too little is; says why.
+        """
+        if isinstance(self.found, str):
+            raise InputError(self.found)
+        return self.found
+
+    def each(self, function: Callable[[Population], Population]) -> MarketCustomers:
+        """The same with another population, where there is one."""
+        if isinstance(self.found, str):
+            return self
+        return replace(self, found=replace(self.found, population=function(self.found.population)))
 
 
-def load_customers(market: Path) -> Known | None:
+def load_customers(market: Path) -> MarketCustomers | None:
     """The customers that a fitted market's folder keeps; None where it was fitted without events.
 
     Raises:
@@ -84,8 +107,8 @@ def load_customers(market: Path) -> Known | None:
     told = json.loads((place / _ACCOUNT).read_text(encoding="utf-8"))
     relations = Records.relations_in(place)
     if "unknown" in told:
-        return Known(str(told["unknown"]), None, relations)
-    return Known(Account.of_plain(told), load_population(place)[0], relations)
+        return MarketCustomers(str(told["unknown"]), relations)
+    return MarketCustomers(Customers(load_population(place), Account.of_plain(told)), relations)
 
 
 def carried(
@@ -108,8 +131,8 @@ def carried(
     if not place.is_dir():
         return None
     known = load_customers(market)
-    if known is not None and known.population is not None:
-        of = known.population
+    if known is not None and isinstance(known.found, Customers):
+        of = known.found.population
         if (of.locations, of.items) != (panel.locations, panel.items):
             return learned_of(Records.load(place), panel, seed, progress)
     return partial(shutil.copytree, place, dirs_exist_ok=True)

@@ -14,7 +14,7 @@ from ..forecasters.errors import InputError
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.simulation import DemandProcess
 from ..forecasters.tensors import Cut, series_ids
-from .customers import Known
+from .customers import Customers, MarketCustomers
 from .economics import Economics
 from .engine.spoilage import Spoilage
 from .engine.support import LIST_AXES, PriceLists, Supported
@@ -62,7 +62,7 @@ class Market:
     logged_price: Tensor | None = None  # (T, S, I) prices that were charged, filled; None: no history
     first_start: int = 0  # earliest calendar index at which an episode may begin
     panel: SalesPanel | None = None  # the table that it was fitted to; None: not a fitted market
-    customers: Known | None = None  # who they are, one by one; None: no event was given
+    customers: MarketCustomers | None = None  # who they are, one by one; None: no event was given
 
     def __post_init__(self) -> None:
         """Raises InputError where the price rules name a location that the market lacks."""
@@ -166,17 +166,17 @@ class Market:
             InputError: a name is not there.
         """
         cut = Cut.of(self.locations, self.items, locations, items, self.device)
-        logged = self.logged_price
+        logged, names = self.logged_price, cut.names(self.locations, self.items)
         return replace(
             self,
             categories=tuple(self.categories[i] for i in cut.goods.tolist()),
             economics=self.economics.within([self.locations[i] for i in cut.places.tolist()]),
             price_groups=tuple(self.price_groups[i] for i in cut.places.tolist()),
             terms=self.terms.select(cut),
-            demand=self.demand.select(*cut.names(self.locations, self.items)),
+            demand=self.demand.select(*names),
             logged_price=None if logged is None else cut.tensor(logged, "TSI"),
             panel=None if self.panel is None else self.panel.select(locations, items),
-            customers=None if self.customers is None else self.customers.select(cut),
+            customers=None if self.customers is None else self.customers.each(lambda who: who.among(*names)),
         )
 
     def with_demand(self, demand: DemandProcess) -> Market:
@@ -189,10 +189,10 @@ class Market:
 
         As the history ends nobody has been treated otherwise than usual: what is expected is the same.
         """
-        population = None if self.customers is None else self.customers.population
-        if population is None or isinstance(self.demand, CustomerMarket):
+        found = None if self.customers is None else self.customers.found
+        if not isinstance(found, Customers) or isinstance(self.demand, CustomerMarket):
             return self
-        return self.with_demand(CustomerMarket(self.demand, population, self.terms.reference_price))
+        return self.with_demand(CustomerMarket(self.demand, found.population, self.terms.reference_price))
 
     @property
     def forgotten(self) -> Market:
@@ -206,5 +206,5 @@ class Market:
             terms=self.terms.to(device),
             demand=self.demand.to(device),
             logged_price=None if self.logged_price is None else self.logged_price.to(device),
-            customers=None if self.customers is None else self.customers.to(device),
+            customers=None if self.customers is None else self.customers.each(lambda who: who.to(device)),
         )

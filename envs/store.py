@@ -28,7 +28,7 @@ from ..forecasters.store import load_model, save_model
 from ..forecasters.tensors import numbered
 from ..forecasters.tuning import Tuning
 from .customers import FOLDER as CUSTOMERS
-from .customers import Known, Write, learned_of, load_customers
+from .customers import MarketCustomers, Write, learned_of, load_customers
 from .economics import Economics
 from .engine.support import SUPPORT, PriceLists
 from .folders import replace_folder, sole_writer
@@ -95,7 +95,7 @@ def fitted_market(
     panel: SalesPanel,
     economics: Economics,
     name: str,
-    customers: Known | None = None,
+    customers: MarketCustomers | None = None,
 ) -> Market:
     """The market that a fitted model and its panel make, with the customers who are known of it."""
     demand = LearnedDemand.after(model, panel)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ...envs.customers import Known
+from ...envs.customers import MarketCustomers
 from ...envs.market import Market
 from ...forecasters.errors import InputError
 from ...forecasters.identification import Elasticities
@@ -71,9 +71,9 @@ def market_card(market: Market, panel: SalesPanel, seed: int, progress: Progress
     return {**card, "verdict": verdict(card)}
 
 
-def _customers(known: Known) -> dict[str, Any]:
-    account = known.account
-    return {"unknown": account} if isinstance(account, str) else account.plain()
+def _customers(known: MarketCustomers) -> dict[str, Any]:
+    found = known.found
+    return {"unknown": found} if isinstance(found, str) else found.account.plain()
 
 
 def _data(panel: SalesPanel) -> dict[str, Any]:

@@ -60,8 +60,10 @@ def run(
             progress=drawn(bars, tensorboard),
         )
     if market.customers is not None:
-        told = market.customers.account
-        for line in (f"customers: not simulated: {told}",) if isinstance(told, str) else told.text():
+        found = market.customers.found
+        for line in (
+            (f"customers: not simulated: {found}",) if isinstance(found, str) else found.account.text()
+        ):
             console.print(line)
     if shop.assumed():
         console.print(shop.assumed())

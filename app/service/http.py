@@ -22,6 +22,7 @@ from . import access, messages
 from .access import APPROVER, HERE, VIEWER, Caller, Rates
 from .door import Door
 from .metrics import Measured, Metrics
+from .proposing import TOLD_AT_ONCE
 from .questions import NotNow
 from .refusals import Conflict, Unknown
 from .service import MOST, Service
@@ -29,7 +30,6 @@ from .service import MOST, Service
 _DATE = Annotated[str | None, Query(max_length=32, description="first day of a period")]
 _AFTER = Annotated[int, Query(ge=0, le=messages.LARGEST_ID, description="number of the last row known")]
 _LIMIT = Annotated[int, Query(ge=1, le=MOST, description="rows of one answer")]
-_PROPOSED_AT_ONCE = 1000  # series of a sheet that are in the answer
 _STATUS = {Unknown: 404, Conflict: 409}
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": messages.Fault, "description": said}
@@ -143,7 +143,7 @@ def _routes(app: FastAPI, service: Service) -> None:
     def propose(asked: messages.Propose, caller: Approver) -> Any:
         """Propose prices and orders for the period after the latest sales."""
         sheet = service.propose(caller.name, asked.date, asked.locations, asked.stock, asked.explain)
-        return sheet if sheet["series"] <= _PROPOSED_AT_ONCE else sheet | {"decisions": []}
+        return sheet if sheet["series"] <= TOLD_AT_ONCE else sheet | {"decisions": []}
 
     @app.get("/v1/decisions", response_model=messages.Decisions, tags=["decisions"])
     def decisions(

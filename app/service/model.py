@@ -61,8 +61,8 @@ class Model:
 
     @property
     def ready(self) -> bool:
-        """Whether a proposal can be made at once."""
-        return self._now is not None and self._now.rounds.ready
+        """Whether the market and its history are read, which is what takes long."""
+        return self._now is not None
 
     def decider(self) -> Decider:
         """The run's market and policy, read again when their files are others."""

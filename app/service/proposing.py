@@ -23,8 +23,9 @@ from .rounds import Asked, Round
 from .together import Together
 
 _TRIES = 20  # to file a round while sales come in
+_RESTLESS = f"sales: expected a quiet moment, found other tables come in {_TRIES} times"
 _WHY = ("id", "current_price", "price", "why", "would_change", "drivers")
-MOST_EXPLAINED = 1000  # series at once
+TOLD_AT_ONCE = 1000  # series that are explained, or are in the answer
 
 
 class _Stale(Busy):
@@ -81,6 +82,9 @@ class Proposer:
                     f"date: expected {now.standing.date}, the period after the latest sales,"
                     f" found {date!s:.40}"
                 )
+            takes_long = explain or stock is not None
+            if takes_long and (told := self.repeat(actor)) is not None:
+                return told
             at_hand = self._laid_out(now.decider, stock)
             done = self._round(now, locations, at_hand, explain)
             filing = _Filing(actor, self._about(now, done, at_hand), done.rows, now.batch)
@@ -91,7 +95,7 @@ class Proposer:
             except Killed:
                 if (told := self.repeat(actor)) is not None:
                     return told
-        raise Busy(f"sales: expected a quiet moment, found other tables come in {_TRIES} times")
+        raise Busy(_RESTLESS)
 
     def _laid_out(self, decider: Decider, stock: pd.DataFrame | Sequence[StockRow] | None) -> Stock | None:
         """Stock by location and item."""
@@ -107,9 +111,9 @@ class Proposer:
         named = None if locations is None else standing.named(locations)
         if explain:
             told = standing.sold if named is None else standing.sold & standing.at(named)
-            if told.sum() > MOST_EXPLAINED:
+            if told.sum() > TOLD_AT_ONCE:
                 raise InputError(
-                    f"explain: expected locations of at most {MOST_EXPLAINED:,} series in all, found"
+                    f"explain: expected locations of at most {TOLD_AT_ONCE:,} series in all, found"
                     f" {int(told.sum()):,}"
                 )
             if not self._explaining.acquire(blocking=False):
@@ -158,7 +162,13 @@ class Proposer:
                     " proposed with `explain`, found another; propose it again so"
                 )
             rows = self._round(now, [row["location"]], None, explain=True).rows
-            row = {**row, **next(one for one in rows if one["item"] == row["item"])}
+            again = next(one for one in rows if one["item"] == row["item"])
+            if again["price"] != row["price"]:
+                raise Conflict(
+                    f"decision {number}: expected the price that was proposed, {row['price']:g}, found"
+                    f" {again['price']:g} on the same evidence; propose it again with `explain`"
+                )
+            row = {**row, "drivers": again["drivers"]}
         return {name: row[name] for name in _WHY}
 
     def _filed(self, filings: Sequence[_Filing]) -> list[dict[str, Any]]:
@@ -176,10 +186,21 @@ class Proposer:
 
     def repeat(self, actor: str) -> dict[str, Any] | None:
         """What the kill switch releases for the coming period; None where it is off."""
-        date = self._model.latest().standing.date
-        with self._database.write() as connection:
-            why = ledger.killed(connection)
-            if why is None:
+        with self._database.read() as connection:
+            if ledger.killed(connection) is None:
                 return None
-            count, notes = ledger.release_last(connection, actor, date), [f"kill switch: {why}"]
-        return {"date": date, "sheet": None, "series": 0, "released": count, "notes": notes, "decisions": []}
+        for _ in range(_TRIES):
+            now = self._model.latest()
+            with self._database.write() as connection:
+                why = ledger.killed(connection)
+                if why is None:
+                    return None
+                if sales.version(connection) != now.batch:
+                    continue  # the coming period is another by now
+                count, notes = (
+                    ledger.release_last(connection, actor, now.standing.date),
+                    [f"kill switch: {why}"],
+                )
+            told = {"date": now.standing.date, "sheet": None, "series": 0, "released": count}
+            return {**told, "notes": notes, "decisions": []}
+        raise Busy(_RESTLESS)

@@ -87,11 +87,6 @@ class Rounds:
     _parts: dict[frozenset[str], Standing] = field(default_factory=dict, repr=False)
     _turn: Lock = field(default_factory=Lock, repr=False)
 
-    @property
-    def ready(self) -> bool:
-        """Whether what is proposed with assumed stock is worked out."""
-        return "_usual" in self.__dict__
-
     def usual(self, locations: Collection[str] | None) -> Round:
         """Proposals with assumed stock; all where None.
 

@@ -117,6 +117,7 @@ def update(
     clock.lap("load")
     if not seen.grown.news:
         why = f"the table holds nothing that the market does not know up to {version.until}"
+        why += "" if later is None else "; the events are read with the next table that does"
         return Updated(seen.before.to(device()), None, why, False, version, seen.drift, None, (), clock.laps)
     found = seen.drift
     chosen, why = _chosen(depth, seen, version)

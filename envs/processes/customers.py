@@ -33,7 +33,6 @@ from .scaled import Rounding
 from .wrapped import Wrapped, roundings
 
 _EFFECT_STREAM = 30
-_EFFECTS = ("stock_out", "dear")
 _LEAST = 1e-30  # units that a quotient divides by, where nobody buys
 
 
@@ -79,7 +78,7 @@ class CustomerMarket(Wrapped):
                 f" market, found {len(population.locations)} and {len(population.items)}, or others"
             )
         self.population, self.reference, self.lift = population, reference, lift
-        mass = population.weight.unsqueeze(-1) * population.taste
+        mass = population.mass
         self._usual = mass.sum(2)
         self._mass = mass if lift is None else mass * lift
         self._lifted = torch.zeros_like(self._usual) if lift is None else (self._mass - mass).sum(2)

@@ -20,6 +20,7 @@ from ...forecasters.customers import (
     lifted,
     slates,
 )
+from ...forecasters.errors import InputError
 from ...forecasters.tensors import Cut
 from ..settings_file import Fault
 from .effect import Count, Factor, LocalEffect, Names, Share, chosen
@@ -63,7 +64,7 @@ class Recommendation(LocalEffect):
         margin = cut.tensor(terms.reference_price - terms.unit_cost, "SI")
         told = account.exposure if self.effect is None else Lift.stated(self.effect)
         lift = lifted(slates(recommender, population, margin, self.slate), told)
-        bought = population.weight.unsqueeze(-1) * population.taste  # (S, K, P, I)
+        bought = population.mass
         more = (bought * lift).sum((1, 2)) / bought.sum((1, 2)).clamp(min=1e-12)
         factor = torch.ones(market.shape, device=market.device)  # a new item has no customers yet
         factor[cut.places.unsqueeze(1), cut.goods] = torch.where(more > 0, more, 1.0)
@@ -95,9 +96,15 @@ def _known(plan: Plan) -> tuple[Population, Account]:
     """The customers of a market.
 
     Raises:
-        Fault: none are known.
+        Fault: none are known; says why.
     """
-    known = plan.market.customers
-    if known is None or known.population is None or isinstance(known.account, str):
+    customers = plan.market.customers
+    if customers is None:
         raise Fault((), "expected a market with customers (fitted with --events), found none")
+    try:
+        known = customers.known()
+    except InputError as error:
+        raise Fault(
+            (), f"expected a market whose customers are known well enough to simulate: {error}"
+        ) from None
     return known.population, known.account

@@ -1,18 +1,27 @@
-"""What is learned of customers, and the population that a market simulates."""
+"""What is learned of customers, and the population that a market simulates.
 
-from .account import Account, Segment
-from .answers import Answer, Answers
+What a market is played with is imported at once; what asks for much else (scores, answers, the account's
+making) when it is first named, so that a market that knows no customers waits for none of it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .account import Account, Segment, Signal
 from .leaving import LeavingFit
 from .lift import Lift
 from .particles import Learned, learn_population
 from .population import Leaving, Population
 from .recommenders import Personal, Popular, Pushed, Recommender, WorthMost, lifted, slates
-from .scores import Bin, scored
 from .store import load_population, save_population
+
+if TYPE_CHECKING:
+    from .accounting import account_of
+    from .answers import Answers
+    from .scores import Bin, scored
 
 __all__ = [
     "Account",
-    "Answer",
     "Answers",
     "Bin",
     "Learned",
@@ -25,7 +34,9 @@ __all__ = [
     "Pushed",
     "Recommender",
     "Segment",
+    "Signal",
     "WorthMost",
+    "account_of",
     "learn_population",
     "lifted",
     "load_population",
@@ -33,3 +44,10 @@ __all__ = [
     "scored",
     "slates",
 ]
+_LATER = {"Answers": "answers", "Bin": "scores", "account_of": "accounting", "scored": "scores"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_LATER[name]}", __name__), name)

@@ -5,20 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-import torch
-
-from ..events import Events, Items, reconciled
-from ..panel.sales_panel import SalesPanel
-from .attributes import Attributes, level_of_new
-from .contagion import Ties, word_of_mouth
-from .exposure import exposure_effect
 from .lift import Lift
-from .messages import Signal, signals, telling
-from .particles import Learned
-from .population import Population
-
-_FEWEST_ITEMS = 20  # with a level of their own, for attributes to be tried on
 
 
 @dataclass(frozen=True)
@@ -36,6 +23,16 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Signal:
+    """An item that more is written about than usual."""
+
+    item: str
+    found: float  # messages in the last period, each by its chance to be followed by a return
+    usual: float  # mean of the periods before
+    chance: float  # that so many come when nothing has changed
+
+
+@dataclass(frozen=True)
 class Account:
     """What a fit says of customers, in words and numbers."""
 
@@ -48,23 +45,6 @@ class Account:
     messages: tuple[str, ...]
     signals: tuple[Signal, ...]
     new_items: str
-
-    @staticmethod
-    def of(events: Events, panel: SalesPanel, learned: Learned, items: Items | None = None) -> Account:
-        """All of it, from what a market was fitted on and what was learned."""
-        days = float(np.diff(panel.dates).mean() / np.timedelta64(1, "D")) if panel.periods > 1 else 1.0
-        told = telling(events, "return")
-        return Account(
-            leaving=learned.leaving.told(),
-            segments=tuple(_segments(learned.population, panel, days)),
-            coverage=reconciled(events, panel).summary(),
-            exposure=exposure_effect(events),
-            word_of_mouth=word_of_mouth(events),
-            told=len(Ties.of(events).told) / max(len(events.customers), 1),
-            messages=tuple(one.text() for one in (told, telling(events, "silence")) if one.messages),
-            signals=tuple(signals(events, told, np.timedelta64(max(1, round(days)), "D"))),
-            new_items=_new_items(items, panel),
-        )
 
     def plain(self) -> dict[str, Any]:
         """In JSON's types."""
@@ -95,47 +75,3 @@ class Account:
             f"showing an item: {self.exposure.text()}",
             f"word of mouth: {self.word_of_mouth.text()}",
         )
-
-
-def _segments(population: Population, panel: SalesPanel, days: float) -> list[Segment]:
-    price = torch.from_numpy(np.nan_to_num(np.nanmedian(panel.dense(panel.price), axis=0), nan=0.0))
-    mass = population.weight.unsqueeze(-1) * population.taste  # (S, K, P, I)
-    bought = mass.sum(2)
-    spent = (bought * price.unsqueeze(1)).sum((0, 2))
-    hazard = population.leaving.sigmoid()
-    of_each = {
-        "visits": population.visit,
-        "leaves": hazard,
-        "leaves_without": (population.leaving + population.moved_by.stock_out).sigmoid(),
-        "leaves_in_a_year": 1 - (1 - population.visit * hazard) ** (365 / days),
-    }
-    customers = population.weight.sum((0, 2))
-    means = {
-        name: (values * population.weight).sum((0, 2)) / customers.clamp(min=1e-12)
-        for name, values in of_each.items()
-    }
-    deviation = (population.price * bought).sum((0, 2)) / bought.sum((0, 2)).clamp(min=1e-12)
-    share = spent / spent.sum().clamp(min=1e-12)
-    return [
-        Segment(
-            name,
-            customers=float(customers[k]),
-            share=float(share[k]),
-            elasticity=float(deviation[k]),
-            **{what: float(values[k]) for what, values in means.items()},
-        )
-        for k, name in enumerate(population.segments)
-    ]
-
-
-def _new_items(items: Items | None, panel: SalesPanel) -> str:
-    """Whether attributes tell the level of an item that has no history."""
-    if items is None:
-        return "attributes: no table of items was given; a new item starts at its category's mean"
-    units = np.nanmean(np.where(np.isfinite(panel.units), panel.units, np.nan), axis=0)
-    total = np.bincount(panel.series[:, 1], np.nan_to_num(units), len(panel.items))
-    sold = np.flatnonzero(total > 0)
-    if len(sold) < _FEWEST_ITEMS:
-        return f"attributes: expected {_FEWEST_ITEMS} items to try them on, found {len(sold)}: not used"
-    attributes = Attributes.of(items.of([panel.items[i] for i in sold]))
-    return level_of_new(attributes, np.log(total[sold])).text()

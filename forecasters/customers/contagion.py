@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ..events import Events, Kind
 from .lift import Lift, Trial, lift
+from .purchases import ranges
 from .within import counted
 
 WINDOW = np.timedelta64(28, "D")
@@ -76,9 +77,8 @@ def _friends(
     order = np.argsort(ties.teller, kind="stable")
     tellers, friends = ties.teller[order], ties.told[order]
     first, last = (np.searchsorted(tellers, sent.customer, side) for side in ("left", "right"))
-    row = np.repeat(np.arange(len(sent)), last - first)
-    offset = np.arange(len(row)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
-    friend, when = friends[first[row] + offset], sent.time[row]
+    row, place = ranges(first, last)
+    friend, when = friends[place], sent.time[row]
     buys = events.of("buy")
     bought = counted(buys.customer, buys.time, friend, when, when + window)
     before = counted(buys.customer, buys.time, friend, when - window, when)

@@ -11,6 +11,7 @@ import torch
 
 from ..errors import InputError
 from ..events import KINDS, Events
+from ..panel.calendar import declared_grid
 from ..panel.sales_panel import SalesPanel
 from ..statistics import StockOuts, expected_demand
 
@@ -98,10 +99,9 @@ class Histories:
 
 def _periods(events: Events, panel: SalesPanel) -> tuple[np.ndarray, np.ndarray]:
     """(N,) period of each event, and whether the panel has it."""
-    step = panel.dates[-1] - panel.dates[-2] if panel.periods > 1 else np.timedelta64(1, "D")
-    day = events.day
-    inside = (day >= panel.dates[0]) & (day < panel.dates[-1] + step)
-    return np.searchsorted(panel.dates, day, side="right") - 1, inside
+    grid = declared_grid(panel.frequency, panel.dates)
+    period = grid.period_of(events.day) - grid.period_of(panel.dates[:1])
+    return period, (period >= 0) & (period < panel.periods)
 
 
 def _named(index: np.ndarray, names: Sequence[str], known: Sequence[str], axis: str) -> np.ndarray:

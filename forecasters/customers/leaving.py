@@ -35,6 +35,8 @@ PRIOR = ((1.0, 2.0), (0.5, 2.0))
 leaving e times as likely, more or less; so does one at e² times its price."""
 BACK_A_YEAR = 0.4
 """Share of those who left that return within a year: assumed, since no event tells a return from a pause."""
+_REST = ((0.0, 2.0), (1.0, 2.0), (-3.0, 2.0))
+"""The same of log a, log b and θ: without them a log of customers who come once would leave all open."""
 _TOLD = 0.5  # of a prior's standard deviation: an effect whose own is larger counts as assumed
 _LEAST = 50  # customers
 _ROUNDS = 200
@@ -158,8 +160,8 @@ class _Data:
         return stays + there - _log_beta(a, b), stays + left - _log_beta(a, b)
 
     def log_posterior(self, parameters: Tensor) -> Tensor:
-        mean, spread = torch.tensor(PRIOR, dtype=torch.float64).T
-        prior = -0.5 * ((parameters[3:] - mean) / spread).square().sum()
+        mean, spread = torch.tensor((*_REST, *PRIOR), dtype=torch.float64).T
+        prior = -0.5 * ((parameters - mean) / spread).square().sum()
         return torch.logaddexp(*self.terms(parameters)).sum() + prior
 
     def customers(self, parameters: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -175,7 +177,8 @@ class _Data:
 
 def _mode(data: _Data) -> Tensor:
     """(5,) log a, log b, θ and the two effects."""
-    found = torch.tensor([0.0, 1.0, -3.0, PRIOR[0][0], PRIOR[1][0]], dtype=torch.float64, requires_grad=True)
+    start = [mean for mean, _ in (*_REST, *PRIOR)]
+    found = torch.tensor(start, dtype=torch.float64, requires_grad=True)
     search = torch.optim.LBFGS([found], max_iter=_ROUNDS, line_search_fn="strong_wolfe", tolerance_grad=1e-8)
     scale = 1 / len(data.until)
 

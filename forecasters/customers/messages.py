@@ -15,6 +15,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_expit, pdtrc
 
 from ..events import Events
+from .account import Signal
 from .text import Encoder, encoder
 from .within import counted
 
@@ -88,16 +89,6 @@ def telling(events: Events, what: Follows, seed: int = 0) -> Telling:
         return _nothing(what, float(y.mean()), len(y), "their text does not foretell it")
     weights, level = _logistic(x, y, _PENALTIES[best])
     return Telling(what, encode, weights, level, float(y.mean()), len(y), float(gain.mean()), "")
-
-
-@dataclass(frozen=True)
-class Signal:
-    """An item that more is written about than usual."""
-
-    item: str
-    found: float  # messages in the last period, each by its chance to be followed by a return
-    usual: float  # mean of the periods before
-    chance: float  # that so many come when nothing has changed
 
 
 def signals(events: Events, told: Telling, period: np.timedelta64) -> list[Signal]:

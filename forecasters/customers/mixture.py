@@ -84,10 +84,15 @@ def answers(log: Purchases, queries: Queries, horizon: int, of: Asked) -> Answer
         row=torch.from_numpy(row),
         item=torch.from_numpy(item),
         weight=torch.from_numpy(1 / lines[row]).float(),
-        category=torch.from_numpy(np.asarray(of.category[row, item]).ravel()).float(),
+        category=torch.from_numpy(_at(of.category, row, item)).float(),
         place=torch.from_numpy(np.where(key[place] == wanted, place, -1)),
         units=torch.from_numpy(log.units[line]).float(),
     )
+
+
+def _at(table: sp.csr_array, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """(N,) cells of a table; none are cells, too, which scipy gives in another form."""
+    return np.asarray(table[row, column]).ravel() if len(row) else np.zeros(0)
 
 
 def _pair(own: Own, items: Catalogue) -> np.ndarray:

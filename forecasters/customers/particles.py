@@ -28,6 +28,8 @@ class Learned:
 
     population: Population
     leaving: LeavingFit
+    usual_price: np.ndarray  # (S, I) in the last year; NaN of what a location does not sell
+    days: float  # of a period
 
 
 def learn_population(events: Events, panel: SalesPanel, particles: int = PARTICLES, seed: int = 0) -> Learned:
@@ -59,7 +61,7 @@ def learn_population(events: Events, panel: SalesPanel, particles: int = PARTICL
         moved_by=found.moved_by,
         **fields,
     )
-    return Learned(population, found)
+    return Learned(population, found, seen.usual_price, days)
 
 
 def segments(seen: Histories, tastes: Tastes, found: LeavingFit) -> np.ndarray:

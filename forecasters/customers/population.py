@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -50,12 +50,24 @@ class Population:
     usual_stock_out: Tensor  # (S, I) share of demand that the log left unserved
     moved_by: Leaving
 
+    @property
+    def mass(self) -> Tensor:
+        """(S, K, P, I) units of a period that a particle buys for all whom it stands for."""
+        return self.weight.unsqueeze(-1) * self.taste
+
     def select(self, cut: Cut) -> Self:
         """Of some locations and items; the other items' customers stay, with what they buy of these."""
         shapes = dict.fromkeys(("weight", "visit", "basket", "leaving", "hazard"), "S__")
         shapes |= {"taste": "S__I", "price": "S_I", "usual_stock_out": "SI"}
         locations, items = cut.names(self.locations, self.items)
         return replace(cut.record(self, shapes), locations=locations, items=items)
+
+    def among(self, locations: Sequence[str], items: Sequence[str]) -> Self:
+        """Of those locations and items that it knows."""
+        places, goods = set(locations), set(items)
+        of_places = [name for name in self.locations if name in places]
+        of_items = [name for name in self.items if name in goods]
+        return self.select(Cut.of(self.locations, self.items, of_places, of_items, self.weight.device))
 
     def to(self, device: torch.device | str) -> Self:
         return self.each(lambda tensor: tensor.to(device))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -90,6 +91,11 @@ class Purchases:
         visits = np.bincount(row[new], minlength=len(queries))
         began, last = self.day[line[first]], self.day[line[np.append(first[1:], len(row)) - 1]]
         return VisitCounts(visits - 1.0, last - began + 0.0, queries.stop - 1.0 - began)
+
+    @cached_property
+    def visits(self) -> int:
+        """Days on which customers bought, of all of them."""
+        return int(np.count_nonzero(np.diff(self._place(self.customer, self.day)))) + 1
 
     def _place(self, customer: np.ndarray, day: np.ndarray) -> np.ndarray:
         """What lines are sorted by."""

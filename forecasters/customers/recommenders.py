@@ -37,7 +37,7 @@ class Popular:
     name: str = "popular"
 
     def scores(self, population: Population, margin: Tensor) -> Tensor:
-        sold = (population.weight.unsqueeze(-1) * population.taste).sum((1, 2), keepdim=True)
+        sold = population.mass.sum((1, 2), keepdim=True)
         return sold.expand_as(population.taste)
 
 

@@ -12,7 +12,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..errors import InputError
-from .leaving import LeavingFit
 from .population import Leaving, Population
 
 ABOUT, TENSORS = "customers.json", "customers.safetensors"
@@ -20,9 +19,8 @@ _FORMAT = 1
 _TENSORS = tuple(f.name for f in fields(Population) if f.type == "Tensor")
 
 
-def save_population(population: Population, folder: Path, found: LeavingFit | None = None) -> None:
-    """Write ``customers.safetensors`` and ``customers.json`` into an existing folder, with what was found of
-    leaving, if it was."""
+def save_population(population: Population, folder: Path) -> None:
+    """Write ``customers.safetensors`` and ``customers.json`` into an existing folder."""
     tensors = {name: getattr(population, name) for name in _TENSORS}
     tensors["covariance"] = population.moved_by.covariance
     save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / TENSORS)
@@ -34,13 +32,11 @@ def save_population(population: Population, folder: Path, found: LeavingFit | No
         "segments": population.segments,
         "moved_by": {f.name: getattr(moved_by, f.name) for f in fields(Leaving) if f.type != "Tensor"},
     }
-    if found is not None:
-        about["found"] = found.told()
     (folder / ABOUT).write_text(json.dumps(about, indent=1))
 
 
-def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
-    """What ``save_population`` wrote: the population, and what was found of leaving, empty if nothing was.
+def load_population(folder: Path) -> Population:
+    """What ``save_population`` wrote.
 
     Raises:
         InputError: a file is absent, damaged or of another format.
@@ -59,8 +55,4 @@ def load_population(folder: Path) -> tuple[Population, dict[str, Any]]:
     moved_by = about["moved_by"] | {"assumed": tuple(about["moved_by"]["assumed"])}
     fields_of: dict[str, Any] = {name: tensors[name] for name in _TENSORS}
     fields_of |= {name: tuple(about[name]) for name in ("locations", "items", "segments")}
-    population = Population(
-        **fields_of,
-        moved_by=Leaving(**moved_by, covariance=tensors["covariance"]),
-    )
-    return population, about.get("found", {})
+    return Population(**fields_of, moved_by=Leaving(**moved_by, covariance=tensors["covariance"]))

@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Protocol
 
@@ -71,6 +72,7 @@ class SentenceModel:
         return _unit(np.asarray(self.encode(list(texts), show_progress_bar=False), dtype=np.float32))
 
 
+@cache
 def sentence_model() -> SentenceModel:
     """all-MiniLM-L6-v2, from the package that ships its weights.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..network import TrunkSettings
 from ..progress import SILENT, Progress
 from .hazard import fit_hazard
@@ -40,8 +41,16 @@ class Trained:
 
 
 def fit_beneath(lessons: Sequence[Lesson]) -> Beneath:
-    """The classical answers; a lesson without a basket teaches visits alone."""
+    """The classical answers; a lesson without a basket teaches visits alone.
+
+    Raises:
+        InputError: none has a basket.
+    """
     baskets = [(lesson.asked, lesson.told) for lesson in lessons if len(lesson.told.row)]
+    if not baskets:
+        raise InputError(
+            "events: expected customers who come again within the horizon, found none to learn from"
+        )
     hazard = fit_hazard([(lesson.asked.context, lesson.visits) for lesson in lessons])
     return Beneath(hazard.requires_grad_(False), fit_mixture(baskets).requires_grad_(False))
 

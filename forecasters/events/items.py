@@ -132,11 +132,18 @@ def _image(frame: pd.DataFrame) -> tuple[np.ndarray | None, list[str]]:
     """(I, D) float32 vectors, NaN where an item has none, and the columns that they come from."""
     if "image" in frame:
         told = frame["image"].notna().to_numpy()
+        if not told.any():
+            return None, ["image"]
         sizes = sorted({np.size(one) for one in frame["image"][told]})
         if len(sizes) != 1:
             raise InputError(f"image: expected vectors of one length, found lengths {sizes[:5]}")
-        image = np.full((len(frame), sizes[0]), np.nan, dtype=np.float32)
-        image[told] = np.stack(list(frame["image"][told]))
+        try:
+            vectors = np.array([np.ravel(one) for one in frame["image"][told]], dtype=np.float32)
+        except (ValueError, TypeError):
+            found = repr(frame["image"][told].iloc[0])
+            raise InputError(f"image: expected vectors of numbers, found {found:.60}") from None
+        image = np.full((len(frame), vectors.shape[1]), np.nan, dtype=np.float32)
+        image[told] = vectors
         return image, ["image"]
     columns = [name for name in map(str, frame.columns) if re.fullmatch(r"image_\d+", name)]
     columns.sort(key=lambda name: int(name.removeprefix("image_")))

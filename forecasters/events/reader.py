@@ -57,7 +57,7 @@ def read_events(
     if map is not None and not isinstance(map, Mapping):
         raise InputError(f"map: expected a mapping of our names to the table's, found {type(map).__name__}")
     columns = {ours: theirs for ours, theirs in (map or {}).items() if ours not in KINDS}
-    named = {theirs.strip().lower(): ours for ours, theirs in (map or {}).items() if ours in KINDS}
+    named = {str(theirs).strip().lower(): ours for ours, theirs in (map or {}).items() if ours in KINDS}
     table = load_table(source, columns, drop, CONTRACT)
     notes = [*table.declared.get("notes", ()), *table.notes]
     frame = table.frame.reset_index(drop=True)
@@ -84,10 +84,14 @@ def _require(frame: pd.DataFrame) -> None:
 def _kinds(frame: pd.DataFrame, named: Mapping[str, Kind], notes: list[str]) -> np.ndarray:
     """(R,) int8 index into KINDS of each row, -1 of what is none."""
     if "event" not in frame:
+        if named:
+            raise InputError(f"map: expected the column event, which {some(list(named))} is of, found none")
         notes.append(f"event: no such column, {len(frame)} rows taken as purchases")
         return np.full(len(frame), KINDS.index("buy"), dtype=np.int8)
     code, values = factorized(frame["event"])
     words = [str(value).strip().lower() for value in values]
+    if absent := [word for word in named if word not in words]:
+        raise InputError(f"map: expected words of the column event, {some(words[:5])}, found {some(absent)}")
     known: dict[str, Kind] = {**dict(zip(KINDS, KINDS, strict=True)), **_ALSO, **named}
     index = [KINDS.index(known[word]) if word in known else -1 for word in words]
     kind = np.array([*index, -1], dtype=np.int8)[code]

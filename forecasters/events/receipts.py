@@ -51,7 +51,8 @@ def panel_of(
         raise InputError(f"events: {told}")
     frame = pd.concat([_by_day(lines.of("buy")), _by_day(lines.of("return"), sign=-1)])
     if items is not None:
-        frame["category"] = items.of(frame["item"].tolist()).categories
+        category = dict(zip(lines.items, items.of(lines.items).categories, strict=True))
+        frame["category"] = frame["item"].map(category)
     panel = read_panel(frame, freq=freq, absent="zero", holidays=holidays)
     report = replace(events.report, notes=(*notes, *panel.report.notes))
     return replace(panel, report=report, reading=replace(panel.reading, busy=busy))

@@ -147,12 +147,11 @@ def _entry(row: Mapping[str, str], number: int) -> Relation | Rule:
     if row["sign"] not in _SIGNS:
         raise refused("+, - or 0", "sign")
     try:
-        low, high = (
-            float(row[name]) if row[name] else end
-            for name, end in zip(("low", "high"), _SIGNS[row["sign"]], strict=True)
-        )
+        ends = zip(("low", "high"), _SIGNS[row["sign"]], strict=True)
+        told = [(float(row[name]) if row[name] else end, end) for name, end in ends]
     except ValueError:
         raise refused("numbers", "low", "high") from None
+    low, high = max(told[0]), min(told[1])
     if not low <= high or (low, high) == _SIGNS[""]:
         raise refused("a sign, or bounds from low to high", "sign", "low", "high")
     return Rule(item, other, low, high)

@@ -13,6 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ..errors import InputError
 from ..events import Relations, Rule
 from ..names import SHOWN
 from ..response import WEAKEST
@@ -31,23 +32,26 @@ def with_knowledge(
     """Elasticities that keep to what is ``known``, and what that changed, a line each.
 
     Rules bound the means that every price is judged by. Draws of what the table leaves open lie around them.
+
+    Raises:
+        InputError: a rule leaves an own elasticity no negative value.
     """
     known = known.among(items, categories)
     at = {name: row for row, name in enumerate(items)}
     found, said = _own(found, [rule for rule in known.rules if not rule.other], at)
-    wanted = found.cross.clone()
+    before = found.cross
+    wanted = before.clone()
     why: list[tuple[tuple[int, int], str]] = []
     for relation in known.relations:
         if relation.kind in PRIORS:
             cell = at[relation.item], at[relation.other]
-            wanted[cell] = _weighed(found, *cell, *PRIORS[relation.kind])
+            wanted[cell] = _weighed(found, before, *cell, *PRIORS[relation.kind])
             why.append((cell, relation.kind))
     for rule in known.rules:
         if rule.other:
             cell = at[rule.item], at[rule.other]
             wanted[cell] = wanted[cell].clamp(rule.low, rule.high)
             why.append((cell, "rule"))
-    before = found.cross
     found = replace(found, choice=replace(found.choice, pairs=_pairs(found, wanted)))
     after = found.cross
     moved = [(cell, kind) for cell, kind in why if abs(float(after[cell] - before[cell])) > _MOVED]
@@ -65,6 +69,11 @@ def _own(found: Elasticities, rules: Sequence[Rule], at: dict[str, int]) -> tupl
     ends = {name: getattr(found, name).clone() for name in ("own", "own_lo", "own_hi")}
     said = []
     for rule in rules:
+        if rule.low > WEAKEST:
+            raise InputError(
+                f"rule: expected an own elasticity below {WEAKEST} to be allowed, found {rule.low:g} at least"
+                f" for {rule.item:.{SHOWN}}"
+            )
         item, high = at[rule.item], min(rule.high, WEAKEST)
         outside = (ends["own"][:, item] < rule.low) | (ends["own"][:, item] > high)
         if bool(outside.any()):
@@ -78,15 +87,15 @@ def _own(found: Elasticities, rules: Sequence[Rule], at: dict[str, int]) -> tupl
     return replace(found, **ends), said
 
 
-def _weighed(found: Elasticities, row: int, column: int, mean: float, spread: float) -> float:
-    """Posterior mean of a cross elasticity.
+def _weighed(found: Elasticities, cross: Tensor, row: int, column: int, mean: float, spread: float) -> float:
+    """Posterior mean of a cross elasticity, ``cross`` (I, I) being what the table shows.
 
     What the table shows of it is about as sure as the row's own elasticity, by how much either price moved.
     """
     moves = found.price_spread.clamp(min=1e-6)
     error = float(found.own_error[row] * moves[row] / moves[column])
     shown = 1 / max(error, 1e-6) ** 2
-    return float((found.cross[row, column] * shown + mean / spread**2) / (shown + 1 / spread**2))
+    return float((cross[row, column] * shown + mean / spread**2) / (shown + 1 / spread**2))
 
 
 def _pairs(found: Elasticities, wanted: Tensor) -> Tensor:

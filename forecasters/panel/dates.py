@@ -54,9 +54,11 @@ def times_of(column: pd.Series, notes: list[str]) -> np.ndarray:
     Raises:
         InputError: what cannot be read as a date.
     """
-    if pd.api.types.is_numeric_dtype(column) and (unit := _SINCE_1970.get(_digits(column))):
+    told = pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)
+    numbers = pd.to_numeric(column, errors="coerce") if told else column
+    if pd.api.types.is_numeric_dtype(numbers) and (unit := _SINCE_1970.get(_digits(numbers))):
         notes.append(f"{column.name}: read as time since 1970 in {unit}, UTC")
-        return column.to_numpy(np.int64).astype(f"datetime64[{unit}]").astype("datetime64[s]")
+        return numbers.to_numpy(np.int64).astype(f"datetime64[{unit}]").astype("datetime64[s]")
     code, distinct = pd.factorize(column, use_na_sentinel=False)  # a day's many events share its text
     try:
         stamps, _ = _read(pd.Series(distinct, name=column.name), notes)
@@ -68,8 +70,10 @@ def times_of(column: pd.Series, notes: list[str]) -> np.ndarray:
 
 def _digits(column: pd.Series) -> int:
     """Of each of the numbers in a column; 0 where they differ or one is missing."""
+    if not len(column) or column.isna().any():
+        return 0
     low, high = (len(f"{value:.0f}") for value in (column.min(), column.max()))
-    return low if low == high and column.notna().all() else 0
+    return low if low == high else 0
 
 
 def _read(column: pd.Series, notes: list[str]) -> tuple[pd.Series, bool]:

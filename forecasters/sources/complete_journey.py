@@ -59,7 +59,7 @@ def tidy(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def items(cache: Path) -> Items:
     """What is known of 92,331 products: department, category and type, brand and size in words."""
-    products = _tables(cache)["products"]
+    products = _tables(cache, "products")["products"]
     told = products[["brand", "product_category", "product_type", "package_size"]].fillna("")
     words = told["brand"].str.cat(told.drop(columns="brand"), sep=" ")
     return read_items(
@@ -90,10 +90,12 @@ def _of_campaigns(rows: pd.DataFrame, campaigns: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"time": joined[when], "customer": joined["household_id"], "text": name})
 
 
-def _tables(cache: Path) -> dict[str, pd.DataFrame]:
-    wanted = {f"complete_journey_{name}.parquet": digest for name, digest in _FILES.items()}
+def _tables(cache: Path, *names: str) -> dict[str, pd.DataFrame]:
+    """Those of some names; of all where none is given."""
+    names = names or tuple(_FILES)
+    wanted = {f"complete_journey_{name}.parquet": _FILES[name] for name in names}
     paths = cached_files(wanted, cache, _fetch, f"{_ORIGIN} complete_journey_NAME.parquet,")
-    return {name: pd.read_parquet(path) for name, path in zip(_FILES, paths.values(), strict=True)}
+    return {name: pd.read_parquet(path) for name, path in zip(names, paths.values(), strict=True)}
 
 
 def _fetch(scratch: Path) -> dict[str, Path]:

@@ -61,9 +61,8 @@ def canned(home: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
         asked.trainings.append(training)
         return trained
 
-    for module in ("mercato.envs.store", "mercato.app.api"):
-        monkeypatch.setattr(f"{module}.fit_demand", fit_demand)
-        monkeypatch.setattr(f"{module}.anchored_to_forecast", anchored)
+    monkeypatch.setattr("mercato.envs.store.fit_demand", fit_demand)
+    monkeypatch.setattr("mercato.envs.store.anchored_to_forecast", anchored)
     monkeypatch.setattr("mercato.app.training.train", train_one)
     monkeypatch.setattr("mercato.app.api.tune_baselines", lambda market, *_, **__: [usual_policy(market)])
     return asked

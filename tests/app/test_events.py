@@ -99,8 +99,7 @@ def test_a_market_keeps_what_its_customers_did(home: Path, tables: Path, fitted:
 def account_of(tables: Path) -> Account:
     known = load_customers(tables / "market")
     assert known is not None
-    assert isinstance(known.account, Account)
-    return known.account
+    return known.known().account
 
 
 def test_customers_of_a_market_remember(home: Path, tables: Path, fitted: DemandModel) -> None:
@@ -230,8 +229,12 @@ def test_a_market_without_customers_says_so(home: Path) -> None:
             "--role: expected a sales table, found receipts",
         ),
         (
-            ["sales.csv", "--map-events", "time"],
+            ["sales.csv", "--events", "items.csv", "--map-events", "time"],
             "--map-events: expected name=value such as units=qty, found 'time'",
+        ),
+        (
+            ["sales.csv", "--map-events", "time=when"],
+            "--map-events: expected --events, whose names it gives, found none",
         ),
         (
             ["sales.csv", *MAPPED, "--items", "items.csv"],
@@ -270,3 +273,13 @@ def test_fit_refuses_in_one_line(
 )
 def test_data_refuses_what_is_not_there(tmp_path: Path, options: list[str], message: str) -> None:
     assert message in refused("data", *options, "--out", tmp_path / "x.parquet")
+
+
+def test_rows_of_nobody_known_are_read_and_tell_nothing_of_customers(
+    home: Path, tables: Path, fitted: DemandModel
+) -> None:
+    log = receipts().assign(event="buy", propensity=None, referrer=None)
+    shown = log[:40].assign(event="recommend", card=None, propensity=0.5, referrer="c1")
+    pd.concat([log, shown]).to_csv(tables / "receipts.csv", index=False)
+    assert fit(home, tables, home / "sales.csv").exit_code == 0
+    assert account_of(tables).exposure.assumed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,8 @@ def test_a_forecast_is_kept_for_its_own_table(
     more = sales()
     more.loc[more.index[-1], "qty"] += 1
     assert kept_forecast(out, panel(more), 7) is None
+    dearer = own.price * 1.01
+    assert kept_forecast(out, replace(own, price=dearer), 7) is None
     assert kept_forecast(tmp_path / "none.json", own, 7) is None
 
 

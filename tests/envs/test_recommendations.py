@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mercato.envs.customers import Known
+from mercato.envs.customers import Customers, MarketCustomers
 from mercato.envs.market import Market
 from mercato.envs.scenarios import Scenario
 from mercato.envs.settings_file import Fault
@@ -22,7 +22,7 @@ ACCOUNT = Account({}, (), (), TOLD, Lift(0.4, 0.1, rows=300), 0.5, (), (), "")
 @pytest.fixture
 def market() -> Market:
     plain = town()
-    return replace(plain, customers=Known(ACCOUNT, regulars(plain)))
+    return replace(plain, customers=MarketCustomers(Customers(regulars(plain), ACCOUNT)))
 
 
 def shown(market: Market, **fields: object) -> torch.Tensor:
@@ -44,10 +44,8 @@ def test_what_is_pushed_is_shown_to_all_and_the_others_to_none(market: Market) -
 
 
 def test_personal_slates_reach_more_demand_than_popular_ones(market: Market) -> None:
-    known = market.customers
-    assert known is not None
-    assert known.population is not None
-    sold = (known.population.weight.unsqueeze(-1) * known.population.taste).sum((1, 2))
+    assert market.customers is not None
+    sold = market.customers.known().population.mass.sum((1, 2))
     personal, popular = (
         float((shown(market, by=by, slate=1, effect=2.0) * sold).sum())
         for by in ("personal frequency", "popular")
@@ -69,6 +67,8 @@ def test_seeding_reaches_those_who_are_told_and_needs_somebody_who_tells(market:
     expected = 1 + 0.2 * 0.5 * (torch.tensor(0.4).exp() - 1)  # a fifth of customers, each tells half of one
     torch.testing.assert_close(seeded(market, share=0.2), expected.expand(market.shape))
     assert (seeded(market, share=0.2, effect=1.0) == 1).all()
-    alone = replace(market, customers=Known(replace(ACCOUNT, told=0.0), regulars(market)))
+    alone = replace(
+        market, customers=MarketCustomers(Customers(regulars(market), replace(ACCOUNT, told=0.0)))
+    )
     with pytest.raises(Fault, match="expected customers who told others"):
         seeded(alone, share=0.2)

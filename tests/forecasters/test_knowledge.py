@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from mercato.forecasters.errors import InputError
 from mercato.forecasters.events import Relation, Relations, Rule
 from mercato.forecasters.identification import Elasticities, with_knowledge
 from mercato.forecasters.response import Choice
@@ -101,3 +102,8 @@ def test_a_substitute_is_believed_where_the_table_tells_little(
 def test_a_category_stands_for_its_items() -> None:
     ruled, _ = after(Rule("drinks", "rice", 0.1, inf))
     assert [float(ruled.cross[i, 2]) for i in (0, 1)] == pytest.approx([0.1, 0.1], abs=2e-3)
+
+
+def test_a_rule_that_leaves_an_own_elasticity_no_negative_value_is_refused() -> None:
+    with pytest.raises(InputError, match=r"an own elasticity below .* found 0 at least"):
+        after(Rule("tea", "", 0.0, inf))

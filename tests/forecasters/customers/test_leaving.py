@@ -115,3 +115,12 @@ def test_few_customers_teach_nothing() -> None:
     seen, met, _ = drawn(20, 3)
     with pytest.raises(InputError, match="at least 50 customers to learn what drives them away, found 20"):
         fit_leaving(seen, met, 7)
+
+
+def test_customers_who_come_once_leave_what_moves_them_to_its_priors() -> None:
+    rng = np.random.default_rng(0)
+    seen = of_visits(np.arange(400), rng.integers(0, PERIODS, 400), 400)
+    found = fit_leaving(seen, Met(np.zeros(400), np.zeros(400)), days=7)
+    assert np.isfinite([*found.visit, found.own, *found.errors.values()]).all()
+    assert (found.moved_by.stock_out, found.moved_by.dear) == pytest.approx([m for m, _ in PRIOR], abs=0.05)
+    assert {"stock_out", "dear"} <= set(found.moved_by.assumed)

@@ -82,6 +82,10 @@ def test_items_of_a_panel_are_put_in_its_order() -> None:
             shelf().assign(image=[[1, 2], [1], None]),
             "image: expected vectors of one length, found lengths [1, 2]",
         ),
+        (
+            shelf().assign(image=["a.png", None, "a.png"]),
+            "image: expected vectors of numbers, found 'a.png'",
+        ),
     ],
 )
 def test_bad_items_are_refused_in_one_line(frame: pd.DataFrame, expected: str) -> None:
@@ -136,6 +140,7 @@ def test_a_category_stands_for_its_items() -> None:
 def test_an_open_end_is_infinite() -> None:
     rule = pd.DataFrame({"item": ["a"], "other": ["b"], "relation": ["rule"], "sign": ["+"]})
     assert read_relations(rule).rules == (Rule("a", "b", 0.0, inf),)
+    assert read_relations(rule.assign(low=-3)).rules == (Rule("a", "b", 0.0, inf),)
     assert read_relations(rule.assign(sign=None, high=0.2)).rules == (Rule("a", "b", -inf, 0.2),)
 
 
@@ -154,6 +159,7 @@ def test_an_open_end_is_infinite() -> None:
             "sign, low, high: expected a sign, or bounds from low to high, found '', '', '' (row 1)",
         ),
         ({"relation": "rule", "low": 2, "high": 1}, "found '', '2', '1' (row 1)"),
+        ({"relation": "rule", "sign": "+", "high": -1}, "found '+', '', '-1' (row 1)"),
         ({"relation": "rule", "low": "much"}, "low, high: expected numbers, found 'much', '' (row 1)"),
         (
             {"relation": ["substitute", "complement"], "other": "b"},

@@ -260,3 +260,19 @@ def test_what_was_held_back_is_kept_and_a_purchase_of_nothing_is_not() -> None:
     events = read_events(frame)
     assert events.of("recommend").units.tolist() == [1, 0]
     assert not len(events.of("buy"))
+
+
+def test_a_word_for_a_kind_that_no_row_has_is_refused() -> None:
+    frame = pd.DataFrame({"time": ["2024-03-01"], "customer": "c", "event": "checkout", "item": "a"})
+    assert len(read_events(frame, map={"buy": "checkout"}).of("buy")) == 1
+    with pytest.raises(InputError, match="expected words of the column event, checkout, found chekout"):
+        read_events(frame, map={"buy": "chekout"})
+    with pytest.raises(InputError, match="expected the column event"):
+        read_events(frame.drop(columns="event"), map={"buy": "checkout"})
+
+
+def test_seconds_since_1970_are_read_from_text_as_from_numbers(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"time": [1704067200, 1704153600], "customer": "c", "item": "a"})
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    for source in (frame, tmp_path / "log.csv"):
+        assert read_events(source).day.astype(str).tolist() == ["2024-01-01", "2024-01-02"]
