@@ -26,6 +26,7 @@ from ..forecasters.names import positions
 from ..forecasters.panel.calendar import declared_grid
 from ..forecasters.panel.extend import extended
 from ..forecasters.panel.sales_panel import SalesPanel
+from ..forecasters.response import PriceResponse
 from ..forecasters.simulation import LearnedDemand, LearnedState
 from ..forecasters.tensors import Cut, NoiseKey
 from .price_tags import decimals_of
@@ -171,10 +172,8 @@ class Standing:
     @cached_property
     def others(self) -> tuple[Customers, ...]:
         """All that the data leave possible, but for the usual ones."""
-        found, possible = [], self.demand.plausible()
-        while possible:  # what was read for some is let go of before others are read
-            found.append(self._customers(possible.pop(next(iter(possible)))))
-        return tuple(found)
+        _ = self._state  # before them: what the network says of the history is theirs, too
+        return tuple(self._customers(response) for response in self.demand.response.plausible().values())
 
     @cached_property
     def usual(self) -> Customers:
@@ -183,11 +182,11 @@ class Standing:
         certain = mean.possible(self._key)  # what was read of the history is the same
         return Customers(mean, replace(state.demand, own=certain.own, way=certain.way, memory=()))
 
-    def _customers(self, demand: LearnedDemand) -> Customers:
+    def _customers(self, response: PriceResponse) -> Customers:
+        demand = self.demand
         with torch.no_grad():
-            about = replace(demand.unmoving().reset(self._state.start, self._key), memory=())
-        unread = LearnedDemand(demand.model, demand.history, demand.response)  # leaves what was read of it
-        return Customers(unread, about)
+            about = demand.rereading(response).reset(self._state.start, self._key)
+        return Customers(LearnedDemand(demand.model, demand.history, response), about)
 
     @property
     def _key(self) -> NoiseKey:

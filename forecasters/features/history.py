@@ -161,15 +161,17 @@ def _laid_out(covariate: Covariate, dates: np.ndarray, fitted: int) -> np.ndarra
 
 
 def _distance(coordinates: np.ndarray | None, known: np.ndarray) -> Tensor | None:
-    """Great-circle distance (haversine) between locations, divided by the mean of those ``known``."""
+    """Great-circle distance between locations, from the chord, divided by the mean of those ``known``."""
     if coordinates is None or not np.isfinite(coordinates).all() or len(coordinates) < 2:
         return None
     lat, lon = np.radians(coordinates.astype(float)).T
-    a = np.sin((lat[:, None] - lat) / 2) ** 2
-    a = a + np.cos(lat[:, None]) * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
-    angle = 2 * np.arcsin(np.sqrt(np.clip(a, 0, 1)))
+    at = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
+    angle = at @ at.T  # a matrix of a large chain is changed in place
+    np.clip((1 - angle) / 2, 0, 1, out=angle)  # the squared half of the chord
+    np.sqrt(angle, out=angle)
+    np.arcsin(angle, out=angle)
     mean = angle[np.ix_(known, known)].mean()
-    return torch.tensor(angle / mean if mean > 0 else angle, dtype=torch.float32)
+    return torch.from_numpy((angle / mean if mean > 0 else angle).astype(np.float32))
 
 
 def build_history(panel: SalesPanel, fitted: int | None = None) -> History:

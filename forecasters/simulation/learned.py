@@ -102,12 +102,13 @@ class LearnedDemand(ModelOfHistory):
         return other
 
     def let_go(self) -> None:
-        """Let go of what was read of the history, but for what ``outlook``, ``expected`` and ``later`` need.
+        """Let go of what was read of the history, but for what ``outlook``, ``expected``, ``later`` and
+        ``rereading`` need.
 
         Whatever asks for the rest has it read again.
         """
         _ = self._weekly
-        for name in ("_layers", "_out", "_reading"):
+        for name in ("_layers", "_reading"):
             self.__dict__.pop(name, None)
 
     def reset(self, start: Tensor, key: NoiseKey) -> LearnedState:
@@ -325,6 +326,16 @@ class LearnedDemand(ModelOfHistory):
         other = LearnedDemand(part.model, part.history, self.response.select(cut))
         if {"_expected", "_weekly"} & self.__dict__.keys():
             other.__dict__["_weekly"] = cut.tensor(self._weekly, "WSIM")
+        return other
+
+    def rereading(self, response: PriceResponse) -> LearnedDemand:
+        """Customers that answer prices otherwise, to whom the history tells as much more or less of demand.
+
+        What the network adds to the regressions is taken to be what it adds for these customers: it takes
+        nearly all the time of a reading. They take no step.
+        """
+        other = LearnedDemand(self.model, self.history, response).unmoving()
+        other.__dict__.update(_out=self._out, _layers=[])
         return other
 
     def responding(self, response: PriceResponse) -> LearnedDemand:

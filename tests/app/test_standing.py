@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from mercato.agents.baselines.fluid import FluidPrice
 from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock
 from mercato.agents.policy import Pair, PriceRule
 from mercato.app.decisions import decided
-from mercato.app.standing import Standing
+from mercato.app.standing import Customers, Standing
 from mercato.envs.economics import Economics, Fairness, PriceRules
 from mercato.envs.store import fitted_market
 from tests.forecasters.small_model import Fitted, fitted  # noqa: F401
@@ -35,9 +36,20 @@ def test_a_part_decides_as_the_whole_does(chain: Standing, pricing: PriceRule) -
         part = chain.part(asked)
         there = np.isin(market.locations, part.market.locations)
         found = decided(part, policy, (stock[0][there], stock[1][there]), locations=asked)
-        expected = whole.of(asked)
-        pd.testing.assert_frame_equal(found.rows, expected.rows.reset_index(drop=True))
-        np.testing.assert_allclose(found.gain, expected.gain, rtol=1e-5)
+        expected = whole.rows[whole.rows["location"].isin(asked)]
+        pd.testing.assert_frame_equal(found.rows, expected.reset_index(drop=True))
+        gains = whole.gains[whole.gains.index.isin(asked)]
+        np.testing.assert_allclose(found.gain, gains.iloc[:, -1].sum(), rtol=1e-5)
+
+
+def test_customers_who_answer_otherwise_are_those_of_a_reading_of_their_own(chain: Standing) -> None:
+    """What the network says is the usual customers', and yet they expect nearly the same."""
+    lists = chain.price_before * torch.tensor([0.9, 1.1]).view(-1, 1, 1)
+    usual = chain.usual.expected(lists)
+    for found, own in zip(chain.others, chain.demand.plausible().values(), strict=True):
+        alone = Customers(own, own.reset(chain._state.start, chain._key))
+        apart = (found.expected(lists) / alone.expected(lists) - 1).abs().max()
+        assert apart < 0.1 * (usual / alone.expected(lists) - 1).abs().max()
 
 
 def test_a_part_is_explained_as_in_the_whole(chain: Standing) -> None:

@@ -92,11 +92,10 @@ def test_landmarks_are_exact_where_the_tokens_of_a_segment_are_equal(entries: in
     lengths = torch.tensor(runs(entries))
     one_each = torch.randn(3, KEYS, 16, dtype=torch.float64)
     x = one_each.repeat_interleave(lengths, -2)
-    bias = None
-    if with_bias:
-        bias = torch.randn(2, entries, KEYS, dtype=torch.float64).repeat_interleave(lengths, -1)
+    bias = torch.randn(2, entries, KEYS, dtype=torch.float64) if with_bias else None
+    each = 0 if bias is None else bias.repeat_interleave(lengths, -1)
     q, k, v = layer.split(x)
-    score = q @ k.transpose(-1, -2) / 8**0.5 + (0 if bias is None else bias)
+    score = q @ k.transpose(-1, -2) / 8**0.5 + each
     with torch.no_grad():
         torch.testing.assert_close(layer(x, bias), layer.join(score.softmax(-1) @ v))
 
@@ -114,7 +113,18 @@ def test_a_landmark_has_the_mean_key_value_and_bias_of_its_segment(entries: int)
     weight = size * (q @ key.transpose(-1, -2) / 8**0.5 + pooled).exp()
     expected = (weight / weight.sum(-1, keepdim=True)) @ value
     with torch.no_grad():
-        torch.testing.assert_close(layer(x, bias), layer.join(expected))
+        torch.testing.assert_close(layer(x, pooled), layer.join(expected))
+
+
+def test_far_away_is_the_mean_distance_of_a_segment() -> None:
+    torch.manual_seed(0)
+    trunk = Transformer(6, TrunkSettings(width=16)).eval()
+    tokens, distance = torch.randn(1, 3, MANY[1], 2, 6), torch.rand(MANY[1], MANY[1])
+    swapped = distance.unflatten(-1, (KEYS, 2)).flip(-1).flatten(-2)
+    with torch.no_grad():
+        told = trunk(tokens, distance)
+        torch.testing.assert_close(trunk(tokens, swapped), told)
+        assert (trunk(tokens, distance.roll(1, -1)) - told).abs().max() > 1e-4
 
 
 def test_every_token_of_a_market_of_many_has_a_gradient_of_every_other() -> None:

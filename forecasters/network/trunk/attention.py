@@ -113,14 +113,14 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, bias: Tensor | None, there: Tensor | None = None) -> Tensor:
         """Every one of N tokens attends to all that are ``there`` (..., N) bool, or to their landmarks.
 
-        To landmarks, if N is more than KEYS; bias: (H, N, N).
+        To landmarks, if N is more than KEYS; bias: (H, N, N), or (H, N, KEYS) to landmarks.
         """
         if x.shape[-2] > KEYS:
             here = None if there is None else there.to(x.dtype)
             share = None if here is None else _landmarks(here, -1)
             q, k, v = self.split_landmarks(x, share, here)
             sizes = _log_sizes(x.shape[-2], q)
-            bias = sizes if bias is None else sizes + _landmarks(bias, -1)
+            bias = sizes if bias is None else sizes + bias
             if share is not None:
                 bias = bias + share.log().clamp(min=_MASKED).unsqueeze(-2).unsqueeze(-2)
             return self.join(attend_biased(q, k, v, bias))
@@ -151,17 +151,26 @@ class Across(nn.Module):
 
     def forward(self, x: Tensor, distance: Tensor | None, listed: Tensor | None = None) -> Tensor:
         """x: (..., S, I, D), any leading axes; listed: (..., S, I) bool, all where None."""
+        return self._across(x, self._nearness(distance), listed)
+
+    def _nearness(self, distance: Tensor | None) -> Tensor | None:
+        """(H, S, S) what a distance (S, S) adds to scores, (H, S, KEYS) in the mean of landmarks."""
+        if distance is None:
+            return None
+        near = distance if len(distance) <= KEYS else _landmarks(distance, -1)
+        return -F.softplus(self.nearness).view(-1, 1, 1) * near
+
+    def _across(self, x: Tensor, bias: Tensor | None, listed: Tensor | None) -> Tensor:
         if x.shape[-2] > 1:
             x = x + self.dropout(self.items(x, None, listed))
         if x.shape[-3] > 1:
-            bias = None if distance is None else -F.softplus(self.nearness).view(-1, 1, 1) * distance
             there = None if listed is None else listed.transpose(-1, -2)
             x = x + self.dropout(self.locations(x.transpose(-2, -3), bias, there).transpose(-2, -3))
         return x + self.dropout(self.feed(x))
 
     def in_parts(self, x: Tensor, distance: Tensor | None, listed: Tensor | None = None) -> Tensor:
         """The same of windows x (B, T, S, I, D), listed (B, T, S, I), some periods at a time."""
-        size = size_of_parts(x, 1)
+        size, bias = size_of_parts(x, 1), self._nearness(distance)  # of a large chain once, not by part
         there = itertools.repeat(None) if listed is None else listed.split(size, 1)
         parts = zip(x.split(size, 1), there, strict=False)
-        return torch.cat([self(part, distance, some) for part, some in parts], 1)
+        return torch.cat([self._across(part, bias, some) for part, some in parts], 1)
