@@ -6,7 +6,7 @@ To read a long history takes seconds, and one decision a moment: a ``Standing`` 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -63,6 +63,7 @@ class Standing:
     sold: np.ndarray  # (N,) bool: series of the panel that go on in the coming period
     notes: list[str]  # what is not decided, and why
     seed: int
+    whole: tuple[Standing, Cut] | None = field(default=None, repr=False)  # that it is a part of, and which
 
     @classmethod
     def of(cls, market: Market, own: SalesPanel, latest: SalesPanel | None, seed: int) -> Standing:
@@ -117,6 +118,7 @@ class Standing:
             market=part.with_demand(self.demand.within(part.demand, cut)),
             panel=panel.select(names),
             sold=self.sold[wanted[panel.series[:, 0]]],
+            whole=(self, cut),
         )
         other.__dict__.update(
             _state=self._state.select(cut),
@@ -126,14 +128,15 @@ class Standing:
             price_before=cut.tensor(self.price_before, "SI"),
             decimals=self.decimals,
         )
-        other.__dict__["_whole"] = self, cut
         return other
 
     @cached_property
     def ordinary(self) -> Ordinary:
         """What a decision is compared with; for a part what it is for the whole."""
-        whole, cut = self.__dict__.get("_whole", (self, None))
-        return Ordinary.of(self.market) if cut is None else whole.ordinary.select(cut)
+        if self.whole is None:
+            return Ordinary.of(self.market)
+        whole, cut = self.whole
+        return whole.ordinary.select(cut)
 
     def named(self, locations: Collection[str]) -> frozenset[str]:
         """Locations as the market writes them.

@@ -68,7 +68,7 @@ class Effort:
 
 QUICK = Effort(
     Size(locations=2, items=2, weeks=60),
-    PPOSettings(steps=8_000, markets=8, horizon=26, validation=Validation(times=1, episodes=4, horizon=26)),
+    PPOSettings(steps=2_000, markets=8, horizon=26, validation=Validation(times=1, episodes=4, horizon=26)),
     episodes=8,
     horizon=26,
 )
