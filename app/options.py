@@ -34,6 +34,7 @@ class AnyTable(StrEnum):
     sparse = "sparse"
     state_dependent = "state-dependent"
     stockpiling = "stockpiling"
+    switching_customers = "switching-customers"
     zone_season = "zone-season"
 
 

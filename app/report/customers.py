@@ -14,6 +14,7 @@ _NAMES = {
     "dear": "the log of a basket's price to the usual",
     "back": "of those who left, that return within a period",
 }
+_EFFECT = ("what", "effect", "90% interval", "known by")
 
 
 def sheets(told: dict[str, Any]) -> Iterator[Sheet]:
@@ -23,6 +24,8 @@ def sheets(told: dict[str, Any]) -> Iterator[Sheet]:
         return
     yield _who(told)
     yield _why(told)
+    if told["switching"] is not None:
+        yield _where(told["switching"])
     yield _caused(told)
 
 
@@ -57,25 +60,33 @@ def _who(told: dict[str, Any]) -> Sheet:
 
 def _why(told: dict[str, Any]) -> Sheet:
     found = told["leaving"]
-    rows = []
-    for name in ("stock_out", "dear"):
-        mean, error = found[name], found["errors"][name]
-        rows.append(
-            [
-                _NAMES[name],
-                f"× {exp(mean):.1f}",
-                f"{exp(mean - 1.645 * error):.1f} … {exp(mean + 1.645 * error):.1f}",
-                "assumed" if name in found["assumed"] else "estimated",
-            ]
-        )
-    rows.append([_NAMES["back"], f"{found['back']:.2%}", "–", "assumed"])
+    rows = [*_moved(found), [_NAMES["back"], f"{found['back']:.2%}", "–", "assumed"]]
     about = (
         f"From {found['customers']:,} customers, of whom about {found['leavers']:,.0f} left while they were"
         " watched. The first two multiply the odds of leaving at a visit."
     )
-    return Sheet(
-        "Why customers leave", ("what", "effect", "90% interval", "known by"), rows, (about,), text=(3,)
+    return Sheet("Why customers leave", _EFFECT, rows, (about,), text=(3,))
+
+
+def _where(found: dict[str, Any]) -> Sheet:
+    about = (
+        f"From {found['visits']:,} next visits, {found['elsewhere']:.0%} of them elsewhere;"
+        f" {found['customers']:,} customers come to several locations. Each multiplies the odds of going to"
+        " another location the next time."
     )
+    return Sheet("Why customers go to another location", _EFFECT, _moved(found), (about,), text=(3,))
+
+
+def _moved(found: dict[str, Any]) -> list[list[str]]:
+    return [
+        [
+            _NAMES[name],
+            f"× {exp(found[name]):.1f}",
+            " … ".join(f"{exp(found[name] + z * found['errors'][name]):.1f}" for z in (-1.645, 1.645)),
+            "assumed" if name in found["assumed"] else "estimated",
+        ]
+        for name in ("stock_out", "dear")
+    ]
 
 
 def _caused(told: dict[str, Any]) -> Sheet:

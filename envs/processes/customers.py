@@ -14,6 +14,8 @@ reference (1 + excess) a period leaves the share 1 − v·(h − h⁰)/(1 − h�
 mean over who visits and who leaves, which is all that demand asks for, since it is linear in the weights:
 with thousands of customers drawing each of them would add noise and nothing else. Then the excess fades: the
 v·h⁰ whom the reference replaces come new, and of those who left some return.
+
+Customers who come to several locations may go to another instead, and buy there (``channels.Switching``).
 """
 
 from __future__ import annotations
@@ -28,11 +30,12 @@ from torch import Tensor
 from ...forecasters.customers import Population
 from ...forecasters.errors import InputError
 from ...forecasters.simulation import DemandProcess, Outlook, Period
-from ...forecasters.tensors import Cut, NoiseKey, stable_id
+from ...forecasters.tensors import Cut, NoiseKey
+from .channels import Switching
+from .moved_by import Effects, met
 from .scaled import Rounding
 from .wrapped import Wrapped, roundings
 
-_EFFECT_STREAM = 30
 _LEAST = 1e-30  # units that a quotient divides by, where nobody buys
 
 
@@ -42,16 +45,18 @@ class CustomerState:
 
     process: Any
     excess: Tensor  # (B, S, K, P) a particle's weight relative to the reference, less 1
+    minded: Tensor  # (B, S, K, P) logits of going elsewhere by the last visit; (B, 0) where nobody goes
     gained: Tensor  # (B, S, K, I) units of a period at reference prices more than in the reference
     effect: Tensor  # (B, 2) of stock-outs and of prices on leaving, as the episode's customers have them
+    switch: Tensor  # (B, 2) the same on going elsewhere; (B, 0) where nobody goes
 
 
 class CustomerMarket(Wrapped):
-    """``process`` with customers who leave after what they met, and come back.
+    """``process`` with customers who leave or go elsewhere after what they met, and come back.
 
     The process remembers its own customers, as ``ScaledDemand`` has it: that they leave is told once, by the
-    multiplier. An episode's customers have one draw of the two effects on leaving, from their covariance;
-    neither ever makes a worse treatment attractive.
+    multiplier. An episode's customers have one draw of the two effects on leaving, and of those on going
+    elsewhere, from their covariances; none ever makes a worse treatment attractive.
 
     Args:
         process: customers who forget; states are its own.
@@ -86,7 +91,9 @@ class CustomerMarket(Wrapped):
         self._hazard = population.hazard
         self._kept = (1 - population.visit * self._hazard) * (1 - population.moved_by.back)
         self._lost = population.visit / (1 - self._hazard)
-        self._effects = _Effects(population, reference.device)
+        self._effects = Effects(population.moved_by, "leaving", reference.device)
+        channels = population.channels
+        self._switching = None if channels is None else Switching(population, channels, reference.device)
         self._rounded = Rounding.of(process, reference.device)
 
     @property
@@ -94,12 +101,14 @@ class CustomerMarket(Wrapped):
         return roundings(self.process) + 1
 
     def reset(self, start: Tensor, key: NoiseKey) -> CustomerState:
-        markets = len(start)
+        markets, between = len(start), self._switching
         return CustomerState(
             self.process.reset(start, key),
             excess=self._hazard.new_zeros(markets, *self._hazard.shape),
+            minded=self._hazard.new_zeros(markets, *((0,) if between is None else self._hazard.shape)),
             gained=self._lifted.repeat(markets, 1, 1, 1),
             effect=self._effects.drawn(key),
+            switch=self._hazard.new_zeros(markets, 0) if between is None else between.effects.drawn(key),
         )
 
     def multiplier(self, state: CustomerState, price: Tensor) -> Tensor:
@@ -124,11 +133,11 @@ class CustomerMarket(Wrapped):
         return self.process.expected(state.process, price) * self.multiplier(state, price)
 
     def later(self, state: CustomerState, price: Tensor, periods: int) -> Tensor:
-        """Mean demand of the coming periods, in which customers are treated as usual: the excess fades."""
+        """Mean demand of the coming periods, in which customers are treated as usual: what they remember
+        fades."""
         if periods == 1:
             return self.expected(state, price)
-        fading = sum(self._kept**period for period in range(1, periods)) + 1.0
-        gained = self._bought(state.excess * (fading / periods))
+        gained = self._bought_later(state, periods)
         return self.process.later(state.process, price, periods) * self._multiplier(gained, price)
 
     def disagreement(self, state: CustomerState, price: Tensor) -> Tensor:
@@ -148,24 +157,49 @@ class CustomerMarket(Wrapped):
         served = torch.where(wanted, period.sales / period.demand.clamp(min=_LEAST), 1.0)
         usual = self.population.usual_stock_out
         unserved = torch.where(wanted, 1 - served, usual)  # where nobody came nobody was turned away
-        excess = self._treated(state, unserved - usual, (period.price / self.reference).log())
+        excess, minded = self._treated(state, unserved - usual, (period.price / self.reference).log())
         return replace(
             state,
             process=self.process.advance(state.process, replace(period, demand=own, sales=own * served), key),
             excess=excess,
-            gained=self._bought(excess),
+            minded=minded,
+            gained=self._bought(excess, minded),
         )
 
-    def _treated(self, state: CustomerState, stock_out: Tensor, dear: Tensor) -> Tensor:
-        """(B, S, K, P) excess after a period with stock-outs and log prices (B, S, I) beyond the usual."""
-        missed, minded = (x.view(-1, 1, 1) for x in state.effect.unbind(-1))
-        met = torch.einsum("skpi,bsi->bskp", self._share, missed * stock_out + minded * dear).contiguous()
-        lost = self._lost * ((self.population.leaving + met).sigmoid() - self._hazard)
-        return (state.excess - lost * (1 + state.excess)) * self._kept
+    def _treated(self, state: CustomerState, stock_out: Tensor, dear: Tensor) -> tuple[Tensor, Tensor]:
+        """Excess, and what is minded, after a period with stock-outs and log prices (B, S, I) beyond the
+        usual."""
+        leaving = self.population.leaving + met(state.effect, self._share, stock_out, dear)
+        lost, minded = self._lost * (leaving.sigmoid() - self._hazard), state.minded
+        if self._switching is not None:
+            lost = lost * self._switching.stay(minded)
+            minded = self._switching.after(minded, met(state.switch, self._share, stock_out, dear))
+        return (state.excess - lost * (1 + state.excess)) * self._kept, minded
 
-    def _bought(self, excess: Tensor) -> Tensor:
-        """(B, S, K, I) what an excess (B, S, K, P) buys, and what is lifted."""
-        return (torch.einsum("skpi,bskp->bski", self._mass, excess) + self._lifted).contiguous()
+    def _bought(self, excess: Tensor, minded: Tensor) -> Tensor:
+        """(B, S, K, I) what an excess (B, S, K, P) buys, and what is lifted; who is elsewhere buys there."""
+        if self._switching is None:
+            return self._gained(excess, None)
+        return self._gained(excess, (1 + excess) * (1 - self._switching.stay(minded)))
+
+    def _bought_later(self, state: CustomerState, periods: int) -> Tensor:
+        """The same, in the mean of the coming periods."""
+        kept = sum(self._kept**period for period in range(1, periods)) + 1.0
+        if self._switching is None:
+            return self._gained(state.excess * (kept / periods), None)
+        excess, minded, away = state.excess, state.minded, torch.zeros_like(state.minded)
+        for _ in range(periods):
+            away = away + (1 + excess) * (1 - self._switching.stay(minded))
+            excess, minded = excess * self._kept, self._switching.after(minded, 0.0)
+        return self._gained(state.excess * (kept / periods), away / periods)
+
+    def _gained(self, excess: Tensor, away: Tensor | None) -> Tensor:
+        """``away`` (B, S, K, P) is what of a particle is elsewhere."""
+        gained = torch.einsum("skpi,bskp->bski", self._mass, excess) + self._lifted
+        if self._switching is not None and away is not None:
+            moved = torch.einsum("skpi,bskp->bski", self._mass, away)
+            gained = gained - moved + self._switching.come(moved)
+        return gained.contiguous()
 
     def staying(self, state: CustomerState) -> dict[str, Tensor]:
         """(B,) by segment: customers who are there, to those who would be had all been as usual."""
@@ -200,22 +234,3 @@ class CustomerMarket(Wrapped):
     def showing(self, lift: Tensor | None) -> CustomerMarket:
         """The same customers, shown or told something else."""
         return CustomerMarket(self.process, self.population, self.reference, lift)
-
-
-class _Effects:
-    """What is known of the two effects on leaving, of which each episode's customers have a draw."""
-
-    def __init__(self, population: Population, device: torch.device) -> None:
-        moved_by = population.moved_by
-        values, vectors = torch.linalg.eigh(moved_by.covariance.double())
-        self._root = (vectors * values.clamp(min=0).sqrt()).float().to(device)
-        self._mean = torch.tensor([moved_by.stock_out, moved_by.dear], device=device)
-        self._ids = torch.tensor(
-            [stable_id("leaving", name) for name in ("stock_out", "dear")], device=device
-        )
-        error = float(moved_by.covariance[0, 0].clamp(min=0).sqrt())
-        self.relative = error / max(moved_by.stock_out, error) if error else 0.0
-
-    def drawn(self, key: NoiseKey) -> Tensor:
-        """(B, 2)"""
-        return (self._mean + key.normal(self._ids, _EFFECT_STREAM) @ self._root.T).clamp(min=0.0)

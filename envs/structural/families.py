@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from .assortment import with_assortment
+from .channels import with_channels
 from .draw import Minds, Size, Taste, draw_attraction, draw_log_linear, draw_nested_logit, zone_of
 from .family import StructuralDemand
 from .leaving import with_leaving
@@ -71,7 +72,13 @@ def _draw_leaving(size: Size, seed: int) -> StructuralDemand:
     return with_leaving(draw_log_linear(size, seed), seed)
 
 
+def _draw_switching(size: Size, seed: int) -> StructuralDemand:
+    return with_channels(with_leaving(draw_log_linear(size, seed), seed), seed)
+
+
 _DULL = Minds(own=(-0.65, -0.55), spread=0.17, widest=0.22)
+
+_SHORT = Retailer(safety=0.62, stock_noise=0.5)
 
 FAMILIES: dict[str, Family] = {
     "log-linear": Family("elasticities that never change; the reference market"),
@@ -132,7 +139,13 @@ FAMILIES: dict[str, Family] = {
     "leaving-customers": Family(
         "individuals who leave for good after empty shelves and high prices; with what each of them did",
         _draw_leaving,
-        Retailer(safety=0.62, stock_noise=0.5),
+        _SHORT,
+        receipts,
+    ),
+    "switching-customers": Family(
+        "individuals who go to the web site after empty shelves and high prices in the shop, and back",
+        _draw_switching,
+        _SHORT,
         receipts,
     ),
 }

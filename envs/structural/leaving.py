@@ -79,10 +79,16 @@ class LeavingDemand(LogLinearDemand):
     realised: Regulars
 
     @cached_property
+    def owner(self) -> Tensor:
+        """(S,) location whose places' customers these are."""
+        return torch.arange(len(self.locations), device=self.parameters.visit.device)
+
+    @cached_property
     def _ids(self) -> Tensor:
         """(S, C) whose noise it is."""
         visit = self.parameters.visit
-        first = torch.tensor([stable_id(name, "customers") for name in self.locations], device=visit.device)
+        names = [self.locations[at] for at in self.owner.tolist()]
+        first = torch.tensor([stable_id(name, "customers") for name in names], device=visit.device)
         return first.unsqueeze(-1) + torch.arange(visit.shape[1], device=visit.device)
 
     def calm(self, state: Any) -> Regulars:
@@ -91,9 +97,14 @@ class LeavingDemand(LogLinearDemand):
         return replace(super().calm(state), present=present)
 
     def log_mean(self, state: Any, price: Tensor, promo: Tensor | float = 0.0) -> Tensor:
-        bought = torch.einsum("bsc,sci->bsi", state.present, self.parameters.taste)
+        bought = torch.einsum("bsc,sci->bsi", self.there(state), self.parameters.taste)
         there = bought.clamp(min=_LEAST).log() - self.parameters.level
         return super().log_mean(state, price, promo) + there
+
+    def there(self, state: Any) -> Tensor:
+        """(B, S, C) of a customer who is always there and comes as usual, how much of one there is."""
+        present: Tensor = state.present
+        return present
 
     def visitors(self, state: Any, key: NoiseKey) -> Tensor:
         """(B, S, C) bool who comes in the week."""
@@ -103,14 +114,25 @@ class LeavingDemand(LogLinearDemand):
         """(B, S, C) chance to leave at a visit, where shares ``missing`` (B, S, I) of the items were not to
         be had at ``price`` (B, S, I)."""
         p = self.parameters
-        moved = p.stock_out * missing + p.dear * (price / self.shop.reference_price).log()
-        met = torch.einsum("sci,bsi->bsc", p.taste, moved) / p.basket
-        return (p.leaving + met).sigmoid()
+        return (p.leaving + self.met(p.stock_out * missing + p.dear * self.dear(price))).sigmoid()
+
+    def met(self, moved: Tensor) -> Tensor:
+        """(B, S, C) mean of what items (B, S, I) have, over a customer's basket."""
+        return torch.einsum("sci,bsi->bsc", self.parameters.taste, moved) / self.parameters.basket.unsqueeze(
+            0
+        )
+
+    def dear(self, price: Tensor) -> Tensor:
+        """(B, S, I) log of a price to the usual."""
+        return (price / self.shop.reference_price).log()
+
+    def missing(self, period: Period) -> Tensor:
+        """(B, S, I) share of what was wanted that was not there."""
+        wanted = period.demand > 0
+        return torch.where(wanted, 1 - period.sales / period.demand.clamp(min=_LEAST), 0.0)
 
     def advance(self, state: Any, period: Period, key: NoiseKey, promo: Tensor | float = 0.0) -> Regulars:
-        wanted = period.demand > 0
-        missing = torch.where(wanted, 1 - period.sales / period.demand.clamp(min=_LEAST), 0.0)
-        hazard = self.hazard(missing, self.heard(state, period.price))
+        hazard = self.hazard(self.missing(period), self.heard(state, period.price))
         leaves = self.visitors(state, key) & (key.uniform(self._ids, _LEAVE) < hazard)
         comes = (state.present == 0) & (key.uniform(self._ids, _ARRIVE) < self.parameters.arrival)
         present = torch.where(comes, 1.0, torch.where(leaves, 0.0, state.present))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from .channels import ChannelDemand
 from .leaving import LeavingDemand
 from .retailer import history_key
 from .truth import Truth
@@ -38,9 +39,9 @@ def receipts(truth: Truth, seed: int) -> pd.DataFrame:
     frame = pd.concat(weeks, ignore_index=True)
     places = np.array(demand.locations)
     number = generation[frame["week"], frame["place"], frame["customer"]]
-    who = zip(frame["place"], frame["customer"], number, strict=True)
+    who = zip(demand.owner.numpy()[frame["place"]], frame["customer"], number, strict=True)
     start = truth.dates[frame["week"]].astype("datetime64[s]")
-    return pd.DataFrame(
+    told = pd.DataFrame(
         {
             "time": start + frame["moment"].to_numpy().astype("timedelta64[s]"),
             "customer": [f"{places[s]}/{c + 1:04d}-{g}" for s, c, g in who],
@@ -50,7 +51,10 @@ def receipts(truth: Truth, seed: int) -> pd.DataFrame:
             "units": frame["units"],
             "price": frame["price"].round(4),
         }
-    ).sort_values(["time", "customer"], kind="stable", ignore_index=True)
+    )
+    if isinstance(demand, ChannelDemand):
+        told["channel"] = demand.channel[frame["place"]]
+    return told.sort_values(["time", "customer"], kind="stable", ignore_index=True)
 
 
 def _week(

@@ -23,6 +23,7 @@ from ..engine.support import SUPPORT, PriceLists
 from ..folders import replace_folder
 from ..market import Market, Terms
 from .attraction import AttractionDemand
+from .channels import ChannelDemand
 from .family import StructuralDemand
 from .leaving import LeavingDemand
 from .log_linear import LogLinearDemand
@@ -41,6 +42,7 @@ PROCESSES: dict[str, type] = {
     "daily": DailyDemand,
     "zones": ZonedDemand,
     "leaving": LeavingDemand,
+    "channels": ChannelDemand,
 }
 """Class of the demand process by the name that truth.json gives it."""
 

@@ -11,7 +11,7 @@ from .account import Account, Segment, Signal
 from .leaving import LeavingFit
 from .lift import Lift
 from .particles import Learned, learn_population
-from .population import Leaving, Population
+from .population import Channels, Leaving, MovedBy, Population, Switching
 from .recommenders import Personal, Popular, Pushed, Recommender, WorthMost, lifted, slates
 from .store import load_population, save_population
 
@@ -24,10 +24,12 @@ __all__ = [
     "Account",
     "Answers",
     "Bin",
+    "Channels",
     "Learned",
     "Leaving",
     "LeavingFit",
     "Lift",
+    "MovedBy",
     "Personal",
     "Popular",
     "Population",
@@ -35,6 +37,7 @@ __all__ = [
     "Recommender",
     "Segment",
     "Signal",
+    "Switching",
     "WorthMost",
     "account_of",
     "learn_population",

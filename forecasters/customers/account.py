@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import exp
 from typing import Any
 
 from .lift import Lift
@@ -45,6 +46,7 @@ class Account:
     messages: tuple[str, ...]
     signals: tuple[Signal, ...]
     new_items: str
+    switching: dict[str, Any] | None = None  # ``SwitchingFit.told``; None: nobody comes to several locations
 
     def plain(self) -> dict[str, Any]:
         """In JSON's types."""
@@ -63,15 +65,27 @@ class Account:
             tuple(told["messages"]),
             tuple(Signal(**one) for one in told["signals"]),
             told["new_items"],
+            told["switching"],
         )
 
     def text(self) -> tuple[str, ...]:
         """What a person should know of it at once, a line each."""
         found = self.leaving
         assumed = ", ".join(name for name in found["assumed"]) or "nothing"
+        between = () if self.switching is None else (_switching(self.switching),)
         return (
             f"customers: {sum(one.customers for one in self.segments):,.0f} of {found['customers']:,} are"
             f" thought to be still there; of what moves their leaving, assumed: {assumed}",
+            *between,
             f"showing an item: {self.exposure.text()}",
             f"word of mouth: {self.word_of_mouth.text()}",
         )
+
+
+def _switching(found: dict[str, Any]) -> str:
+    assumed = ", ".join(found["assumed"])
+    told = f"assumed: {assumed}" if assumed else f"estimated from {found['visits']:,} visits"
+    return (
+        f"switching: {found['customers']:,} customers come to several locations; a basket that is not there"
+        f" multiplies the odds of going elsewhere by {exp(found['stock_out']):.1f}, {told}"
+    )

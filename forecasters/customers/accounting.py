@@ -39,6 +39,7 @@ def account_of(
         messages=tuple(one.text() for one in (told, telling(known, "silence")) if one.messages),
         signals=tuple(signals(events, told, np.timedelta64(max(1, round(learned.days)), "D"))),
         new_items=_new_items(items, panel),
+        switching=None if learned.switching is None else learned.switching.told(),
     )
 
 

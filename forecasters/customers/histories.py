@@ -30,6 +30,7 @@ class Histories:
     visitor: np.ndarray  # (V,) int64
     period: np.ndarray  # (V,) int64
     place: np.ndarray  # (V,) int64
+    trips: np.ndarray  # (M, 3) int64 customer, period and location of visits; a period may have several
     home: np.ndarray  # (N,) int64 location of most visits
     buyer: np.ndarray  # (R,) int64
     bought_in: np.ndarray  # (R,) int64 period
@@ -87,6 +88,7 @@ class Histories:
             visitor=visitor,
             period=when,
             place=at,
+            trips=visits,
             home=home,
             **dict(zip(("buyer", "bought_in", "bought_at", "item"), cells[net > 0].T, strict=True)),
             units=net[net > 0],

@@ -51,10 +51,16 @@ class Met:
 
     @staticmethod
     def of(seen: Histories, tastes: Tastes) -> Met:
-        missing, dear = np.zeros(len(seen.visitor)), np.zeros(len(seen.visitor))
-        for rows, taken in tastes.blocks():
+        """Of ``seen``'s visits."""
+        return Met.at(tastes, seen.visitor, seen.period, seen.place)
+
+    @staticmethod
+    def at(tastes: Tastes, visitor: np.ndarray, period: np.ndarray, place: np.ndarray) -> Met:
+        """Of visits (V,), sorted by customer."""
+        seen, missing, dear = tastes.seen, np.zeros(len(visitor)), np.zeros(len(visitor))
+        for rows, taken in tastes.blocks(visitor):
             share = taken / np.maximum(taken.sum(1, keepdims=True), 1e-12)
-            when = seen.period[rows], seen.place[rows]
+            when = period[rows], place[rows]
             missing[rows] = (share * seen.missing[when]).sum(1)
             dear[rows] = (share * seen.dear[when]).sum(1)
         return Met(missing, dear)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,15 +12,24 @@ from ..events import Events
 from ..panel.sales_panel import SalesPanel
 from .histories import Histories
 from .leaving import LeavingFit, Met, fit_leaving
-from .population import Population
+from .population import Channels, Population
 from .sensitivity import paid_more, price_deviations
+from .switching import SwitchingFit, Visited, fit_switching
 from .tastes import Tastes
 
 PARTICLES = 5000  # of a market
 SEGMENTS = ("high value, calm", "high value, keen", "low value, calm", "low value, keen")
 """Those who bring half of what customers spend, and the others; of each, who pays more than others for the
 same and who pays less."""
-_NOBODY = {"weight": 0.0, "visit": 0.5, "taste": 0.0, "basket": 1.0, "leaving": 0.0, "hazard": 0.5}
+_NOBODY = {
+    "weight": 0.0,
+    "visit": 0.5,
+    "taste": 0.0,
+    "basket": 1.0,
+    "leaving": 0.0,
+    "hazard": 0.5,
+    "elsewhere": 0.0,
+}
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,7 @@ class Learned:
 
     population: Population
     leaving: LeavingFit
+    switching: SwitchingFit | None  # None: nobody comes to several locations
     usual_price: np.ndarray  # (S, I) in the last year; NaN of what a location does not sell
     days: float  # of a period
 
@@ -48,10 +59,14 @@ def learn_population(events: Events, panel: SalesPanel, particles: int = PARTICL
     tastes = Tastes.of(seen)
     days = float(np.diff(panel.dates).mean() / np.timedelta64(1, "D")) if panel.periods > 1 else 1.0
     found = fit_leaving(seen, Met.of(seen, tastes), days)
+    visited = Visited.of(seen)
+    switching = fit_switching(seen, tastes, visited)
     segment = segments(seen, tastes, found)
     deviations = price_deviations(seen, tastes, segment, len(SEGMENTS))
-    drawn = _Draw(seen, tastes, found, segment, max(1, particles // (len(panel.locations) * len(SEGMENTS))))
+    most = max(1, particles // (len(panel.locations) * len(SEGMENTS)))
+    drawn = _Draw(seen, tastes, found, segment, visited, most)
     fields = drawn.fields(np.random.default_rng([seed, 0]))
+    elsewhere = fields.pop("elsewhere")
     population = Population(
         locations=panel.locations,
         items=panel.items,
@@ -61,7 +76,11 @@ def learn_population(events: Events, panel: SalesPanel, particles: int = PARTICL
         moved_by=found.moved_by,
         **fields,
     )
-    return Learned(population, found, seen.usual_price, days)
+    if switching is not None:
+        towards, worth = torch.from_numpy(visited.towards).float(), _worth(panel, population.mass.sum((1, 2)))
+        channels = Channels(elsewhere, towards, worth, switching.moved_by)
+        population = replace(population, channels=channels)
+    return Learned(population, found, switching, seen.usual_price, days)
 
 
 def segments(seen: Histories, tastes: Tastes, found: LeavingFit) -> np.ndarray:
@@ -86,9 +105,10 @@ class _Draw:
     tastes: Tastes
     found: LeavingFit
     segment: np.ndarray  # (N,)
+    visited: Visited
     particles: int  # P
 
-    def fields(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+    def fields(self, rng: np.random.Generator) -> dict[str, Any]:
         """The particles' fields of ``Population``."""
         places, goods = self.seen.missing.shape[1:]
         size = (places, len(SEGMENTS), self.particles)
@@ -96,32 +116,35 @@ class _Draw:
         fields = {name: np.full(shapes[name], value) for name, value in _NOBODY.items()}
         for place in range(places):
             for segment in range(size[1]):
-                own = np.flatnonzero((self.seen.home == place) & (self.segment == segment))
-                if len(own):
-                    who, weight = self._some(own, rng)
-                    for name, values in self._of(who).items():
+                at = (self.visited.place == place) & (self.segment[self.visited.customer] == segment)
+                if at.any():
+                    own, weight = self._some(np.flatnonzero(at), rng)
+                    who = self.visited.customer[own]
+                    fields["elsewhere"][place, segment, : len(who)] = self.visited.elsewhere[own]
+                    for name, values in self._of(who, place).items():
                         fields[name][place, segment, : len(who)] = values
                     fields["weight"][place, segment, : len(who)] = weight
         return {name: torch.from_numpy(values).float() for name, values in fields.items()}
 
     def _some(self, own: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Customers and whom each stands for: all of them, or P drawn by what they buy (systematically), so
-        that each stands for as much demand."""
-        alive = np.maximum(self.found.alive[own], 1e-12)
+        """Of the pairs ``own`` of ``visited``, and whom each stands for: all of them, or P drawn by what they
+        buy (systematically), so that each stands for as much demand."""
+        who = self.visited.customer[own]
+        alive = np.maximum(self.found.alive[who] * self.visited.share[own], 1e-12)
         if len(own) <= self.particles:
             return own, alive
-        bought = np.concatenate([self.tastes.a_visit(some).sum(1) for some in _blocks(own)])
-        chance = alive * self.found.visits[own] * bought
+        bought = np.concatenate([self.tastes.a_visit(some).sum(1) for some in _blocks(who)])
+        chance = alive * self.found.visits[who] * bought
         chance = chance / chance.sum()
         at = np.searchsorted(np.cumsum(chance), (np.arange(self.particles) + rng.random()) / self.particles)
         at = np.minimum(at, len(own) - 1)
         return own[at], alive[at] / (self.particles * chance[at])
 
-    def _of(self, who: np.ndarray) -> dict[str, np.ndarray]:
+    def _of(self, who: np.ndarray, place: int) -> dict[str, np.ndarray]:
         visit = self.found.visits[who]
         taste = self.tastes.a_visit(who) * visit[:, None]
         basket = np.maximum(taste.sum(1), 1e-12)
-        place, moved_by = int(self.seen.home[who[0]]), self.found.moved_by
+        moved_by = self.found.moved_by
         share = taste / basket[:, None]
         usual = share @ self.seen.usual_missing[place]
         beyond = share @ (self.seen.missing[:, place] - self.seen.usual_missing[place]).T  # (C, T)
@@ -136,6 +159,14 @@ def _about_zero(deviation: torch.Tensor, weight: torch.Tensor, taste: torch.Tens
     bought = (weight.unsqueeze(-1) * taste).sum(2)
     mean = (deviation * bought).sum(1, keepdim=True) / bought.sum(1, keepdim=True).clamp(min=1e-12)
     return deviation - mean
+
+
+def _worth(panel: SalesPanel, bought: torch.Tensor) -> torch.Tensor:
+    """(S, I) units that a location sold in a period of the last year for one that known customers buy."""
+    recent = panel.dense(panel.units)[panel.dates > panel.dates[-1] - np.timedelta64(365, "D")]
+    known = np.isfinite(recent)
+    sold = torch.from_numpy(np.where(known, recent, 0.0).sum(0) / np.maximum(known.sum(0), 1)).float()
+    return torch.where(bought > 0, sold / bought.clamp(min=1e-12), 0.0)
 
 
 def _blocks(customers: np.ndarray, size: int = 4096) -> list[np.ndarray]:

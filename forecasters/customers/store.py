@@ -12,25 +12,30 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..errors import InputError
-from .population import Leaving, Population
+from .population import Channels, Leaving, MovedBy, Population, Switching
 
 ABOUT, TENSORS = "customers.json", "customers.safetensors"
-_FORMAT = 1
+_FORMAT = 2
 _TENSORS = tuple(f.name for f in fields(Population) if f.type == "Tensor")
+_OF_CHANNELS = tuple(f.name for f in fields(Channels) if f.type == "Tensor")
 
 
 def save_population(population: Population, folder: Path) -> None:
     """Write ``customers.safetensors`` and ``customers.json`` into an existing folder."""
     tensors = {name: getattr(population, name) for name in _TENSORS}
     tensors["covariance"] = population.moved_by.covariance
+    channels = population.channels
+    if channels is not None:
+        tensors |= {name: getattr(channels, name) for name in _OF_CHANNELS}
+        tensors["switching"] = channels.moved_by.covariance
     save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / TENSORS)
-    moved_by = population.moved_by
     about: dict[str, Any] = {
         "format": _FORMAT,
         "locations": population.locations,
         "items": population.items,
         "segments": population.segments,
-        "moved_by": {f.name: getattr(moved_by, f.name) for f in fields(Leaving) if f.type != "Tensor"},
+        "moved_by": _told(population.moved_by),
+        "channels": None if channels is None else _told(channels.moved_by),
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=1))
 
@@ -52,7 +57,19 @@ def load_population(folder: Path) -> Population:
         raise InputError(
             f"{folder}: expected customers of format {_FORMAT}, found {about.get('format')!r}; fit them again"
         )
-    moved_by = about["moved_by"] | {"assumed": tuple(about["moved_by"]["assumed"])}
     fields_of: dict[str, Any] = {name: tensors[name] for name in _TENSORS}
     fields_of |= {name: tuple(about[name]) for name in ("locations", "items", "segments")}
-    return Population(**fields_of, moved_by=Leaving(**moved_by, covariance=tensors["covariance"]))
+    leaving = Leaving(**_read(about["moved_by"]), covariance=tensors["covariance"])
+    channels = None
+    if about["channels"] is not None:
+        law = Switching(**_read(about["channels"]), covariance=tensors["switching"])
+        channels = Channels(**{name: tensors[name] for name in _OF_CHANNELS}, moved_by=law)
+    return Population(**fields_of, moved_by=leaving, channels=channels)
+
+
+def _told(law: MovedBy) -> dict[str, Any]:
+    return {f.name: getattr(law, f.name) for f in fields(law) if f.type != "Tensor"}
+
+
+def _read(told: dict[str, Any]) -> dict[str, Any]:
+    return told | {"assumed": tuple(told["assumed"])}

@@ -56,12 +56,14 @@ class Tastes:
         begins = np.searchsorted(seen.buyer[order], np.arange(len(seen.customers) + 1))
         return Tastes(mean, shape, taken, seen, order, begins, np.cumsum(seen.visits) - seen.visits)
 
-    def blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Some visits after others: which, and (V', I) what their customers usually take."""
+    def blocks(self, visitor: np.ndarray | None = None) -> Iterator[tuple[slice, np.ndarray]]:
+        """Some visits after others, by customers in order (``seen.visitor`` where None): which, and (V', I)
+        what their customers usually take."""
+        visitor = self.seen.visitor if visitor is None else visitor
         for begin in range(0, len(self.seen.customers), _BLOCK):
             some = np.arange(begin, min(begin + _BLOCK, len(self.seen.customers)))
-            rows = slice(self.first[begin], self.first[some[-1]] + self.seen.visits[some[-1]])
-            yield rows, self.a_visit(some)[self.seen.visitor[rows] - begin]
+            rows = slice(*np.searchsorted(visitor, [begin, some[-1] + 1]))
+            yield rows, self.a_visit(some)[visitor[rows] - begin]
 
     def a_visit(self, customers: np.ndarray) -> np.ndarray:
         """(C, I) units that some customers (C,) take at a visit, posterior means."""

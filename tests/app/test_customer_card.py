@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,19 @@ def test_what_is_estimated_and_what_is_assumed_are_told_apart() -> None:
     assert showing[1:] == ["× 1.35", "1.15 … 1.59", "× 2.23", "5,000 rows"]
     assert telling[-1] == "assumed: nobody was addressed by a coin"
     assert "mocha: 12 messages" in caused.note
+
+
+def test_who_goes_to_another_location_is_told_where_somebody_does() -> None:
+    law = {"stock_out": 3.0, "dear": 1.0, "errors": {"stock_out": 0.1, "dear": 0.9}, "assumed": ["dear"]}
+    found = law | {"customers": 40, "visits": 900, "elsewhere": 0.25}
+    told = replace(ACCOUNT, switching=found)
+    where = list(sheets(told.plain()))[2]
+    assert where.rows[0][1:] == ["× 20.1", "17.0 … 23.7", "estimated"]
+    assert where.rows[1][-1] == "assumed"
+    assert "40 customers come to several locations" in where.said[0]
+    assert "× 20.1" not in " ".join(ACCOUNT.text())
+    assert any("by 20.1" in line for line in told.text())
+    assert Account.of_plain(json.loads(json.dumps(told.plain()))) == told
 
 
 def test_an_account_goes_to_json_and_back() -> None:

@@ -24,6 +24,7 @@ def of_visits(visitor: np.ndarray, period: np.ndarray, customers: int, periods: 
         visitor=visitor,
         period=period,
         place=np.zeros_like(visitor),
+        trips=np.stack([visitor, period, np.zeros_like(visitor)], 1),
         home=np.zeros(customers, dtype=np.int64),
         buyer=none,
         bought_in=none,

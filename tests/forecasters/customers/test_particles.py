@@ -93,6 +93,7 @@ def test_who_minds_prices_is_found() -> None:
         visitor=visitor,
         period=period,
         place=np.zeros_like(period),
+        trips=np.stack([visitor, period, np.zeros_like(period)], 1),
         home=np.zeros(2, dtype=np.int64),
         buyer=who,
         bought_in=when,
