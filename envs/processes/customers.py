@@ -16,6 +16,7 @@ with thousands of customers drawing each of them would add noise and nothing els
 v·h⁰ whom the reference replaces come new, and of those who left some return.
 
 Customers who come to several locations may go to another instead, and buy there (``channels.Switching``).
+Whom they told of the shop comes more or less often with them (``contagion.WordOfMouth``).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from ...forecasters.errors import InputError
 from ...forecasters.simulation import DemandProcess, Outlook, Period
 from ...forecasters.tensors import Cut, NoiseKey
 from .channels import Switching
+from .contagion import WordOfMouth
 from .moved_by import Effects, met
 from .scaled import Rounding
 from .wrapped import Wrapped, roundings
@@ -49,6 +51,7 @@ class CustomerState:
     gained: Tensor  # (B, S, K, I) units of a period at reference prices more than in the reference
     effect: Tensor  # (B, 2) of stock-outs and of prices on leaving, as the episode's customers have them
     switch: Tensor  # (B, 2) the same on going elsewhere; (B, 0) where nobody goes
+    follow: Tensor  # (B, 1) by how much who listens follows who tells; (B, 0) where nobody does
 
 
 class CustomerMarket(Wrapped):
@@ -94,6 +97,8 @@ class CustomerMarket(Wrapped):
         self._effects = Effects(population.moved_by, "leaving", reference.device)
         channels = population.channels
         self._switching = None if channels is None else Switching(population, channels, reference.device)
+        contagion = population.contagion
+        self._words = None if contagion is None else WordOfMouth(population, contagion, self._mass)
         self._rounded = Rounding.of(process, reference.device)
 
     @property
@@ -101,14 +106,18 @@ class CustomerMarket(Wrapped):
         return roundings(self.process) + 1
 
     def reset(self, start: Tensor, key: NoiseKey) -> CustomerState:
-        markets, between = len(start), self._switching
+        between, words, nobody = self._switching, self._words, self._hazard.new_zeros(len(start), 0)
+        excess = self._hazard.new_zeros(len(start), *self._hazard.shape)
+        minded = nobody if between is None else excess
+        follow = nobody if words is None else words.drawn(key)
         return CustomerState(
             self.process.reset(start, key),
-            excess=self._hazard.new_zeros(markets, *self._hazard.shape),
-            minded=self._hazard.new_zeros(markets, *((0,) if between is None else self._hazard.shape)),
-            gained=self._lifted.repeat(markets, 1, 1, 1),
+            excess=excess,
+            minded=minded,
+            gained=self._bought(excess, minded, follow),
             effect=self._effects.drawn(key),
-            switch=self._hazard.new_zeros(markets, 0) if between is None else between.effects.drawn(key),
+            switch=nobody if between is None else between.effects.drawn(key),
+            follow=follow,
         )
 
     def multiplier(self, state: CustomerState, price: Tensor) -> Tensor:
@@ -163,7 +172,7 @@ class CustomerMarket(Wrapped):
             process=self.process.advance(state.process, replace(period, demand=own, sales=own * served), key),
             excess=excess,
             minded=minded,
-            gained=self._bought(excess, minded),
+            gained=self._bought(excess, minded, state.follow),
         )
 
     def _treated(self, state: CustomerState, stock_out: Tensor, dear: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,25 +185,33 @@ class CustomerMarket(Wrapped):
             minded = self._switching.after(minded, met(state.switch, self._share, stock_out, dear))
         return (state.excess - lost * (1 + state.excess)) * self._kept, minded
 
-    def _bought(self, excess: Tensor, minded: Tensor) -> Tensor:
+    def _bought(self, excess: Tensor, minded: Tensor, follow: Tensor) -> Tensor:
         """(B, S, K, I) what an excess (B, S, K, P) buys, and what is lifted; who is elsewhere buys there."""
-        if self._switching is None:
-            return self._gained(excess, None)
-        return self._gained(excess, (1 + excess) * (1 - self._switching.stay(minded)))
+        return self._gained(*self._come(excess, minded, follow))
 
     def _bought_later(self, state: CustomerState, periods: int) -> Tensor:
         """The same, in the mean of the coming periods."""
-        kept = sum(self._kept**period for period in range(1, periods)) + 1.0
-        if self._switching is None:
-            return self._gained(state.excess * (kept / periods), None)
-        excess, minded, away = state.excess, state.minded, torch.zeros_like(state.minded)
+        excess, minded = state.excess, state.minded
+        if self._switching is None and self._words is None:
+            kept = sum(self._kept**period for period in range(1, periods)) + 1.0
+            return self._gained(excess * (kept / periods), None)
+        come, away = torch.zeros_like(excess), None
         for _ in range(periods):
-            away = away + (1 + excess) * (1 - self._switching.stay(minded))
-            excess, minded = excess * self._kept, self._switching.after(minded, 0.0)
-        return self._gained(state.excess * (kept / periods), away / periods)
+            more, gone = self._come(excess, minded, state.follow)
+            come = come + more / periods
+            if self._switching is not None and gone is not None:
+                away = gone / periods if away is None else away + gone / periods
+                minded = self._switching.after(minded, 0.0)
+            excess = excess * self._kept
+        return self._gained(come, away)
+
+    def _come(self, excess: Tensor, minded: Tensor, follow: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(B, S, K, P) excess of those who would come, with what they hear, and of them those elsewhere."""
+        more = excess if self._words is None else self._words.heard(excess, follow)
+        return more, None if self._switching is None else (1 + more) * (1 - self._switching.stay(minded))
 
     def _gained(self, excess: Tensor, away: Tensor | None) -> Tensor:
-        """``away`` (B, S, K, P) is what of a particle is elsewhere."""
+        """(B, S, K, I) what an excess buys of whom ``away`` (B, S, K, P) are elsewhere."""
         gained = torch.einsum("skpi,bskp->bski", self._mass, excess) + self._lifted
         if self._switching is not None and away is not None:
             moved = torch.einsum("skpi,bskp->bski", self._mass, away)

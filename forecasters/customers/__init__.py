@@ -11,7 +11,7 @@ from .account import Account, Segment, Signal
 from .leaving import LeavingFit
 from .lift import Lift
 from .particles import Learned, learn_population
-from .population import Channels, Leaving, MovedBy, Population, Switching
+from .population import Channels, Contagion, Leaving, MovedBy, Population, Switching
 from .recommenders import Personal, Popular, Pushed, Recommender, WorthMost, lifted, slates
 from .store import load_population, save_population
 
@@ -25,6 +25,7 @@ __all__ = [
     "Answers",
     "Bin",
     "Channels",
+    "Contagion",
     "Learned",
     "Leaving",
     "LeavingFit",

@@ -46,6 +46,7 @@ class Account:
     messages: tuple[str, ...]
     signals: tuple[Signal, ...]
     new_items: str
+    following: str = ""  # how much those whom customers told follow them, or why that is not simulated
     switching: dict[str, Any] | None = None  # ``SwitchingFit.told``; None: nobody comes to several locations
 
     def plain(self) -> dict[str, Any]:
@@ -65,6 +66,7 @@ class Account:
             tuple(told["messages"]),
             tuple(Signal(**one) for one in told["signals"]),
             told["new_items"],
+            told["following"],
             told["switching"],
         )
 
@@ -78,7 +80,7 @@ class Account:
             f" thought to be still there; of what moves their leaving, assumed: {assumed}",
             *between,
             f"showing an item: {self.exposure.text()}",
-            f"word of mouth: {self.word_of_mouth.text()}",
+            f"word of mouth: {self.word_of_mouth.text()}; {self.following}",
         )
 
 

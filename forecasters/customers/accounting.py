@@ -9,7 +9,7 @@ from ..events import Coverage, Events, Items
 from ..panel.sales_panel import SalesPanel
 from .account import Account, Segment
 from .attributes import Attributes, level_of_new
-from .contagion import Ties, word_of_mouth
+from .contagion import Ties
 from .exposure import exposure_effect
 from .messages import signals, telling
 from .particles import Learned
@@ -34,7 +34,8 @@ def account_of(
         segments=tuple(_segments(learned)),
         coverage=coverage.summary(),
         exposure=exposure_effect(known),
-        word_of_mouth=word_of_mouth(known),
+        word_of_mouth=learned.words,
+        following=learned.following.text(),
         told=len(Ties.of(known).told) / max(len(known.customers), 1),
         messages=tuple(one.text() for one in (told, telling(known, "silence")) if one.messages),
         signals=tuple(signals(events, told, np.timedelta64(max(1, round(learned.days)), "D"))),

@@ -4,6 +4,10 @@ Friends buy alike whether or not they talk: who tells and who is told were alike
 the two cannot be told apart (Shalizi and Thomas 2011, "Homophily and contagion are generically confounded in
 observational social network studies", Sociological Methods & Research 40(2)). They can where some customers
 were addressed by a coin, and their friends were not: what moves the friends then is word of mouth.
+
+How much friends follow when a customer comes more often is the ratio of the two effects of one message, on
+his friends and on himself (Wald 1940, "The fitting of straight lines if both variables are subject to
+error"): the message moves friends through him alone, since it was not sent to them.
 """
 
 from __future__ import annotations
@@ -28,6 +32,7 @@ LIKENESS = (
     " (Shalizi and Thomas 2011)"
 )
 _SENT: tuple[Kind, ...] = ("coupon", "recommend")
+_SURE = 2.0  # standard errors, below which a ratio to an effect says nothing
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,66 @@ def _estimated(events: Events, window: np.timedelta64) -> Lift | str:
     ties = Ties.of(events)
     if not len(ties.told):
         return NO_REFERRERS
-    sent = events.of(*_SENT)
-    sent = sent.rows(np.isfinite(sent.propensity) & np.isin(sent.customer, ties.teller))
-    addressed = sent.units != 0  # NaN: the row says that it was
+    sent, addressed = _sent(events, ties)
     if not len(sent) or addressed.all():
         return LIKENESS
     return lift(_friends(events, sent, addressed, ties, window))
+
+
+@dataclass(frozen=True)
+class Following:
+    """How much friends follow."""
+
+    elasticity: float  # θ, ∂log(a friend's purchases) / ∂log(those of who told him), 0 … 1
+    error: float  # its standard error
+    because: str = ""  # why it is not simulated; empty where it is
+
+    def text(self) -> str:
+        """What is simulated, as the end of a line."""
+        if self.because:
+            return f"not simulated: {self.because}"
+        return f"simulated: friends follow by {self.elasticity:.2f} ± {1.645 * self.error:.2f} of a change"
+
+
+def following(events: Events, told: Lift, window: np.timedelta64 = WINDOW) -> Following:
+    """θ, where customers were addressed by a known chance, and come more often for it.
+
+    Args:
+        told: what ``word_of_mouth`` said of the same events.
+    """
+    if told.assumed:
+        return Following(0.0, 0.0, "nothing tells it")
+    own = lift(_addressed(events, *_sent(events, Ties.of(events)), window))
+    if isinstance(own, str) or own.mean < _SURE * own.sd:
+        return Following(0.0, 0.0, "those who were addressed do not buy more themselves")
+    ratio = told.mean / own.mean
+    error = float(np.hypot(told.sd, ratio * own.sd) / own.mean)
+    if told.mean <= 0:
+        return Following(0.0, 0.0, "friends of those who were addressed do not buy more")
+    return Following(min(ratio, 1.0), error)
+
+
+def _sent(events: Events, ties: Ties) -> tuple[Events, np.ndarray]:
+    """Messages to tellers with a known chance, and which of them were not held back."""
+    sent = events.of(*_SENT)
+    sent = sent.rows(np.isfinite(sent.propensity) & np.isin(sent.customer, ties.teller))
+    return sent, sent.units != 0  # NaN: the row says that it was
+
+
+def _addressed(events: Events, sent: Events, addressed: np.ndarray, window: np.timedelta64) -> Trial:
+    """One row a message ``sent`` or held back."""
+    buys = events.of("buy")
+    count = [
+        counted(buys.customer, buys.time, sent.customer, begin, end)
+        for begin, end in ((sent.time, sent.time + window), (sent.time - window, sent.time))
+    ]
+    return Trial(
+        outcome=count[0],
+        shown=addressed,
+        propensity=sent.propensity.astype(np.float64),
+        features=np.log1p(count[1])[:, None],
+        cluster=sent.customer,
+    )
 
 
 def _friends(

@@ -10,9 +10,11 @@ import torch
 
 from ..events import Events
 from ..panel.sales_panel import SalesPanel
+from .contagion import Following, Ties, following, word_of_mouth
 from .histories import Histories
 from .leaving import LeavingFit, Met, fit_leaving
-from .population import Channels, Population
+from .lift import Lift
+from .population import Channels, Contagion, Population
 from .sensitivity import paid_more, price_deviations
 from .switching import SwitchingFit, Visited, fit_switching
 from .tastes import Tastes
@@ -28,7 +30,7 @@ _NOBODY = {
     "basket": 1.0,
     "leaving": 0.0,
     "hazard": 0.5,
-    "elsewhere": 0.0,
+    **dict.fromkeys(("elsewhere", "tells", "hears"), 0.0),
 }
 
 
@@ -39,6 +41,8 @@ class Learned:
     population: Population
     leaving: LeavingFit
     switching: SwitchingFit | None  # None: nobody comes to several locations
+    words: Lift  # what addressing a customer does to those whom he told
+    following: Following  # by how much these follow him
     usual_price: np.ndarray  # (S, I) in the last year; NaN of what a location does not sell
     days: float  # of a period
 
@@ -64,9 +68,10 @@ def learn_population(events: Events, panel: SalesPanel, particles: int = PARTICL
     segment = segments(seen, tastes, found)
     deviations = price_deviations(seen, tastes, segment, len(SEGMENTS))
     most = max(1, particles // (len(panel.locations) * len(SEGMENTS)))
-    drawn = _Draw(seen, tastes, found, segment, visited, most)
+    ties = _ties(events, seen)
+    drawn = _Draw(seen, tastes, found, segment, visited, ties, most)
     fields = drawn.fields(np.random.default_rng([seed, 0]))
-    elsewhere = fields.pop("elsewhere")
+    elsewhere, tells, hears = (fields.pop(name) for name in ("elsewhere", "tells", "hears"))
     population = Population(
         locations=panel.locations,
         items=panel.items,
@@ -80,7 +85,12 @@ def learn_population(events: Events, panel: SalesPanel, particles: int = PARTICL
         towards, worth = torch.from_numpy(visited.towards).float(), _worth(panel, population.mass.sum((1, 2)))
         channels = Channels(elsewhere, towards, worth, switching.moved_by)
         population = replace(population, channels=channels)
-    return Learned(population, found, switching, seen.usual_price, days)
+    words = word_of_mouth(events)
+    follow = following(events, words)
+    if not follow.because:
+        contagion = Contagion(tells, hears, follow.elasticity, follow.error)
+        population = replace(population, contagion=contagion)
+    return Learned(population, found, switching, words, follow, seen.usual_price, days)
 
 
 def segments(seen: Histories, tastes: Tastes, found: LeavingFit) -> np.ndarray:
@@ -106,6 +116,7 @@ class _Draw:
     found: LeavingFit
     segment: np.ndarray  # (N,)
     visited: Visited
+    ties: np.ndarray  # (2, N) whether each customer told somebody, and was told
     particles: int  # P
 
     def fields(self, rng: np.random.Generator) -> dict[str, Any]:
@@ -121,6 +132,8 @@ class _Draw:
                     own, weight = self._some(np.flatnonzero(at), rng)
                     who = self.visited.customer[own]
                     fields["elsewhere"][place, segment, : len(who)] = self.visited.elsewhere[own]
+                    for name, values in zip(("tells", "hears"), self.ties, strict=True):
+                        fields[name][place, segment, : len(who)] = values[who]
                     for name, values in self._of(who, place).items():
                         fields[name][place, segment, : len(who)] = values
                     fields["weight"][place, segment, : len(who)] = weight
@@ -159,6 +172,14 @@ def _about_zero(deviation: torch.Tensor, weight: torch.Tensor, taste: torch.Tens
     bought = (weight.unsqueeze(-1) * taste).sum(2)
     mean = (deviation * bought).sum(1, keepdim=True) / bought.sum(1, keepdim=True).clamp(min=1e-12)
     return deviation - mean
+
+
+def _ties(events: Events, seen: Histories) -> np.ndarray:
+    """(2, N) whether each customer of ``seen`` told somebody, and was told."""
+    ties = Ties.of(events)
+    names = np.array(seen.customers)
+    sides = (np.array(events.customers)[side] for side in (ties.teller, ties.told))
+    return np.stack([np.isin(names, side) for side in sides]).astype(np.float64)
 
 
 def _worth(panel: SalesPanel, bought: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..tensors import Cut
 
-R = TypeVar("R", "Population", "Channels")
+R = TypeVar("R", "Population", "Channels", "Contagion")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,24 @@ class Channels:
 
 
 @dataclass(frozen=True)
+class Contagion:
+    """Customers who tell others, and those who listen; by how much these follow is between 0 and 1."""
+
+    tells: Tensor  # (S, K, P) share of a particle's customers who told somebody, 0 … 1
+    hears: Tensor  # (S, K, P) the same of those who were told
+    elasticity: float  # ∂log(a listener's visits) / ∂log(those of who told him)
+    error: float  # its standard error
+
+    def select(self, cut: Cut) -> Contagion:
+        """Of some locations."""
+        return cut.record(self, {"tells": "S__", "hears": "S__"})
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> Contagion:
+        """The same with ``function`` of every tensor."""
+        return _each(self, function)
+
+
+@dataclass(frozen=True)
 class Population:
     """S locations, K segments of customers, P particles each; rows beyond a location's customers weigh 0.
 
@@ -93,6 +111,7 @@ class Population:
     usual_stock_out: Tensor  # (S, I) share of demand that the log left unserved
     moved_by: Leaving
     channels: Channels | None = None  # None: nobody comes to several locations
+    contagion: Contagion | None = None  # None: nobody is known to follow others
 
     @property
     def mass(self) -> Tensor:
@@ -104,8 +123,13 @@ class Population:
         shapes = dict.fromkeys(("weight", "visit", "basket", "leaving", "hazard"), "S__")
         shapes |= {"taste": "S__I", "price": "S_I", "usual_stock_out": "SI"}
         locations, items = cut.names(self.locations, self.items)
-        channels = None if self.channels is None else self.channels.select(cut)
-        return replace(cut.record(self, shapes), locations=locations, items=items, channels=channels)
+        return replace(
+            cut.record(self, shapes),
+            locations=locations,
+            items=items,
+            channels=None if self.channels is None else self.channels.select(cut),
+            contagion=None if self.contagion is None else self.contagion.select(cut),
+        )
 
     def among(self, locations: Sequence[str], items: Sequence[str]) -> Population:
         """Of those locations and items that it knows."""
@@ -119,8 +143,11 @@ class Population:
 
     def each(self, function: Callable[[Tensor], Tensor]) -> Population:
         """The same with ``function`` of every tensor but the laws'."""
-        channels = None if self.channels is None else self.channels.each(function)
-        return replace(_each(self, function), channels=channels)
+        return replace(
+            _each(self, function),
+            channels=None if self.channels is None else self.channels.each(function),
+            contagion=None if self.contagion is None else self.contagion.each(function),
+        )
 
 
 def _each(record: R, function: Callable[[Tensor], Tensor]) -> R:

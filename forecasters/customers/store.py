@@ -12,12 +12,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from ..errors import InputError
-from .population import Channels, Leaving, MovedBy, Population, Switching
+from .population import Channels, Contagion, Leaving, MovedBy, Population, Switching
 
 ABOUT, TENSORS = "customers.json", "customers.safetensors"
 _FORMAT = 2
 _TENSORS = tuple(f.name for f in fields(Population) if f.type == "Tensor")
 _OF_CHANNELS = tuple(f.name for f in fields(Channels) if f.type == "Tensor")
+_OF_CONTAGION = tuple(f.name for f in fields(Contagion) if f.type == "Tensor")
 
 
 def save_population(population: Population, folder: Path) -> None:
@@ -28,6 +29,9 @@ def save_population(population: Population, folder: Path) -> None:
     if channels is not None:
         tensors |= {name: getattr(channels, name) for name in _OF_CHANNELS}
         tensors["switching"] = channels.moved_by.covariance
+    contagion = population.contagion
+    if contagion is not None:
+        tensors |= {name: getattr(contagion, name) for name in _OF_CONTAGION}
     save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, folder / TENSORS)
     about: dict[str, Any] = {
         "format": _FORMAT,
@@ -36,6 +40,7 @@ def save_population(population: Population, folder: Path) -> None:
         "segments": population.segments,
         "moved_by": _told(population.moved_by),
         "channels": None if channels is None else _told(channels.moved_by),
+        "contagion": None if contagion is None else _told(contagion),
     }
     (folder / ABOUT).write_text(json.dumps(about, indent=1))
 
@@ -64,10 +69,14 @@ def load_population(folder: Path) -> Population:
     if about["channels"] is not None:
         law = Switching(**_read(about["channels"]), covariance=tensors["switching"])
         channels = Channels(**{name: tensors[name] for name in _OF_CHANNELS}, moved_by=law)
-    return Population(**fields_of, moved_by=leaving, channels=channels)
+    contagion = None
+    if about["contagion"] is not None:
+        whose: dict[str, Any] = {name: tensors[name] for name in _OF_CONTAGION}
+        contagion = Contagion(**whose, **about["contagion"])
+    return Population(**fields_of, moved_by=leaving, channels=channels, contagion=contagion)
 
 
-def _told(law: MovedBy) -> dict[str, Any]:
+def _told(law: MovedBy | Contagion) -> dict[str, Any]:
     return {f.name: getattr(law, f.name) for f in fields(law) if f.type != "Tensor"}
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mercato.forecasters.customers.contagion import LIKENESS, NO_REFERRERS, word_of_mouth
+from mercato.forecasters.customers.contagion import LIKENESS, NO_REFERRERS, following, word_of_mouth
 from mercato.forecasters.customers.exposure import exposure_effect
-from mercato.forecasters.events import Events
+from mercato.forecasters.events import KINDS, Events
 from tests.forecasters.customers.logs import events_of, kind
 
 CUSTOMERS, ITEMS = 400, 8
@@ -97,3 +97,33 @@ def test_without_a_coin_word_of_mouth_is_not_told_from_likeness() -> None:
     nobody_held_back = log.rows(~((log.units == 0) & np.isfinite(log.propensity)))
     assert word_of_mouth(nobody_held_back).because == LIKENESS
     assert word_of_mouth(replace(log, referrer=np.full_like(log.referrer, -1))).because == NO_REFERRERS
+
+
+def followed_log(seed: int, own: float, friends: float) -> Events:
+    """Addressing a customer by a coin multiplies what he buys, and what his friend does."""
+    log = told_log(seed, friends)
+    rng = np.random.default_rng([seed, 1])
+    tellers = {c for c, sent in zip(log.customer, log.kind == KINDS.index("coupon"), strict=True) if sent}
+    addressed = log.rows((log.kind == KINDS.index("coupon")) & (log.units != 0)).customer
+    after = (log.kind == KINDS.index("buy")) & (log.time > np.datetime64("2025-01-31"))
+    dropped = after & np.isin(log.customer, list(tellers)) & ~np.isin(log.customer, addressed)
+    return log.rows(~(dropped & (rng.random(len(log)) > 1 / own)))
+
+
+def test_how_much_friends_follow_is_the_ratio_of_what_a_message_does_to_both() -> None:
+    found = [
+        following(log, word_of_mouth(log)) for log in (followed_log(seed, 1.6, 1.25) for seed in range(8))
+    ]
+    assert not any(one.because for one in found)
+    true = np.log(1.25) / np.log(1.6)
+    assert abs(np.mean([one.elasticity for one in found]) - true) < 0.1
+    assert np.mean([abs(one.elasticity - true) < 1.645 * one.error for one in found]) >= 0.6
+
+
+def test_where_nothing_tells_how_friends_follow_it_is_not_simulated() -> None:
+    log = told_log(0, 1.6)
+    unsent = log.rows(log.kind != KINDS.index("coupon"))
+    assert "nothing tells it" in following(unsent, word_of_mouth(unsent)).because
+    idle = following(log, word_of_mouth(log))  # nobody who was addressed buys more himself
+    assert "do not buy more themselves" in idle.because
+    assert idle.elasticity == 0
