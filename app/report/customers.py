@@ -92,6 +92,7 @@ def _moved(found: dict[str, Any]) -> list[list[str]]:
 def _caused(told: dict[str, Any]) -> Sheet:
     rows = [
         ["showing an item to a customer", *_lift(told["exposure"])],
+        ["sending a customer a coupon", *_lift(told["coupon"])],
         ["addressing a customer, on those whom he told", *_lift(told["word_of_mouth"])],
     ]
     said = [*told["messages"], told["new_items"]]

@@ -1,4 +1,4 @@
-"""Effects on customers who are known one by one: what they are shown, and whom they tell."""
+"""Effects on customers who are known one by one: what they are shown or sent, and whom they tell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ...forecasters.customers import (
 from ...forecasters.errors import InputError
 from ...forecasters.tensors import Cut
 from ..settings_file import Fault
-from .effect import Count, Factor, LocalEffect, Names, Share, chosen
+from .effect import Count, Factor, ItemEffect, LocalEffect, Names, Share, chosen
 from .plan import Plan
 
 By = Literal["popular", "personal frequency", "worth most"]
@@ -90,6 +90,42 @@ class Seeding(LocalEffect):
         told = account.word_of_mouth if self.effect is None else Lift.stated(self.effect)
         reached = min(1.0, self.share * account.told)
         return plan.times("demand", self.where(plan), 1 + reached * (exp(told.mean) - 1))
+
+
+class Coupon(ItemEffect):
+    """Coupons to customers of some segments: they buy more, and all that they buy costs them less.
+
+    Who would have bought anyway hands in his coupon, too: that is what it costs.
+    """
+
+    segments: Names | None = Field(
+        None, description="names of segments, as the market card has them; all if left out"
+    )
+    share: Share = Field(1.0, description="share of their customers who get one in a period")
+    discount: Share = Field(0.1, description="share of the price that it takes off, 0.2: 20%")
+    effect: Factor | None = Field(
+        None,
+        description="times as much that is bought by who gets one; if left out, what the events tell, or,"
+        " where they do not, what the market card says is assumed",
+    )
+
+    def apply(self, plan: Plan) -> Plan:
+        market = plan.market
+        population, account = _known(plan)
+        told = account.coupon if self.effect is None else Lift.stated(self.effect)
+        bought = population.mass.sum(2)  # (S, K, I)
+        theirs = bought[:, chosen("segments", self.segments, population.segments)].sum(1) / bought.sum(
+            1
+        ).clamp(min=1e-12)
+        more = exp(told.mean) * self.share * theirs
+        factor = 1 + more - self.share * theirs
+        cut = Cut.of(market.locations, market.items, population.locations, population.items, market.device)
+        where, at = self.where(plan), (cut.places.unsqueeze(1), cut.goods)
+        multiple, kept = (torch.ones(market.shape, device=market.device) for _ in range(2))
+        multiple[at], kept[at] = factor, 1 - self.discount * more / factor  # a new item has no customers yet
+        return (
+            plan.times("demand", where, multiple).times("kept", where, kept).noted(f"a coupon: {told.text()}")
+        )
 
 
 def _known(plan: Plan) -> tuple[Population, Account]:

@@ -82,6 +82,7 @@ class Plan:
     repriced: Tensor  # multiple of the price
     floor: Tensor  # lowest price, money
     cap: Tensor  # highest price, money
+    kept: Tensor  # share of revenue that is not given back for coupons
     taken: Tensor  # 1, or 0 where no order is taken
     limit: Tensor  # largest order, units
     lead: Tensor  # periods that an order placed then is under way
@@ -117,6 +118,7 @@ class Plan:
             holding=one,
             shortage=one,
             repriced=one,
+            kept=one,
             taken=one,
             limit=unbound,
             lead=one * market.economics.lead_time,

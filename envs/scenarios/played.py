@@ -84,7 +84,9 @@ class Played:
         if self._retimed:
             decision = enforce(decision, state, simulator.market)
             state = supply.placed(state, decision.order, self.plan, t, simulator.key(state))
-        return simulator.step(state, decision)
+        state, outcome = simulator.step(state, decision)
+        given = outcome.revenue * (1 - self.plan.kept[t])
+        return state, replace(outcome, revenue=outcome.revenue - given, profit=outcome.profit - given)
 
 
 def _with_lead(market: Market, lead_time: int) -> Market:

@@ -17,7 +17,7 @@ from .effect import Count, Effect, any_settings, date_of
 from .of_assortment import Delisting, NewItem, NewLocation
 from .of_calendar import Calendar
 from .of_costs import Cost, Holding, Ordering, Shortage
-from .of_customers import Recommendation, Seeding
+from .of_customers import Coupon, Recommendation, Seeding
 from .of_demand import Demand, Elasticity, Reference, Traffic
 from .of_prices import Price, PriceLimits, Promotion
 from .of_rivals import Competitor
@@ -54,6 +54,7 @@ class Scenario(Settings):
     traffic: Several[Traffic] = ()
     recommendation: Several[Recommendation] = ()
     seeding: Several[Seeding] = ()
+    coupon: Several[Coupon] = ()
     shock: Several[Shock] = ()
     calendar: Several[Calendar] = ()
     competitor: Several[Competitor] = ()

@@ -41,6 +41,7 @@ class Account:
     segments: tuple[Segment, ...]
     coverage: tuple[str, ...]
     exposure: Lift
+    coupon: Lift
     word_of_mouth: Lift
     told: float  # others whom a customer told of the shop, on average
     messages: tuple[str, ...]
@@ -61,6 +62,7 @@ class Account:
             tuple(Segment(**one) for one in told["segments"]),
             tuple(told["coverage"]),
             Lift(**told["exposure"]),
+            Lift(**told["coupon"]),
             Lift(**told["word_of_mouth"]),
             told["told"],
             tuple(told["messages"]),
@@ -80,6 +82,7 @@ class Account:
             f" thought to be still there; of what moves their leaving, assumed: {assumed}",
             *between,
             f"showing an item: {self.exposure.text()}",
+            f"sending a coupon: {self.coupon.text()}",
             f"word of mouth: {self.word_of_mouth.text()}; {self.following}",
         )
 

@@ -10,7 +10,7 @@ from ..panel.sales_panel import SalesPanel
 from .account import Account, Segment
 from .attributes import Attributes, level_of_new
 from .contagion import Ties
-from .exposure import exposure_effect
+from .exposure import coupon_effect, exposure_effect
 from .messages import signals, telling
 from .particles import Learned
 
@@ -34,6 +34,7 @@ def account_of(
         segments=tuple(_segments(learned)),
         coverage=coverage.summary(),
         exposure=exposure_effect(known),
+        coupon=coupon_effect(known),
         word_of_mouth=learned.words,
         following=learned.following.text(),
         told=len(Ties.of(known).told) / max(len(known.customers), 1),

@@ -19,6 +19,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..events import Events, Kind
+from .exposure import addressed as own_purchases
 from .lift import Lift, Trial, lift
 from .purchases import ranges
 from .within import counted
@@ -96,7 +97,7 @@ def following(events: Events, told: Lift, window: np.timedelta64 = WINDOW) -> Fo
     """
     if told.assumed:
         return Following(0.0, 0.0, "nothing tells it")
-    own = lift(_addressed(events, *_sent(events, Ties.of(events)), window))
+    own = lift(own_purchases(events, *_sent(events, Ties.of(events)), window))
     if isinstance(own, str) or own.mean < _SURE * own.sd:
         return Following(0.0, 0.0, "those who were addressed do not buy more themselves")
     ratio = told.mean / own.mean
@@ -111,22 +112,6 @@ def _sent(events: Events, ties: Ties) -> tuple[Events, np.ndarray]:
     sent = events.of(*_SENT)
     sent = sent.rows(np.isfinite(sent.propensity) & np.isin(sent.customer, ties.teller))
     return sent, sent.units != 0  # NaN: the row says that it was
-
-
-def _addressed(events: Events, sent: Events, addressed: np.ndarray, window: np.timedelta64) -> Trial:
-    """One row a message ``sent`` or held back."""
-    buys = events.of("buy")
-    count = [
-        counted(buys.customer, buys.time, sent.customer, begin, end)
-        for begin, end in ((sent.time, sent.time + window), (sent.time - window, sent.time))
-    ]
-    return Trial(
-        outcome=count[0],
-        shown=addressed,
-        propensity=sent.propensity.astype(np.float64),
-        features=np.log1p(count[1])[:, None],
-        cluster=sent.customer,
-    )
 
 
 def _friends(

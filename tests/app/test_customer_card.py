@@ -30,6 +30,7 @@ ACCOUNT = Account(
     segments=(Segment("high value, calm", 90.0, 0.5, 0.4, 0.04, 0.2, 0.6, 0.3),),
     coverage=("known customers buy 40% of the panel's units",),
     exposure=Lift(0.3, 0.1, naive=0.8, rows=5000),
+    coupon=Lift(0.1, 0.1, because="no coupon row has a propensity"),
     word_of_mouth=Lift(0.0, 0.1, because="nobody was addressed by a coin"),
     told=0.5,
     messages=("a return followed 10% of 400 messages",),
@@ -43,7 +44,8 @@ def test_what_is_estimated_and_what_is_assumed_are_told_apart() -> None:
     assert who.rows[0] == ["high value, calm", "90", "50%", "0.40", "4.0%", "60%", "+0.30"]
     assert [row[-1] for row in why.rows] == ["estimated", "assumed", "assumed"]
     assert why.rows[0][1:3] == ["× 7.4", "3.2 … 16.8"]
-    showing, telling = caused.rows
+    showing, sending, telling = caused.rows
+    assert sending[-1] == "assumed: no coupon row has a propensity"
     assert showing[1:] == ["× 1.35", "1.15 … 1.59", "× 2.23", "5,000 rows"]
     assert telling[-1] == "assumed: nobody was addressed by a coin"
     assert "mocha: 12 messages" in caused.note

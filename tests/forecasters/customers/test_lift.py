@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mercato.forecasters.customers.contagion import LIKENESS, NO_REFERRERS, following, word_of_mouth
-from mercato.forecasters.customers.exposure import exposure_effect
+from mercato.forecasters.customers.exposure import coupon_effect, exposure_effect
 from mercato.forecasters.events import KINDS, Events
 from tests.forecasters.customers.logs import events_of, kind
 
@@ -127,3 +127,14 @@ def test_where_nothing_tells_how_friends_follow_it_is_not_simulated() -> None:
     idle = following(log, word_of_mouth(log))  # nobody who was addressed buys more himself
     assert "do not buy more themselves" in idle.because
     assert idle.elasticity == 0
+
+
+def test_a_coupon_is_worth_what_it_causes_and_is_assumed_without_a_coin() -> None:
+    logs = [followed_log(seed, 1.5, 1.0) for seed in range(8)]
+    found = [coupon_effect(log) for log in logs]
+    assert abs(np.mean([one.mean for one in found]) - np.log(1.5)) < 0.06
+    assert np.mean([low < 1.5 < high for low, high in (one.interval() for one in found)]) >= 0.6
+    unsent = logs[0].rows(logs[0].kind != KINDS.index("coupon"))
+    assert coupon_effect(unsent).because == "no coupon row has a propensity"
+    coupons = logs[0].kind == KINDS.index("coupon")
+    assert "held back" in coupon_effect(logs[0].rows(~(coupons & (logs[0].units == 0)))).because
