@@ -19,7 +19,7 @@ from ..forecasters.errors import InputError
 from ..forecasters.files import replace_file
 from ..forecasters.seal import SEAL, fingerprint
 from .network import PolicyNetwork
-from .residual import Residual, ResidualGrid, from_spec, to_spec
+from .residual import Corrections, OpenResidual, from_spec, to_spec
 
 _FORMAT = "mercato policy 3"
 
@@ -30,7 +30,7 @@ class LearnedPolicy:
 
     name: str
     network: PolicyNetwork
-    actions: Residual | ResidualGrid
+    actions: Corrections
     training: dict[str, Any]  # how it was trained, for the record
     features: tuple[str, ...]  # names of what it observes
 
@@ -43,8 +43,14 @@ class LearnedPolicy:
         """What to charge and order.
 
         Raises:
-            InputError: the market has other features than those the policy was trained on.
+            InputError: the market has other features than those the policy was trained on, or the policy is
+                one for many shops that has not been started in this one.
         """
+        if isinstance(self.actions, OpenResidual):
+            raise InputError(
+                f"policy {self.name}: expected one that was started in {view.market.name}, found one for many"
+                " shops; start it there (mercato train MARKET --algo pathwise --start POLICY)"
+            )
         try:
             observation = Observation.in_market(self.features, view.market)
         except InputError as error:

@@ -169,7 +169,7 @@ class Best:
     def __init__(
         self,
         candidates: Callable[[], Sequence[LearnedPolicy]],
-        profits: Callable[[Policy], Tensor],
+        profits: Callable[[LearnedPolicy], Tensor],
         stage: Stage,
     ) -> None:
         self.candidates, self.profits, self.stage = candidates, profits, stage

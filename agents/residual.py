@@ -13,7 +13,6 @@ from torch import Tensor
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from .baselines.fluid import FluidPrice
-from .baselines.held import HeldMyopic
 from .baselines.myopic import MyopicPrice
 from .baselines.orders import (
     BaseStock,
@@ -31,7 +30,6 @@ from .policy import LiftedRule, Pair, PriceRule, nearest, price_range
 # the rules that a learned policy's file may name
 PRICE_RULES: dict[str, type] = {
     "myopic": MyopicPrice,
-    "held_myopic": HeldMyopic,
     "cost_plus": CostPlus,
     "static": StaticPrice,
     "last_price": LastPrice,
@@ -99,6 +97,18 @@ class Residual:
 
 
 @dataclass(frozen=True)
+class OpenResidual:
+    """Corrections of the rules that a shop has yet to tune: those of a policy for many shops."""
+
+    price_reach: float
+    orders: OrderCorrection
+
+    def on(self, base: Pair) -> Residual:
+        """The same corrections of a shop's rules."""
+        return Residual.of(base, self.price_reach, self.orders)
+
+
+@dataclass(frozen=True)
 class ResidualGrid:
     """A lattice of corrections for learners with discrete actions: index = price · covers + cover."""
 
@@ -126,28 +136,32 @@ class ResidualGrid:
         return price.argmax(-1) * len(self.covers) + cover.argmax(-1)
 
 
-def to_spec(actions: Residual | ResidualGrid) -> dict[str, Any]:
+Corrections = Residual | OpenResidual | ResidualGrid
+
+
+def to_spec(actions: Corrections) -> dict[str, Any]:
     """An action map as plain data."""
     if isinstance(actions, ResidualGrid):
         return {**to_spec(actions.residual), "prices": list(actions.prices), "covers": list(actions.covers)}
     names = {kind: name for name, kind in ORDERS.items()}
+    reaches = {"price_reach": actions.price_reach, names[type(actions.orders)]: actions.orders.reach}
+    if isinstance(actions, OpenResidual):
+        return reaches
     return {
         "pricing": _rule_spec(actions.pricing, PRICE_RULES),
         "ordering": _rule_spec(actions.ordering, ORDER_RULES),
-        "price_reach": actions.price_reach,
-        names[type(actions.orders)]: actions.orders.reach,
+        **reaches,
     }
 
 
-def from_spec(spec: dict[str, Any]) -> Residual | ResidualGrid:
+def from_spec(spec: dict[str, Any]) -> Corrections:
     """The action map that ``to_spec`` described; KeyError, TypeError or ValueError where it is none."""
     (kind,) = (name for name in ORDERS if name in spec)
-    residual = Residual(
-        pricing=_rule(spec["pricing"], PRICE_RULES),
-        ordering=_rule(spec["ordering"], ORDER_RULES),
-        price_reach=float(spec["price_reach"]),
-        orders=ORDERS[kind](float(spec[kind])),
-    )
+    open_to_all = OpenResidual(float(spec["price_reach"]), ORDERS[kind](float(spec[kind])))
+    if "pricing" not in spec:
+        return open_to_all
+    pricing, ordering = _rule(spec["pricing"], PRICE_RULES), _rule(spec["ordering"], ORDER_RULES)
+    residual = open_to_all.on(Pair("base", pricing, ordering))
     if "prices" not in spec:
         return residual
     return ResidualGrid(residual, tuple(spec["prices"]), tuple(spec["covers"]))

@@ -37,7 +37,7 @@ from ..forecasters.panel import SalesPanel, read_panel
 from ..forecasters.progress import SILENT, Progress
 from . import decisions
 from .arguments import AnyMarket, AnyPanel, AnyPolicy, open_any, valid_seed
-from .benchmarking import Benchmark, check_horizon, compare, load_policies, load_policy
+from .benchmarking import Benchmark, check_horizon, compare, load_policies, load_policy, started
 from .decisions import Decisions
 from .efforts import USUAL, WORK
 from .expectation import expectation
@@ -202,7 +202,7 @@ def train(
 
     Args:
         market: where to train; several, for ``pathwise``: one policy for shops like them, which corrects
-            rules that need no tuning.
+            rules that are tuned in each in seconds.
         algo: the algorithm, ``ppo``, ``dqn`` or ``pathwise``.
         seed: the same seed gives the same policy on the same machine.
         caution: penalise this multiple of the revenue that the model is unsure of.
@@ -298,13 +298,14 @@ def benchmark(
         InputError: a policy is none, two share a name, or an argument is out of range.
     """
     seed = valid_seed(seed)
-    horizon, shop, learned = (
+    horizon, shop, given = (
         whole("horizon", horizon, 1),
         open_any(market).remembered,
         load_policies(policies),
     )
     episodes = usual_episodes(shop) if episodes is None else whole("episodes", episodes, 2)
     check_horizon(shop, horizon)
+    learned = [started(policy, shop, seed, progress) for policy in given]
     baselines = tune_baselines(shop, seed, progress=progress)
     if affordable(shop) if rolling is None else rolling:
         baselines.append(rolling_horizon(best_base(shop, baselines, seed), seed))
@@ -345,7 +346,7 @@ def decide(
     own = fitted_panel(shop)
     latest = panel if isinstance(panel, SalesPanel) else own.reading.read(panel, otherwise=own.frequency)
     at_hand = None if stock is None else read_stock(stock, shop, own.reading.map)
-    return decisions.decide(shop, who, own, latest, at_hand, seed, explain)
+    return decisions.decide(shop, started(who, shop.remembered, seed), own, latest, at_hand, seed, explain)
 
 
 def why(market: AnyMarket, location: str, item: str, date: str | np.datetime64 | None = None) -> pd.DataFrame:

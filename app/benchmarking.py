@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..agents.evaluation import Evaluation, bootstrap, evaluate
 from ..agents.learned import LearnedPolicy
+from ..agents.pathwise import start_in
 from ..agents.policy import Policy
 from ..agents.tuning import COST_PLUS, STATIC
 from ..agents.workers import HERE, Workers
@@ -204,6 +205,11 @@ def load_policies(sources: Sequence[Policy | str | Path]) -> list[Policy]:
         else policy
         for source, policy in zip(sources, policies, strict=True)
     ]
+
+
+def started(policy: Policy, market: Market, seed: int, progress: Progress = SILENT) -> Policy:
+    """A policy for many shops as it starts in this one (``start_in``); any other as it is."""
+    return start_in(market, policy, seed, progress=progress) if isinstance(policy, LearnedPolicy) else policy
 
 
 def check_horizon(market: Market, horizon: int) -> None:

@@ -11,7 +11,7 @@ from ..envs.market import Market
 from ..forecasters.errors import InputError
 from ..forecasters.names import meant
 from ..forecasters.progress import SILENT, Progress
-from .benchmarking import load_policies
+from .benchmarking import load_policies, started
 from .whatif import usual_policy
 
 USUAL = "usual"
@@ -57,12 +57,15 @@ def wanted(market: Market, sources: Sequence[Policy | str | Path | None]) -> lis
 
 
 def tuned(market: Market, policies: Sequence[Wanted], seed: int, progress: Progress = SILENT) -> list[Policy]:
-    """The policies, baselines tuned, all of them at once."""
+    """The policies, baselines tuned, all of them at once, and those for many shops started."""
     baselines: dict[str, Policy] = {}
     if any(isinstance(policy, str) for policy in policies):
         for policy in tune_baselines(market, seed, progress=progress):
             baselines.setdefault(short_name(policy.name), policy)
-    return [baselines[policy] if isinstance(policy, str) else policy for policy in policies]
+    return [
+        baselines[policy] if isinstance(policy, str) else started(policy, market, seed, progress)
+        for policy in policies
+    ]
 
 
 def each_once(policies: list[Policy]) -> list[Policy]:

@@ -48,8 +48,8 @@ def train(market: Markets, training: Training, progress: Progress) -> LearnedPol
             ShopsSettings: train_shops,
         }
         trained, start = trainers[type(training.settings)], training.start
-        given = {} if start is None else {"start": start}
-        return trained(market, training.settings, seed, progress, base=base, checkpoint=kept, **given)
+        given = {name: one for name, one in (("base", base), ("start", start)) if one is not None}
+        return trained(market, training.settings, seed, progress, checkpoint=kept, **given)
 
 
 def train_into(

@@ -4,8 +4,8 @@ One policy is trained in markets fitted to the sales of shops drawn at random (`
 true markets, sizes, and several economics for each. Then it is played in the fitted markets of shops that it
 has not seen, of the same families and of others, against the rules tuned there and a PPO trained there:
 
-- *at once*, without any training;
-- *after a minute*, fine-tuned (``FINE_TUNING``).
+- *at once*, without any training: it corrects rules that are tuned there in seconds (``start_in``);
+- *after a minute*, fine-tuned from there (``FINE_TUNING``).
 
 Every gain is a share of the profit of a rule, before the same customers, with 95% intervals of the noise of
 the episodes, by pairs. ``--policy FILE`` plays the policy there, or keeps there the one that is trained.
@@ -29,8 +29,8 @@ import torch
 from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
-from mercato.agents.pathwise import FINE_TUNING, PathwiseSettings, ShopsSettings, train_pathwise
-from mercato.agents.pathwise.shops import UNTUNED
+from mercato.agents.pathwise import FINE_TUNING, PathwiseSettings, ShopsSettings, start_in, train_pathwise
+from mercato.agents.pathwise.starting import uncorrected
 from mercato.agents.policy import Policy
 from mercato.agents.train import PPOSettings, best_base, train_ppo
 from mercato.agents.tuning import STATIC, TuningSettings, tune_baselines
@@ -119,13 +119,15 @@ def rivals(family: str, seed: int, effort: Effort) -> Rivals:
 def one_shop(shop: Rivals, policy: LearnedPolicy, effort: Effort, seed: int) -> dict[str, Any]:
     """What the policy earns in a shop that it has not seen, and what the others earn there."""
     market, began = shop.market, time.process_time()
-    tuned = train_pathwise(market, effort.after, seed, start=policy)
-    seconds = {**shop.seconds, AFTER: time.process_time() - began}
+    at_once = start_in(market, policy, seed)
+    started = time.process_time()
+    tuned = train_pathwise(market, effort.after, seed, start=at_once)
+    seconds = {**shop.seconds, AT_ONCE: started - began, AFTER: time.process_time() - started}
     learned: list[Policy] = [
-        policy.named(AT_ONCE),
+        at_once.named(AT_ONCE),
         tuned.named(AFTER),
         shop.ppo.named(PPO),
-        replace(UNTUNED, name=RULES),
+        uncorrected(at_once).named(RULES),
     ]
     played = evaluate(market, [*learned, *shop.rules], effort.episodes, effort.horizon, seed)
     profits = dict(zip(played.names, played.values["profit"], strict=True))

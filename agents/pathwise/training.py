@@ -22,10 +22,11 @@ from ...forecasters.tensors import Checkpoint, named, taken
 from ..corrections import OfLevel, OrderCorrection
 from ..learned import LearnedPolicy
 from ..learner import Best, Validation, few_threads
-from ..policy import Pair, Policy
+from ..policy import Pair
 from ..residual import Residual, to_spec
 from ..train import base_of, check_counts, kept_at, profits_in, record_of, side_by_side
 from .ascent import Ascent, Ground, Practice
+from .starting import start_in
 
 OF_PRICES = {"last_price", "elasticity", "cost", "price_low", "price_high", "others_price"} | {
     "since_change",
@@ -33,7 +34,6 @@ OF_PRICES = {"last_price", "elasticity", "cost", "price_low", "price_high", "oth
     "last_sales",
 }
 _WINDOW, _ORDERS = 26, 5  # periods of a window at least, and orders that arrive one after the other in it
-_SLOTS = 512  # decision units side by side, where the number of markets is not given
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class PathwiseSettings:
 
     steps: int = 2_000_000  # periods of a decision unit
     markets: int | None = None  # side by side; None is 4, or more for a small shop
+    units: int = 512  # decision units side by side at least, where the number of markets is not given
     horizon: int = 52  # periods an episode in training
     window: int | None = None  # periods through which profit is differentiated, then an update; None suits
     learning_rate: float = 3e-3  # at its height, falling by a cosine
@@ -54,11 +55,11 @@ class PathwiseSettings:
 
     def __post_init__(self) -> None:
         given = [name for name in ("markets", "window") if getattr(self, name) is not None]
-        check_counts(self, "steps", *given, "horizon")
+        check_counts(self, "steps", *given, "units", "horizon")
 
 
-FINE_TUNING = PathwiseSettings(steps=500_000, learning_rate=2e-3, validation=Validation(times=4))
-"""A minute more for a policy that is good already."""
+FINE_TUNING = PathwiseSettings(steps=150_000, units=64, learning_rate=6e-3, validation=Validation(times=3))
+"""A minute in a small shop, in many short updates: few long ones move a policy too little."""
 
 
 def train_pathwise(
@@ -78,7 +79,8 @@ def train_pathwise(
 
     Args:
         start: the policy to go on from (``FINE_TUNING``): its network, its features, and the baseline that it
-            corrects, whatever ``base`` and the settings say.
+            corrects, whatever ``base`` and the settings say. One for many shops is started here first
+            (``start_in``), so that what is returned is worth no less in validation than rules tuned here.
 
     Raises:
         InputError: ``start`` chooses from a lattice, or observes what this market has not.
@@ -88,6 +90,7 @@ def train_pathwise(
         actions = Residual.of(base, settings.price_reach, settings.orders)
         observation, network = Observation(features_of(market)), None
     else:
+        start = start_in(market, start, seed, settings.validation, settings.caution, progress)
         actions, network = _continuous(start), start.network
         observation = Observation.in_market(start.features, market)
     ascent = Ascent(
@@ -118,7 +121,7 @@ def ground_of(
     market: Market, actions: Residual, observation: Observation, settings: PathwiseSettings, seed: int
 ) -> Ground:
     """A market to practise in, as the settings say."""
-    markets = side_by_side(market, settings.markets, _SLOTS)
+    markets = side_by_side(market, settings.markets, settings.units)
     practice = Practice(window_for(market, settings), settings.horizon, settings.caution)
     return Ground(market, markets, actions, observation, practice, seed)
 
@@ -126,7 +129,7 @@ def ground_of(
 def climb(
     ascent: Ascent,
     found: Callable[[], LearnedPolicy],
-    profits: Callable[[Policy], Tensor],
+    profits: Callable[[LearnedPolicy], Tensor],
     settings: PathwiseSettings,
     progress: Progress,
     kept: Checkpoint | None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -10,21 +12,24 @@ import pytest
 import torch
 from shops import shop
 
+from mercato.agents import tuning
 from mercato.agents.evaluation import evaluate
-from mercato.agents.learned import LearnedPolicy
-from mercato.agents.learner import Validation
-from mercato.agents.pathwise import FINE_TUNING, ShopsSettings, train_pathwise, train_shops
-from mercato.agents.pathwise.shops import UNTUNED
+from mercato.agents.learned import LearnedPolicy, linear_layers
+from mercato.agents.learner import Validation, validation_worth
+from mercato.agents.pathwise import FINE_TUNING, ShopsSettings, start_in, train_pathwise, train_shops
+from mercato.agents.pathwise.starting import uncorrected
 from mercato.agents.policy import Policy
-from mercato.agents.residual import ResidualGrid
+from mercato.agents.residual import OpenResidual, Residual, ResidualGrid
+from mercato.agents.tuning import TuningSettings, tune_static
 from mercato.envs.economics import Economics
 from mercato.envs.engine.observation import Observation
+from mercato.envs.engine.view import View
 from mercato.envs.market import Market
 from mercato.envs.simulator import Simulator
 from mercato.forecasters.errors import InputError
 from tests.listener import Listener
 
-GLANCE = Validation(times=1, episodes=4, horizon=3)
+GLANCE = Validation(times=1, episodes=4, horizon=3, series=0)
 BRIEF = ShopsSettings(steps=1500, markets=4, window=6, horizon=12, hidden=(8,), validation=GLANCE)
 AGAIN = replace(FINE_TUNING, steps=600, markets=4, window=6, horizon=12, validation=GLANCE)
 
@@ -42,9 +47,28 @@ def unseen() -> Market:
     return shop([[-2.6, 0.3], [0.2, -2.2]], locations=3, base=6.0, economics=Economics(waste_rate=0.35))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def brief_tuning() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            tuning, "QUICK", TuningSettings(periods=6, volume=100, rounds=1, markups=2, price_volume=0)
+        )
+        yield
+
+
 @cache
 def general() -> LearnedPolicy:
     return train_shops([fresh(-2.2, 0.2), fresh(-3.0, 0.5, lead_time=2)], BRIEF)
+
+
+def tuned_in(market: Market) -> Residual:
+    assert isinstance(general().actions, OpenResidual)
+    return general().actions.on(tune_static(market, 0))
+
+
+def seen(market: Market) -> View:
+    simulator = Simulator(market, 4, 5, seed=0)
+    return simulator.view(simulator.reset())
 
 
 def same(one: LearnedPolicy, other: LearnedPolicy) -> bool:
@@ -56,16 +80,51 @@ def profit(market: Market, policy: Policy) -> float:
     return float(evaluate(market, [policy], episodes=64, horizon=20, seed=3).values["profit"].mean())
 
 
-def test_it_decides_in_a_shop_that_it_has_not_seen(tmp_path: Path) -> None:
-    general().save(tmp_path / "policy.safetensors")
-    again = LearnedPolicy.load(tmp_path / "policy.safetensors")
+def lavish() -> LearnedPolicy:
+    """One that charges and orders far too much in any shop."""
+    *_, last = linear_layers(network := deepcopy(general().network))
+    last.bias.copy_(torch.tensor([1.0, 1.0]))
+    return replace(general(), network=network)
+
+
+def test_it_starts_in_a_shop_that_it_has_not_seen_and_corrects_what_is_tuned_there(tmp_path: Path) -> None:
     market = unseen()
-    simulator = Simulator(market, 4, 5, seed=0)
-    view = simulator.view(simulator.reset())
-    first, second = (policy.decide(view) for policy in (general(), again))
-    assert first.price.shape == (4, 3, 2)
-    assert torch.equal(first.price, second.price)
-    assert torch.equal(first.order, second.order)
+    general().save(tmp_path / "general.safetensors")
+    loaded = LearnedPolicy.load(tmp_path / "general.safetensors")
+    first, again = (start_in(market, one, validation=GLANCE) for one in (general(), loaded))
+    assert first.actions == again.actions == tuned_in(market)
+    again.save(tmp_path / "started.safetensors")
+    view = seen(market)
+    decisions = [one.decide(view) for one in (first, LearnedPolicy.load(tmp_path / "started.safetensors"))]
+    assert decisions[0].price.shape == (4, 3, 2)
+    assert torch.equal(decisions[0].price, decisions[1].price)
+    assert torch.equal(decisions[0].order, decisions[1].order)
+
+
+def test_it_starts_worth_no_less_than_the_tuned_rules_and_stays_so() -> None:
+    """Even where what it learned elsewhere harms."""
+    market, glance = unseen(), replace(GLANCE, horizon=8)
+    rules = tune_static(market, 0)
+    worth = validation_worth(market, rules, 0, glance)
+    for policy in (general(), lavish()):
+        started = start_in(market, policy, validation=glance)
+        assert validation_worth(market, started, 0, glance) >= worth
+        after = train_pathwise(market, replace(AGAIN, validation=glance), start=policy)
+        assert validation_worth(market, after, 0, glance) >= worth
+    assert same(started, uncorrected(lavish()))
+    view = seen(market)
+    assert torch.equal(started.decide(view).price, rules.decide(view).price)
+    assert torch.equal(started.decide(view).order, rules.decide(view).order)
+
+
+def test_a_policy_that_has_its_rules_starts_as_it_is() -> None:
+    started = start_in(unseen(), general(), validation=GLANCE)
+    assert start_in(unseen(), started) is started
+
+
+def test_without_a_start_it_decides_nowhere() -> None:
+    with pytest.raises(InputError, match=r"^policy generalist: expected one .* in test, found one for many"):
+        general().decide(seen(unseen()))
 
 
 def test_it_is_told_what_tells_shops_apart() -> None:
@@ -88,11 +147,10 @@ def test_it_is_told_what_tells_shops_apart() -> None:
 
 def test_a_shop_whose_stock_ages_is_refused_in_one_line() -> None:
     ages = shop([[-2.0]], economics=Economics(shelf_life=2))
-    simulator = Simulator(ages, 1, 5, seed=0)
     with pytest.raises(
         InputError, match=r"^policy generalist: expected .* found .* life_cover_1, life_cover_2"
     ):
-        general().decide(simulator.view(simulator.reset()))
+        start_in(ages, general())
     with pytest.raises(
         InputError, match="found a difference in life_cover_1, life_cover_2; train one policy"
     ):
@@ -110,7 +168,7 @@ def test_the_same_seed_gives_the_same_policy() -> None:
 
 
 def test_what_it_learned_carries_over_and_goes_on() -> None:
-    """Its rules take no account of waste in their prices; that it does is learned elsewhere."""
+    """A static price takes no account of what spoils tonight; that prices should is learned elsewhere."""
     practice = [
         fresh(e, w, lead) for e, w, lead in ((-2.0, 0.2, 1), (-3.0, 0.6, 1), (-2.5, 0.4, 2), (-2.2, 0.6, 1))
     ]
@@ -122,23 +180,24 @@ def test_what_it_learned_carries_over_and_goes_on() -> None:
         hidden=(16,),
         validation=replace(GLANCE, episodes=64),
     )
-    policy = train_shops(practice, settings)
-    market = fresh(-2.6, 0.5)
-    rules, at_once = profit(market, UNTUNED), profit(market, policy)
-    assert at_once > 1.05 * rules
+    policy, market = train_shops(practice, settings), fresh(-2.6, 0.5)
+    started = start_in(market, policy)
+    rules, at_once = profit(market, tune_static(market, 0)), profit(market, started)
+    assert at_once > 1.005 * rules
     after = train_pathwise(market, replace(AGAIN, steps=8_000, markets=32), start=policy)
     assert after.features == policy.features
     assert profit(market, after) > 0.995 * at_once
 
 
-def test_a_fine_tuning_begins_with_the_policy_itself() -> None:
+def test_a_fine_tuning_begins_with_the_policy_as_it_starts() -> None:
     """What is not surely better is not kept."""
     idle = replace(AGAIN, steps=1, learning_rate=0.0)
-    assert same(train_pathwise(unseen(), idle, start=general()), general())
+    started = start_in(unseen(), general(), validation=idle.validation)
+    assert same(train_pathwise(unseen(), idle, start=general()), started)
 
 
 def test_only_a_policy_of_continuous_corrections_goes_on() -> None:
-    lattice = replace(general(), actions=ResidualGrid(general().actions), name="DQN")
+    lattice = replace(general(), actions=ResidualGrid(tuned_in(unseen())), name="DQN")
     with pytest.raises(InputError, match="start: expected a policy of PPO or pathwise, found DQN"):
         train_pathwise(unseen(), AGAIN, start=lattice)
 

@@ -14,7 +14,9 @@ import pandas as pd
 import pytest
 
 import mercato
+from mercato.agents.corrections import OfLevel
 from mercato.agents.pathwise import FINE_TUNING, ShopsSettings
+from mercato.agents.residual import OpenResidual
 from mercato.app.output import plain
 from mercato.app.training import Training
 from mercato.app.whatif import usual_policy
@@ -209,6 +211,35 @@ def test_decisions_are_the_command_lines_from_files_and_from_frames(
     latest = mercato.read_panel(table, map=MAP)
     again = mercato.decide(home / "market", home / "ppo.safetensors", latest, tmp_path / "stock.csv")
     pd.testing.assert_frame_equal(again.rows, found.rows)
+
+
+def test_a_policy_for_many_shops_starts_in_the_one_that_asks(
+    home: Path,
+    tmp_path: Path,
+    market: mercato.Market,
+    policy: mercato.LearnedPolicy,
+    canned: Asked,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def start_in(market: mercato.Market, one: mercato.LearnedPolicy, seed: int, **_: object) -> object:
+        if isinstance(one.actions, OpenResidual):
+            asked.append((market.name, seed))
+        return policy
+
+    monkeypatch.setattr("mercato.app.benchmarking.start_in", start_in)
+    file, out = tmp_path / "general.safetensors", tmp_path / "decisions.csv"
+    replace(policy, actions=OpenResidual(0.2, OfLevel(0.2))).save(file)
+    given = ["--panel", home / "sales.csv", "--out", out, "--seed", 3, "--json"]
+    result("decide", home / "market", file, *given)
+    assert out.read_text() == mercato.decide(market, policy, sales(), seed=3).csv()
+    found, expected = (
+        mercato.benchmark(market, one, episodes=4, horizon=5, seed=4).table for one in (file, policy)
+    )
+    pd.testing.assert_frame_equal(found, expected)
+    assert mercato.whatif(market, SCENARIO, file, 5).told == mercato.whatif(market, SCENARIO, policy, 5).told
+    assert asked == [(market.name, seed) for seed in (3, 4, 5)]
 
 
 def test_a_scenario_is_the_command_lines_as_a_mapping_and_as_a_file(
