@@ -44,6 +44,7 @@ _ELEMENTS = 200_000  # series of all markets side by side in a trial
 _HOPEFUL = 2  # kinds of order rules that are tuned, of those whose first candidates earn most
 _FEW = 0.25  # share of the episodes that kinds of orders are told apart by, where each trial is dear
 _LEAST_PRICES, _MOST_PRICES = 10, 100  # trials of static prices, whatever the market's size
+_MARKUP = 0.5  # of cost, one of the starts of a quick search for static prices
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class TuningSettings:
     price_volume: int = 1_000_000  # series-periods that the trials of static prices play in all
 
 
-QUICK = TuningSettings(volume=2500, rounds=3, markups=3, price_volume=20_000)
+QUICK = TuningSettings(volume=2500, rounds=3, price_volume=20_000)
 """A few seconds, for rules that a policy corrects."""
 
 
@@ -133,7 +134,7 @@ def tune_static(market: Market, seed: int, progress: Progress = SILENT) -> Pair:
         trials = Trials.of(market, QUICK, seed_for("tune", seed))
         stage.advance()
         trials = replace(trials, ordering=trials.best_pair(LAST, LastPrice()).ordering)
-        price = trials.static_price(trials.markup())
+        price = trials.static_price(_MARKUP)
         stage.advance()
         pair = trials.best_pair(STATIC, price)
         stage.advance()

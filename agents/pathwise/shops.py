@@ -33,7 +33,7 @@ from .training import PathwiseSettings, climb, ground_of
 class ShopsSettings(PathwiseSettings):
     """Pathwise policy optimisation in several markets, of which each update plays one."""
 
-    steps: int = 1_500_000  # periods of a decision unit, in all markets together
+    steps: int = 1_200_000  # periods of a decision unit, in all markets together
     units: int = 64  # each update plays one market, so that many short ones see each of them often
     learning_rate: float = 6e-3
     hidden: tuple[int, ...] = (64, 64)

@@ -50,9 +50,7 @@ def unseen() -> Market:
 @pytest.fixture(autouse=True, scope="module")
 def brief_tuning() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            tuning, "QUICK", TuningSettings(periods=6, volume=100, rounds=1, markups=2, price_volume=0)
-        )
+        patch.setattr(tuning, "QUICK", TuningSettings(periods=6, volume=100, rounds=1, price_volume=0))
         yield
 
 
