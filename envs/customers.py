@@ -8,14 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..forecasters.customers import (
     Account,
-    Learned,
     Population,
-    learn_population,
     load_population,
     save_population,
 )
@@ -23,6 +22,9 @@ from ..forecasters.errors import InputError
 from ..forecasters.events import EVENTS, Events, Records, Relations, carried_on, read_events, reconciled
 from ..forecasters.panel import SalesPanel
 from ..forecasters.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from ..forecasters.customers import Learned
 
 FOLDER = "customers"
 _ACCOUNT = "account.json"
@@ -35,7 +37,7 @@ def learned_of(records: Records, panel: SalesPanel, seed: int = 0, progress: Pro
     Customers are watched while there are events: after the last one nobody comes, and nobody has left. Where
     too few are known to simulate them, it is that which is written.
     """
-    from ..forecasters.customers import account_of
+    from ..forecasters.customers import account_of, learn_population
 
     events = records.events.identified
     found: Learned | None = None

@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from ..forecasters.panel import read_panel, write_panel
 from ..forecasters.panel.sales_panel import CleaningReport, SalesPanel
 from ..forecasters.progress import SILENT, Progress
 from ..forecasters.reading import Reading
-from ..forecasters.seal import sealed, unsealed
+from ..forecasters.seal import SEAL, sealed, unsealed
 from ..forecasters.simulation import LearnedDemand
 from ..forecasters.store import load_model, save_model
 from ..forecasters.tensors import numbered
@@ -256,7 +257,14 @@ def _told_panel(folder: Path, about: dict[str, Any]) -> SalesPanel:
     """The panel of a folder whose seal is whole, with what ``about`` it tells."""
     cleaning = about["cleaning"]
     report = CleaningReport(cleaning["rows_read"], cleaning["rows_kept"], tuple(cleaning["notes"]))
-    return replace(read_panel(folder / _PANEL), report=report, reading=Reading.load(folder / _READING))
+    panel, reading = _read_once(folder, about[SEAL])
+    return replace(panel, report=report, reading=reading)
+
+
+@lru_cache(maxsize=2)
+def _read_once(folder: Path, seal: str) -> tuple[SalesPanel, Reading]:
+    """The table in a folder of such a seal: who loads a market soon asks for its panel again."""
+    return read_panel(folder / _PANEL), Reading.load(folder / _READING)
 
 
 def _within(folder: Path) -> str:

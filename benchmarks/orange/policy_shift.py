@@ -123,7 +123,7 @@ def one_step_deciles(demand: LearnedDemand, begin: int, end: int) -> np.ndarray:
         high = most.clone()
         while bool((high - low > 1).any()):
             middle = ((low + high) / 2).floor()
-            reached = demand.one_step_cdf(middle, begin, torch.ones_like(middle)) >= level
+            reached = demand.one_step_cdf(middle, begin, torch.ones_like(middle))[1] >= level
             low, high = torch.where(reached, low, middle), torch.where(reached, middle, high)
         out.append(high)
         low = high - 1

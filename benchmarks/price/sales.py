@@ -37,11 +37,12 @@ class Oracle:
     truth: Truth
     history: History
 
-    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> Tensor:
-        rows = zip(count, exposure, strict=True)
-        return torch.stack([self._week(units, begin + k, share) for k, (units, share) in enumerate(rows)])
+    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> tuple[Tensor, Tensor]:
+        rows = enumerate(zip(count, exposure, strict=True), start=begin)
+        below, at = zip(*(self._week(units, week, share) for week, (units, share) in rows), strict=True)
+        return torch.stack(below), torch.stack(at)
 
-    def _week(self, units: Tensor, week: int, share: Tensor) -> Tensor:
+    def _week(self, units: Tensor, week: int, share: Tensor) -> tuple[Tensor, Tensor]:
         demand, logged = self.truth.demand, self.truth.history
         episode = torch.arange(_DRAWS)
         key = NoiseKey(0, torch.zeros_like(episode), episode, torch.full_like(episode, week))

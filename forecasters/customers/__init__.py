@@ -1,7 +1,7 @@
 """What is learned of customers, and the population that a market simulates.
 
-What a market is played with is imported at once; what asks for much else (scores, answers, the account's
-making) when it is first named, so that a market that knows no customers waits for none of it.
+What a market is played with is imported at once; what asks for much else (learning, scores,
+answers) when it is first named, so that a market that knows no customers waits for none of it.
 """
 
 from importlib import import_module
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from .account import Account, Segment, Signal
 from .leaving import LeavingFit
 from .lift import Lift
-from .particles import Learned, learn_population
 from .population import Channels, Contagion, Leaving, MovedBy, Population, Switching
 from .recommenders import Personal, Popular, Pushed, Recommender, WorthMost, lifted, slates
 from .store import load_population, save_population
@@ -18,6 +17,7 @@ from .store import load_population, save_population
 if TYPE_CHECKING:
     from .accounting import account_of
     from .answers import Answers
+    from .particles import Learned, learn_population
     from .scores import Bin, scored
 
 __all__ = [
@@ -48,7 +48,10 @@ __all__ = [
     "scored",
     "slates",
 ]
-_LATER = {"Answers": "answers", "Bin": "scores", "account_of": "accounting", "scored": "scores"}
+_LATER = {
+    **{"Answers": "answers", "Bin": "scores", "scored": "scores"},
+    **{"Learned": "particles", "account_of": "accounting", "learn_population": "particles"},
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -28,11 +28,12 @@ class OneStep(Protocol):
     @property
     def history(self) -> History: ...
 
-    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> Tensor:
-        """P(demand <= count) of the periods from ``begin`` on, each from all that precedes it; 0 below 0.
+    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> tuple[Tensor, Tensor]:
+        """P(demand < count) and P(demand <= count) of the periods from ``begin`` on, each from all that
+        precedes it; 0 below 0.
 
         ``count`` is (T', S, I) units, ``exposure`` (T', S, I) the share of each period in which they were
-        wanted; what returns has the same shape. At the prices and promotions of the history.
+        wanted; what returns has the same shape each. At the prices and promotions of the history.
         """
         ...
 
@@ -87,8 +88,7 @@ def one_step_pit(demand: OneStep, begin: int, end: int, seed: int = 0) -> np.nda
     count = history.units[begin:end]
     exposure, bound = (x[begin:end] for x in (history.stock_outs.exposure, history.stock_outs.bound))
     stopped = ((exposure < 1) & (count > 0)).cpu().numpy()
-    at = demand.one_step_cdf(count, begin, exposure).cpu().numpy()
-    below = demand.one_step_cdf(count - history.grain, begin, exposure).cpu().numpy()
+    below, at = (part.cpu().numpy() for part in demand.one_step_cdf(count, begin, exposure))
     at = np.where(bound.cpu().numpy(), 1.0, np.where(stopped, below, at))
     return randomised_pit(below, at, np.random.default_rng(seed).random(at.shape))
 

@@ -88,7 +88,7 @@ def _common_shocks(
         x[:, some] for x in (log_mean, log_r, known, history.units[begin:], history.stock_outs.whole[begin:])
     )
     grain = history.grain
-    at, below = (nb_mixture_cdf(count, log_mean, log_r, grain) for count in (units, units - grain))
+    below, at = nb_mixture_cdf(units, log_mean, log_r, grain)
     score = torch.special.ndtri(((at + below) / 2).double().clamp(1e-4, 1 - 1e-4)).float()
     seen = known & whole
     return estimate_common_shocks(score, seen, gamma_share(log_mean, log_r, seen, grain))

@@ -123,8 +123,9 @@ class ModelOfHistory:
         low, high = self.model.reach.unsqueeze(-1)
         return torch.clamp(above, low - _BELOW, high)
 
-    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> Tensor:
-        """P(demand ≤ ``count``) (T', S, I) by ``forecast`` in a share of each period from ``begin`` on."""
+    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> tuple[Tensor, Tensor]:
+        """P(demand < ``count``) and P(demand ≤ ``count``) (T', S, I) by ``forecast`` in a share of each
+        period from ``begin`` on."""
         log_mean, log_r = self.forecast(begin, begin + len(count))
         return nb_mixture_cdf(count, log_mean + exposure.log().unsqueeze(-1), log_r, self.history.grain)
 

@@ -115,14 +115,17 @@ def nb_log_cdf(count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:
     return log_betainc(log_r.double().exp(), count.double() + 1, x)
 
 
-def nb_mixture_cdf(units: Tensor, log_mean: Tensor, log_r: Tensor, grain: Tensor) -> Tensor:
-    """P(D <= units) (…, I) of an equal mixture with log means and dispersions (…, I, M); 0 below 0.
+def nb_mixture_cdf(units: Tensor, log_mean: Tensor, log_r: Tensor, grain: Tensor) -> tuple[Tensor, Tensor]:
+    """P(D < units) and P(D <= units) (…, I), float64, of an equal mixture with log means and dispersions
+    (…, I, M); 0 below 0.
 
     ``grain`` (I,) units that a count stands for.
     """
-    count = (units / grain + 1e-3).floor().unsqueeze(-1)
-    cdf = nb_log_cdf(count.clamp(min=0), log_mean - grain.log().unsqueeze(-1), log_r).exp()
-    return torch.where(count < 0, 0.0, cdf).mean(-1)
+    count = (units / grain + 1e-3).floor().unsqueeze(-1).double()
+    law = count.clamp(min=0), (log_mean - grain.log().unsqueeze(-1)).double(), log_r.double()
+    at = nb_log_cdf(*law).exp()
+    below = (at - nb_log_prob(*law).exp()).clamp(min=0)
+    return torch.where(count > 0, below, 0.0).mean(-1), torch.where(count < 0, 0.0, at).mean(-1)
 
 
 def nb_mean_above(count: Tensor, log_mean: Tensor, log_r: Tensor) -> Tensor:

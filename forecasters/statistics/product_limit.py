@@ -47,7 +47,7 @@ def uncensored(
         seen = known[:, :, i]
         mean, spread = (x[:, :, i][seen].unsqueeze(1) for x in (log_mean, log_r))  # (N, 1, M)
         sold, empty = units[:, :, i][seen].unsqueeze(1), out[:, :, i][seen]
-        at, below = (nb_mixture_cdf(x, mean, spread, grain[i : i + 1])[:, 0] for x in (sold, sold - grain[i]))
+        below, at = (part[:, 0] for part in nb_mixture_cdf(sold, mean, spread, grain[i : i + 1]))
         return _beyond(torch.where(empty, below, (at + below) / 2), empty)
 
     found = [beyond(i) for i in items]

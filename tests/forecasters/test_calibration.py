@@ -44,9 +44,10 @@ class PoissonForecaster:
     history: Sales
     mean: float
 
-    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> Tensor:
+    def one_step_cdf(self, count: Tensor, begin: int, exposure: Tensor) -> tuple[Tensor, Tensor]:
         assert count.shape == exposure.shape == (PERIODS - begin, PLACES, ITEMS)
-        return torch.from_numpy(poisson.cdf(count.numpy(), self.mean * exposure.numpy()))
+        law = poisson(self.mean * exposure.numpy())
+        return torch.from_numpy(law.cdf(count.numpy() - 1)), torch.from_numpy(law.cdf(count.numpy()))
 
 
 def shop(mean: float = 3.0, stock: float = np.inf, known: float = 1.0) -> Sales:

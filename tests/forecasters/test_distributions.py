@@ -14,6 +14,7 @@ from mercato.forecasters.statistics.distributions import (
     nb_log_prob,
     nb_log_survival,
     nb_mean_above,
+    nb_mixture_cdf,
     nb_sample,
     nb_survival_score,
     poisson_quantile,
@@ -40,6 +41,16 @@ def test_probabilities_equal_scipys(mean: float, r: float) -> None:
     survival = nb_log_survival(COUNTS, log(mean), log(r)).numpy()
     np.testing.assert_allclose(survival[told], expected[told], rtol=1e-8, atol=1e-9)
     assert np.isfinite(survival).all()
+
+
+def test_a_mixture_of_counts_has_the_mean_probability_below_and_at_each() -> None:
+    means, spreads = torch.tensor([[0.4, 6.0, 300.0]]), torch.tensor([[0.5, 3.0, 40.0]])
+    units = torch.tensor([[-1.0], [0.0], [2.0], [7.0], [260.0], [5000.0]]) * 0.5
+    below, at = nb_mixture_cdf(units, (0.5 * means).log(), spreads.log(), torch.tensor([0.5]))
+    counts = 2 * units.numpy()
+    laws = [st.nbinom(r, r / (r + m)) for m, r in zip(means[0].tolist(), spreads[0].tolist(), strict=True)]
+    np.testing.assert_allclose(at, np.mean([law.cdf(counts) for law in laws], 0), rtol=1e-5, atol=1e-9)
+    np.testing.assert_allclose(below, np.mean([law.cdf(counts - 1) for law in laws], 0), rtol=1e-5, atol=1e-9)
 
 
 def test_survival_has_the_right_gradients() -> None:
