@@ -23,6 +23,7 @@ class AnyTable(StrEnum):
     cdnow = "cdnow"
     reference = "reference"
     log_linear = "log-linear"
+    alike_customers = "alike-customers"
     attraction = "attraction"
     few_changes = "few-changes"
     hidden_shock = "hidden-shock"
@@ -31,10 +32,12 @@ class AnyTable(StrEnum):
     leaving_customers = "leaving-customers"
     nested_logit = "nested-logit"
     partial_assortment = "partial-assortment"
+    shown_customers = "shown-customers"
     sparse = "sparse"
     state_dependent = "state-dependent"
     stockpiling = "stockpiling"
     switching_customers = "switching-customers"
+    telling_customers = "telling-customers"
     zone_season = "zone-season"
 
 

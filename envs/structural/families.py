@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .addressed import with_friends
 from .assortment import with_assortment
 from .channels import with_channels
 from .draw import Minds, Size, Taste, draw_attraction, draw_log_linear, draw_nested_logit, zone_of
@@ -74,6 +75,13 @@ def _draw_leaving(size: Size, seed: int) -> StructuralDemand:
 
 def _draw_switching(size: Size, seed: int) -> StructuralDemand:
     return with_channels(with_leaving(draw_log_linear(size, seed), seed), seed)
+
+
+def _addressed(**effects: float) -> Callable[[Size, int], StructuralDemand]:
+    def draw(size: Size, seed: int) -> StructuralDemand:
+        return with_friends(with_leaving(draw_log_linear(size, seed), seed), **effects)
+
+    return draw
 
 
 _DULL = Minds(own=(-0.65, -0.55), spread=0.17, widest=0.22)
@@ -147,6 +155,21 @@ FAMILIES: dict[str, Family] = {
         _draw_switching,
         _SHORT,
         receipts,
+    ),
+    "shown-customers": Family(
+        "individuals who buy more of what a recommender shows them, which is what they like anyway",
+        _addressed(shown=1.4),
+        events=receipts,
+    ),
+    "telling-customers": Family(
+        "individuals who come more often for coupons sent by a coin, and whose friends follow",
+        _addressed(coupon=0.5, sent=1.6, follow=0.5),
+        events=receipts,
+    ),
+    "alike-customers": Family(
+        "individuals whose friends are merely like them: who told whom looks like word of mouth",
+        _addressed(),
+        events=receipts,
     ),
 }
 """Each has shocks, stock-outs and a pricing rule that misleads whoever does not know it."""

@@ -108,7 +108,11 @@ class LeavingDemand(LogLinearDemand):
 
     def visitors(self, state: Any, key: NoiseKey) -> Tensor:
         """(B, S, C) bool who comes in the week."""
-        return (state.present > 0) & (key.uniform(self._ids, _VISIT) < self.parameters.visit)
+        return self.came(state, key, self.parameters.visit)
+
+    def came(self, state: Any, key: NoiseKey, chance: Tensor) -> Tensor:
+        """The same by another ``chance`` (B, S, C) of a visit."""
+        return (state.present > 0) & (key.uniform(self._ids, _VISIT) < chance)
 
     def hazard(self, missing: Tensor, price: Tensor) -> Tensor:
         """(B, S, C) chance to leave at a visit, where shares ``missing`` (B, S, I) of the items were not to

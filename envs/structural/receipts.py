@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from .addressed import EVERY, AddressedDemand, Slates
 from .channels import ChannelDemand
 from .leaving import LeavingDemand
 from .retailer import history_key
@@ -23,7 +24,9 @@ def events_file(panel: str | Path) -> Path:
 
 def receipts(truth: Truth, seed: int) -> pd.DataFrame:
     """What happened in the history that ``seed`` made, as events in the contract: a ``visit`` a customer and
-    week, at a moment of it, and a ``buy`` for each item that he then bought, at the price of the week.
+    week, at a moment of it, and a ``buy`` for each item that he then bought, at the price of the week. Of
+    those whom the shop addresses (``addressed``) also what each was shown or sent, or was not by the same
+    chance (``units`` 0), and, at a customer's first visit, who told him.
 
     The units sold of an item fall to its visitors by their tastes. A new customer in a place has a new name.
 
@@ -45,7 +48,7 @@ def receipts(truth: Truth, seed: int) -> pd.DataFrame:
         {
             "time": start + frame["moment"].to_numpy().astype("timedelta64[s]"),
             "customer": [f"{places[s]}/{c + 1:04d}-{g}" for s, c, g in who],
-            "event": np.where(frame["item"] < 0, "visit", "buy"),
+            "event": frame["event"],
             "item": pd.Series(np.array([*demand.items, ""])[frame["item"]]).replace("", None),
             "location": places[frame["place"]],
             "units": frame["units"],
@@ -54,6 +57,8 @@ def receipts(truth: Truth, seed: int) -> pd.DataFrame:
     )
     if isinstance(demand, ChannelDemand):
         told["channel"] = demand.channel[frame["place"]]
+    if isinstance(demand, AddressedDemand):
+        told = _addressed(told, frame, demand, truth, generation)
     return told.sort_values(["time", "customer"], kind="stable", ignore_index=True)
 
 
@@ -69,26 +74,87 @@ def _week(
     units = np.zeros((len(place), len(demand.items)), dtype=np.int64)
     taste = (demand.parameters.taste / demand.parameters.visit.unsqueeze(-1)).double().numpy()
     sales, price = (getattr(history, name)[week].double().numpy() for name in ("sales", "price"))
+    shows = []
     for s in range(len(demand.locations)):
         mine = np.flatnonzero(place == s)
         likes = taste[s, customer[mine]]  # (V, I)
+        if isinstance(demand, AddressedDemand) and demand.parameters.shown != 1 and len(mine):
+            slates = Slates.drawn(likes, rng)
+            likes = slates.lifted(likes, demand.parameters.shown)
+            shows.append(_shows(slates, mine))
         for i in range(len(demand.items)):
             if len(mine) and sales[s, i] > 0:
                 units[mine, i] = rng.multinomial(int(sales[s, i]), likes[:, i] / likes[:, i].sum())
     visit, item = np.nonzero(units)
-    rows = np.concatenate([np.arange(len(place)), visit])
-    what = np.concatenate([np.full(len(place), -1), item])
+    frame = pd.concat(
+        [
+            pd.DataFrame({"visit": np.arange(len(place)), "event": "visit", "item": -1}),
+            *shows,
+            pd.DataFrame(
+                {
+                    "visit": visit,
+                    "event": "buy",
+                    "item": item,
+                    "units": units[visit, item],
+                    "price": price[place[visit], item],
+                }
+            ),
+        ],
+        ignore_index=True,
+    )
+    at = frame.pop("visit").to_numpy()
+    return frame.assign(week=week, place=place[at], customer=customer[at], moment=moment[at])
+
+
+def _shows(slates: Slates, visit: np.ndarray) -> pd.DataFrame:
+    """What visitors were shown, or were not by the same chance."""
     return pd.DataFrame(
         {
-            "week": week,
-            "place": place[rows],
-            "customer": customer[rows],
-            "moment": moment[rows],
-            "item": what,
-            "units": np.where(what < 0, np.nan, units[rows, what]),
-            "price": np.where(what < 0, np.nan, price[place[rows], what]),
+            "visit": np.repeat(visit, slates.item.shape[1]),
+            "event": "recommend",
+            "item": slates.item.ravel(),
+            "units": slates.given.ravel() * 1.0,
+            "propensity": slates.chance.ravel(),
         }
     )
+
+
+def _addressed(
+    told: pd.DataFrame,
+    frame: pd.DataFrame,
+    demand: AddressedDemand,
+    truth: Truth,
+    generation: np.ndarray,
+) -> pd.DataFrame:
+    """``told`` with propensities, who told whom at his first visit, and the coupons."""
+    present, places = demand.realised.present.numpy() > 0, np.array(demand.locations)
+    week, place, customer = (frame[name].to_numpy() for name in ("week", "place", "customer"))
+    first = ~told.assign(order=week).sort_values("order", kind="stable").duplicated("customer").sort_index()
+    friend = np.maximum(customer - 1, 0)
+    tells = (customer % 2 == 1) & present[week, place, friend] & first.to_numpy()
+    names = [
+        f"{places[s]}/{c + 1:04d}-{g}" if named else None
+        for s, c, g, named in zip(place, friend, generation[week, place, friend], tells, strict=True)
+    ]
+    told = told.assign(propensity=frame.get("propensity", np.nan), referrer=pd.Series(names, dtype=object))
+    if not demand.parameters.coupon:
+        return told
+    begins = np.arange(EVERY, len(truth.dates), EVERY)
+    at, s, c = np.nonzero(present[begins] & demand.tells().numpy())
+    coupons = pd.DataFrame(
+        {
+            "time": truth.dates[begins[at]].astype("datetime64[s]"),
+            "customer": [
+                f"{places[x]}/{y + 1:04d}-{g}"
+                for x, y, g in zip(s, c, generation[begins[at], s, c], strict=True)
+            ],
+            "event": "coupon",
+            "location": places[s],
+            "units": demand.realised.holds.numpy()[begins[at], s, c],
+            "propensity": demand.parameters.coupon,
+        }
+    )
+    return pd.concat([told, coupons], ignore_index=True)
 
 
 def _generation(present: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ from ..economics import Economics
 from ..engine.support import SUPPORT, PriceLists
 from ..folders import replace_folder
 from ..market import Market, Terms
+from .addressed import AddressedDemand
 from .attraction import AttractionDemand
 from .channels import ChannelDemand
 from .family import StructuralDemand
@@ -43,6 +44,7 @@ PROCESSES: dict[str, type] = {
     "zones": ZonedDemand,
     "leaving": LeavingDemand,
     "channels": ChannelDemand,
+    "addressed": AddressedDemand,
 }
 """Class of the demand process by the name that truth.json gives it."""
 

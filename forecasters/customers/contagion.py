@@ -33,7 +33,8 @@ LIKENESS = (
     " (Shalizi and Thomas 2011)"
 )
 _SENT: tuple[Kind, ...] = ("coupon", "recommend")
-_SURE = 2.0  # standard errors, below which a ratio to an effect says nothing
+_VAGUE = 0.3  # standard error, beyond which θ may be anything from 0 to 1
+_SURE = 2.0  # standard errors, below which an effect may be none, and a ratio of two says nothing
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,10 @@ def following(events: Events, told: Lift, window: np.timedelta64 = WINDOW) -> Fo
         return Following(0.0, 0.0, "those who were addressed do not buy more themselves")
     ratio = told.mean / own.mean
     error = float(np.hypot(told.sd, ratio * own.sd) / own.mean)
-    if told.mean <= 0:
+    if told.mean < _SURE * told.sd:
         return Following(0.0, 0.0, "friends of those who were addressed do not buy more")
+    if error > _VAGUE:
+        return Following(0.0, 0.0, "the log is too short to tell how much friends follow")
     return Following(min(ratio, 1.0), error)
 
 
