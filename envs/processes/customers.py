@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -106,17 +107,18 @@ class CustomerMarket(Wrapped):
         return roundings(self.process) + 1
 
     def reset(self, start: Tensor, key: NoiseKey) -> CustomerState:
-        between, words, nobody = self._switching, self._words, self._hazard.new_zeros(len(start), 0)
-        excess = self._hazard.new_zeros(len(start), *self._hazard.shape)
-        minded = nobody if between is None else excess
-        follow = nobody if words is None else words.drawn(key)
+        between, words, zeros = self._switching, self._words, partial(self._hazard.new_zeros, len(start))
+        excess = zeros(*self._hazard.shape)
+        # tensors of their own, even where they are empty: a compiled step tells shared ones apart
+        minded = zeros(0) if between is None else zeros(*self._hazard.shape)
+        follow = zeros(0) if words is None else words.drawn(key)
         return CustomerState(
             self.process.reset(start, key),
             excess=excess,
             minded=minded,
             gained=self._bought(excess, minded, follow),
             effect=self._effects.drawn(key),
-            switch=nobody if between is None else between.effects.drawn(key),
+            switch=zeros(0) if between is None else between.effects.drawn(key),
             follow=follow,
         )
 

@@ -9,7 +9,7 @@ import torch
 
 from mercato.envs.market import Market
 from mercato.envs.processes.customers import CustomerMarket
-from mercato.forecasters.customers import Leaving, Population
+from mercato.forecasters.customers import Channels, Contagion, Leaving, Population, Switching
 
 LEAVING = Leaving(stock_out=3.0, dear=1.0, covariance=torch.diag(torch.tensor([0.25, 0.04])), back=0.01)
 
@@ -53,3 +53,17 @@ def certain(effect: float = 3.0, dear: float = 1.0) -> Leaving:
 def with_regulars(market: Market, particles: int = 20, moved_by: Leaving = LEAVING) -> Market:
     population = regulars(market, particles, moved_by)
     return market.with_demand(CustomerMarket(market.demand, population, market.terms.reference_price))
+
+
+def with_friends_of_two_shops(market: Market) -> Market:
+    """Customers of two locations who go from one to the other, and half of whom follow the other half."""
+    people = regulars(market)
+    law = Switching(stock_out=4.0, dear=2.0, covariance=torch.diag(torch.tensor([0.25, 0.04])))
+    elsewhere, swap = torch.full_like(people.weight, 0.4), 1 - torch.eye(2)
+    tells = (torch.arange(people.weight.shape[-1]) % 2).float().expand_as(people.weight)
+    people = replace(
+        people,
+        channels=Channels(elsewhere, swap, torch.ones(market.shape), law),
+        contagion=Contagion(tells, 1 - tells, 0.5, 0.1),
+    )
+    return market.with_demand(CustomerMarket(market.demand, people, market.terms.reference_price))

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 import torch
 import torch._dynamo
-from regulars import with_regulars
+from regulars import with_friends_of_two_shops, with_regulars
 from small_markets import make_market
 from untrained import untrained_market
 
@@ -57,6 +57,9 @@ MARKETS: dict[str, Callable[[], Market]] = {
     "closed form": lambda: make_market(2, 2, counts=Geometric(), elasticity=-2 * torch.eye(2)),
     "closed form, every rule": lambda: make_market(3, 2, groups=("a", "b", "b"), economics=RULED),
     "closed form, with customers": lambda: with_regulars(make_market(2, 2, elasticity=-2 * torch.eye(2))),
+    "closed form, with customers who switch and follow": lambda: with_friends_of_two_shops(
+        make_market(2, 2, elasticity=-2 * torch.eye(2))
+    ),
     "learned, anchored, with customers": lambda: with_regulars(anchored(untrained_market(2, 3))),
     "learned": lambda: untrained_market(2, 3),
     "learned, of many locations": lambda: untrained_market(KEYS + 3, 2),
