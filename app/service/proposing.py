@@ -197,10 +197,7 @@ class Proposer:
                     return None
                 if sales.version(connection) != now.batch:
                     continue  # the coming period is another by now
-                count, notes = (
-                    ledger.release_last(connection, actor, now.standing.date),
-                    [f"kill switch: {why}"],
-                )
+                count = ledger.release_last(connection, actor, now.standing.date)
             told = {"date": now.standing.date, "sheet": None, "series": 0, "released": count}
-            return {**told, "notes": notes, "decisions": []}
+            return {**told, "notes": [f"kill switch: {why}"], "decisions": []}
         raise Busy(_RESTLESS)

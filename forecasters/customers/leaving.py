@@ -26,6 +26,7 @@ from torch import Tensor
 
 from ..errors import InputError
 from .histories import Histories
+from .laplace import laplace
 from .population import Leaving
 from .tastes import Tastes
 
@@ -39,7 +40,6 @@ _REST = ((0.0, 2.0), (1.0, 2.0), (-3.0, 2.0))
 """The same of log a, log b and θ: without them a log of customers who come once would leave all open."""
 _TOLD = 0.5  # of a prior's standard deviation: an effect whose own is larger counts as assumed
 _LEAST = 50  # customers
-_ROUNDS = 200
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,7 @@ def fit_leaving(seen: Histories, met: Met, days: float) -> LeavingFit:
             f" {len(seen.customers)}"
         )
     data = _Data.of(seen, met)
-    found = _mode(data)
-    hessian = torch.autograd.functional.hessian(lambda x: -data.log_posterior(x), found)
-    covariance = torch.linalg.inv(hessian)
+    found, covariance = laplace(data.log_posterior, [mean for mean, _ in (*_REST, *PRIOR)], len(data.until))
     errors = covariance.diagonal().sqrt()
     assumed = [name for at, name in enumerate(EFFECTS) if errors[3 + at] > _TOLD * PRIOR[at][1]]
     alive, visits = data.customers(found)
@@ -179,23 +177,6 @@ class _Data:
             up = a + self.repeats
             visit = alive * up / (a + b + self.watched) + (1 - alive) * up / (a + b + self.until)
         return alive.numpy(), visit.numpy()
-
-
-def _mode(data: _Data) -> Tensor:
-    """(5,) log a, log b, θ and the two effects."""
-    start = [mean for mean, _ in (*_REST, *PRIOR)]
-    found = torch.tensor(start, dtype=torch.float64, requires_grad=True)
-    search = torch.optim.LBFGS([found], max_iter=_ROUNDS, line_search_fn="strong_wolfe", tolerance_grad=1e-8)
-    scale = 1 / len(data.until)
-
-    def loss() -> Tensor:
-        search.zero_grad()
-        value = -scale * data.log_posterior(found)
-        value.backward()
-        return value
-
-    search.step(loss)
-    return found.detach()
 
 
 def _log_beta(a: Tensor, b: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from scipy.special import logit
 from torch import Tensor
 
 from .histories import Histories
+from .laplace import laplace
 from .leaving import EFFECTS, Met
 from .population import Switching
 from .tastes import Tastes
@@ -31,7 +32,7 @@ PRIOR = ((1.0, 1.0), (1.0, 1.0))
 """Mean and standard deviation of each effect before any event is seen: after a basket that is not there going
 elsewhere is e times as likely, more or less; so it is after one at e times its price."""
 _REST = ((0.0, 2.0), (0.0, 1.0))  # the same of a and log τ
-_NODES, _ROUNDS = 20, 100
+_NODES = 20
 _TOLD = 0.5  # of a prior's standard deviation: an effect whose own is larger counts as assumed
 _VISITS = 5.0  # by which a customer's share is drawn to that of all who come to the location
 
@@ -100,9 +101,9 @@ def fit_switching(seen: Histories, tastes: Tastes, visited: Visited) -> Switchin
     if not visited.usual.any():
         return None
     next_visits = _Choices.of(seen, tastes, visited)
-    found = next_visits.mode()
-    hessian = torch.autograd.functional.hessian(lambda x: -next_visits.log_posterior(x), found)
-    covariance = torch.linalg.inv(hessian)[2:, 2:].numpy()
+    start = [mean for mean, _ in (*_REST, *PRIOR)]
+    found, whole = laplace(next_visits.log_posterior, start, len(next_visits.sign))
+    covariance = whole[2:, 2:].numpy()
     errors = np.sqrt(covariance.diagonal())
     told = {name: float(error) for name, error in zip(EFFECTS, errors, strict=True)}
     assumed = [name for at, name in enumerate(EFFECTS) if errors[at] > _TOLD * PRIOR[at][1]]
@@ -153,22 +154,6 @@ class _Choices:
         whole = torch.zeros(customers, _NODES, dtype=torch.float64).index_add(0, self.who, each)
         likelihood = (whole + (weight / weight.sum()).log()).logsumexp(-1).sum()
         return likelihood - 0.5 * ((parameters - mean) / spread).square().sum()
-
-    def mode(self) -> Tensor:
-        """(4,)"""
-        start = [mean for mean, _ in (*_REST, *PRIOR)]
-        found = torch.tensor(start, dtype=torch.float64, requires_grad=True)
-        search = torch.optim.LBFGS([found], max_iter=_ROUNDS, line_search_fn="strong_wolfe")
-        scale = 1 / max(len(self.sign), 1)
-
-        def loss() -> Tensor:
-            search.zero_grad()
-            value = -scale * self.log_posterior(found)
-            value.backward()
-            return value
-
-        search.step(loss)
-        return found.detach()
 
 
 def _last_elsewhere(customer: np.ndarray, place: np.ndarray) -> np.ndarray:
