@@ -67,7 +67,8 @@ class RollingHorizon:
         if len(parts) == 1:
             return self._decided(view)
         found = [self._decided(_some(view, rows)) for rows in parts]
-        return Decision(*(torch.cat([getattr(one, what) for one in found]) for what in ("price", "order")))
+        price, order = (torch.cat([getattr(one, what) for one in found]) for what in ("price", "order"))
+        return Decision(price=price, order=order)
 
     def _decided(self, view: View) -> Decision:
         ahead = _Ahead(self, view)
@@ -132,7 +133,8 @@ class _Ahead:
     def earned(self, first: Decision) -> Tensor:
         """(B, N, S, I) profit of each series in each scenario, accrued, if ``first`` is decided now."""
         market, simulator, state = self.view.market, self.simulator, self.state
-        decision = Decision(*(x.repeat_interleave(self.scenarios, 0) for x in (first.price, first.order)))
+        price, order = (x.repeat_interleave(self.scenarios, 0) for x in (first.price, first.order))
+        decision = Decision(price=price, order=order)
         total = torch.zeros_like(decision.price)
         for period in range(self.periods):
             if period > 0:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..forecasters.customers import Campaign, CustomerAction
 from ..forecasters.errors import InputError
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.simulation import DemandProcess
@@ -20,7 +21,7 @@ from .engine.spoilage import Spoilage
 from .engine.support import LIST_AXES, PriceLists, Supported
 from .engine.tree import each
 from .engine.units import Partition
-from .processes.customers import CustomerMarket
+from .processes.customers import CustomerMarket, customers_of
 
 
 @dataclass(frozen=True)
@@ -199,6 +200,21 @@ class Market:
         """The same shop before the customers of its sales table alone, who remember nothing."""
         demand = self.demand
         return self.with_demand(demand.process) if isinstance(demand, CustomerMarket) else self
+
+    def action(self, campaign: Campaign) -> CustomerAction:
+        """What a campaign does to the customers who are known; what a scenario adds has none yet.
+
+        Raises:
+            InputError: none are.
+        """
+        known = customers_of(self.demand)
+        if known is None:
+            raise InputError(
+                f"{self.name}: expected a market with customers (fitted with --events), found none"
+            )
+        places, goods = len(known.locations), len(known.items)
+        margin = self.terms.reference_price - self.terms.unit_cost
+        return campaign.action(known.population, margin[:places, :goods])
 
     def to(self, device: torch.device | str) -> Market:
         return replace(

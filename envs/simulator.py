@@ -20,6 +20,7 @@ from .engine.stock import fresh
 from .engine.types import Decision, Outcome, State
 from .engine.view import View
 from .market import Market
+from .processes.addressed import addressed
 
 __all__ = ["Simulator", "View"]
 
@@ -161,6 +162,10 @@ class Simulator:
         """
         market, key = self.market, self.key(state)
         decision = enforce(decision, state, market)
+        given, action = None, decision.customers
+        if action is not None:
+            told, given = addressed(market.demand, state.demand, action, decision.price)
+            state = replace(state, demand=told)
         at_once = market.device.type == "cpu" and not torch.compiler.is_compiling()  # others would wait
         if at_once:
             refuse_decision(decision, state, market)
@@ -168,6 +173,8 @@ class Simulator:
         if at_once:
             refuse_demand(demand, state, market)
         after, outcome = step(state, decision, demand, market, self.luck(key))
+        if given is not None:
+            outcome = _given_back(outcome, given)
         outcome = replace(outcome, disagreement=market.demand.disagreement(state.demand, decision.price))
         period = Period(price=decision.price, demand=demand, sales=outcome.sales)
         after = replace(
@@ -225,6 +232,12 @@ class Simulator:
         if logged is None:
             return reference.expand(len(start), *reference.shape)
         return logged[(start - 1).clamp(0, len(logged) - 1)]
+
+
+def _given_back(outcome: Outcome, share: Tensor) -> Outcome:
+    """What is earned where customers keep a ``share`` (B, S, I) of what they pay, for coupons."""
+    given = outcome.revenue * share
+    return replace(outcome, revenue=outcome.revenue - given, profit=outcome.profit - given)
 
 
 def _cohort_ids(market: Market) -> Tensor:

@@ -36,7 +36,8 @@ class Tabulated:
         place = (date, self.program.place(held, ages), *due.clip(max=self.program.series.most_order).T)
         price = torch.as_tensor(self.prices[self.plan.price[place]])
         order = torch.as_tensor(self.plan.order[place])
-        return Decision(*(x.to(view.state.last_price).view(-1, 1, 1) for x in (price, order)))
+        price, order = (x.to(view.state.last_price).view(-1, 1, 1) for x in (price, order))
+        return Decision(price=price, order=order)
 
 
 def best_pricing(problem: Pricing) -> tuple[Tabulated, float]:

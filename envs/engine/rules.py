@@ -32,7 +32,7 @@ def enforce(decision: Decision, state: State, market: Market) -> Decision:
         price = rule(price)
     for cut in order_rules(state, market).values():
         order = cut(order)
-    return Decision(price, order)
+    return replace(decision, price=price, order=order)
 
 
 def bound(decision: Decision, state: State, market: Market) -> dict[str, Tensor]:

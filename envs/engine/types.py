@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...forecasters.customers import CustomerAction
 from ...forecasters.tensors import Cut
 
 _STOCK_AXES = {
@@ -45,6 +46,7 @@ class Decision:
 
     price: Tensor  # (B, S, I) price a unit
     order: Tensor  # (B, S, I) units ordered now, >= 0
+    customers: CustomerAction | None = None  # what is shown and sent to those who are known; None: nothing
 
 
 @dataclass(frozen=True)

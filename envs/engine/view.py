@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from ...forecasters.customers import CustomerAction
 from ...forecasters.simulation import Outlook
 from ...forecasters.tensors import Cut
 from ..market import Market
+from ..processes.addressed import addressed
 from .types import State
 
 
@@ -36,6 +38,16 @@ class View:
         told = {who: cut.tensor(value, "BSI") for who, value in self.told.items()}
         outlook = cut.record(self.outlook, {f.name: "BSI" for f in fields(Outlook)})
         return View(market, self.state.select(cut), outlook, told)
+
+    def addressed(self, action: CustomerAction) -> View:
+        """The same to who knows what is done to customers in the coming period.
+
+        Raises:
+            InputError: the market has no customers who are known.
+        """
+        demand = self.market.demand
+        after, _ = addressed(demand, self.state.demand, action, self.state.last_price)
+        return View(self.market, replace(self.state, demand=after), demand.outlook(after))
 
     def position(self) -> Tensor:
         """(B, S, I) inventory position: on hand + pipeline - backorders."""

@@ -1,7 +1,7 @@
 """Customers who tell others of the shop: as many more come of those whom they told as they come more often.
 
 Tellers of a location who come 1 + E times as often as usual, for how they were treated or for what they are
-shown, make those who listen there come
+shown and sent, make those who listen there come
 
     (1 + E)^θ
 
@@ -25,14 +25,12 @@ class WordOfMouth:
 
     Args:
         contagion: who tells, who listens and what it does.
-        mass: (S, K, P, I) what particles buy in a period, for what they are shown.
     """
 
-    def __init__(self, population: Population, contagion: Contagion, mass: Tensor) -> None:
+    def __init__(self, population: Population, contagion: Contagion) -> None:
         usual = population.mass.sum(-1)
         said = usual * contagion.tells
         self._voice = said / said.sum((1, 2), keepdim=True).clamp(min=1e-30)  # (S, K, P)
-        self._shown = torch.where(usual > 0, mass.sum(-1) / usual, 1.0)
         self._contagion = contagion
         self._id = torch.tensor([stable_id("contagion")], device=usual.device)
 
@@ -41,8 +39,10 @@ class WordOfMouth:
         normal = key.normal(self._id, _STREAM)
         return (self._contagion.elasticity + self._contagion.error * normal).clamp(0.0, 1.0)
 
-    def heard(self, excess: Tensor, elasticity: Tensor) -> Tensor:
-        """(B, S, K, P) excess of visits with what is heard from tellers of such an ``excess``."""
-        told = (self._voice * (self._shown * excess + (self._shown - 1))).sum((2, 3))  # (B, S)
+    def heard(self, excess: Tensor, elasticity: Tensor, lift: Tensor | None = None) -> Tensor:
+        """(B, S, K, P) excess of visits with what is heard from tellers of such an ``excess``, who buy
+        ``lift`` times as much for what they are shown and sent."""
+        more = excess if lift is None else lift * excess + (lift - 1)
+        told = (self._voice * more).sum((2, 3))  # (B, S)
         more = (elasticity * told.clamp(min=_LEAST - 1).log1p()).expm1()
         return excess + (1 + excess) * self._contagion.hears * more.view(*more.shape, 1, 1)

@@ -16,7 +16,8 @@ with thousands of customers drawing each of them would add noise and nothing els
 v·h⁰ whom the reference replaces come new, and of those who left some return.
 
 Customers who come to several locations may go to another instead, and buy there (``channels.Switching``).
-Whom they told of the shop comes more or less often with them (``contagion.WordOfMouth``).
+Whom they told of the shop comes more or less often with them (``contagion.WordOfMouth``). What the shop shows
+or sends them in a period multiplies what they buy in it (``CustomerAction``).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...forecasters.customers import Population
+from ...forecasters.customers import CustomerAction, Population
 from ...forecasters.errors import InputError
 from ...forecasters.simulation import DemandProcess, Outlook, Period
 from ...forecasters.tensors import Cut, NoiseKey
@@ -50,6 +51,7 @@ class CustomerState:
     excess: Tensor  # (B, S, K, P) a particle's weight relative to the reference, less 1
     minded: Tensor  # (B, S, K, P) logits of going elsewhere by the last visit; (B, 0) where nobody goes
     gained: Tensor  # (B, S, K, I) units of a period at reference prices more than in the reference
+    told: Tensor  # (B, S, K, I) of these, for what is shown and sent now; (B, 0) where nothing is
     effect: Tensor  # (B, 2) of stock-outs and of prices on leaving, as the episode's customers have them
     switch: Tensor  # (B, 2) the same on going elsewhere; (B, 0) where nobody goes
     follow: Tensor  # (B, 1) by how much who listens follows who tells; (B, 0) where nobody does
@@ -66,31 +68,22 @@ class CustomerMarket(Wrapped):
         process: customers who forget; states are its own.
         population: who they are; of the same locations and items.
         reference: (S, I) usual prices.
-        lift: (S, K, P, I) times as many as usual that a particle buys, for what it is shown or told; None is
-            as the log has it.
 
     Raises:
         InputError: the population is of other locations or items.
     """
 
-    def __init__(
-        self,
-        process: DemandProcess,
-        population: Population,
-        reference: Tensor,
-        lift: Tensor | None = None,
-    ) -> None:
+    def __init__(self, process: DemandProcess, population: Population, reference: Tensor) -> None:
         super().__init__(process)
         if (population.locations, population.items) != (self.locations, self.items):
             raise InputError(
                 f"customers: expected the {len(self.locations)} locations and {len(self.items)} items of the"
                 f" market, found {len(population.locations)} and {len(population.items)}, or others"
             )
-        self.population, self.reference, self.lift = population, reference, lift
-        mass = population.mass
-        self._usual = mass.sum(2)
-        self._mass = mass if lift is None else mass * lift
-        self._lifted = torch.zeros_like(self._usual) if lift is None else (self._mass - mass).sum(2)
+        self.population, self.reference = population, reference
+        self._mass = population.mass
+        self._usual = self._mass.sum(2)
+        self._visits = self._mass.sum(-1)
         self._share = population.taste / population.basket.unsqueeze(-1)
         self._hazard = population.hazard
         self._kept = (1 - population.visit * self._hazard) * (1 - population.moved_by.back)
@@ -99,7 +92,7 @@ class CustomerMarket(Wrapped):
         channels = population.channels
         self._switching = None if channels is None else Switching(population, channels, reference.device)
         contagion = population.contagion
-        self._words = None if contagion is None else WordOfMouth(population, contagion, self._mass)
+        self._words = None if contagion is None else WordOfMouth(population, contagion)
         self._rounded = Rounding.of(process, reference.device)
 
     @property
@@ -117,6 +110,7 @@ class CustomerMarket(Wrapped):
             excess=excess,
             minded=minded,
             gained=self._bought(excess, minded, follow),
+            told=zeros(0),
             effect=self._effects.drawn(key),
             switch=zeros(0) if between is None else between.effects.drawn(key),
             follow=follow,
@@ -127,8 +121,12 @@ class CustomerMarket(Wrapped):
         return self._multiplier(state.gained, price)
 
     def _multiplier(self, gained: Tensor, price: Tensor) -> Tensor:
-        own = (self.population.price * (price / self.reference).log().unsqueeze(-2)).exp()  # (B, S, K, I)
+        own = self._own(price)
         return (1 + (own * gained).sum(-2) / (own * self._usual).sum(-2).clamp(min=_LEAST)).clamp(min=0.0)
+
+    def _own(self, price: Tensor) -> Tensor:
+        """(B, S, K, I) by how much segments' own elasticities move what they buy at ``price`` (B, S, I)."""
+        return (self.population.price * (price / self.reference).log().unsqueeze(-2)).exp()
 
     def outlook(self, state: CustomerState) -> Outlook:
         outlook = self.process.outlook(state.process)
@@ -145,10 +143,12 @@ class CustomerMarket(Wrapped):
 
     def later(self, state: CustomerState, price: Tensor, periods: int) -> Tensor:
         """Mean demand of the coming periods, in which customers are treated as usual: what they remember
-        fades."""
+        fades. What they are shown and sent now they are in all of them."""
         if periods == 1:
             return self.expected(state, price)
         gained = self._bought_later(state, periods)
+        if state.told.shape[1:].numel():
+            gained = gained + state.told
         return self.process.later(state.process, price, periods) * self._multiplier(gained, price)
 
     def disagreement(self, state: CustomerState, price: Tensor) -> Tensor:
@@ -175,7 +175,20 @@ class CustomerMarket(Wrapped):
             excess=excess,
             minded=minded,
             gained=self._bought(excess, minded, state.follow),
+            told=state.told.new_zeros(len(state.told), 0),
         )
+
+    def addressed(
+        self, state: CustomerState, action: CustomerAction, price: Tensor
+    ) -> tuple[CustomerState, Tensor]:
+        """The state in which ``action`` is done to customers in the coming period, in place of any other, and
+        the share (B, S, I) of revenue at ``price`` that it gives back."""
+        plain = self._bought(state.excess, state.minded, state.follow)
+        gained = self._bought(state.excess, state.minded, state.follow, action)
+        own = self._own(price)
+        bought = (own * (self._usual + gained)).sum(-2).clamp(min=_LEAST)
+        given = (own * (self._usual + gained) * action.given).sum(-2) / bought
+        return replace(state, gained=gained, told=gained - plain), given
 
     def _treated(self, state: CustomerState, stock_out: Tensor, dear: Tensor) -> tuple[Tensor, Tensor]:
         """Excess, and what is minded, after a period with stock-outs and log prices (B, S, I) beyond the
@@ -187,16 +200,26 @@ class CustomerMarket(Wrapped):
             minded = self._switching.after(minded, met(state.switch, self._share, stock_out, dear))
         return (state.excess - lost * (1 + state.excess)) * self._kept, minded
 
-    def _bought(self, excess: Tensor, minded: Tensor, follow: Tensor) -> Tensor:
-        """(B, S, K, I) what an excess (B, S, K, P) buys, and what is lifted; who is elsewhere buys there."""
-        return self._gained(*self._come(excess, minded, follow))
+    def _bought(
+        self, excess: Tensor, minded: Tensor, follow: Tensor, action: CustomerAction | None = None
+    ) -> Tensor:
+        """(B, S, K, I) what an excess (B, S, K, P) buys, and what is bought for an action; who is elsewhere
+        buys there."""
+        if action is None:
+            return self._gained(*self._come(excess, minded, follow), self._mass)
+        mass = self._mass * action.shown
+        lift = torch.einsum("skpi,bski->bskp", mass, action.sent.expand(*excess.shape[:3], mass.shape[-1]))
+        lift = torch.where(self._visits > 0, lift / self._visits.clamp(min=_LEAST), 1.0)
+        gained = self._gained(*self._come(excess, minded, follow, lift), mass)
+        gained = gained + (mass - self._mass).sum(2)
+        return (gained * action.sent + self._usual * (action.sent - 1)).contiguous()
 
     def _bought_later(self, state: CustomerState, periods: int) -> Tensor:
         """The same, in the mean of the coming periods."""
         excess, minded = state.excess, state.minded
         if self._switching is None and self._words is None:
             kept = sum(self._kept**period for period in range(1, periods)) + 1.0
-            return self._gained(excess * (kept / periods), None)
+            return self._gained(excess * (kept / periods), None, self._mass)
         come, away = torch.zeros_like(excess), None
         for _ in range(periods):
             more, gone = self._come(excess, minded, state.follow)
@@ -205,18 +228,22 @@ class CustomerMarket(Wrapped):
                 away = gone / periods if away is None else away + gone / periods
                 minded = self._switching.after(minded, 0.0)
             excess = excess * self._kept
-        return self._gained(come, away)
+        return self._gained(come, away, self._mass)
 
-    def _come(self, excess: Tensor, minded: Tensor, follow: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(B, S, K, P) excess of those who would come, with what they hear, and of them those elsewhere."""
-        more = excess if self._words is None else self._words.heard(excess, follow)
+    def _come(
+        self, excess: Tensor, minded: Tensor, follow: Tensor, lift: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, S, K, P) excess of those who would come, with what they hear, and of them those elsewhere;
+        whoever tells buys ``lift`` (B, S, K, P) times as much as an excess says."""
+        more = excess if self._words is None else self._words.heard(excess, follow, lift)
         return more, None if self._switching is None else (1 + more) * (1 - self._switching.stay(minded))
 
-    def _gained(self, excess: Tensor, away: Tensor | None) -> Tensor:
-        """(B, S, K, I) what an excess buys of whom ``away`` (B, S, K, P) are elsewhere."""
-        gained = torch.einsum("skpi,bskp->bski", self._mass, excess) + self._lifted
+    def _gained(self, excess: Tensor, away: Tensor | None, mass: Tensor) -> Tensor:
+        """(B, S, K, I) what an excess buys of whom ``away`` (B, S, K, P) are elsewhere, where particles buy
+        ``mass`` (S, K, P, I)."""
+        gained = torch.einsum("skpi,bskp->bski", mass, excess)
         if self._switching is not None and away is not None:
-            moved = torch.einsum("skpi,bskp->bski", self._mass, away)
+            moved = torch.einsum("skpi,bskp->bski", mass, away)
             gained = gained - moved + self._switching.come(moved)
         return gained.contiguous()
 
@@ -238,18 +265,19 @@ class CustomerMarket(Wrapped):
             self.process.select(locations, items),
             self.population.select(cut),
             cut.tensor(self.reference, "SI"),
-            None if self.lift is None else cut.tensor(self.lift, "S__I"),
         )
 
     def to(self, device: torch.device | str) -> CustomerMarket:
-        lift = None if self.lift is None else self.lift.to(device)
-        population, reference = self.population.to(device), self.reference.to(device)
-        return CustomerMarket(self.process.to(device), population, reference, lift)
+        return CustomerMarket(self.process.to(device), self.population.to(device), self.reference.to(device))
 
     def around(self, process: DemandProcess) -> CustomerMarket:
         """The same customers of another process of the same locations and items."""
-        return CustomerMarket(process, self.population, self.reference, self.lift)
+        return CustomerMarket(process, self.population, self.reference)
 
-    def showing(self, lift: Tensor | None) -> CustomerMarket:
-        """The same customers, shown or told something else."""
-        return CustomerMarket(self.process, self.population, self.reference, lift)
+
+def customers_of(process: DemandProcess) -> CustomerMarket | None:
+    """Those of its customers to whom something can be done; None where they are not known."""
+    inner: Any = process
+    while inner is not None and not isinstance(inner, CustomerMarket):
+        inner = getattr(inner, "process", None) or getattr(inner, "first", None)
+    return inner

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ...forecasters.customers import CustomerAction
 from ...forecasters.simulation import DemandProcess, Outlook, Period
 from ...forecasters.tensors import Cut, NoiseKey, stable_id
+from .addressed import addressed
 from .wrapped import Wrapped, roundings
 
 _SEEDS = 2**20  # by how much a namesake's seed may differ
@@ -126,6 +128,14 @@ class Joined:
         return JoinedState(
             self.first.advance(state.first, first, key), self.second.advance(state.second, second, key)
         )
+
+    def addressed(
+        self, state: JoinedState, action: CustomerAction, price: Tensor
+    ) -> tuple[JoinedState, Tensor]:
+        """What ``action`` does to the customers of the first; what is new has none who are known."""
+        own, other = self._split(price)
+        first, given = addressed(self.first, state.first, action, own)
+        return replace(state, first=first), self._cat([given, torch.zeros_like(other)])
 
     def shifted(self, state: JoinedState, periods: int) -> JoinedState:
         """Both so many periods later in the calendar."""

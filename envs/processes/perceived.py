@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...forecasters.customers import CustomerAction
 from ...forecasters.simulation import DemandProcess, Outlook, Period
 from ...forecasters.tensors import NoiseKey
 from .wrapped import Wrapped
@@ -54,6 +55,9 @@ class PerceivedPrice(Wrapped):
 
     def advance(self, state: Any, period: Period, key: NoiseKey) -> Any:
         return self.process.advance(state, replace(period, price=self.felt(period.price)), key)
+
+    def addressed(self, state: Any, action: CustomerAction, price: Tensor) -> tuple[Any, Tensor]:
+        return super().addressed(state, action, self.felt(price))
 
     def _around(self, process: DemandProcess, tensor: Callable[[Tensor], Tensor]) -> PerceivedPrice:
         return PerceivedPrice(process, tensor(self.reference), tensor(self.usual), tensor(self.response))

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ...forecasters.customers import CustomerAction
 from ...forecasters.simulation import DemandProcess, Outlook, Period
 from ...forecasters.tensors import NoiseKey
 from .rivals import Rival
@@ -70,6 +71,12 @@ class RivalledDemand(Wrapped):
             self._now(state).advance(state.process, period, key),
             self.rival.advance(state.rival, period.price / self.reference, key),
         )
+
+    def addressed(
+        self, state: RivalledState, action: CustomerAction, price: Tensor
+    ) -> tuple[RivalledState, Tensor]:
+        inner, given = super().addressed(state.process, action, price)
+        return replace(state, process=inner), given
 
     def shifted(self, state: RivalledState, periods: int) -> RivalledState:
         """The state so many periods later in the calendar."""

@@ -8,8 +8,10 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from ...forecasters.customers import CustomerAction
 from ...forecasters.simulation import DemandProcess, Outlook, Period
 from ...forecasters.tensors import Cut, NoiseKey
+from .addressed import addressed
 
 
 class Wrapped:
@@ -51,6 +53,10 @@ class Wrapped:
 
     def advance(self, state: Any, period: Period, key: NoiseKey) -> Any:
         return self.process.advance(state, period, key)
+
+    def addressed(self, state: Any, action: CustomerAction, price: Tensor) -> tuple[Any, Tensor]:
+        """The state in which ``action`` is done to customers, and the share of revenue that it gives back."""
+        return addressed(self.process, state, action, price)
 
     def shifted(self, state: Any, periods: int) -> Any:
         """The state so many periods later in the calendar, where the process knows one."""

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from math import exp
 from typing import Literal, get_args
 
-import torch
 from pydantic import Field
+from torch import Tensor
 
 from ...forecasters.customers import (
     Account,
+    Campaign,
+    Coupons,
     Lift,
     Personal,
     Popular,
     Population,
     Pushed,
     Recommender,
+    Seeds,
+    Showing,
     WorthMost,
-    lifted,
-    slates,
 )
 from ...forecasters.errors import InputError
-from ...forecasters.tensors import Cut
+from ..processes.customers import customers_of
 from ..settings_file import Fault
 from .effect import Count, Factor, ItemEffect, LocalEffect, Names, Share, chosen
 from .plan import Plan
@@ -51,7 +52,7 @@ class Recommendation(LocalEffect):
 
     def apply(self, plan: Plan) -> Plan:
         market = plan.market
-        population, account = _known(plan)
+        _, account = _known(plan)
         recommender = _RULES[self.by]
         if self.push is not None:
             try:
@@ -59,16 +60,8 @@ class Recommendation(LocalEffect):
             except Fault as fault:
                 raise Fault(("push", *fault.place[1:]), fault.said) from None
             recommender = Pushed(self.push, recommender)
-        terms = market.terms
-        cut = Cut.of(market.locations, market.items, population.locations, population.items, market.device)
-        margin = cut.tensor(terms.reference_price - terms.unit_cost, "SI")
         told = account.exposure if self.effect is None else Lift.stated(self.effect)
-        lift = lifted(slates(recommender, population, margin, self.slate), told)
-        bought = population.mass
-        more = (bought * lift).sum((1, 2)) / bought.sum((1, 2)).clamp(min=1e-12)
-        factor = torch.ones(market.shape, device=market.device)  # a new item has no customers yet
-        factor[cut.places.unsqueeze(1), cut.goods] = torch.where(more > 0, more, 1.0)
-        return plan.times("demand", self.where(plan), factor)
+        return _addressed(plan, self.where(plan), Showing(recommender, self.slate, told), told)
 
 
 class Seeding(LocalEffect):
@@ -88,8 +81,7 @@ class Seeding(LocalEffect):
                 ("share",), "expected customers who told others (a referrer in the events), found none"
             )
         told = account.word_of_mouth if self.effect is None else Lift.stated(self.effect)
-        reached = min(1.0, self.share * account.told)
-        return plan.times("demand", self.where(plan), 1 + reached * (exp(told.mean) - 1))
+        return _addressed(plan, self.where(plan), Seeds(self.share, told, account.told), told)
 
 
 class Coupon(ItemEffect):
@@ -110,22 +102,18 @@ class Coupon(ItemEffect):
     )
 
     def apply(self, plan: Plan) -> Plan:
-        market = plan.market
         population, account = _known(plan)
         told = account.coupon if self.effect is None else Lift.stated(self.effect)
-        bought = population.mass.sum(2)  # (S, K, I)
-        theirs = bought[:, chosen("segments", self.segments, population.segments)].sum(1) / bought.sum(
-            1
-        ).clamp(min=1e-12)
-        more = exp(told.mean) * self.share * theirs
-        factor = 1 + more - self.share * theirs
-        cut = Cut.of(market.locations, market.items, population.locations, population.items, market.device)
-        where, at = self.where(plan), (cut.places.unsqueeze(1), cut.goods)
-        multiple, kept = (torch.ones(market.shape, device=market.device) for _ in range(2))
-        multiple[at], kept[at] = factor, 1 - self.discount * more / factor  # a new item has no customers yet
-        return (
-            plan.times("demand", where, multiple).times("kept", where, kept).noted(f"a coupon: {told.text()}")
-        )
+        wanted = chosen("segments", self.segments, population.segments).tolist()
+        segments = tuple(population.segments[k] for k in wanted)
+        return _addressed(plan, self.where(plan), Coupons(self.discount, told, segments, self.share), told)
+
+
+def _addressed(plan: Plan, where: Tensor, campaign: Campaign, told: Lift) -> Plan:
+    """The plan with a campaign ``where`` (H, S, I) it applies; what is new has no customers yet."""
+    action = plan.market.action(campaign)
+    places, goods = plan.origin.market.shape
+    return plan.addressing(where[:, :places, :goods], action).noted(f"{campaign.name}: {told.text()}")
 
 
 def _known(plan: Plan) -> tuple[Population, Account]:
@@ -143,4 +131,6 @@ def _known(plan: Plan) -> tuple[Population, Account]:
         raise Fault(
             (), f"expected a market whose customers are known well enough to simulate: {error}"
         ) from None
+    if customers_of(plan.market.demand) is None:
+        raise Fault((), "expected a market that is played with its customers, found others (of its truth)")
     return known.population, known.account

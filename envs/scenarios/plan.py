@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...forecasters.customers import CustomerAction
 from ...forecasters.panel.calendar import declared_grid
 from ...forecasters.simulation import DemandProcess
 from ..economics import Economics
@@ -33,6 +34,14 @@ class Competing:
     def before(self, reference: Tensor, customers: DemandProcess, t: int) -> DemandProcess:
         """``customers`` who compare with it in period ``t``."""
         return RivalledDemand(customers, self.rival, reference, self.cross[t])
+
+
+@dataclass(frozen=True)
+class Addressed:
+    """What is done to customers who are known."""
+
+    where: Tensor  # (H, S, I) bool of the locations and items of their population
+    action: CustomerAction
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,6 @@ class Plan:
     repriced: Tensor  # multiple of the price
     floor: Tensor  # lowest price, money
     cap: Tensor  # highest price, money
-    kept: Tensor  # share of revenue that is not given back for coupons
     taken: Tensor  # 1, or 0 where no order is taken
     limit: Tensor  # largest order, units
     lead: Tensor  # periods that an order placed then is under way
@@ -90,6 +98,7 @@ class Plan:
     deciders: Mapping[str, Decides]  # policies that may run a competitor's shop, by name
     origin: Origin  # what was there before the scenario
     delays: tuple[Delay, ...] = ()  # by which orders come late, each by a chance of its own
+    addressed: tuple[Addressed, ...] = ()  # what is done to customers, one beside the other
     competitors: tuple[Competing, ...] = ()  # those whose prices depend on the episode
     notes: tuple[str, ...] = ()  # what was assumed, one line each
 
@@ -118,7 +127,6 @@ class Plan:
             holding=one,
             shortage=one,
             repriced=one,
-            kept=one,
             taken=one,
             limit=unbound,
             lead=one * market.economics.lead_time,
@@ -153,6 +161,15 @@ class Plan:
     def beside(self, rival: Rival, cross: Tensor) -> Plan:
         """The plan with one more competitor, ``cross`` (H, S, I) the elasticity of demand to its price."""
         return replace(self, competitors=(*self.competitors, Competing(rival, cross)))
+
+    def addressing(self, where: Tensor, action: CustomerAction) -> Plan:
+        """The plan in which ``action`` is done to customers ``where`` (H, S, I) it applies."""
+        return replace(self, addressed=(*self.addressed, Addressed(where, action)))
+
+    def action(self, t: int) -> CustomerAction | None:
+        """What is done to customers in period ``t``; None: nothing."""
+        done = [each.action.where(each.where[t]) for each in self.addressed if bool(each.where[t].any())]
+        return reduce(CustomerAction.with_, done) if done else None
 
     def noted(self, line: str) -> Plan:
         """The plan with one more note."""

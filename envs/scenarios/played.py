@@ -59,13 +59,16 @@ class Played:
     def view(self, state: State, t: int) -> View:
         """What a policy may look at in period ``t``, from 0."""
         market, simulator = self._periods[t]
-        return replace(simulator.view(state), market=market)
+        view, action = replace(simulator.view(state), market=market), self.plan.action(t)
+        return view if action is None else view.addressed(action)
 
     def enacted(self, decision: Decision, view: View, t: int) -> Decision:
         """What becomes of a policy's decision: prices as planned, orders for the demand at them."""
         decision = self._repriced(decision, view, t)
         most = torch.where(self.plan.taken[t] > 0, self.plan.limit[t], 0.0)
-        return replace(decision, order=torch.minimum(decision.order, most))
+        planned, own = self.plan.action(t), decision.customers
+        both = own if planned is None else planned if own is None else planned.with_(own)
+        return replace(decision, order=torch.minimum(decision.order, most), customers=both)
 
     def _repriced(self, decision: Decision, view: View, t: int) -> Decision:
         plan, price = self.plan, decision.price
@@ -76,7 +79,9 @@ class Played:
             return decision
         change = view.expected(moved) / view.expected(price).clamp(min=1e-9)
         order = decision.order + (change - 1.0) * (view.position() + decision.order)
-        return Decision(price=moved, order=torch.where(decision.order > 0, order.clamp(min=0.0), 0.0))
+        return replace(
+            decision, price=moved, order=torch.where(decision.order > 0, order.clamp(min=0.0), 0.0)
+        )
 
     def step(self, state: State, decision: Decision, t: int) -> tuple[State, Outcome]:
         """Play period ``t`` of every market."""
@@ -84,9 +89,7 @@ class Played:
         if self._retimed:
             decision = enforce(decision, state, simulator.market)
             state = supply.placed(state, decision.order, self.plan, t, simulator.key(state))
-        state, outcome = simulator.step(state, decision)
-        given = outcome.revenue * (1 - self.plan.kept[t])
-        return state, replace(outcome, revenue=outcome.revenue - given, profit=outcome.profit - given)
+        return simulator.step(state, decision)
 
 
 def _with_lead(market: Market, lead_time: int) -> Market:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .account import Account, Segment, Signal
+from .action import Campaign, Coupons, CustomerAction, Seeds, Showing
 from .leaving import LeavingFit
 from .lift import Lift
 from .population import Channels, Contagion, Leaving, MovedBy, Population, Switching
@@ -24,8 +25,11 @@ __all__ = [
     "Account",
     "Answers",
     "Bin",
+    "Campaign",
     "Channels",
     "Contagion",
+    "Coupons",
+    "CustomerAction",
     "Learned",
     "Leaving",
     "LeavingFit",
@@ -36,7 +40,9 @@ __all__ = [
     "Population",
     "Pushed",
     "Recommender",
+    "Seeds",
     "Segment",
+    "Showing",
     "Signal",
     "Switching",
     "WorthMost",

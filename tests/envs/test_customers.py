@@ -26,6 +26,7 @@ from mercato.envs.engine.types import Decision
 from mercato.envs.market import Market
 from mercato.envs.processes import CustomerMarket
 from mercato.envs.simulator import Simulator
+from mercato.forecasters.customers import CustomerAction
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.simulation import DemandProcess, Period
 from mercato.forecasters.tensors import NoiseKey
@@ -69,6 +70,10 @@ def treated(
     for period in range(periods):
         state = process.advance(state, Period(price, wanted, wanted * served), key(period, seed, markets))
     return state
+
+
+def shown(lift: torch.Tensor) -> CustomerAction:
+    return replace(CustomerAction.none(), shown=lift)
 
 
 def as_usual(process: CustomerMarket) -> torch.Tensor:
@@ -231,24 +236,52 @@ def test_what_is_shown_lifts_what_its_customers_buy() -> None:
     """Shown to everybody by a tenth more; to one segment, by its share of the item; and to nobody."""
     process = demand("certain")
     price, taste = process.reference.expand(MARKETS, -1, -1), process.population.taste
-    everybody = process.showing(torch.full_like(taste, 1.1))
+    everybody, given = process.addressed(opened(process), shown(torch.full_like(taste, 1.1)), price)
     torch.testing.assert_close(
-        everybody.multiplier(opened(everybody), price), torch.full_like(price, 1.1), atol=1e-5, rtol=0
+        process.multiplier(everybody, price), torch.full_like(price, 1.1), atol=1e-5, rtol=0
     )
+    assert (given == 0).all()
     lift = torch.ones_like(taste)
     lift[:, 1, :, 2] = 1.5
-    some = process.showing(lift)
     bought = (process.population.weight.unsqueeze(-1) * taste).sum(2)
     share = bought[:, 1, 2] / bought[:, :, 2].sum(1)
-    told = some.multiplier(opened(some), price)
+    told = process.multiplier(process.addressed(opened(process), shown(lift), price)[0], price)
     torch.testing.assert_close(told[0, :, 2], 1 + 0.5 * share)
     torch.testing.assert_close(told[..., :2], torch.ones(MARKETS, 2, 2))
-    kept = treated(some, 4, 0.3)
-    assert (
-        some.multiplier(kept, price)[..., 2] > process.multiplier(treated(process, 4, 0.3), price)[..., 2]
-    ).all()
-    part = some.select(["location 2"], ["item 3"])
-    torch.testing.assert_close(part.multiplier(opened(part), price[:, 1:, 2:]), told[:, 1:, 2:])
+    kept = treated(process, 4, 0.3)
+    more = process.addressed(kept, shown(lift), price)[0]
+    assert (process.multiplier(more, price)[..., 2] > process.multiplier(kept, price)[..., 2]).all()
+
+
+def test_a_coupon_multiplies_its_segment_and_takes_its_part_of_what_that_pays() -> None:
+    process = demand("certain")
+    price, usual = process.reference.expand(MARKETS, -1, -1), process.population.mass.sum(2)
+    sent, given = torch.ones(1, 1, 2, 1), torch.zeros(1, 1, 2, 1)
+    sent[:, :, 1], given[:, :, 1] = 1.4, 0.2
+    action = replace(CustomerAction.none(), sent=sent, given=given)
+    state, back = process.addressed(opened(process), action, price)
+    bought = usual[:, 0] + 1.4 * usual[:, 1]
+    torch.testing.assert_close(process.multiplier(state, price)[0], bought / usual.sum(1))
+    torch.testing.assert_close(back[0], 0.2 * 1.4 * usual[:, 1] / bought)
+    twice, more = process.addressed(opened(process), action.with_(action), price)
+    bought = usual[:, 0] + 1.4**2 * usual[:, 1]
+    torch.testing.assert_close(process.multiplier(twice, price)[0], bought / usual.sum(1))
+    torch.testing.assert_close(more[0], (1 - 0.8**2) * 1.4**2 * usual[:, 1] / bought)
+
+
+def test_what_is_done_to_customers_is_of_one_period_and_nobody_treated_otherwise_is_as_ever() -> None:
+    process = demand("certain")
+    price = process.reference.expand(MARKETS, -1, -1)
+    start = opened(process)
+    same, given = process.addressed(start, CustomerAction.none(), price)
+    assert (process.multiplier(same, price) == 1).all()
+    assert (given == 0).all()
+    told = process.addressed(start, shown(torch.full_like(process.population.taste, 1.5)), price)[0]
+    torch.testing.assert_close(process.later(told, price, 3), 1.5 * process.later(start, price, 3))
+    served = as_usual(process)
+    wanted = process.sample(told, price, key())
+    after = process.advance(told, Period(price, wanted, wanted * served), key())
+    torch.testing.assert_close(process.multiplier(after, price), torch.ones_like(price), atol=1e-5, rtol=0)
 
 
 def test_a_shop_without_known_customers_sells_as_before() -> None:

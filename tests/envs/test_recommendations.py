@@ -7,13 +7,18 @@ from dataclasses import replace
 import pytest
 import torch
 
+from mercato.agents.addressing import Addressing
+from mercato.agents.baselines.orders import BaseStock
+from mercato.agents.baselines.prices import LastPrice
+from mercato.agents.policy import Pair
 from mercato.envs.customers import Customers, MarketCustomers
-from mercato.envs.engine.types import Decision
+from mercato.envs.engine.types import Decision, State
 from mercato.envs.market import Market
+from mercato.envs.processes.addressed import addressed
 from mercato.envs.scenarios import Plan, Scenario
 from mercato.envs.scenarios.played import Played
 from mercato.envs.settings_file import Fault
-from mercato.forecasters.customers import Account, Lift
+from mercato.forecasters.customers import Account, Contagion, Coupons, Lift
 from tests.envs.regulars import regulars
 from tests.envs.scenario_play import town
 
@@ -25,12 +30,39 @@ ACCOUNT = Account({}, (), (), TOLD, COUPON, Lift(0.4, 0.1, rows=300), 0.5, (), (
 @pytest.fixture
 def market() -> Market:
     plain = town()
-    return replace(plain, customers=MarketCustomers(Customers(regulars(plain), ACCOUNT)))
+    return replace(plain, customers=MarketCustomers(Customers(regulars(plain), ACCOUNT))).remembered
+
+
+def opened(plan: Plan) -> tuple[Played, State]:
+    game = Played(plan, 1, 0)
+    return game, game.reset(torch.arange(1))
+
+
+def coming(plan: Plan) -> torch.Tensor:
+    """(S, I) mean demand of the first period, as a policy sees it."""
+    game, state = opened(plan)
+    view = game.view(state, 0)
+    return view.expected(plan.market.terms.reference_price.unsqueeze(0))[0]
+
+
+def multiple(market: Market, **effects: object) -> torch.Tensor:
+    """(S, I) multiple of the first period's mean demand that effects bring."""
+    plan = Scenario.model_validate({**effects, "horizon": 4}).plan(market)
+    return coming(plan) / coming(Scenario(horizon=4).plan(market))
+
+
+def kept(plan: Plan) -> torch.Tensor:
+    """(S, I) share of the first period's revenue that is not given back."""
+    action = plan.action(0)
+    if action is None:
+        return torch.ones(plan.market.shape)
+    _, state = opened(plan)
+    price = plan.market.terms.reference_price.unsqueeze(0)
+    return 1 - addressed(plan.market.demand, state.demand, action, price)[1][0]
 
 
 def shown(market: Market, **fields: object) -> torch.Tensor:
-    """(S, I) multiple of demand in the first period."""
-    return Scenario.model_validate({"recommendation": fields, "horizon": 4}).plan(market).demand[0]
+    return multiple(market, recommendation=fields)
 
 
 def test_showing_everything_multiplies_everything_by_what_events_told(market: Market) -> None:
@@ -41,9 +73,9 @@ def test_showing_everything_multiplies_everything_by_what_events_told(market: Ma
 
 
 def test_what_is_pushed_is_shown_to_all_and_the_others_to_none(market: Market) -> None:
-    multiple = shown(market, push=market.items[1], slate=1, effect=1.5)
-    torch.testing.assert_close(multiple[:, 1], torch.full((market.shape[0],), 1.5))
-    assert (multiple[:, [0, *range(2, market.shape[1])]] == 1).all()
+    more = shown(market, push=market.items[1], slate=1, effect=1.5)
+    torch.testing.assert_close(more[:, 1], torch.full((market.shape[0],), 1.5))
+    assert (more[:, [0, *range(2, market.shape[1])]] == 1).all()
 
 
 def test_personal_slates_reach_more_demand_than_popular_ones(market: Market) -> None:
@@ -65,7 +97,7 @@ def test_a_market_without_customers_and_a_strange_item_are_refused(market: Marke
 
 def test_seeding_reaches_those_who_are_told_and_needs_somebody_who_tells(market: Market) -> None:
     def seeded(where: Market, **fields: object) -> torch.Tensor:
-        return Scenario.model_validate({"seeding": fields, "horizon": 4}).plan(where).demand[0]
+        return multiple(where, seeding=fields)
 
     expected = 1 + 0.2 * 0.5 * (torch.tensor(0.4).exp() - 1)  # a fifth of customers, each tells half of one
     torch.testing.assert_close(seeded(market, share=0.2), expected.expand(market.shape))
@@ -83,8 +115,8 @@ def couponed(market: Market, **fields: object) -> Plan:
 
 def test_a_coupon_to_everybody_brings_what_events_told_and_costs_its_discount(market: Market) -> None:
     plan = couponed(market, discount=0.2)
-    torch.testing.assert_close(plan.demand[0], torch.full(market.shape, COUPON.mean).exp())
-    torch.testing.assert_close(plan.kept[0], torch.full(market.shape, 0.8))
+    torch.testing.assert_close(multiple(market, coupon={}), torch.full(market.shape, COUPON.mean).exp())
+    torch.testing.assert_close(kept(plan), torch.full(market.shape, 0.8))
     assert "estimated from 400 rows" in plan.notes[-1]
     assert "as it was stated" in couponed(market, effect=1.2).notes[-1]
 
@@ -94,17 +126,46 @@ def test_a_coupon_that_moves_nobody_costs_what_its_segment_would_have_bought(mar
     assert market.customers is not None
     bought = market.customers.known().population.mass.sum(2)
     theirs = bought[:, 1] / bought.sum(1)
-    torch.testing.assert_close(plan.demand[0], torch.ones(market.shape))
-    torch.testing.assert_close(plan.kept[0], 1 - 0.2 * 0.5 * theirs)
+    torch.testing.assert_close(coming(plan), coming(Scenario(horizon=4).plan(market)))
+    torch.testing.assert_close(kept(plan), 1 - 0.2 * 0.5 * theirs)
 
 
 def test_segments_make_a_whole_and_bigger_discounts_cost_more(market: Market) -> None:
-    calm, keen, both = (couponed(market, segments=s) for s in ("calm", "keen", ["calm", "keen"]))
-    torch.testing.assert_close((calm.demand + keen.demand - both.demand)[0], torch.ones(market.shape))
-    less, more = (couponed(market, discount=d).kept for d in (0.1, 0.3))
+    calm, keen, both = (multiple(market, coupon={"segments": s}) for s in ("calm", "keen", ["calm", "keen"]))
+    torch.testing.assert_close(calm + keen - both, torch.ones(market.shape))
+    less, more = (kept(couponed(market, discount=d)) for d in (0.1, 0.3))
     assert (more < less).all()
-    assert (couponed(market, share=0.0).demand == 1).all()
-    assert (couponed(market, share=0.0).kept == 1).all()
+    assert (multiple(market, coupon={"share": 0.0}) == 1).all()
+    assert (kept(couponed(market, share=0.0)) == 1).all()
+
+
+def test_coupons_to_those_who_tell_bring_their_friends_where_these_follow() -> None:
+    """A segment of whom all tell, and another whose friends they are."""
+    plain, listens = town(), torch.zeros(1, 2, 1)
+    listens[:, 1] = 1.0
+    people = regulars(plain)
+    hears = listens.expand_as(people.weight)
+    people = replace(people, contagion=Contagion(1 - hears, hears, 0.5, 0.0))
+    friends = replace(plain, customers=MarketCustomers(Customers(people, ACCOUNT))).remembered
+    bought = people.mass.sum(2)
+    own, theirs = (bought[:, k] / bought.sum(1) for k in (0, 1))
+    more = multiple(friends, coupon={"segments": "calm", "effect": 1.44})
+    torch.testing.assert_close(more, 1 + 0.44 * own + 0.2 * theirs)
+    seeded = multiple(friends, seeding={"share": 0.3, "effect": 1.5})
+    torch.testing.assert_close(seeded, 1 + 0.3 * 0.5 * theirs)
+
+
+def test_what_is_shown_is_shown_in_its_window_and_beside_what_a_policy_does(market: Market) -> None:
+    fields = {"slate": 99, "effect": 1.5, "window": [2, 3]}
+    plan = Scenario.model_validate({"recommendation": fields, "horizon": 4}).plan(market)
+    assert [plan.action(t) is None for t in range(4)] == [True, False, False, True]
+    coupons = Coupons(0.1, Lift.stated(2.0))
+    game, state = opened(plan)
+    policy = Addressing(Pair("usual", LastPrice(), BaseStock(1.0)), coupons)
+    acted = [game.enacted(policy.decide(view), view, t) for t in (0, 1) for view in [game.view(state, t)]]
+    sent, shown = ([getattr(d.customers, what).max() for d in acted] for what in ("sent", "shown"))
+    torch.testing.assert_close(torch.stack(sent), torch.tensor([2.0, 2.0]))
+    torch.testing.assert_close(torch.stack(shown), torch.tensor([1.0, 1.5]))
 
 
 def test_what_a_coupon_gives_back_is_no_longer_earned(market: Market) -> None:
@@ -114,7 +175,8 @@ def test_what_a_coupon_gives_back_is_no_longer_earned(market: Market) -> None:
         game = Played(couponed(market, effect=1.0, discount=discount), 3, 0)
         state = game.reset(episodes)
         price = market.terms.reference_price.expand(3, -1, -1)
-        brought.append(game.step(state, Decision(price, torch.full_like(price, 5.0)), 0)[1])
+        decision = game.enacted(Decision(price, torch.full_like(price, 5.0)), game.view(state, 0), 0)
+        brought.append(game.step(state, decision, 0)[1])
     full, less = brought
     assert torch.equal(full.sales, less.sales)
     torch.testing.assert_close(less.revenue, 0.75 * full.revenue)
@@ -124,3 +186,24 @@ def test_what_a_coupon_gives_back_is_no_longer_earned(market: Market) -> None:
 def test_a_strange_segment_is_refused_with_the_nearest(market: Market) -> None:
     with pytest.raises(Fault, match="segments"):
         couponed(market, segments="calmer")
+
+
+def test_what_a_scenario_adds_has_no_customers_yet_and_the_others_are_reached_whatever_else_changes(
+    market: Market,
+) -> None:
+    beside = {
+        "new_item": {"name": "novelty"},
+        "new_location": {"name": "branch"},
+        "competitor": {"elasticity": 0.5, "fixed": 0.9},
+        "demand": {"multiplier": 1.2},
+        "reference": {"multiplier": 1.1},
+    }
+    asked = {**beside, "horizon": 4}
+    with_coupons, without = (
+        coming(Scenario.model_validate(one).plan(market))
+        for one in ({**asked, "coupon": {"effect": 1.5}}, asked)
+    )
+    places, goods = market.shape
+    expected = torch.ones(places + 1, goods + 1)
+    expected[:places, :goods] = 1.5
+    torch.testing.assert_close(with_coupons / without, expected)

@@ -11,7 +11,7 @@ from small_markets import make_market
 from test_customers import MARKETS, as_usual, key, opened, treated
 
 from mercato.envs.processes import CustomerMarket
-from mercato.forecasters.customers import Contagion, load_population, save_population
+from mercato.forecasters.customers import Contagion, CustomerAction, load_population, save_population
 from mercato.forecasters.simulation import Period
 
 
@@ -26,12 +26,11 @@ def peopled(elasticity: float | None = 0.6, error: float = 0.0) -> CustomerMarke
     return CustomerMarket(where.demand, people, where.terms.reference_price)
 
 
-def telling(process: CustomerMarket, lift: float) -> CustomerMarket:
-    """The market whose tellers are shown something."""
+def telling(process: CustomerMarket, lift: float) -> CustomerAction:
+    """Those who tell are shown something."""
     contagion = process.population.contagion
     assert contagion is not None
-    shown = 1 + (lift - 1) * contagion.tells.unsqueeze(-1).expand_as(process.population.taste)
-    return process.showing(shown)
+    return replace(CustomerAction.none(), shown=1 + (lift - 1) * contagion.tells.unsqueeze(-1))
 
 
 @pytest.mark.parametrize("multiple", [0.5, 1.0, 2.0])
@@ -55,15 +54,18 @@ def test_friends_stay_away_with_those_who_left_and_the_more_the_closer_they_foll
 
 
 def test_who_is_shown_more_brings_his_friends_by_a_power_of_it() -> None:
-    process = telling(peopled(0.5), 1.44)
+    process = peopled(0.5)
     population, contagion = process.population, process.population.contagion
     assert contagion is not None
     told = population.mass * contagion.tells.unsqueeze(-1)
     usual = population.mass.sum((1, 2))
     expected = 1 + (0.44 * told.sum((1, 2)) + 0.2 * (usual - told.sum((1, 2)))) / usual
     price = process.reference.expand(MARKETS, -1, -1)
-    torch.testing.assert_close(process.multiplier(opened(process), price)[0], expected)
-    assert (process.multiplier(opened(telling(peopled(0.0), 1.44)), price)[0] < expected).all()
+    state, _ = process.addressed(opened(process), telling(process, 1.44), price)
+    torch.testing.assert_close(process.multiplier(state, price)[0], expected)
+    deaf = peopled(0.0)
+    state, _ = deaf.addressed(opened(deaf), telling(deaf, 1.44), price)
+    assert (deaf.multiplier(state, price)[0] < expected).all()
 
 
 def test_later_periods_are_as_they_are_played() -> None:

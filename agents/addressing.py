@@ -1,0 +1,69 @@
+"""Policies that show their customers items or send them coupons, beside what they charge and order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..envs.engine.types import Decision
+from ..envs.engine.view import View
+from ..envs.market import Market
+from ..forecasters.customers import Campaign, Lift, Popular, Recommender, Showing, WorthMost
+from .evaluation import earned
+from .policy import Policy
+from .seeds import seed_for
+
+CANDIDATES: tuple[Recommender, ...] = (Popular(), *(WorthMost(power) for power in (0.0, 0.5, 1.0, 2.0)))
+"""Popularity, taste alone, and taste with more and more weight on what a unit leaves."""
+
+
+@dataclass(frozen=True)
+class Addressing:
+    """A policy with a campaign, for whose customers it prices and orders."""
+
+    policy: Policy
+    campaign: Campaign
+
+    @property
+    def name(self) -> str:
+        return f"{self.policy.name}, {self.campaign.name}"
+
+    def decide(self, view: View) -> Decision:
+        """
+        Raises:
+            InputError: the market's customers are not known one by one.
+        """
+        action = view.market.action(self.campaign)
+        return replace(self.policy.decide(view.addressed(action)), customers=action)
+
+
+def best_campaign(
+    market: Market,
+    policy: Policy,
+    campaigns: Sequence[Campaign],
+    seed: int = 0,
+    episodes: int = 32,
+    horizon: int = 26,
+) -> tuple[Campaign, dict[str, float]]:
+    """Of some campaigns the one that earns most beside a policy's prices and orders, and what each earns.
+
+    The same simulated customers meet all of them, in stock and memory; profits are means of an episode.
+
+    Raises:
+        InputError: the market's customers are not known one by one.
+    """
+    market, some = market.remembered, torch.arange(episodes)
+    worth = {}
+    for one in campaigns:
+        profit, _ = earned(market, Addressing(policy, one), some, horizon, seed_for("show", seed))
+        worth[one.name] = float(profit.sum((1, 2)).mean())
+    return max(campaigns, key=lambda one: worth[one.name]), worth
+
+
+def showings(
+    length: int, effect: Lift, recommenders: Sequence[Recommender] = CANDIDATES
+) -> tuple[Showing, ...]:
+    """Campaigns that show each customer ``length`` items, by one recommender each."""
+    return tuple(Showing(one, length, effect) for one in recommenders)
