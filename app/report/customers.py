@@ -13,6 +13,8 @@ _NAMES = {
     "stock_out": "a basket that is not there",
     "dear": "the log of a basket's price to the usual",
     "back": "of those who left, that return within a period",
+    "return": "bringing something back, beyond what an empty shelf or a price explains",
+    "message": "a message, a logit that its words bode ill; where they tell nothing, having written",
 }
 _EFFECT = ("what", "effect", "90% interval", "known by")
 
@@ -60,10 +62,11 @@ def _who(told: dict[str, Any]) -> Sheet:
 
 def _why(told: dict[str, Any]) -> Sheet:
     found = told["leaving"]
-    rows = [*_moved(found), [_NAMES["back"], f"{found['back']:.2%}", "–", "assumed"]]
+    said = found.get("voice", {})  # absent in what was learned before it was
+    rows = [*_moved(found), *_voiced(said), [_NAMES["back"], f"{found['back']:.2%}", "–", "assumed"]]
     about = (
         f"From {found['customers']:,} customers, of whom about {found['leavers']:,.0f} left while they were"
-        " watched. The first two multiply the odds of leaving at a visit."
+        " watched. Effects but the last multiply the odds of leaving at a visit."
     )
     return Sheet("Why customers leave", _EFFECT, rows, (about,), text=(3,))
 
@@ -79,14 +82,20 @@ def _where(found: dict[str, Any]) -> Sheet:
 
 def _moved(found: dict[str, Any]) -> list[list[str]]:
     return [
-        [
-            _NAMES[name],
-            f"× {exp(found[name]):.1f}",
-            " … ".join(f"{exp(found[name] + z * found['errors'][name]):.1f}" for z in (-1.645, 1.645)),
-            "assumed" if name in found["assumed"] else "estimated",
-        ]
+        _odds(
+            name, found[name], found["errors"][name], "assumed" if name in found["assumed"] else "estimated"
+        )
         for name in ("stock_out", "dear")
     ]
+
+
+def _voiced(said: dict[str, Any]) -> list[list[str]]:
+    return [_odds(act, told["effect"], told["error"], "estimated") for act, told in said.items()]
+
+
+def _odds(name: str, effect: float, error: float, known: str) -> list[str]:
+    ends = " … ".join(f"{exp(effect + z * error):.1f}" for z in (-1.645, 1.645))
+    return [_NAMES[name], f"× {exp(effect):.1f}", ends, known]
 
 
 def _caused(told: dict[str, Any]) -> Sheet:

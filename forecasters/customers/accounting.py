@@ -28,7 +28,7 @@ def account_of(
         coverage: of the events beside it.
     """
     known = events.identified
-    told = telling(known, "return")
+    told, silence = telling(known, "return"), learned.silence
     return Account(
         leaving=learned.leaving.told(),
         segments=tuple(_segments(learned)),
@@ -38,7 +38,10 @@ def account_of(
         word_of_mouth=learned.words,
         following=learned.following.text(),
         told=len(Ties.of(known).told) / max(len(known.customers), 1),
-        messages=tuple(one.text() for one in (told, telling(known, "silence")) if one.messages),
+        messages=(
+            *(one.text() for one in (told, silence) if one.messages),
+            *(one.text() for one in learned.acts),
+        ),
         signals=tuple(signals(events, told, np.timedelta64(max(1, round(learned.days)), "D"))),
         new_items=_new_items(items, panel),
         switching=None if learned.switching is None else learned.switching.told(),

@@ -58,7 +58,7 @@ class Histories:
         Raises:
             InputError: no event falls into the panel.
         """
-        period, inside = _periods(events, panel)
+        period, inside = periods_of(events, panel)
         place = _named(events.location, events.locations, panel.locations, "S")
         inside &= ~np.isin(events.kind, [KINDS.index(kind) for kind in _DONE_TO])
         inside &= ((place >= 0) | (events.location < 0)) & (events.customer >= 0)
@@ -99,7 +99,7 @@ class Histories:
         )
 
 
-def _periods(events: Events, panel: SalesPanel) -> tuple[np.ndarray, np.ndarray]:
+def periods_of(events: Events, panel: SalesPanel) -> tuple[np.ndarray, np.ndarray]:
     """(N,) period of each event, and whether the panel has it."""
     grid = declared_grid(panel.frequency, panel.dates)
     period = grid.period_of(events.day) - grid.period_of(panel.dates[:1])

@@ -5,8 +5,9 @@ with a chance v of his own, v ~ Beta(a, b), and at visit j he leaves for good wi
 
     p_j = logistic(θ + stock_out·missing_j + dear·log price_j)
 
-of what the visit met: shares of his habitual basket that were not there, and its price to the usual. A
-customer who came first in period 0, then x times, last in period t, and was watched to period n, has
+of what the visit met: shares of his habitual basket that were not there, and its price to the usual; and,
+beyond what that explains, of what he brought back or wrote then (``voice``). A customer who came first in
+period 0, then x times, last in period t, and was watched to period n, has
 
     L = Π_{j<x}(1 − p_j) · [ (1 − p_x)·B(a + x, b + n − x) + p_x·B(a + x, b + t − x) ] / B(a, b)
 
@@ -29,11 +30,14 @@ from .histories import Histories
 from .laplace import laplace
 from .population import Leaving
 from .tastes import Tastes
+from .voice import ACTS, Voice
 
 EFFECTS = ("stock_out", "dear")
 PRIOR = ((1.0, 2.0), (0.5, 2.0))
 """Mean and standard deviation of each effect before any event is seen: a basket that is not there makes
 leaving e times as likely, more or less; so does one at e² times its price."""
+VOICE = ((0.0, 1.0),) * len(ACTS)
+"""The same of what a customer does then."""
 BACK_A_YEAR = 0.4
 """Share of those who left that return within a year: assumed, since no event tells a return from a pause."""
 _REST = ((0.0, 2.0), (1.0, 2.0), (-3.0, 2.0))
@@ -48,6 +52,11 @@ class Met:
 
     missing: np.ndarray  # share of the habitual basket that was not there
     dear: np.ndarray  # log of its price to the usual one of that year
+
+    @property
+    def both(self) -> np.ndarray:
+        """(V, 2)"""
+        return np.stack([self.missing, self.dear], axis=1)
 
     @staticmethod
     def of(seen: Histories, tastes: Tastes) -> Met:
@@ -73,7 +82,8 @@ class LeavingFit:
     own: float  # θ, logit of the chance to leave at a visit that finds everything at the usual price
     visit: tuple[float, float]  # a, b of the chance of a visit in a period
     moved_by: Leaving
-    errors: dict[str, float]  # standard errors of own, stock_out and dear
+    voice: np.ndarray  # (A,) what each of ACTS adds to the logit, beyond what a visit met
+    errors: dict[str, float]  # standard errors of own, of EFFECTS and of ACTS
     alive: np.ndarray  # chance that the customer is still there after the last period
     visits: np.ndarray  # chance of a visit in a period while there, posterior mean
     customers: int
@@ -86,6 +96,11 @@ class LeavingFit:
             "own": self.own,
             "visit": list(self.visit),
             **{name: getattr(moved_by, name) for name in (*EFFECTS, "back")},
+            "voice": {
+                act: {"effect": effect, "error": self.errors[act]}
+                for act, effect, (_, prior) in zip(ACTS, self.voice.tolist(), VOICE, strict=True)
+                if self.errors[act] <= _TOLD * prior
+            },
             "errors": self.errors,
             "assumed": list(moved_by.assumed),
             "customers": self.customers,
@@ -93,12 +108,13 @@ class LeavingFit:
         }
 
 
-def fit_leaving(seen: Histories, met: Met, days: float) -> LeavingFit:
+def fit_leaving(seen: Histories, met: Met, voice: Voice, days: float) -> LeavingFit:
     """Mode of the posterior, with its curvature as the covariance.
 
     Args:
         seen: at least fifty customers.
         met: what their visits met.
+        voice: what they did at them.
         days: of a period.
 
     Raises:
@@ -109,8 +125,9 @@ def fit_leaving(seen: Histories, met: Met, days: float) -> LeavingFit:
             f"events: expected at least {_LEAST} customers to learn what drives them away, found"
             f" {len(seen.customers)}"
         )
-    data = _Data.of(seen, met)
-    found, covariance = laplace(data.log_posterior, [mean for mean, _ in (*_REST, *PRIOR)], len(data.until))
+    data = _Data.of(seen, met, voice)
+    start = [mean for mean, _ in (*_REST, *PRIOR, *VOICE)]
+    found, covariance = laplace(data.log_posterior, start, len(data.until))
     errors = covariance.diagonal().sqrt()
     assumed = [name for at, name in enumerate(EFFECTS) if errors[3 + at] > _TOLD * PRIOR[at][1]]
     alive, visits = data.customers(found)
@@ -118,13 +135,20 @@ def fit_leaving(seen: Histories, met: Met, days: float) -> LeavingFit:
     moved_by = Leaving(
         stock_out=float(found[3]),
         dear=float(found[4]),
-        covariance=covariance[3:, 3:].float(),
+        covariance=covariance[3:5, 3:5].float(),
         back=1 - (1 - BACK_A_YEAR) ** (days / 365),
         assumed=(*assumed, "back"),
     )
-    told = dict(zip(("own", *EFFECTS), errors[2:].tolist(), strict=True))
     return LeavingFit(
-        float(found[2]), (a, b), moved_by, told, alive, visits, len(alive), float((1 - alive).sum())
+        own=float(found[2]),
+        visit=(a, b),
+        moved_by=moved_by,
+        voice=found[5:].numpy(),
+        errors=dict(zip(("own", *EFFECTS, *ACTS), errors[2:].tolist(), strict=True)),
+        alive=alive,
+        visits=visits,
+        customers=len(alive),
+        leavers=float((1 - alive).sum()),
     )
 
 
@@ -133,18 +157,18 @@ class _Data:
     """Customers (N,) and their visits (V,), in double precision."""
 
     who: Tensor  # (V,) int64
-    met: Tensor  # (V, 2)
+    met: Tensor  # (V, 2 + A) of EFFECTS and ACTS
     last: Tensor  # (N,) int64 each customer's last visit
     repeats: Tensor  # (N,) x
     until: Tensor  # (N,) t, periods from the first visit to the last
     watched: Tensor  # (N,) n, periods from the first visit to the end
 
     @staticmethod
-    def of(seen: Histories, met: Met) -> _Data:
+    def of(seen: Histories, met: Met, voice: Voice) -> _Data:
         ends = np.cumsum(seen.visits) - 1
         first, last = seen.period[ends - seen.visits + 1], seen.period[ends]
         numbers = (seen.visits - 1, last - first, seen.periods - 1 - first)
-        effects = np.stack([met.missing, met.dear], axis=1)
+        effects = np.concatenate([met.both, voice.beyond], axis=1)
         return _Data(
             torch.from_numpy(seen.visitor),
             torch.from_numpy(effects),
@@ -164,7 +188,7 @@ class _Data:
         return stays + there - _log_beta(a, b), stays + left - _log_beta(a, b)
 
     def log_posterior(self, parameters: Tensor) -> Tensor:
-        mean, spread = torch.tensor((*_REST, *PRIOR), dtype=torch.float64).T
+        mean, spread = torch.tensor((*_REST, *PRIOR, *VOICE), dtype=torch.float64).T
         prior = -0.5 * ((parameters - mean) / spread).square().sum()
         return torch.logaddexp(*self.terms(parameters)).sum() + prior
 

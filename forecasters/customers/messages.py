@@ -39,6 +39,7 @@ class Telling:
     messages: int  # that it was learned from
     gain: float  # log likelihood a message beyond that of the share, on unseen ones
     because: str  # why the text is not used; empty where it is
+    unseen: np.ndarray  # (M,) the logit of each of those messages, by the others' customers alone
 
     def __call__(self, texts: list[str]) -> np.ndarray:
         """(N,) logit of the chance that it follows."""
@@ -64,9 +65,10 @@ def telling(events: Events, what: Follows, seed: int = 0) -> Telling:
     if len(messages) < _FEWEST or messages.text is None:
         return _nothing(what, 0.0, len(messages), f"expected {_FEWEST} messages with text or more")
     follows = events.of("return" if what == "return" else "buy")
-    count = counted(
-        follows.customer, follows.time, messages.customer, messages.time, messages.time + WINDOW[what]
-    )
+    # what was bought at the same moment, or on a day that is all that is told, came before
+    begin = messages.time if what == "return" else messages.time + np.timedelta64(1, "s")
+    end = messages.time + WINDOW[what]
+    count = counted(follows.customer, follows.time, messages.customer, begin, end)
     y = (count > 0 if what == "return" else count == 0).astype(np.float64)
     if min(y.sum(), (1 - y).sum()) < _FEWEST / 4:
         return _nothing(what, float(y.mean()), len(y), "too few of either kind to learn from")
@@ -80,15 +82,28 @@ def telling(events: Events, what: Follows, seed: int = 0) -> Telling:
         chance = y[kept].mean().clip(1e-3, 1 - 1e-3)
         base[held] = np.log(chance / (1 - chance))
         for row, penalty in enumerate(_PENALTIES):
-            weights, start = _logistic(x[kept], y[kept], penalty)
+            weights, start = logistic(x[kept], y[kept], penalty)
             ahead[row, held] = start + x[held] @ weights
     gains = _log_likelihood(y, ahead) - _log_likelihood(y, base)
     best = int(gains.mean(1).argmax())
     gain = gains[best]
     if gain.mean() < _SURE * gain.std() / np.sqrt(len(y)):
         return _nothing(what, float(y.mean()), len(y), "their text does not foretell it")
-    weights, level = _logistic(x, y, _PENALTIES[best])
-    return Telling(what, encode, weights, level, float(y.mean()), len(y), float(gain.mean()), "")
+    weights, level = logistic(x, y, _PENALTIES[best])
+    told = float(y.mean()), len(y), float(gain.mean())
+    return Telling(what, encode, weights, level, *told, because="", unseen=ahead[best])
+
+
+def taught(events: Events, told: Telling) -> tuple[Events, np.ndarray]:
+    """The messages (M,) with text, and the logit of what follows each: of those that it was learned from by
+    what others' customers taught, so that none is told by its own outcome.
+
+    Args:
+        told: by the same events.
+    """
+    messages = _heard(events)
+    later = [] if messages.text is None else list(messages.text[len(told.unseen) :])
+    return messages, np.concatenate([told.unseen, told(later)])
 
 
 def signals(events: Events, told: Telling, period: np.timedelta64) -> list[Signal]:
@@ -127,7 +142,8 @@ def _heard(events: Events) -> Events:
 
 def _nothing(what: Follows, base: float, messages: int, because: str) -> Telling:
     held = min(max(base, 1e-3), 1 - 1e-3)
-    return Telling(what, None, np.zeros(0), float(np.log(held / (1 - held))), base, messages, 0.0, because)
+    level, nothing = float(np.log(held / (1 - held))), np.zeros(0)
+    return Telling(what, None, nothing, level, base, messages, 0.0, because, unseen=nothing)
 
 
 def _log_likelihood(y: np.ndarray, logit: np.ndarray) -> np.ndarray:
@@ -135,7 +151,7 @@ def _log_likelihood(y: np.ndarray, logit: np.ndarray) -> np.ndarray:
     return each
 
 
-def _logistic(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
+def logistic(x: np.ndarray, y: np.ndarray, penalty: float) -> tuple[np.ndarray, float]:
     """Weights (D,) and level of a ridge-penalised logistic regression."""
 
     def loss(beta: np.ndarray) -> tuple[float, np.ndarray]:

@@ -14,15 +14,18 @@ from .contagion import Following, Ties, following, word_of_mouth
 from .histories import Histories
 from .leaving import LeavingFit, Met, fit_leaving
 from .lift import Lift
+from .messages import Telling, telling
 from .population import Channels, Contagion, Population
 from .sensitivity import paid_more, price_deviations
 from .switching import SwitchingFit, Visited, fit_switching
 from .tastes import Tastes
+from .voice import Act, Voice
 
 PARTICLES = 5000  # of a market
 SEGMENTS = ("high value, calm", "high value, keen", "low value, calm", "low value, keen")
 """Those who bring half of what customers spend, and the others; of each, who pays more than others for the
 same and who pays less."""
+_HABIT = 20.0  # visits, that a customer's own ways are shrunk by
 _NOBODY = {
     "weight": 0.0,
     "visit": 0.5,
@@ -40,6 +43,8 @@ class Learned:
 
     population: Population
     leaving: LeavingFit
+    acts: tuple[Act, ...]  # what customers do at visits before they leave, by what these met
+    silence: Telling  # whether their messages foretell that they buy no more
     switching: SwitchingFit | None  # None: nobody comes to several locations
     words: Lift  # what addressing a customer does to those whom he told
     following: Following  # by how much these follow him
@@ -62,14 +67,17 @@ def learn_population(events: Events, panel: SalesPanel, particles: int = PARTICL
     seen = Histories.of(events, panel)
     tastes = Tastes.of(seen)
     days = float(np.diff(panel.dates).mean() / np.timedelta64(1, "D")) if panel.periods > 1 else 1.0
-    found = fit_leaving(seen, Met.of(seen, tastes), days)
+    met, silence = Met.of(seen, tastes), telling(events, "silence")
+    voice = Voice.of(events, panel, seen, met.both, silence)
+    found = fit_leaving(seen, met, voice, days)
     visited = Visited.of(seen)
     switching = fit_switching(seen, tastes, visited)
     segment = segments(seen, tastes, found)
     deviations = price_deviations(seen, tastes, segment, len(SEGMENTS))
+    habit = voice.habits(seen, _HABIT) @ found.voice
     most = max(1, particles // (len(panel.locations) * len(SEGMENTS)))
     ties = _ties(events, seen)
-    drawn = _Draw(seen, tastes, found, segment, visited, ties, most)
+    drawn = _Draw(seen, tastes, found, habit, segment, visited, ties, most)
     fields = drawn.fields(np.random.default_rng([seed, 0]))
     elsewhere, tells, hears = (fields.pop(name) for name in ("elsewhere", "tells", "hears"))
     population = Population(
@@ -90,7 +98,7 @@ def learn_population(events: Events, panel: SalesPanel, particles: int = PARTICL
     if not follow.because:
         contagion = Contagion(tells, hears, follow.elasticity, follow.error)
         population = replace(population, contagion=contagion)
-    return Learned(population, found, switching, words, follow, seen.usual_price, days)
+    return Learned(population, found, voice.acts, silence, switching, words, follow, seen.usual_price, days)
 
 
 def segments(seen: Histories, tastes: Tastes, found: LeavingFit) -> np.ndarray:
@@ -114,6 +122,7 @@ class _Draw:
     seen: Histories
     tastes: Tastes
     found: LeavingFit
+    habit: np.ndarray  # (N,) what each customer usually brings back and writes adds to the logit to leave
     segment: np.ndarray  # (N,)
     visited: Visited
     ties: np.ndarray  # (2, N) whether each customer told somebody, and was told
@@ -161,7 +170,7 @@ class _Draw:
         share = taste / basket[:, None]
         usual = share @ self.seen.usual_missing[place]
         beyond = share @ (self.seen.missing[:, place] - self.seen.usual_missing[place]).T  # (C, T)
-        leaving = self.found.own + moved_by.stock_out * usual
+        leaving = self.found.own + self.habit[who] + moved_by.stock_out * usual
         met = moved_by.stock_out * beyond + moved_by.dear * (share @ self.seen.dear[:, place].T)
         hazard = (1 / (1 + np.exp(-leaving[:, None] - met))).mean(1)
         return {"visit": visit, "taste": taste, "basket": basket, "leaving": leaving, "hazard": hazard}

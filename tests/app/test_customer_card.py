@@ -51,6 +51,14 @@ def test_what_is_estimated_and_what_is_assumed_are_told_apart() -> None:
     assert "mocha: 12 messages" in caused.note
 
 
+def test_what_customers_do_before_they_leave_is_told_where_it_is_known() -> None:
+    leaving = ACCOUNT.leaving | {"voice": {"message": {"effect": 1.0, "error": 0.2}}}
+    _, why, _ = sheets(replace(ACCOUNT, leaving=leaving).plain())
+    what, *found = why.rows[2]
+    assert what.startswith("a message")
+    assert found == ["× 2.7", "2.0 … 3.8", "estimated"]
+
+
 def test_who_goes_to_another_location_is_told_where_somebody_does() -> None:
     law = {"stock_out": 3.0, "dear": 1.0, "errors": {"stock_out": 0.1, "dear": 0.9}, "assumed": ["dear"]}
     found = law | {"customers": 40, "visits": 900, "elsewhere": 0.25}

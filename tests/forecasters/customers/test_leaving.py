@@ -10,6 +10,7 @@ from scipy.stats import beta as beta_law
 
 from mercato.forecasters.customers.histories import Histories
 from mercato.forecasters.customers.leaving import PRIOR, Met, _Data, fit_leaving
+from mercato.forecasters.customers.voice import Voice
 from mercato.forecasters.errors import InputError
 
 PERIODS, OWN, STOCK_OUT, DEAR = 60, -3.0, 3.0, 1.0
@@ -60,7 +61,7 @@ def drawn(customers: int, seed: int, told: bool = True) -> tuple[Histories, Met,
 @pytest.fixture(scope="module")
 def fitted():
     seen, met, there = drawn(5000, 1)
-    return seen, there, fit_leaving(seen, met, 7)
+    return seen, there, fit_leaving(seen, met, Voice.silent(len(met.missing)), 7)
 
 
 def test_known_effects_are_found_again(fitted) -> None:
@@ -89,8 +90,8 @@ def test_the_likelihood_is_that_of_chances_drawn_from_a_beta() -> None:
     seen = of_visits(np.zeros(3, dtype=np.int64), periods, 1, periods=12)
     met = Met(np.array([0.1, 0.0, 0.5]), np.array([0.0, 0.2, -0.1]))
     a, b = 1.5, 4.0
-    parameters = torch.tensor([np.log(a), np.log(b), OWN, STOCK_OUT, DEAR], dtype=torch.float64)
-    told = torch.logaddexp(*_Data.of(seen, met).terms(parameters))
+    parameters = torch.tensor([np.log(a), np.log(b), OWN, STOCK_OUT, DEAR, 0, 0], dtype=torch.float64)
+    told = torch.logaddexp(*_Data.of(seen, met, Voice.silent(3)).terms(parameters))
     p = 1 / (1 + np.exp(-(OWN + STOCK_OUT * met.missing + DEAR * met.dear)))
     came, stayed = (1 - p[0]) * (1 - p[1]), 1 - p[2]
 
@@ -104,7 +105,7 @@ def test_the_likelihood_is_that_of_chances_drawn_from_a_beta() -> None:
 def test_what_no_event_tells_is_assumed_and_named() -> None:
     """Nobody ever met an empty shelf or another price: the priors, as they were stated."""
     seen, met, _ = drawn(400, 2, told=False)
-    found = fit_leaving(seen, met, 7)
+    found = fit_leaving(seen, met, Voice.silent(len(met.missing)), 7)
     assert found.moved_by.assumed == ("stock_out", "dear", "back")
     assert found.moved_by.stock_out == pytest.approx(PRIOR[0][0], abs=1e-4)
     errors = found.moved_by.covariance.diagonal().sqrt()
@@ -115,13 +116,13 @@ def test_what_no_event_tells_is_assumed_and_named() -> None:
 def test_few_customers_teach_nothing() -> None:
     seen, met, _ = drawn(20, 3)
     with pytest.raises(InputError, match="at least 50 customers to learn what drives them away, found 20"):
-        fit_leaving(seen, met, 7)
+        fit_leaving(seen, met, Voice.silent(len(met.missing)), 7)
 
 
 def test_customers_who_come_once_leave_what_moves_them_to_its_priors() -> None:
     rng = np.random.default_rng(0)
     seen = of_visits(np.arange(400), rng.integers(0, PERIODS, 400), 400)
-    found = fit_leaving(seen, Met(np.zeros(400), np.zeros(400)), days=7)
+    found = fit_leaving(seen, Met(np.zeros(400), np.zeros(400)), Voice.silent(400), days=7)
     assert np.isfinite([*found.visit, found.own, *found.errors.values()]).all()
     assert (found.moved_by.stock_out, found.moved_by.dear) == pytest.approx([m for m, _ in PRIOR], abs=0.05)
     assert {"stock_out", "dear"} <= set(found.moved_by.assumed)
