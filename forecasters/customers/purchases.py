@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,9 @@ from ..errors import InputError
 from ..events import Events
 from .visits import VisitCounts
 
+WINDOW = 28  # days from a purchase within which what comes back belongs to it
 _DAY = np.timedelta64(1, "D")
+_SPAN = np.int64(2**24)  # more days than any log has
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,27 @@ class Purchases:
     item: np.ndarray  # (L,) int64
     units: np.ndarray  # (L,) float64
     value: np.ndarray  # (L,) float64 money, 0 where no price is known
+    returned: np.ndarray  # (L,) int64 day it was brought back, -1 where it was not
 
     @property
     def stop(self) -> int:
         """The day after the last."""
         return int(self.day.max()) + 1
 
+    @property
+    def returns(self) -> bool:
+        """Whether anything was brought back; few logs record it."""
+        return bool((self.returned >= 0).any())
+
     def rows(self, which: np.ndarray) -> Purchases:
         """Those of a mask (L,); customers, items and origin stay."""
-        parts = (self.customer, self.day, self.item, self.units, self.value)
+        parts = (self.customer, self.day, self.item, self.units, self.value, self.returned)
         return Purchases(self.customers, self.items, self.origin, *(part[which] for part in parts))
+
+    def as_of(self, stop: int) -> Purchases:
+        """What is known before a day: of lines bought by then, what was brought back by then."""
+        known = self.rows(self.day < stop)
+        return replace(known, returned=np.where(known.returned < stop, known.returned, -1))
 
     def before(self, queries: Queries) -> tuple[np.ndarray, np.ndarray]:
         """Every line that a question may read: (N,) index of the question, rising, and (N,) of the line."""
@@ -99,7 +112,7 @@ class Purchases:
 
     def _place(self, customer: np.ndarray, day: np.ndarray) -> np.ndarray:
         """What lines are sorted by."""
-        return customer * np.int64(2**24) + day
+        return customer * _SPAN + day
 
 
 def ranges(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +123,7 @@ def ranges(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def purchases(events: Events) -> Purchases:
-    """What was bought: lines of one customer, day and item are one.
+    """What was bought: lines of one customer, day and item are one; the log ends with the last of them.
 
     Raises:
         InputError: nothing was bought by a known customer.
@@ -126,5 +139,30 @@ def purchases(events: Events) -> Purchases:
     key, units = key[:, order], np.nan_to_num(bought.units[order].astype(float), nan=1.0)
     value = units * np.nan_to_num(bought.price[order].astype(float))
     new = np.flatnonzero(np.append(True, (np.diff(key, axis=1) != 0).any(0)))
-    totals = (np.add.reduceat(column, new) for column in (units, value))
-    return Purchases(len(events.customers), len(events.items), origin, *key[:, new], *totals)
+    key, totals = key[:, new], (np.add.reduceat(column, new) for column in (units, value))
+    columns = (*key, *totals, _returned(key, events.of("return"), origin, len(events.items)))
+    log = Purchases(len(events.customers), len(events.items), origin, *columns)
+    return log.as_of(log.stop)
+
+
+def _returned(lines: np.ndarray, back: Events, origin: np.datetime64, items: int) -> np.ndarray:
+    """(L,) day on which each of the lines (3, L), a customer, day and item, was brought back; -1 for none.
+
+    What comes back belongs to its customer's latest purchase of the item, if that is not over ``WINDOW``
+    days ago.
+    """
+    customer, day, item = lines
+    pair, place = np.unique(customer * items + item, return_inverse=True)
+    order = np.lexsort((day, place))
+    bought = (place * _SPAN + day)[order]
+    back = back.rows((back.customer >= 0) & (back.item >= 0))
+    came = ((back.day - origin) // _DAY).astype(np.int64)
+    wanted = back.customer.astype(np.int64) * items + back.item
+    at = np.minimum(np.searchsorted(pair, wanted), len(pair) - 1)
+    latest = order[np.maximum(np.searchsorted(bought, at * _SPAN + came, side="right") - 1, 0)]
+    delay = came - day[latest]
+    belongs = (pair[at] == wanted) & (place[latest] == at) & (delay >= 0) & (delay <= WINDOW)
+    line, first = np.unique(latest[belongs], return_index=True)  # in order of time: the first counts
+    returned = np.full(len(day), -1)
+    returned[line] = came[belongs][first]
+    return returned

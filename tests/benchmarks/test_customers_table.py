@@ -45,14 +45,15 @@ def test_a_tie_is_not_a_win() -> None:
 
 def test_leaving_the_last_out_counts_baskets_from_the_end() -> None:
     rows = np.array([(0, 1, 0), (0, 1, 1), (0, 3, 0), (0, 8, 0), (2, 5, 1), (2, 6, 1)]).T
-    log = Purchases(3, 2, np.datetime64("2024-01-01"), *rows, np.ones(6), np.ones(6))
+    log = Purchases(3, 2, np.datetime64("2024-01-01"), *rows, np.ones(6), np.ones(6), np.full(6, -1))
     assert _from_the_end(log).tolist() == [2, 2, 1, 0, -1, -1]
 
 
 def test_the_usual_protocol_keeps_who_came_often_and_what_sold_often() -> None:
     rows = [(c, 10 * d, 0) for c in range(12) for d in range(5)] + [(12, d, 0) for d in range(4)]
     rows += [(0, 50, 1)]  # one line of item 1
-    log = Purchases(13, 2, np.datetime64("2024-01-01"), *np.array(rows).T, np.ones(65), np.ones(65))
+    ones = np.ones(65)
+    log = Purchases(13, 2, np.datetime64("2024-01-01"), *np.array(rows).T, ones, ones, -ones)
     kept = _usual(log)
     assert sorted(set(kept.customer)) == list(range(12))
     assert set(kept.item) == {0}

@@ -30,7 +30,8 @@ def shop(customers: int, seed: int = 0, faithful: float = 0.5, leaving: float = 
             day += 1 + int(rng.exponential(1 / max(rate, 0.01)))
     customer, day, item = np.array(sorted(rows), dtype=np.int64).T
     units = rng.geometric(np.where(item % 2, 0.9, 0.4)).astype(float)
-    return Purchases(customers, ITEMS, np.datetime64("2024-01-01"), customer, day, item, units, units)
+    never = np.full(len(day), -1)
+    return Purchases(customers, ITEMS, np.datetime64("2024-01-01"), customer, day, item, units, units, never)
 
 
 def events_of(log: Purchases) -> Events:

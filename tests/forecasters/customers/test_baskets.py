@@ -16,7 +16,7 @@ LOG = shop(80)
 def tiny() -> Purchases:
     """Customer 0 buys item 0 on days 0 and 9 and item 1 on day 9; customer 1 items 1 and 2 on day 8."""
     rows = np.array([(0, 0, 0), (0, 9, 0), (0, 9, 1), (1, 8, 1), (1, 8, 2)]).T
-    return Purchases(2, 4, np.datetime64("2024-01-01"), *rows, np.ones(5), np.ones(5))
+    return Purchases(2, 4, np.datetime64("2024-01-01"), *rows, np.ones(5), np.ones(5), np.full(5, -1))
 
 
 def test_nothing_of_the_future_is_read() -> None:

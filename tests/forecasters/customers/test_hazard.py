@@ -52,7 +52,7 @@ def test_chances_of_all_spells_and_of_none_sum_to_one() -> None:
 
 def test_what_was_not_watched_is_not_known() -> None:
     rows = np.array([(0, 0, 0), (0, 30, 0), (1, 5, 0), (1, 17, 0)]).T
-    log = Purchases(2, 1, np.datetime64("2024-01-01"), *rows, np.ones(4), np.ones(4))
+    log = Purchases(2, 1, np.datetime64("2024-01-01"), *rows, np.ones(4), np.ones(4), np.full(4, -1))
     queries = Queries(np.array([0, 1]), np.array([10, 10]))
     seen = awaited(log, queries, HORIZON, BASE, 20)
     ends = spells(HORIZON)
@@ -73,7 +73,7 @@ def regular() -> Purchases:
         ]
     ).T
     ones = np.ones(rows.shape[1])
-    return Purchases(300, 1, np.datetime64("2024-01-01"), *rows, ones, ones)
+    return Purchases(300, 1, np.datetime64("2024-01-01"), *rows, ones, ones, -ones)
 
 
 def test_what_moves_visits_is_found_and_helps_on_days_not_seen() -> None:
