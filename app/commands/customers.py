@@ -34,6 +34,8 @@ def score(market: Path, out: Path, horizon: int, top: int, quick: bool, json: bo
             console.print(line)
         _show("A visit", found.calibration.visit, horizon)
         _show("An item in the first basket", found.calibration.item, horizon)
+        if found.calibration.returns:
+            _show("A return of what is in it", found.calibration.returns, horizon)
     console.print(f"wrote {out}: {count(len(found.table), 'customer')}, {horizon} days ahead")
 
 

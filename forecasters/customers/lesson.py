@@ -14,6 +14,7 @@ from .hazard import Awaited, awaited
 from .mixture import Answers, Asked, answers, asked
 from .purchases import Purchases, Queries
 from .quantity import usual_units
+from .returns import Watched, watched
 from .tokens import Tokens
 from .visits import BetaGeometric
 
@@ -29,6 +30,7 @@ class Lesson:
     asked: Asked
     told: Answers  # of N lines
     usual: Tensor  # (N,) log units expected of each line
+    returns: Watched  # N lines
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -49,7 +51,7 @@ class Ground:
         return catalogue(self.log, stop, self.category)
 
     def lesson(self, log: Purchases, queries: Queries, items: Catalogue, stop: int, end: int) -> Lesson:
-        """Answers of a log before its day ``end``; items as known on ``stop``."""
+        """Answers of a log as of its day ``end``; items as known on ``stop``."""
         of = asked(log, queries, items)
         told = answers(log, queries, self.horizon, of)
         usual = usual_units(log, queries, stop, told.row.numpy(), told.item.numpy())
@@ -59,11 +61,12 @@ class Ground:
             asked=of,
             told=told,
             usual=torch.from_numpy(np.log(usual)).float(),
+            returns=watched(log, queries, self.horizon, stop, end),
         )
 
     def lessons(self, stop: int, end: int, most: int, seed: int) -> list[Lesson]:
         """All customers known on a day, or ``most`` of them drawn, like lengths together."""
-        everyone, log = self.log.known(stop), self.log.rows(self.log.day < end)
+        everyone, log = self.log.known(stop), self.log.as_of(end)
         rng = np.random.default_rng([seed, stop])
         chosen = rng.permutation(len(everyone))[:most]
         events = self.tokens.events_before(Queries(everyone.customer[chosen], everyone.stop[chosen]))

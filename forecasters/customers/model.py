@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from scipy.special import expit
 
 from ..errors import InputError
 from ..events import Events, Items
@@ -15,7 +16,8 @@ from .hazard import Awaited, awaited, staying
 from .lesson import Ground, Lesson, parts
 from .mixture import Asked, asked
 from .purchases import Purchases, Queries, purchases
-from .sequence import HEADS, Beneath, CustomerNetwork, heard
+from .returns import Rates, return_rates
+from .sequence import HEADS, Beneath, CustomerNetwork, Said, heard
 from .tokens import item_vectors, text_vectors, tokens
 from .training import Trained, TrainingSettings, fit_beneath, train
 from .visits import fit_visits
@@ -37,6 +39,7 @@ class Answer:
     away: np.ndarray  # (Q, K + 1) chance of no visit by the stop, then by the end of each spell
     lines: np.ndarray  # (Q,) lines of a basket, expected
     line: np.ndarray  # (Q, I) chance that a line of the next basket is each item
+    back: np.ndarray | None  # (Q, I) chance that a line of each is brought back; None if no return is known
 
     @property
     def visit(self) -> np.ndarray:
@@ -47,6 +50,11 @@ class Answer:
     def basket(self) -> np.ndarray:
         """(Q, I) chance that the next basket has each item, if its lines were drawn one by one."""
         return -np.expm1(self.lines[:, None] * np.log1p(-np.clip(self.line, 0, 1 - 1e-9)))
+
+    @property
+    def returned(self) -> np.ndarray | None:
+        """(Q,) chance that a line of the next basket is brought back, the mean over its lines."""
+        return None if self.back is None else (self.line * self.back).sum(1)
 
 
 @dataclass(frozen=True)
@@ -59,12 +67,13 @@ class CustomerModel:
     held: tuple[tuple[float, float], ...]  # by head, loss held back of the classical answer and with the best
 
     def summary(self) -> tuple[str, ...]:
-        """A line for each head: what answers, and what each lost on the weeks held back."""
+        """A line for each head that the log asks: what answers, what each lost on the weeks held back."""
         return tuple(
             f"{head}: the classical answer: no network beat it (loss held back {classical:.4f})"
             if network is None
             else f"{head}: a network above the classical answer (loss {best:.4f} for {classical:.4f})"
             for head, network, (classical, best) in zip(HEADS, self.networks, self.held, strict=True)
+            if head != "return" or self.ground.log.returns
         )
 
     @torch.no_grad()
@@ -77,14 +86,17 @@ class CustomerModel:
         """
         ground = self.ground if log is None else replace(self.ground, log=log)
         stop = int(queries.stop[0])
-        known = ground.log.rows(ground.log.day < stop)
+        known = ground.log.as_of(stop)
+        rates = return_rates(known, stop) if known.returns else None
         items = ground.catalogue(stop)
         for part in parts(queries, np.arange(len(queries))):
             of = asked(known, part, items)
             visits = awaited(known, part, ground.horizon, ground.visits, stop)
-            yield self._answer(part, of, visits, known)
+            yield self._answer(part, of, visits, known, rates)
 
-    def _answer(self, part: Queries, of: Asked, visits: Awaited, known: Purchases) -> Answer:
+    def _answer(
+        self, part: Queries, of: Asked, visits: Awaited, known: Purchases, rates: Rates | None
+    ) -> Answer:
         said = {
             head: heard(network, self.ground.tokens, part, of)
             for head, network in zip(HEADS, self.networks, strict=True)
@@ -104,7 +116,18 @@ class CustomerModel:
             away=staying(left, hazard).numpy(),
             lines=(lines + _LINES * usual) / (counts.repeats + 1 + _LINES),
             line=self.beneath.mixture.chances(of, tilt),
+            back=None if rates is None else _brought_back(rates, part, said.get("return")),
         )
+
+
+def _brought_back(rates: Rates, part: Queries, said: Said | None) -> np.ndarray:
+    """(Q, I) chance that a line of each item is brought back, with what a network adds."""
+    row, item = np.ogrid[: len(part), : rates.known.items]
+    odds = rates.log_odds(part, row, item)
+    if said is not None:
+        odds = odds + (said.returns[:, :-1] @ said.tilt.vectors.T + said.returns[:, -1:]).numpy()
+    chance: np.ndarray = expit(odds)
+    return chance
 
 
 def fit_customers(

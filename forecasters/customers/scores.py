@@ -13,6 +13,7 @@ from ..progress import SILENT, Progress
 from .baskets import best
 from .model import HORIZON, Answer, CustomerModel, fit_customers
 from .purchases import Purchases, Queries
+from .returns import elapsed
 from .training import TrainingSettings
 
 _BINS = 10
@@ -30,9 +31,10 @@ def score(
     """One row a customer who ever bought, by what the log says up to its end; the likeliest visitors first.
 
     Columns: ``customer``; ``visit``, the chance of a visit within the model's horizon; ``churn``, of none;
-    ``left``, of having left for good, which is the model's and can not be checked; and, for n from 1 to
-    ``top``, ``item_n`` and ``chance_n``: the items likeliest in the next basket, each with the chance that
-    it comes within the horizon and has the item.
+    ``left``, of having left for good, which is the model's and can not be checked; where the log has
+    returns, ``return``, of what is bought next to be brought back, over the lines of the next basket; and,
+    for n from 1 to ``top``, ``item_n`` and ``chance_n``: the items likeliest in the next basket, each with
+    the chance that it comes within the horizon and has the item.
     """
     log = model.ground.log
     everyone = log.known(log.stop)
@@ -57,6 +59,8 @@ def _rows(
         "churn": 1 - answer.visit,
         "left": answer.left,
     }
+    if answer.returned is not None:
+        columns["return"] = answer.returned
     for n in range(found.shape[1]):
         columns[f"item_{n + 1}"] = [items[i] for i in found[:, n]]
         columns[f"chance_{n + 1}"] = chance[:, n]
@@ -78,6 +82,7 @@ class Calibration:
 
     visit: tuple[Bin, ...]
     item: tuple[Bin, ...]  # of each customer's likeliest items, bought in the first basket
+    returns: tuple[Bin, ...]  # of its lines, brought back by the end of the log; none where nothing is
 
     @staticmethod
     def of(model: CustomerModel, queries: Queries, after: Purchases, top: int = ITEMS) -> Calibration:
@@ -86,6 +91,7 @@ class Calibration:
         horizon = model.ground.horizon
         visit: list[np.ndarray] = []
         item: list[np.ndarray] = []
+        returns = [np.zeros((2, 0))]
         for answer in model.answers(queries):
             until = after.until(answer.queries)
             visit.append(np.stack([answer.visit, (until >= 0) & (until < horizon)]))
@@ -96,7 +102,10 @@ class Calibration:
             bought[row, after.item[line]] = True
             said = np.take_along_axis(basket, found, 1) * answer.visit[:, None]
             item.append(np.stack([said.ravel(), np.take_along_axis(bought, found, 1).ravel()]))
-        return Calibration(_bins(np.concatenate(visit, 1)), _bins(np.concatenate(item, 1)))
+            if answer.back is not None:
+                by_now = answer.back[row, after.item[line]] * elapsed(after, after.stop, after.day[line])
+                returns.append(np.stack([by_now, after.returned[line] >= 0]))
+        return Calibration(*(_bins(np.concatenate(pairs, 1)) for pairs in (visit, item, returns)))
 
 
 def _bins(pairs: np.ndarray) -> tuple[Bin, ...]:

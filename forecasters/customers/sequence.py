@@ -2,7 +2,8 @@
 
 Each head adds to what stands beneath it and begins at nothing: the next visit and leaving to BG/NBD with the
 context (``hazard``), the basket to the mixture of sources (``mixture``), units to the usual ones
-(``quantity``). So the network begins as the classical answer.
+(``quantity``), what is brought back to the rates of the item and the customer (``returns``). So the network
+begins as the classical answer.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from ..network import RingCache, Transformer, TrunkSettings
+from . import returns
 from .context import CONTEXT
 from .hazard import Hazard, log_likelihood
 from .lesson import Lesson
@@ -20,7 +23,7 @@ from .mixture import PAIR, SOURCES, Asked, Mixture, Tilt
 from .purchases import Queries
 from .tokens import Tokens
 
-HEADS = ("visit", "basket", "units")
+HEADS = ("visit", "basket", "units", "return")
 TRUNK = TrunkSettings(width=32, blocks=2, heads=2, window=64, dropout=0.1)
 
 
@@ -32,6 +35,7 @@ class Said:
     comes: Tensor  # (Q, K) to the log increments of the hazard
     tilt: Tilt
     units: Tensor  # (Q, R + 1) product with an item's vector and 1: to the log of units
+    returns: Tensor  # (Q, R + 1) likewise: to the log odds that a line is brought back
 
 
 class CustomerNetwork(nn.Module):
@@ -49,8 +53,10 @@ class CustomerNetwork(nn.Module):
         )
         self._sizes = (1, spells, len(SOURCES), len(PAIR), item, item, item + 1)
         self.heads = nn.Linear(size, sum(self._sizes))
-        nn.init.zeros_(self.heads.weight)
-        nn.init.zeros_(self.heads.bias)
+        self.returns = skip_init(nn.Linear, size, item + 1)  # draws no number that others would have had
+        for head in (self.heads, self.returns):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
         self.register_buffer("vectors", vectors)
 
     def read(self, events: Tensor, length: Tensor) -> Tensor:
@@ -74,11 +80,11 @@ class CustomerNetwork(nn.Module):
 
     def forward(self, hidden: Tensor, of: Asked) -> Said:
         """What is said of questions, from the events (Q, D) of their customers and their context."""
-        mind = self.heads(self.mind(torch.cat([hidden, of.context], 1)))
-        leaves, comes, gates, pair, own, common, units = mind.split(self._sizes, 1)
+        mind = self.mind(torch.cat([hidden, of.context], 1))
+        leaves, comes, gates, pair, own, common, units = self.heads(mind).split(self._sizes, 1)
         item = self.vectors[torch.from_numpy(of.own.item)]
         pairs = (pair[of.row] * of.pair).sum(1) + (own[of.row] * item).sum(1)
-        return Said(leaves[:, 0], comes, Tilt(gates, pairs, common, self.vectors), units)
+        return Said(leaves[:, 0], comes, Tilt(gates, pairs, common, self.vectors), units, self.returns(mind))
 
 
 @dataclass(frozen=True)
@@ -92,18 +98,21 @@ class Beneath:
 def losses(lesson: Lesson, beneath: Beneath, said: Said | None) -> tuple[Tensor, Tensor]:
     """Per head (H,) the sum of losses and how many there are: negative log likelihoods a question."""
     leaves, comes = beneath.hazard(lesson.asked.context, lesson.visits)
-    usual, tilt = lesson.usual, None
+    usual, back, tilt = lesson.usual, lesson.returns.usual, None
     if said is not None:
         leaves, comes, tilt = leaves + said.leaves, comes + said.comes, said.tilt
         item = nn.functional.pad(tilt.vectors[lesson.told.item], (0, 1), value=1.0)
         usual = usual + (said.units[lesson.told.row] * item).sum(1)
+        back = back + (said.returns[lesson.told.row] * item).sum(1)
     visit = -log_likelihood(leaves, comes, lesson.visits)
     weight = lesson.told.weight
     basket = -weight * beneath.mixture.likelihood(lesson.asked, lesson.told, tilt)
     units = weight * (usual + lesson.told.units * (-usual).exp())  # exponential: the mean is what it finds
-    sums = torch.stack([visit.sum(), basket.sum(), units.sum()])
+    asked = weight * lesson.returns.recorded
+    returned = -asked * returns.log_likelihood(back, lesson.returns)
+    sums = torch.stack([visit.sum(), basket.sum(), units.sum(), returned.sum()])
     baskets = weight.sum()
-    return sums, torch.stack([torch.tensor(float(len(lesson))), baskets, baskets])
+    return sums, torch.stack([torch.tensor(float(len(lesson))), baskets, baskets, asked.sum()])
 
 
 def heard(network: CustomerNetwork, events: Tokens, queries: Queries, of: Asked) -> Said:

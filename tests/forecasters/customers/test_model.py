@@ -131,7 +131,8 @@ def test_chances_said_come_about_as_often(model: CustomerModel) -> None:
 
 
 def test_each_head_says_what_answers(model: CustomerModel) -> None:
-    assert [line.split(":")[0] for line in model.summary()] == list(HEADS)
+    assert [line.split(":")[0] for line in model.summary()] == ["visit", "basket", "units"]
+    assert (model.networks[HEADS.index("return")], model.held[HEADS.index("return")]) == (None, (0, 0))
     for network, (classical, best) in zip(model.networks, model.held, strict=True):
         assert best <= classical if network is None else best < classical
 
