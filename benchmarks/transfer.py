@@ -31,10 +31,12 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from mercato.agents.evaluation import bootstrap, evaluate
+from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import Validation
 from mercato.agents.policy import Policy
-from mercato.agents.train import PPOSettings, train_ppo
-from mercato.agents.tuning import tune_baselines
+from mercato.agents.train import PPOSettings, best_base, train_ppo
+from mercato.agents.tuning import QUICK as IN_SECONDS
+from mercato.agents.tuning import TuningSettings, tune_baselines
 from mercato.agents.workers import employ
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market
@@ -62,6 +64,7 @@ class Effort:
 
     size: Size = Size(locations=12, items=6, weeks=130)
     ppo: PPOSettings = PPOSettings()
+    tuning: TuningSettings = TuningSettings()
     episodes: int = 64
     horizon: int = 26
     search: adversary.Search = adversary.Search()
@@ -70,6 +73,7 @@ class Effort:
 QUICK = Effort(
     Size(locations=4, items=2, weeks=60),
     PPOSettings(steps=20_000, markets=8, horizon=13, validation=Validation(times=1, episodes=2, horizon=8)),
+    tuning=IN_SECONDS,
     episodes=16,
     horizon=13,
     search=adversary.QUICK,
@@ -87,16 +91,30 @@ class Played:
 
 def play_all(shop: Shop, effort: Effort, seed: int) -> Played:
     """Train and tune everything, and play it."""
-    careful = replace(effort.ppo, caution=1.0)
+    tuned = {
+        name: tune_baselines(market, seed, effort.tuning)
+        for name, market in (
+            (FITTED, shop.fitted),
+            (TRUE, shop.true),
+            (NAIVE, shop.naive),
+            (KNOWING, shop.known),
+        )
+    }
+
+    def corrected(name: str, market: Market, settings: PPOSettings = effort.ppo) -> LearnedPolicy:
+        """What is trained in a market, from the best of the baselines that are tuned in it."""
+        base = best_base(market, tuned[name], seed, settings.validation, settings.caution)
+        return train_ppo(market, settings, seed, base=base)
+
     trained = {
-        FITTED: train_ppo(shop.fitted, effort.ppo, seed),
-        CAREFUL: train_ppo(shop.fitted, careful, seed),
-        TRUE: train_ppo(shop.true, effort.ppo, seed),
-        NAIVE: train_ppo(shop.naive, effort.ppo, seed),
-        KNOWING: train_ppo(shop.known, effort.ppo, seed),
+        FITTED: corrected(FITTED, shop.fitted),
+        CAREFUL: corrected(FITTED, shop.fitted, replace(effort.ppo, caution=1.0)),
+        TRUE: corrected(TRUE, shop.true),
+        NAIVE: corrected(NAIVE, shop.naive),
+        KNOWING: corrected(KNOWING, shop.known),
     }
     trained = {name: policy.named(name) for name, policy in trained.items()}
-    rules = [*tune_baselines(shop.fitted, seed), effort.search.exploit(shop, seed)]
+    rules = [*tuned[FITTED], effort.search.exploit(shop, seed)]
 
     def profits(market: Market, policies: Sequence[Policy]) -> Profits:
         played = evaluate(market, policies, effort.episodes, effort.horizon, seed)
