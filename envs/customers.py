@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,18 @@ from ..forecasters.customers import (
     save_population,
 )
 from ..forecasters.errors import InputError
-from ..forecasters.events import EVENTS, Events, Records, Relations, carried_on, read_events, reconciled
+from ..forecasters.events import (
+    EVENTS,
+    ITEMS,
+    Events,
+    Items,
+    Records,
+    Relations,
+    carried_on,
+    read_events,
+    read_items,
+    reconciled,
+)
 from ..forecasters.panel import SalesPanel
 from ..forecasters.progress import SILENT, Progress
 
@@ -79,6 +90,18 @@ class MarketCustomers:
 
     found: Customers | str  # in words why they are not known well enough to be simulated
     relations: Relations | None = None  # what the shop told of its items together
+    described: Items | Path | None = None  # what it told of them one by one, or the file that keeps it
+
+    @cached_property
+    def items(self) -> Items | None:
+        """What the shop told of its items; None where it told nothing.
+
+        Read when it is first asked for: no market is slower to open for a long table of items.
+
+        Raises:
+            InputError: the file is no longer there.
+        """
+        return read_items(self.described) if isinstance(self.described, Path) else self.described
 
     def known(self) -> Customers:
         """Those who are known.
@@ -107,10 +130,13 @@ def load_customers(market: Path) -> MarketCustomers | None:
     if not (place / _ACCOUNT).is_file():
         return None
     told = json.loads((place / _ACCOUNT).read_text(encoding="utf-8"))
-    relations = Records.relations_in(place)
-    if "unknown" in told:
-        return MarketCustomers(str(told["unknown"]), relations)
-    return MarketCustomers(Customers(load_population(place), Account.of_plain(told)), relations)
+    found = (
+        str(told["unknown"])
+        if "unknown" in told
+        else Customers(load_population(place), Account.of_plain(told))
+    )
+    items = (place / ITEMS).absolute()  # whoever asks for it may work in another folder
+    return MarketCustomers(found, Records.relations_in(place), items if items.exists() else None)
 
 
 def carried(

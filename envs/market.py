@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..forecasters.customers import Campaign, CustomerAction
+from ..forecasters.customers import Assortment, Campaign, CustomerAction
 from ..forecasters.errors import InputError
 from ..forecasters.panel.sales_panel import SalesPanel
 from ..forecasters.simulation import DemandProcess
@@ -136,6 +136,19 @@ class Market:
     def series_ids(self) -> Tensor:
         """(S, I) int64 ids of the series, by name: whose noise it is."""
         return series_ids(self.locations, self.items).to(self.device)
+
+    @cached_property
+    def assortment(self) -> Assortment:
+        """What it sells, by what the shop told of its items.
+
+        Raises:
+            InputError: it told nothing, or items are too few to learn from.
+        """
+        told = None if self.customers is None else self.customers.items
+        if told is None:
+            raise InputError("expected a market with a table of items (fitted with --items), found none")
+        units = self.terms.typical_demand.cpu().double().sum(0).numpy()
+        return Assortment.of(told, self.items, units)
 
     @cached_property
     def spoilage(self) -> Spoilage | None:

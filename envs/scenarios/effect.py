@@ -33,6 +33,9 @@ def _as_list(value: object) -> object:
 Name = Annotated[str, BeforeValidator(_as_text)]
 """Of a location or an item: 12 is "12"."""
 
+Words = Annotated[str, Field(min_length=1, max_length=10_000), BeforeValidator(_as_text)]
+"""Of what is described; 12 is "12" here, too."""
+
 Names = Annotated[tuple[Name, ...], BeforeValidator(_as_list), Field(min_length=1)]
 """One name, or a list of them."""
 

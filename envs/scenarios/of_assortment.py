@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from ...forecasters.simulation import DemandProcess, LearnedDemand
@@ -18,11 +18,15 @@ from ..processes import ObservedDemand
 from ..processes.joined import Joined, Namesake
 from ..processes.scaled import ScaledDemand
 from ..settings_file import Fault
-from .cold_start import Attributes, expected_level, nearest_known
-from .effect import Count, Effect, Factor, LocalEffect, Name, Names, Share, chosen
+from .cold_start import Attributes, as_described, expected_level, nearest_known
+from .effect import Count, Effect, Factor, LocalEffect, Name, Names, Share, Words, chosen
 from .plan import Origin, Plan
 
 Axis = Literal["locations", "items"]
+Image = Annotated[
+    tuple[Annotated[float, Field(allow_inf_nan=False, strict=True)], ...],
+    Field(min_length=1, max_length=10_000),
+]
 _ALONG = {"locations": -2, "items": -1}
 
 
@@ -51,7 +55,7 @@ class New(Effect):
         known = getattr(market, self.axis)
         if self.name in known:
             raise Fault(("name",), f"expected a name that the market lacks, found {self.name!r:.60}")
-        source, level = self._source(plan)
+        source, level, why = self._source(plan)
         level *= self.scale
         grown = with_copy(market, self.axis, source, self.name, level)
         blank = Plan.blank(grown, plan.horizon, plan.start)
@@ -61,7 +65,7 @@ class New(Effect):
             if isinstance(value, Tensor)
         }
         plan = replace(plan, market=grown, origin=plan.origin.with_copy(self.axis, source), **tensors).noted(
-            f"{self.name}: assumed to be like {known[source]}, with {level:.3g} times its demand"
+            f"{self.name}: assumed to be like {known[source]}, with {level:.3g} times its demand{why}"
         )
         first, last = self.span(plan)
         closed = torch.zeros_like(plan.demand, dtype=torch.bool)
@@ -69,14 +73,19 @@ class New(Effect):
         closed[first:last] = False
         return plan.put("demand", closed, 0.0), source
 
-    def _source(self, plan: Plan) -> tuple[int, float]:
-        """Which it is like, and its demand as a multiple of that one's."""
-        market, known = plan.market, plan.origin.market
-        if self.like is not None:
-            try:
-                like = int(chosen(self.axis, [self.like], getattr(market, self.axis)))
-            except Fault as fault:
-                raise Fault(("like",), fault.said) from None
+    def _named(self, plan: Plan) -> int | None:
+        """The one that it is said to be like."""
+        if self.like is None:
+            return None
+        try:
+            return int(chosen(self.axis, [self.like], getattr(plan.market, self.axis)))
+        except Fault as fault:
+            raise Fault(("like",), fault.said) from None
+
+    def _source(self, plan: Plan) -> tuple[int, float, str]:
+        """Which it is like, its demand as a multiple of that one's, and what says so, to end a note with."""
+        known, like = plan.origin.market, self._named(plan)
+        if like is not None:
             found = getattr(plan.origin, self.axis)[like]
         elif self.attributes is not None:
             like = found = nearest_known(known, self.axis, self.attributes)
@@ -84,8 +93,8 @@ class New(Effect):
             size = known.terms.typical_demand.sum(-1 if self.axis == "locations" else -2)
             like = found = int(size.argsort()[len(size) // 2])
         if self.attributes is None:
-            return like, 1.0
-        return like, expected_level(known, self.axis, self.attributes, found)
+            return like, 1.0, ""
+        return like, expected_level(known, self.axis, self.attributes, found), ""
 
 
 class NewLocation(New):
@@ -100,8 +109,17 @@ class NewLocation(New):
 
 
 class NewItem(New):
-    """An item that is launched everywhere, and takes some of its customers from its category."""
+    """An item that is launched everywhere, and takes some of its customers from its category.
 
+    Described as in the table of items that the market was fitted with, it is like the nearest of them, and
+    sells as many units as items so described do.
+    """
+
+    category: Words | None = Field(None, description="its categories, such as Food > Drinks > Tea")
+    text: Words | None = Field(None, description="a description, in words")
+    image: Image | None = Field(
+        None, description="a vector of its picture, by the model that made those of the market's items"
+    )
     diversion: Share | None = Field(
         None, description="share of its units that its category loses; else what the model found, or 0"
     )
@@ -109,6 +127,23 @@ class NewItem(New):
     @property
     def axis(self) -> Axis:
         return "items"
+
+    @model_validator(mode="after")
+    def _told_one_way(self) -> NewItem:
+        if self.attributes is not None and self._described:
+            raise ValueError("expected attributes, or a category, text and image; not both")
+        return self
+
+    @property
+    def _described(self) -> bool:
+        return not (self.category is self.text is self.image is None)
+
+    def _source(self, plan: Plan) -> tuple[int, float, str]:
+        if not self._described:
+            return super()._source(plan)
+        told = self.category or "", self.text or "", self.image
+        like, level, why = as_described(plan, self._named(plan), *told)
+        return like, level, f", {why}"
 
     def apply(self, plan: Plan) -> Plan:
         plan, _ = self.added(plan)

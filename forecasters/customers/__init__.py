@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .account import Account, Segment, Signal
 from .action import Campaign, Coupons, CustomerAction, Seeds, Showing
+from .assortment import Assortment
 from .leaving import LeavingFit
 from .lift import Lift
 from .population import Channels, Contagion, Leaving, MovedBy, Population, Switching
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Account",
     "Answers",
+    "Assortment",
     "Bin",
     "Campaign",
     "Channels",

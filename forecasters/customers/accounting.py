@@ -5,16 +5,15 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ..errors import InputError
 from ..events import Coverage, Events, Items
 from ..panel.sales_panel import SalesPanel
 from .account import Account, Segment
-from .attributes import Attributes, level_of_new
+from .assortment import Assortment
 from .contagion import Ties
 from .exposure import coupon_effect, exposure_effect
 from .messages import signals, telling
 from .particles import Learned
-
-_FEWEST_ITEMS = 20  # with a level of their own, for attributes to be tried on
 
 
 def account_of(
@@ -84,8 +83,7 @@ def _new_items(items: Items | None, panel: SalesPanel) -> str:
         return "attributes: no table of items was given; a new item starts at its category's mean"
     units = np.nanmean(np.where(np.isfinite(panel.units), panel.units, np.nan), axis=0)
     total = np.bincount(panel.series[:, 1], np.nan_to_num(units), len(panel.items))
-    sold = np.flatnonzero(total > 0)
-    if len(sold) < _FEWEST_ITEMS:
-        return f"attributes: expected {_FEWEST_ITEMS} items to try them on, found {len(sold)}: not used"
-    attributes = Attributes.of(items.of([panel.items[i] for i in sold]))
-    return level_of_new(attributes, np.log(total[sold])).text()
+    try:
+        return Assortment.of(items, panel.items, total).level_of_new.text()
+    except InputError as error:
+        return f"attributes: not used, {error}"

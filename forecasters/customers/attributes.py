@@ -29,13 +29,21 @@ class Attributes:
     vectors: np.ndarray  # (N, D); D = 0 where there are none
 
     @staticmethod
-    def of(items: Items) -> Attributes:
-        """Texts as vectors, beside the image's where there are any: 0 for an item that has none."""
+    def of(items: Items, known: Items | None = None) -> Attributes:
+        """Texts as vectors, beside the image's: 0 for an item that has none.
+
+        Args:
+            items: N of them, each with an image's vector as long as those that are known.
+            known: whose words say which are rare, and whether there are texts and images at all; the items
+                themselves where None.
+        """
+        known = items if known is None else known
         parts = [np.zeros((len(items), 0))]
-        if any(items.text):
-            parts.append(encoder(items.text)(items.text))
-        if items.image is not None:
-            parts.append(np.nan_to_num(items.image))
+        if any(known.text):
+            parts.append(encoder(known.text)(items.text))
+        if known.image is not None:
+            image = np.zeros((len(items), known.image.shape[1])) if items.image is None else items.image
+            parts.append(np.nan_to_num(image))
         return Attributes(items.paths, np.concatenate(parts, axis=1))
 
     def rows(self, which: np.ndarray) -> Attributes:
@@ -62,10 +70,11 @@ class CategoryMeans:
 
     def __call__(self, attributes: Attributes) -> np.ndarray:
         """(N,) of the nearest category that is known."""
-        return np.array([self._of(path) for path in attributes.path])
+        return np.array([self.means[self.nearest(path)] for path in attributes.path])
 
-    def _of(self, path: tuple[str, ...]) -> float:
-        return next(self.means[path[:d]] for d in range(len(path), -1, -1) if path[:d] in self.means)
+    def nearest(self, path: tuple[str, ...]) -> tuple[str, ...]:
+        """The narrowest category of the path that is known."""
+        return next(path[:d] for d in range(len(path), -1, -1) if path[:d] in self.means)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,18 @@ class Items:
     @property
     def categories(self) -> tuple[str, ...]:
         """(I,) what a sales panel takes for an item's category: the second level of its path, or its last."""
-        return tuple(f" {_WITHIN} ".join(path[:_SHOP_LEVEL]) or "all" for path in self.paths)
+        return tuple(path_text(path[:_SHOP_LEVEL]) or "all" for path in self.paths)
+
+
+def path_of(category: str) -> tuple[str, ...]:
+    """The categories of a path that is written ``Food > Dairy > Milk``, the widest first."""
+    parts = (" ".join(part.split()) for part in category.split(_WITHIN))
+    return tuple(part for part in parts if part)
+
+
+def path_text(path: Sequence[str]) -> str:
+    """How a path is written; ``path_of`` reads it."""
+    return f" {_WITHIN} ".join(path)
 
 
 def read_items(source: str | Path | pd.DataFrame, *, map: Mapping[str, str] | None = None) -> Items:
@@ -104,8 +115,7 @@ def write_items(items: Items, path: str | Path) -> None:
     Raises:
         InputError: the path does not end in .parquet or cannot be written.
     """
-    paths = [f" {_WITHIN} ".join(one) for one in items.paths]
-    columns = {"item": items.names, "category": paths, "text": items.text}
+    columns = {"item": items.names, "category": map(path_text, items.paths), "text": items.text}
     frame = pd.DataFrame({name: pd.Series(values, dtype=object) for name, values in columns.items()})
     if items.image is not None:
         frame["image"] = list(items.image)
@@ -122,10 +132,9 @@ def _words(frame: pd.DataFrame, name: str) -> list[str]:
 def _paths(frame: pd.DataFrame, levels: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     """Of each item, from one column of whole paths or one column a level."""
     if "category" in frame:
-        told = [word.split(_WITHIN) for word in _words(frame, "category")]
-    else:
-        told = [list(one) for one in zip(*(_words(frame, level) for level in levels), strict=True)]
-    return tuple(tuple(part.strip() for part in one if part.strip()) for one in told) or ((),) * len(frame)
+        return tuple(map(path_of, _words(frame, "category")))
+    told = zip(*(_words(frame, level) for level in levels), strict=True)
+    return tuple(tuple(part for part in one if part) for one in told) or ((),) * len(frame)
 
 
 def _image(frame: pd.DataFrame) -> tuple[np.ndarray | None, list[str]]:

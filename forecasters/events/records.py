@@ -17,7 +17,7 @@ from .reader import read_events
 from .relations import Relations, read_relations, write_relations
 from .writer import write_events
 
-EVENTS, _ITEMS, _RELATIONS = "events.parquet", "items.parquet", "relations.parquet"
+EVENTS, ITEMS, _RELATIONS = "events.parquet", "items.parquet", "relations.parquet"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Records:
         """Write what there is into an existing folder."""
         write_events(self.events, folder / EVENTS)
         if self.items is not None:
-            write_items(self.items, folder / _ITEMS)
+            write_items(self.items, folder / ITEMS)
         if self.relations is not None:
             write_relations(self.relations, folder / _RELATIONS)
 
@@ -64,7 +64,7 @@ class Records:
         Raises:
             InputError: it holds no events, or a file is damaged.
         """
-        items = folder / _ITEMS
+        items = folder / ITEMS
         return cls(
             read_events(folder / EVENTS),
             read_items(items) if items.exists() else None,

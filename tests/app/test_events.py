@@ -93,7 +93,14 @@ def test_a_market_keeps_what_its_customers_did(home: Path, tables: Path, fitted:
     assert records.relations is not None
     assert records.relations.relations == (Relation("espresso", "mocha", "substitute"),)
     assert records.relations.rules == (Rule("mocha", "", -np.inf, 0.0),)
-    assert load_market(tables / "market").items == ("espresso", "flat white", "mocha")
+    market = load_market(tables / "market")
+    assert market.items == ("espresso", "flat white", "mocha")
+    assert market.customers is not None
+    assert isinstance(market.customers.described, Path), "read when it is asked for"
+    cut = market.to("cpu").select(items=["mocha"]).customers
+    assert cut is not None
+    assert cut.items is not None
+    assert cut.items.text == ("hot", "hot")
 
 
 def account_of(tables: Path) -> Account:
@@ -153,6 +160,10 @@ def test_an_update_keeps_the_customers(home: Path, tables: Path, fitted: DemandM
     told = Version(2, "refit", str(panel.dates[-1]), panel.periods)
     publish(folder, fitted, panel, Economics(), told)
     assert len(load_events(folder)) == len(receipts())
+    known = load_customers(folder)
+    assert known is not None
+    assert known.items is not None
+    assert known.items.names == ("espresso", "mocha")
     again = receipts().rename(columns={"when": "time", "card": "customer"})
     later = read_events(again[again["time"] >= "2023-04-20"].assign(customer="c0"))
     publish(folder, fitted, panel, Economics(), told, events=later)
