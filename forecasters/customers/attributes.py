@@ -100,6 +100,8 @@ class LevelOfNew:
 
     def text(self) -> str:
         """Whether attributes are used, and on which evidence."""
+        if not len(self.weights):
+            return "attributes: items have no words or pictures, the category's mean stands"
         told = f"they take {self.gain:+.1%} ± {_SURE * self.gain_error:.1%} off the squared error"
         if self.uses_attributes:
             return f"attributes: used for the level of new items; {told} of the category's mean"

@@ -32,6 +32,7 @@ def test_categories_alone_give_the_median_one_of_the_nearest() -> None:
     assert sold.nearest(new("Food > Tea")) == "item 13"
     assert sold.nearest(new("Food > Coffee > Ground")) == "item 12"
     assert sold.nearest(new("Toys")) == "item 12"
+    assert "no words or pictures" in sold.level_of_new.text()
     assert sold.expected(new("Food > Tea"))[0] == pytest.approx(
         np.exp(sold.level_of_new.categories.means["Food", "Tea"])
     )
