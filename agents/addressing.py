@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
-
 from ..envs.engine.types import Decision
 from ..envs.engine.view import View
 from ..envs.market import Market
 from ..forecasters.customers import Campaign, Lift, Popular, Recommender, Showing, WorthMost
-from .evaluation import earned
+from ..forecasters.progress import SILENT, Progress
+from .evaluation import Evaluation, evaluate
 from .policy import Policy
 from .seeds import seed_for
+from .workers import HERE, Workers
 
 CANDIDATES: tuple[Recommender, ...] = (Popular(), *(WorthMost(power) for power in (0.0, 0.5, 1.0, 2.0)))
 """Popularity, taste alone, and taste with more and more weight on what a unit leaves."""
@@ -39,6 +39,30 @@ class Addressing:
         return replace(self.policy.decide(view.addressed(action)), customers=action)
 
 
+def tried(
+    market: Market,
+    policy: Policy,
+    campaigns: Sequence[Campaign],
+    seed: int = 0,
+    episodes: int = 32,
+    horizon: int = 26,
+    progress: Progress = SILENT,
+    workers: Workers = HERE,
+) -> Evaluation:
+    """A policy alone, and with each of some campaigns, before the same customers with stock and memory.
+
+    Raises:
+        InputError: the market's customers are not known one by one.
+    """
+    market = market.remembered
+    with_each = [Addressing(policy, one) for one in campaigns]
+    for one in campaigns:
+        market.action(one)  # whatever it lacks is said before anything is played
+    return evaluate(
+        market, [policy, *with_each], episodes, horizon, seed_for("show", seed), progress, workers
+    )
+
+
 def best_campaign(
     market: Market,
     policy: Policy,
@@ -49,16 +73,13 @@ def best_campaign(
 ) -> tuple[Campaign, dict[str, float]]:
     """Of some campaigns the one that earns most beside a policy's prices and orders, and what each earns.
 
-    The same simulated customers meet all of them, in stock and memory; profits are means of an episode.
+    Profits are means of an episode.
 
     Raises:
-        InputError: the market's customers are not known one by one.
+        InputError: as ``tried``.
     """
-    market, some = market.remembered, torch.arange(episodes)
-    worth = {}
-    for one in campaigns:
-        profit, _ = earned(market, Addressing(policy, one), some, horizon, seed_for("show", seed))
-        worth[one.name] = float(profit.sum((1, 2)).mean())
+    profit = tried(market, policy, campaigns, seed, episodes, horizon).values["profit"][1:].mean(1)
+    worth = {one.name: float(value) for one, value in zip(campaigns, profit, strict=True)}
     return max(campaigns, key=lambda one: worth[one.name]), worth
 
 

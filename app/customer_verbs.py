@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, MarketFolder, Seed
+from .options import Json, MarketFolder, Ray, Seed, Workers
 from .verbs import app, verb
 
 customers = typer.Typer(no_args_is_help=True)
@@ -43,5 +43,28 @@ def answer(
     answer(answers, questions, json)
 
 
+def campaigns(
+    market: MarketFolder,
+    policy: Annotated[
+        str | None, typer.Option(help="A policy file or a baseline's name; the table's prices if left out.")
+    ] = None,
+    slate: Annotated[int, typer.Option(min=1, max=1000, help="Items that a customer is shown.")] = 3,
+    discount: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the price that a coupon takes off.")
+    ] = 0.1,
+    episodes: Annotated[int, typer.Option(min=2, max=10_000, help="Episodes simulated.")] = 32,
+    horizon: Annotated[int, typer.Option(min=1, help="Periods of an episode.")] = 26,
+    json: Json = False,
+    seed: Seed = 0,
+    workers: Workers = None,
+    ray: Ray = None,
+) -> None:
+    """Simulate what it is worth to show customers items and to send some of them coupons."""
+    from .commands.customers import campaigns
+
+    campaigns(market, policy, slate, discount, episodes, horizon, json, seed, workers, ray)
+
+
 verb(score, customers)
+verb(campaigns, customers)
 verb(answer, customers)

@@ -47,3 +47,14 @@ def whole(name: str, value: Any, least: int = 1, most: int | None = None) -> int
         )
         raise InputError(f"{name}: expected {wanted}, found {value!r:.60}")
     return number
+
+
+def share(name: str, value: Any) -> float:
+    """``value`` as a number from 0 to 1.
+
+    Raises:
+        InputError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(f"{name}: expected a share, 0 to 1, found {value!r:.60}")
+    return float(value)

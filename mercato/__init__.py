@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .agents.train import DQNSettings, PPOSettings
     from .app.api import benchmark, decide, fit, forecast, load_market, train, why
     from .app.benchmarking import Benchmark
+    from .app.campaigns import Campaigns, campaigns
     from .app.console import Bars
     from .app.decisions import Decisions
     from .app.experiment.api import design_experiment, evaluate, read_experiment
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Bars",
     "Benchmark",
+    "Campaigns",
     "DQNSettings",
     "Decisions",
     "Design",
@@ -78,6 +80,7 @@ __all__ = [
     "WhatIf",
     "__version__",
     "benchmark",
+    "campaigns",
     "decide",
     "design_experiment",
     "drift",
@@ -112,6 +115,7 @@ _HOMES = {
         "train",
         "why",
     ),
+    ".app.campaigns": ("Campaigns", "campaigns"),
     ".app.scenarios": ("whatif", "whatif_each"),
     ".app.benchmarking": ("Benchmark",),
     ".app.console": ("Bars",),

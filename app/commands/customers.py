@@ -60,6 +60,55 @@ def answer(answers: Path, questions: Sequence[str], json: bool) -> None:
         stdout().print(f"  {said}", markup=False)
 
 
+def campaigns(
+    market: Path,
+    policy: str | None,
+    slate: int,
+    discount: float,
+    episodes: int,
+    horizon: int,
+    json: bool,
+    seed: int,
+    workers: int | None,
+    ray: str | None,
+) -> None:
+    from ...agents.workers import employ
+    from ..campaigns import campaigns
+
+    with Bars(stderr()) as bars, employ(workers, ray) as crew:
+        found = campaigns(
+            market,
+            policy,
+            seed,
+            slate=slate,
+            discount=discount,
+            episodes=episodes,
+            horizon=horizon,
+            progress=bars,
+            workers=crew,
+        )
+    if json:
+        print(to_json(asdict(found)))
+        return
+    rows = [
+        (
+            one.campaign,
+            f"{one.gain[0]:+,.0f}",
+            f"{one.gain[1]:+,.0f} … {one.gain[2]:+,.0f}",
+            f"{one.least:+,.0f} … {one.most:+,.0f}",
+        )
+        for one in found.worth
+    ]
+    columns = ("campaign", "profit", "95% interval", "over the effect's 90% interval")
+    title = (
+        f"{found.policy}, {found.profit:,.0f} an episode of {found.horizon} periods; with each,"
+        f" {found.episodes} episodes"
+    )
+    print_table(stdout(), title, columns, rows)
+    stdout().print(f"showing an item: {found.showing.text()}", markup=False)
+    stdout().print(f"sending a coupon: {found.coupon.text()}", markup=False)
+
+
 def _show(what: str, bins: Sequence[Bin], horizon: int) -> None:
     rows = [(percent(b.said, 1), percent(b.came, 1), f"{b.count:,}") for b in bins]
     title = f"{what} within {horizon} days, on the last ones, which were held back"

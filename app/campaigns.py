@@ -1,0 +1,124 @@
+"""What it is worth to show customers items and to send them coupons, beside a policy's prices and orders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import pandas as pd
+
+from ..agents.addressing import showings, tried
+from ..agents.evaluation import bootstrap
+from ..agents.workers import HERE, Workers
+from ..forecasters.customers import Campaign, Coupons, Lift
+from ..forecasters.errors import InputError, share, whole
+from ..forecasters.progress import SILENT, Progress
+from .arguments import AnyMarket, AnyPolicy, open_any, valid_seed
+from .benchmarking import check_horizon
+from .policies import tuned, wanted
+
+_Z = 1.645  # of a 90% interval
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a campaign brings in an episode, in money."""
+
+    campaign: str
+    gain: tuple[float, float, float]  # mean over episodes with its 95% interval, at the effect's mean
+    least: float  # mean at the lower end of the effect's 90% interval
+    most: float  # … at the upper end
+
+
+@dataclass(frozen=True)
+class Campaigns:
+    """Campaigns beside one policy, the best first."""
+
+    policy: str
+    profit: float  # of the policy alone, an episode
+    episodes: int
+    horizon: int
+    showing: Lift  # what showing an item does to its purchases, as the events tell or as it is assumed
+    coupon: Lift  # … sending a coupon
+    worth: tuple[Worth, ...]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row a campaign."""
+        names = ("gain", "gain_lo", "gain_hi")
+        return pd.DataFrame(
+            {
+                "campaign": one.campaign,
+                **dict(zip(names, one.gain, strict=True)),
+                "least": one.least,
+                "most": one.most,
+            }
+            for one in self.worth
+        )
+
+
+def campaigns(
+    market: AnyMarket,
+    policy: AnyPolicy | None = None,
+    seed: int = 0,
+    *,
+    slate: int = 3,
+    discount: float = 0.1,
+    episodes: int = 32,
+    horizon: int = 26,
+    progress: Progress = SILENT,
+    workers: Workers = HERE,
+) -> Campaigns:
+    """What it is worth to show customers items, by several rules, and to send coupons to whom.
+
+    Each is played with stock and memory, before the same customers, at the mean and at both ends of the 90%
+    interval of its effect, which events told or which is assumed.
+
+    Args:
+        market: one that was fitted with events.
+        policy: sets prices and orders; None: the prices of the table, with base-stock orders.
+        seed: of the customers.
+        slate: items that each customer is shown in a period.
+        discount: share of the price that a coupon takes off.
+        episodes: simulated; of ``horizon`` periods each.
+
+    Raises:
+        InputError: the market has no customers who are known well enough, or a number is none of its kind.
+    """
+    shop, seed = open_any(market).remembered, valid_seed(seed)
+    slate, episodes = whole("slate", slate, 1, 1000), whole("episodes", episodes, 2, 10_000)
+    discount = share("discount", discount)
+    check_horizon(shop, horizon)
+    if shop.customers is None:
+        raise InputError(f"{shop.name}: expected a market with customers (fitted with --events), found none")
+    account = shop.customers.known().account
+    (ready,) = tuned(shop, wanted(shop, [policy]), seed, progress)
+    segments = [None, *((one.name,) for one in account.segments)]
+
+    def made(moved: Callable[[Lift], Lift]) -> list[Campaign]:
+        shown, sent = moved(account.exposure), moved(account.coupon)
+        return [*showings(slate, shown), *(Coupons(discount, sent, some) for some in segments)]
+
+    found = [
+        tried(shop, ready, made(moved), seed, episodes, horizon, progress, workers).values["profit"]
+        for moved in (lambda one: one, lambda one: _end(one, -_Z), lambda one: _end(one, _Z))
+    ]
+    gains = [profit[1:] - profit[0] for profit in found]
+    worth = [
+        Worth(one.name, bootstrap(gains[0][n], seed), float(gains[1][n].mean()), float(gains[2][n].mean()))
+        for n, one in enumerate(made(lambda one: one))
+    ]
+    return Campaigns(
+        policy=ready.name,
+        profit=float(found[0][0].mean()),
+        episodes=episodes,
+        horizon=shop.economics.episode(horizon),
+        showing=account.exposure,
+        coupon=account.coupon,
+        worth=tuple(sorted(worth, key=lambda one: -one.gain[0])),
+    )
+
+
+def _end(effect: Lift, deviations: float) -> Lift:
+    return replace(effect, mean=effect.mean + deviations * effect.sd)
