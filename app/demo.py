@@ -54,7 +54,7 @@ def run_demo(
         InputError: the folder holds something that is not a run.
     """
     with begun(folder, {"data": name}, seed, settings, say) as (work, record):
-        case = _case(_data(work, record, seed, say), work / "panel.parquet")
+        case = case_of(_data(work, record, seed, say), work / "panel.parquet")
         return go(work, case, seed, settings, progress, workers)
 
 
@@ -78,7 +78,8 @@ def _data(folder: Path, record: dict[str, Any], seed: int, say: Say) -> str:
     return str(name)
 
 
-def _case(name: str, table: Path) -> Case:
+def case_of(name: str, table: Path) -> Case:
+    """What a demo of ``name`` is about, whose ``table`` is there."""
     made = MADE.get(name)
     economics = Economics().counted_in(_CURRENCY.get(name)) if made is None else made.economics
     return Case(

@@ -1,0 +1,159 @@
+"""The demos' learners, with five training seeds each: ``python -m benchmarks.demos``.
+
+Each table is fitted as ``mercato demo`` does, and its baselines are tuned, once. Then PPO and DQN are trained
+from the best of them, with one seed after another, and played beside all of them before the same customers.
+Intervals are of the noise of the episodes, by pairs; that of training shows between seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from mercato.agents.evaluation import bootstrap, evaluate, usual_episodes
+from mercato.agents.policy import Policy
+from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
+from mercato.agents.tuning import tune_baselines
+from mercato.app.demo import MADE, case_of
+from mercato.app.run import RunSettings, rehearsal
+from mercato.envs.market import Market
+from mercato.envs.store import fit_market, load_market
+from mercato.envs.structural import FAMILIES
+from mercato.forecasters.evaluation import Forecaster
+from mercato.forecasters.market_model import shipped
+from mercato.forecasters.sources import write_source
+
+from .record import resumed, write_result
+
+TABLES, SEEDS, SEED = ("orange-juice", "ta-feng", "reference"), range(5), 0  # of training; of all the rest
+LEARNERS = ("PPO", "DQN")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One table's market with all that is tuned before a learner trains."""
+
+    market: Market
+    baselines: Sequence[Policy]
+    horizon: int
+    seconds: float  # of a processor, for the fit and the baselines
+
+
+@lru_cache(maxsize=1)  # the next seed asks for it again
+def open_demo(name: str, quick: bool) -> Demo:
+    """Fetch or make the table, fit it, and tune its baselines."""
+    began, settings = time.process_time(), _settings(quick)
+    with TemporaryDirectory() as folder:
+        table, out = Path(folder) / "panel.parquet", Path(folder) / "market"
+        if name in MADE:
+            FAMILIES[MADE[name].family].write(table, SEED, MADE[name].size)
+        else:
+            write_source(name, table)
+        case = case_of(name, table)
+        forecaster = None if settings.recipe is None else Forecaster(shipped(), settings.recipe)
+        fit_market(case.panel, case.economics, out, settings.fit, SEED, forecaster=forecaster)
+        market = load_market(out).remembered
+    baselines = tune_baselines(market, SEED)
+    horizon = min(settings.horizon, max(1, case.panel.periods // 2))
+    return Demo(market, baselines, horizon, time.process_time() - began)
+
+
+def one_seed(name: str, seed: int, quick: bool) -> dict[str, Any]:
+    """Both learners of one table and training seed, beside its baselines."""
+    demo, settings = open_demo(name, quick), _settings(quick)
+    market, baselines = demo.market, demo.baselines
+    base = best_base(market, list(baselines), SEED, settings.validation)
+    trained, seconds = {}, {"fit and baselines": demo.seconds}
+    learners: Mapping[str, PPOSettings | DQNSettings] = {"PPO": settings.ppo, "DQN": settings.dqn}
+    for learner, how in learners.items():
+        began = time.process_time()
+        policy = (
+            train_ppo(market, how, seed, base=base)
+            if isinstance(how, PPOSettings)
+            else train_dqn(market, how, seed, base=base)
+        )
+        trained[learner] = policy.named(learner)
+        seconds[learner] = time.process_time() - began
+    episodes = min(settings.episodes, usual_episodes(market))
+    played = evaluate(market, [*trained.values(), *baselines], episodes, demo.horizon, SEED)
+    profit = dict(zip(played.names, played.values["profit"], strict=True))
+    best = played.best([rule.name for rule in baselines])
+
+    def lead(learner: str, rule: str) -> list[float]:
+        whole = abs(profit[rule].mean())
+        return [value / whole for value in bootstrap(profit[learner] - profit[rule], SEED)]
+
+    return {
+        "table": name,
+        "seed": seed,
+        "best baseline": best,
+        "lead": {learner: lead(learner, best) for learner in LEARNERS},
+        "below": {
+            learner: [rule.name for rule in baselines if lead(learner, rule.name)[2] < 0]
+            for learner in LEARNERS
+        },
+        "profit": {one: float(values.mean()) for one, values in profit.items()},
+        "seconds": seconds,
+    }
+
+
+def _settings(quick: bool) -> RunSettings:
+    return rehearsal() if quick else RunSettings()
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """One row a table and learner, in Markdown: each seed's lead over the best baseline."""
+    seeds = sorted({row["seed"] for row in rows})
+    heads = ["table", "learner", "best baseline", *(f"seed {seed}" for seed in seeds), "below a baseline"]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for name, learner in product(dict.fromkeys(row["table"] for row in rows), LEARNERS):
+        of = {row["seed"]: row for row in rows if row["table"] == name}
+        leads = [
+            "{:+.2%} [{:+.2%}, {:+.2%}]".format(*of[s]["lead"][learner]) if s in of else "" for s in seeds
+        ]
+        below = sum(bool(row["below"][learner]) for row in of.values())
+        best = next(iter(of.values()))["best baseline"]
+        lines.append(f"| {' | '.join([name, learner, best, *leads, f'{below} of {len(of)}'])} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+    parser.add_argument("--quick", action="store_true", help="one table and seed, a rehearsal; not kept")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    tasks = list(product(arguments.tables, arguments.seeds))
+    if arguments.quick:
+        tasks = [("reference", 0)]
+
+    def played(some: list[tuple[str, int]]) -> Iterator[dict[str, Any]]:
+        for name, seed in some:
+            yield one_seed(name, seed, arguments.quick)
+
+    rows = []
+    for (name, seed), row in resumed("demos-quick" if arguments.quick else "demos", tasks, played):
+        rows.append(row)
+        leads = ", ".join(f"{learner} {row['lead'][learner][0]:+.2%}" for learner in LEARNERS)
+        print(f"{name}, seed {seed}: {leads} of {row['best baseline']}", file=sys.stderr)
+    result = {"episodes": RunSettings().episodes, "rows": rows}
+    if not arguments.quick and len(tasks) == len(TABLES) * len(SEEDS):
+        print(f"wrote {write_result('demos', result)}", file=sys.stderr)
+    print(json.dumps(result) if arguments.json else table(rows))
+
+
+if __name__ == "__main__":
+    main()
