@@ -38,6 +38,13 @@ def positions(names: Sequence[str], known: Sequence[str], expected: str) -> np.n
     return np.array([position(name) for name in names], dtype=np.int64)
 
 
+def renumbered(index: np.ndarray, names: Sequence[str], known: Sequence[str]) -> np.ndarray:
+    """(N,) int64 each index among ``names`` as one among those that are ``known``; -1 where it is none, or
+    the index is -1."""
+    at = {name: number for number, name in enumerate(known)}
+    return np.array([*(at.get(name, -1) for name in names), -1], dtype=np.int64)[index]
+
+
 @lru_cache(maxsize=16)
 def _places(known: tuple[str, ...]) -> tuple[dict[str, int], dict[float, list[int]]]:
     """The position of each name, and those of each number that names are written as."""

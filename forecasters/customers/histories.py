@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,6 +10,7 @@ import torch
 
 from ..errors import InputError
 from ..events import KINDS, Events
+from ..names import renumbered
 from ..panel.calendar import declared_grid
 from ..panel.sales_panel import SalesPanel
 from ..statistics import StockOuts, expected_demand
@@ -59,7 +59,7 @@ class Histories:
             InputError: no event falls into the panel.
         """
         period, inside = periods_of(events, panel)
-        place = _named(events.location, events.locations, panel.locations, "S")
+        place = renumbered(events.location, events.locations, panel.locations)
         inside &= ~np.isin(events.kind, [KINDS.index(kind) for kind in _DONE_TO])
         inside &= ((place >= 0) | (events.location < 0)) & (events.customer >= 0)
         if not inside.any():
@@ -73,7 +73,7 @@ class Histories:
         visits = np.unique(np.stack([customer, period[inside], where], 1), axis=0)
         first = np.append(True, (np.diff(visits[:, :2], axis=0) != 0).any(1))  # one place a period
         visitor, when, at = visits[first].T
-        item = _named(events.item, events.items, panel.items, "I")[inside]
+        item = renumbered(events.item, events.items, panel.items)[inside]
         kind = events.kind[inside]
         sign = (kind == KINDS.index("buy")) * 1.0 - (kind == KINDS.index("return"))
         units = sign * np.nan_to_num(events.units[inside], nan=1.0)
@@ -104,13 +104,6 @@ def periods_of(events: Events, panel: SalesPanel) -> tuple[np.ndarray, np.ndarra
     grid = declared_grid(panel.frequency, panel.dates)
     period = grid.period_of(events.day) - grid.period_of(panel.dates[:1])
     return period, (period >= 0) & (period < panel.periods)
-
-
-def _named(index: np.ndarray, names: Sequence[str], known: Sequence[str], axis: str) -> np.ndarray:
-    """(N,) the same by the panel's numbers; −1 where it has no such name, or none is given."""
-    number = {name: at for at, name in enumerate(known)}
-    there = np.array([*(number.get(name, -1) for name in names), -1], dtype=np.int64)
-    return there[index]
 
 
 def _most(customer: np.ndarray, place: np.ndarray, customers: int, places: int) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from ..events import Events, Kind
+from ..names import renumbered
 from ..panel.sales_panel import SalesPanel
 from .histories import Histories, periods_of
 from .messages import Telling, logistic, taught
@@ -90,8 +91,7 @@ def _at_visits(
     done: Events, score: np.ndarray, panel: SalesPanel, seen: Histories, names: tuple[str, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
     """(V,) how many acts fall to each visit, and the sum of their scores."""
-    number = {name: at for at, name in enumerate(seen.customers)}
-    whose = np.array([number.get(name, -1) for name in names], dtype=np.int64)[done.customer]
+    whose = renumbered(done.customer, names, seen.customers)
     period, inside = periods_of(done, panel)
     key = seen.visitor * seen.periods + seen.period
     wanted = whose * seen.periods + period

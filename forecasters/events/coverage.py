@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InputError
+from ..names import renumbered
 from ..panel import SalesPanel
 from ..panel.calendar import declared_grid
 from .events import KINDS, Events
@@ -105,9 +106,9 @@ def reconciled(events: Events, panel: SalesPanel) -> Coverage:
     moved = events.of("buy", "return")
     lines = moved.identified
     bought = lines.kind == KINDS.index("buy")
-    item = _places(lines.items, panel.items, lines.item)
+    item = renumbered(lines.item, lines.items, panel.items)
     if events.locations or len(panel.locations) > 1:
-        place = _places(lines.locations, panel.locations, lines.location)
+        place = renumbered(lines.location, lines.locations, panel.locations)
     else:
         place = np.zeros(len(lines), dtype=np.int64)
     grid = declared_grid(panel.frequency, panel.dates)
@@ -147,12 +148,6 @@ def reconciled(events: Events, panel: SalesPanel) -> Coverage:
         price=float(np.median(paid)) if len(paid) else np.nan,
         at_price=float((np.abs(paid - 1) <= _PRICE).mean()) if len(paid) else np.nan,
     )
-
-
-def _places(names: tuple[str, ...], known: tuple[str, ...], index: np.ndarray) -> np.ndarray:
-    """(N,) index among the ``known`` names of each index among ``names``, -1 where it is not one of them."""
-    at = {name: number for number, name in enumerate(known)}
-    return np.array([*(at.get(name, -1) for name in names), -1], dtype=np.int64)[index]
 
 
 def _nothing_shared(lines: Events, panel: SalesPanel, lost: list[tuple[str, int]]) -> str:

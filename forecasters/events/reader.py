@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError
+from ..names import renumbered
 from ..panel.columns import factorized, key_codes
 from ..panel.dates import times_of
 from ..panel.sales_panel import CleaningReport
@@ -198,8 +199,7 @@ def _referrers(
 ) -> np.ndarray:
     """(R,) int32 index among the customers of who told each one, -1 unknown; nobody tells himself."""
     told, names = _codes(frame, "referrer")
-    known = {name: at for at, name in enumerate(customers)}
-    referrer = np.array([*(known.get(name, -1) for name in names), -1], dtype=np.int32)[told]
+    referrer = renumbered(told, names, customers)
     if (strange := (told >= 0) & (referrer < 0)).any():
         notes.append(
             f"referrer: {strange.sum()} rows name a customer without events, left out, {rows(frame, strange)}"
