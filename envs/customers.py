@@ -91,6 +91,7 @@ class MarketCustomers:
     found: Customers | str  # in words why they are not known well enough to be simulated
     relations: Relations | None = None  # what the shop told of its items together
     described: Items | Path | None = None  # what it told of them one by one, or the file that keeps it
+    log: Path | None = None  # the file of its events
 
     @cached_property
     def items(self) -> Items | None:
@@ -136,7 +137,8 @@ def load_customers(market: Path) -> MarketCustomers | None:
         else Customers(load_population(place), Account.of_plain(told))
     )
     items = (place / ITEMS).absolute()  # whoever asks for it may work in another folder
-    return MarketCustomers(found, Records.relations_in(place), items if items.exists() else None)
+    log = (place / EVENTS).absolute()
+    return MarketCustomers(found, Records.relations_in(place), items if items.exists() else None, log)
 
 
 def carried(

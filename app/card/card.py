@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 from ...envs.customers import MarketCustomers
 from ...envs.market import Market
 from ...forecasters.errors import InputError
+from ...forecasters.events import read_events
 from ...forecasters.identification import Elasticities
 from ...forecasters.panel.sales_panel import SalesPanel
 from ...forecasters.progress import SILENT, Progress
@@ -54,7 +56,7 @@ def market_card(market: Market, panel: SalesPanel, seed: int, progress: Progress
             "identification": _identification(market, panel, found),
             "support": list(_support(market, panel)),
             "fit": {"validation_loss": demand.model.validation_loss, "overfit": demand.model.overfit},
-            "customers": None if market.customers is None else _customers(market.customers),
+            "customers": None if market.customers is None else _customers(market.customers, seed, progress),
             **held_out(demand, panel, seed, progress),
             "simulated": against_history(demand, panel, market.first_start, seed, progress),
             "cleaning": {
@@ -71,9 +73,20 @@ def market_card(market: Market, panel: SalesPanel, seed: int, progress: Progress
     return {**card, "verdict": verdict(card)}
 
 
-def _customers(known: MarketCustomers) -> dict[str, Any]:
-    found = known.found
-    return {"unknown": found} if isinstance(found, str) else found.account.plain()
+def _customers(known: MarketCustomers, seed: int, progress: Progress) -> dict[str, Any]:
+    """What is known of them, and how true chances of single customers are."""
+    if isinstance(known.found, str):
+        return {"unknown": known.found}
+    told = known.found.account.plain()
+    if known.log is None:
+        return told
+    from ...forecasters.customers import HORIZON, calibration
+
+    try:
+        scores = asdict(calibration(read_events(known.log), known.items, seed, progress))
+    except InputError as error:
+        scores = {"because": str(error)}
+    return {**told, "scores": {"horizon": HORIZON, **scores}}
 
 
 def _data(panel: SalesPanel) -> dict[str, Any]:

@@ -30,6 +30,8 @@ def sheets(told: dict[str, Any]) -> Iterator[Sheet]:
     if told["switching"] is not None:
         yield _where(told["switching"])
     yield _caused(told)
+    if told.get("scores"):
+        yield _true(told["scores"])
 
 
 def _who(told: dict[str, Any]) -> Sheet:
@@ -97,6 +99,25 @@ def _voiced(said: dict[str, Any]) -> list[list[str]]:
 def _odds(name: str, effect: float, error: float, known: str) -> list[str]:
     ends = " … ".join(f"{exp(effect + z * error):.1f}" for z in (-1.645, 1.645))
     return [_NAMES[name], f"× {exp(effect):.1f}", ends, known]
+
+
+def _true(scores: dict[str, Any]) -> Sheet:
+    title, days = "How true chances of single customers are", scores["horizon"]
+    header = ("chance", "said", "came", "customers, items or lines")
+    if "because" in scores:
+        return Sheet(title, header, [], (f"Not known: {scores['because']}.",))
+    kinds = {"visit": f"a visit in {days} days", "item": "an item in the first basket", "returns": "a return"}
+    rows = [
+        [what, words.percent(one["said"]), words.percent(one["came"]), f"{one['count']:,}"]
+        for kind, what in kinds.items()
+        for one in scores[kind]
+    ]
+    about = (
+        f"Chances that the classical answers said of the last {days} days before they knew them, in bins of"
+        " about equal weight, and how often it came so. mercato customers score tells every customer's, and"
+        " how true its own are."
+    )
+    return Sheet(title, header, rows, (about,))
 
 
 def _caused(told: dict[str, Any]) -> Sheet:

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from .accounting import account_of
     from .answers import Answers
     from .particles import Learned, learn_population
-    from .scores import Bin, scored
+    from .scores import HORIZON, Bin, calibration, scored
 
 __all__ = [
+    "HORIZON",
     "Account",
     "Answers",
     "Assortment",
@@ -49,6 +50,7 @@ __all__ = [
     "Switching",
     "WorthMost",
     "account_of",
+    "calibration",
     "learn_population",
     "lifted",
     "load_population",
@@ -57,7 +59,8 @@ __all__ = [
     "slates",
 ]
 _LATER = {
-    **{"Answers": "answers", "Bin": "scores", "scored": "scores"},
+    "Answers": "answers",
+    **dict.fromkeys(("HORIZON", "Bin", "calibration", "scored"), "scores"),
     **{"Learned": "particles", "account_of": "accounting", "learn_population": "particles"},
 }
 

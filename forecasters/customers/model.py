@@ -13,7 +13,7 @@ from ..errors import InputError
 from ..events import Events, Items
 from ..progress import SILENT, Progress
 from .hazard import Awaited, awaited, staying
-from .lesson import Ground, Lesson, parts
+from .lesson import Ground, parts
 from .mixture import Asked, asked
 from .purchases import Purchases, Queries, purchases
 from .returns import Rates, return_rates
@@ -65,6 +65,7 @@ class CustomerModel:
     beneath: Beneath
     networks: tuple[CustomerNetwork | None, ...]  # by head of HEADS; None where the classical answer is kept
     held: tuple[tuple[float, float], ...]  # by head, loss held back of the classical answer and with the best
+    rehearsal: CustomerModel | None = None  # as it was before it learned the days held back, to be checked on
 
     def summary(self) -> tuple[str, ...]:
         """A line for each head that the log asks: what answers, what each lost on the weeks held back."""
@@ -142,7 +143,7 @@ def fit_customers(
     """Learn customers from all that they did.
 
     The last ``horizon`` days are held back to choose when to stop and which heads to keep; then all is
-    learned once more with them.
+    learned once more with them. What was learned before that is kept beside it (``rehearsal``).
 
     Args:
         events: purchases by customers who are known, and whatever else they did.
@@ -167,27 +168,29 @@ def fit_customers(
         category=categories(events, items),
         horizon=horizon,
     )
-    past = [ground.lessons(stop, stops[-1], most, seed) for stop in stops[:-1]]
-    held = ground.lessons(stops[-1], log.stop, most, seed)
+    early = replace(ground, visits=fit_visits(log.counts(log.known(stops[-1]))))
+    past = [early.lessons(stop, stops[-1], most, seed) for stop in stops[:-1]]
+    held = early.lessons(stops[-1], log.stop, most, seed)
     lessons = [lesson for day in past for lesson in day]
     beneath = fit_beneath(lessons)
     trial = train(lessons, held, ground.tokens, beneath, settings, seed, progress)
-    final, networks = _again(ground, trial, stops, held, settings, seed, progress, most)
-    return CustomerModel(ground, final, networks, tuple(zip(trial.classical, trial.best, strict=True)))
+    lost = tuple(zip(trial.classical, trial.best, strict=True))
+    rehearsal = CustomerModel(early, beneath, trial.networks, lost)
+    final, networks = _again(ground, trial, stops, settings, seed, progress, most)
+    return CustomerModel(ground, final, networks, lost, rehearsal)
 
 
 def _again(
     ground: Ground,
     trial: Trained,
     stops: list[int],
-    held: list[Lesson],
     settings: TrainingSettings,
     seed: int,
     progress: Progress,
     most: int,
 ) -> tuple[Beneath, tuple[CustomerNetwork | None, ...]]:
     """All once more with what was held back: as many epochs as were best, for the heads that were better."""
-    past = [ground.lessons(stop, ground.log.stop, most, seed) for stop in stops[1:-1]]
+    *past, held = (ground.lessons(stop, ground.log.stop, most, seed) for stop in stops[1:])
     lessons = [*(lesson for day in past for lesson in day), *held]
     beneath = fit_beneath(lessons)
     if not any(trial.epochs):

@@ -145,8 +145,24 @@ def scored(
     """
     settings = TrainingSettings(epochs=0) if quick else TrainingSettings()
     model = fit_customers(events, items, horizon, settings, seed, progress)
-    log = model.ground.log
-    asked = log.known(log.stop - horizon)
+    table = score(model, events.customers, events.items, top, progress)
+    return Scored(table, model.summary(), _checked(model, seed))
+
+
+def calibration(
+    events: Events, items: Items | None = None, seed: int = 0, progress: Progress = SILENT
+) -> Calibration:
+    """How true the classical chances, which are learned in seconds, are on the last days of a log.
+
+    Raises:
+        InputError: as ``fit_customers``.
+    """
+    return _checked(fit_customers(events, items, HORIZON, TrainingSettings(epochs=0), seed, progress), seed)
+
+
+def _checked(model: CustomerModel, seed: int) -> Calibration:
+    """Of what was learned before the last days of the log, on these."""
+    log, rehearsal = model.ground.log, model.rehearsal or model
+    asked = log.known(log.stop - model.ground.horizon)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(asked))[:_CHECKED])
-    checked = Calibration.of(model, Queries(asked.customer[chosen], asked.stop[chosen]), log)
-    return Scored(score(model, events.customers, events.items, top, progress), model.summary(), checked)
+    return Calibration.of(rehearsal, Queries(asked.customer[chosen], asked.stop[chosen]), log)

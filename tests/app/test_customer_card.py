@@ -76,6 +76,17 @@ def test_an_account_goes_to_json_and_back() -> None:
     assert Account.of_plain(json.loads(json.dumps(ACCOUNT.plain()))) == ACCOUNT
 
 
+def test_how_true_chances_are_is_told_or_why_it_is_not_known() -> None:
+    bins = {"count": 1200, "said": 0.101, "came": 0.098}
+    scores = {"horizon": 28, "visit": [bins], "item": [bins], "returns": []}
+    *_, true = sheets({**ACCOUNT.plain(), "scores": scores})
+    assert true.rows[0] == ["a visit in 28 days", "10.1%", "9.8%", "1,200"]
+    assert len(true.rows) == 2
+    *_, true = sheets({**ACCOUNT.plain(), "scores": {"horizon": 28, "because": "events: too few days"}})
+    assert true.rows == []
+    assert true.said == ("Not known: events: too few days.",)
+
+
 def test_too_few_customers_are_said_in_words() -> None:
     (sheet,) = sheets({"unknown": "events: expected at least 50 customers"})
     assert "not simulated one by one: events: expected at least 50 customers" in sheet.said[0]

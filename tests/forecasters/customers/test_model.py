@@ -121,6 +121,21 @@ def test_scores_are_chances_in_order_and_the_same_again(model: CustomerModel) ->
     pd.testing.assert_frame_equal(score(again, EVENTS.customers, EVENTS.items, top=3), table)
 
 
+def test_what_is_checked_has_not_seen_the_days_it_is_checked_on() -> None:
+    """Other purchases on the last days move what is said in the end, and not what is checked on them."""
+    stop = EVENTS.time[-1] - np.timedelta64(27, "D")
+    other = EVENTS.rows((EVENTS.time < stop) | (EVENTS.customer % 2 == 0))
+    classical = TrainingSettings(epochs=0)
+    one, two = (fit_customers(log, settings=classical) for log in (EVENTS, other))
+    queries = LOG.known(LOG.stop - 28)
+    for model, alike in (("rehearsal", True), ("itself", False)):
+        ours, theirs = (m.rehearsal if model == "rehearsal" else m for m in (one, two))
+        assert ours is not None
+        assert theirs is not None
+        said = [np.concatenate([a.visit for a in m.answers(queries)]) for m in (ours, theirs)]
+        assert np.allclose(*said, rtol=1e-6) == alike
+
+
 def test_chances_said_come_about_as_often(model: CustomerModel) -> None:
     queries = LOG.known(LOG.stop - 28)
     found = Calibration.of(model, queries, LOG)
