@@ -9,7 +9,7 @@ from .families import FAMILIES, Family
 from .leaving import LeavingDemand
 from .log_linear import LogLinear, LogLinearDemand
 from .oracle import Estimate, oracle_elasticities, shrunk
-from .receipts import events_file, receipts
+from .receipts import effect_of_showing, events_file, receipts
 from .reference import ROLES, make_reference, truth_folder
 from .response import demand_change, own_elasticities
 from .retailer import History, Retailer, write_history
@@ -29,6 +29,7 @@ __all__ = [
     "Truth",
     "demand_change",
     "draw_log_linear",
+    "effect_of_showing",
     "events_file",
     "make_reference",
     "oracle_elasticities",

@@ -143,3 +143,12 @@ class Slates:
         lift = np.ones_like(likes)
         np.put_along_axis(lift, self.item, np.where(self.given, times, 1.0), 1)
         return likes * lift
+
+    def bought(self, likes: np.ndarray, times: float, sold: np.ndarray) -> tuple[float, float]:
+        """Units expected of all candidates were each shown, and were it not, of ``sold`` (I,) units that fall
+        to visitors by what they like (V, I)."""
+        lifted = self.lifted(likes, times)
+        own, now = (np.take_along_axis(x, self.item, 1) for x in (likes, lifted))
+        others = lifted.sum(0)[self.item] - now
+        shown, not_shown = (sold[self.item] * x / (others + x) for x in (times * own, own))
+        return float(shown.sum()), float(not_shown.sum())

@@ -62,6 +62,29 @@ def receipts(truth: Truth, seed: int) -> pd.DataFrame:
     return told.sort_values(["time", "customer"], kind="stable", ignore_index=True)
 
 
+def effect_of_showing(truth: Truth, seed: int) -> float:
+    """Times as many units of an item that a visitor buys for being shown it, in the history of ``seed``.
+
+    A little less than the law's ``shown``, which multiplies his taste: visitors share what is sold.
+    """
+    demand, history = truth.demand, truth.history
+    assert isinstance(demand, AddressedDemand)
+    rng, total = np.random.default_rng([seed, 7]), np.zeros(2)
+    for week in range(len(history.price)):
+        came = demand.visitors(demand.rows(torch.tensor([week])), history_key(seed, week))[0].numpy()
+        for s, sold in enumerate(history.sales[week].double().numpy()):
+            likes = _tastes(demand)[s, came[s]]
+            if len(likes):
+                total += Slates.drawn(likes, rng).bought(likes, demand.parameters.shown, sold)
+    return float(total[0] / total[1])
+
+
+def _tastes(demand: LeavingDemand) -> np.ndarray:
+    """(S, C, I) units of a visit, expected."""
+    taste: np.ndarray = (demand.parameters.taste / demand.parameters.visit.unsqueeze(-1)).double().numpy()
+    return taste
+
+
 def _week(
     demand: LeavingDemand, history: object, week: int, seed: int, rng: np.random.Generator
 ) -> pd.DataFrame:
@@ -72,7 +95,7 @@ def _week(
     days = demand.shop.days
     moment = rng.integers(days, size=len(place)) * 86_400 + _OPENS + rng.integers(_OPEN, size=len(place))
     units = np.zeros((len(place), len(demand.items)), dtype=np.int64)
-    taste = (demand.parameters.taste / demand.parameters.visit.unsqueeze(-1)).double().numpy()
+    taste = _tastes(demand)
     sales, price = (getattr(history, name)[week].double().numpy() for name in ("sales", "price"))
     shows = []
     for s in range(len(demand.locations)):

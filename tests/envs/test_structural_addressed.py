@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 import torch
 
-from mercato.envs.structural import FAMILIES, Size, Truth, events_file, receipts, truth_folder
+from mercato.envs.structural import (
+    FAMILIES,
+    Size,
+    Truth,
+    effect_of_showing,
+    events_file,
+    receipts,
+    truth_folder,
+)
 from mercato.envs.structural.addressed import EVERY, LASTS, AddressedDemand, Slates, with_friends
 from mercato.envs.structural.draw import draw_log_linear
 from mercato.envs.structural.leaving import with_leaving
@@ -32,11 +40,26 @@ def drawn() -> AddressedDemand:
 
 
 def test_an_effect_of_showing_is_found_where_the_naive_ratio_is_far_off() -> None:
-    found = exposure_effect(log("shown-customers", Size(2, 8, 52)), DAY)
+    size = Size(2, 8, 52)
+    found, true = exposure_effect(log("shown-customers", size), DAY), shown_in(size)
     assert not found.assumed
-    assert abs(found.mean - np.log(1.4)) < 3 * found.sd
+    assert abs(found.mean - np.log(true)) < 3 * found.sd
     assert found.naive is not None
     assert found.naive > np.log(1.4) + 5 * found.sd
+
+
+def shown_in(size: Size, seed: int = 1) -> float:
+    return effect_of_showing(FAMILIES["shown-customers"].make(seed, size)[1], seed)
+
+
+def test_visitors_who_share_what_is_sold_buy_a_little_less_for_being_shown_than_they_like_it_more() -> None:
+    """The fewer visitors share it, the less."""
+    likes = np.array([[2.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
+    slates = Slates(np.array([[0], [0]]), np.full((2, 1), 0.5), np.array([[True], [False]]))
+    shown, not_shown = slates.bought(likes, 1.5, np.array([10.0, 0.0, 0.0]))
+    assert shown == pytest.approx(10 * 3 / (3 + 1) + 10 * 1.5 / (1.5 + 3))
+    assert not_shown == pytest.approx(10 * 2 / (2 + 1) + 10 * 1 / (1 + 3))
+    assert 1.3 < shown_in(Size(2, 4, 20)) < 1.4
 
 
 def test_coupons_and_word_of_mouth_are_found_where_a_coin_sent_them() -> None:
