@@ -279,5 +279,6 @@ def customers_of(process: DemandProcess) -> CustomerMarket | None:
     """Those of its customers to whom something can be done; None where they are not known."""
     inner: Any = process
     while inner is not None and not isinstance(inner, CustomerMarket):
-        inner = getattr(inner, "process", None) or getattr(inner, "first", None)
+        within = (getattr(inner, name, None) for name in ("process", "first", "nature"))
+        inner = next((each for each in within if each is not None), None)
     return inner

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ...forecasters.customers import CustomerAction
 from ...forecasters.errors import InputError
 from ...forecasters.simulation import DemandProcess, LearnedDemand, Outlook, Period
 from ...forecasters.statistics import nb_mean_above
 from ...forecasters.tensors import NoiseKey
+from .addressed import addressed
+
+_LEAST = 1e-30  # units that a quotient divides by, where nothing is expected
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class ObservedState:
 
     nature: Any
     observer: Any
+    told: Tensor  # (B, S, I) times as much that is bought for what is shown and sent now; (B, 0): nothing is
 
 
 class ObservedDemand:
@@ -32,6 +37,9 @@ class ObservedDemand:
     table whose share of the period is not known (``forecasters.statistics.stock_outs``). A learned observer
     follows what happened with its mean elasticities: those drawn for an episode are of its own customers, who
     are not these. How unsure it is of them it still says.
+
+    What is shown or sent to customers is no secret of nature: the observer expects as many times more as it
+    brings, and remembers what would have been sold without it.
 
     Raises:
         InputError: the two do not name the same locations and items.
@@ -53,16 +61,18 @@ class ObservedDemand:
         return self.nature.calendar or self.observer.calendar
 
     def reset(self, start: Tensor, key: NoiseKey) -> ObservedState:
-        return ObservedState(self.nature.reset(start, key), self.follower.reset(start, key))
+        nature, observer = self.nature.reset(start, key), self.follower.reset(start, key)
+        return ObservedState(nature, observer, torch.ones(len(start), 0, device=start.device))
 
     def outlook(self, state: ObservedState) -> Outlook:
-        return self.observer.outlook(state.observer)
+        outlook = self.observer.outlook(state.observer)
+        return replace(outlook, mean=_times(outlook.mean, state.told))
 
     def expected(self, state: ObservedState, price: Tensor) -> Tensor:
-        return self.observer.expected(state.observer, price)
+        return _times(self.observer.expected(state.observer, price), state.told)
 
     def later(self, state: ObservedState, price: Tensor, periods: int) -> Tensor:
-        return self.observer.later(state.observer, price, periods)
+        return _times(self.observer.later(state.observer, price, periods), state.told)
 
     def disagreement(self, state: ObservedState, price: Tensor) -> Tensor:
         return self.observer.disagreement(state.observer, price)
@@ -71,15 +81,31 @@ class ObservedDemand:
         return self.nature.sample(state.nature, price, key)
 
     def advance(self, state: ObservedState, period: Period, key: NoiseKey) -> ObservedState:
-        seen = Period(period.price, self._told(state.observer, period), period.sales)
-        return ObservedState(
-            self.nature.advance(state.nature, period, key), self.follower.advance(state.observer, seen, key)
-        )
+        alone = 1 / _times(torch.ones_like(period.sales), state.told).clamp(min=_LEAST)
+        seen = Period(period.price, self._wanted(state, period) * alone, period.sales * alone)
+        nature = self.nature.advance(state.nature, period, key)
+        observer = self.follower.advance(state.observer, seen, key)
+        return ObservedState(nature, observer, state.told.new_ones(len(state.told), 0))
 
-    def _told(self, state: Any, period: Period) -> Tensor:
+    def addressed(
+        self, state: ObservedState, action: CustomerAction, price: Tensor
+    ) -> tuple[ObservedState, Tensor]:
+        """The state in which ``action`` is done to nature's customers in the coming period, in place of any
+        other, and the share (B, S, I) of revenue at ``price`` that it gives back.
+
+        Raises:
+            InputError: nature has no customers who are known.
+        """
+        usual, _ = addressed(self.nature, state.nature, CustomerAction.none(price.device), price)
+        nature, given = addressed(self.nature, state.nature, action, price)
+        before, after = (self.nature.expected(each, price) for each in (usual, nature))
+        told = torch.where(before > _LEAST, after / before.clamp(min=_LEAST), 1.0)
+        return ObservedState(nature, state.observer, told), given
+
+    def _wanted(self, state: ObservedState, period: Period) -> Tensor:
         """(B, S, I) sales; where the shelf ran empty, expected demand given that it was more."""
         ran_out = period.demand > period.sales
-        mean, outlook = self.observer.expected(state, period.price), self.observer.outlook(state)
+        mean, outlook = self.expected(state, period.price), self.outlook(state)
         over = outlook.spread.square() - 1 / outlook.mean.clamp(min=1e-6)  # 1/r of a negative binomial
         log_r = -over.clamp(min=1e-4).log()
         told = period.sales.clone()
@@ -89,7 +115,8 @@ class ObservedDemand:
     def shifted(self, state: ObservedState, periods: int) -> ObservedState:
         """The state as it would be so many periods later in the calendar, where both know one."""
         nature = self.nature.shifted(state.nature, periods)  # type: ignore[attr-defined]
-        return ObservedState(nature, self.observer.shifted(state.observer, periods))  # type: ignore[attr-defined]
+        observer = self.observer.shifted(state.observer, periods)  # type: ignore[attr-defined]
+        return ObservedState(nature, observer, state.told)
 
     def recalling(self) -> ObservedDemand:
         """The same for several runs of the same episodes (``LearnedDemand.recalling``): nature is, whom stock
@@ -105,3 +132,8 @@ class ObservedDemand:
 
     def to(self, device: torch.device | str) -> ObservedDemand:
         return ObservedDemand(self.nature.to(device), self.observer.to(device))
+
+
+def _times(units: Tensor, told: Tensor) -> Tensor:
+    """``units`` (B, S, I) as many times as is ``told``, where anything is."""
+    return units * told if told.shape[1:].numel() else units

@@ -21,15 +21,20 @@ from mercato.app.policies import policies_named
 from mercato.app.scenarios import whatif, whatif_each
 from mercato.app.tally import METRICS as TOLD
 from mercato.app.whatif import answer_each, usual_policy
+from mercato.envs.customers import Customers, MarketCustomers
 from mercato.envs.economics import Economics
 from mercato.envs.engine.observation import Observation
 from mercato.envs.market import Market
 from mercato.envs.scenarios import Scenario, read_scenarios
 from mercato.envs.store import load_market
+from mercato.forecasters.customers import Account, Lift
 from mercato.forecasters.errors import InputError
 from mercato.forecasters.network.demand_network import TrunkNetwork
 from mercato.forecasters.simulation import LearnedDemand
 from tests.agents.shops import shop
+from tests.envs.regulars import regulars
+
+STATED = Lift.stated(1.5)
 
 
 def market() -> Market:
@@ -203,6 +208,27 @@ def test_one_answer_is_asked_of_one_scenario() -> None:
     with pytest.raises(InputError, match="found 2 combinations; whatif_each tries them all"):
         whatif(market(), {"horizon": 4, "episodes": 2, "cost": [1.0, 1.1]})
     assert whatif(market(), {"horizon": 4, "episodes": 4, "cost": 1.1}, by="item").groups.shape[1] == 5
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        {"recommendation": {"effect": 1.5}},
+        {"coupon": {"discount": 0.0, "effect": 1.5}},
+        {"seeding": {"share": 0.5, "effect": 1.5}},
+    ],
+    ids=lambda done: next(iter(done)),
+)
+def test_what_is_done_to_customers_is_told_before_all_who_are_consistent_with_the_data(
+    home: Path, done: dict[str, Any]
+) -> None:
+    plain = load_market(home / "market")
+    account = Account({}, (), (), STATED, STATED, STATED, 0.5, (), (), "")
+    known = replace(plain, customers=MarketCustomers(Customers(regulars(plain), account))).remembered
+    found = told({"horizon": 3, "episodes": 3, **done}, known)
+    assert len(found["customers"]) > 1
+    assert all(row["diff_mean"] > 0 for row in found["customers"])
+    assert found["staying"]
 
 
 @pytest.mark.parametrize(

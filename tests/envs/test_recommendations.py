@@ -14,11 +14,14 @@ from mercato.agents.policy import Pair
 from mercato.envs.customers import Customers, MarketCustomers
 from mercato.envs.engine.types import Decision, State
 from mercato.envs.market import Market
+from mercato.envs.processes import ObservedDemand, Replay
 from mercato.envs.processes.addressed import addressed
 from mercato.envs.scenarios import Plan, Scenario
 from mercato.envs.scenarios.played import Played
 from mercato.envs.settings_file import Fault
-from mercato.forecasters.customers import Account, Contagion, Coupons, Lift
+from mercato.forecasters.customers import Account, Contagion, Coupons, CustomerAction, Lift
+from mercato.forecasters.simulation import Period
+from mercato.forecasters.tensors import NoiseKey
 from tests.envs.regulars import regulars
 from tests.envs.scenario_play import town
 
@@ -207,3 +210,50 @@ def test_what_a_scenario_adds_has_no_customers_yet_and_the_others_are_reached_wh
     expected = torch.ones(places + 1, goods + 1)
     expected[:places, :goods] = 1.5
     torch.testing.assert_close(with_coupons / without, expected)
+
+
+def test_what_is_done_to_customers_who_are_observed_moves_nature_and_what_is_expected_alike(
+    market: Market,
+) -> None:
+    observed = market.with_demand(ObservedDemand(market.demand, market.forgotten.demand))
+    effects = {
+        "recommendation": {"slate": 1, "effect": 1.5},
+        "coupon": {"segments": "keen", "discount": 0.2, "effect": 1.4},
+        "seeding": {"share": 0.5, "effect": 1.2},
+    }
+    plans = [Scenario.model_validate({**effects, "horizon": 4}).plan(one) for one in (observed, market)]
+    torch.testing.assert_close(*map(kept, plans))
+    price, more = market.terms.reference_price.unsqueeze(0), []
+    for plan in plans:
+        demand, action, (_, state) = plan.market.demand, plan.action(0), opened(plan)
+        assert action is not None
+        told, _ = addressed(demand, state.demand, action, price)
+        more.append(demand.expected(told, price) / demand.expected(state.demand, price))
+    torch.testing.assert_close(*more)
+    assert (more[0] > 1).all()
+    neutral = {"recommendation": {"effect": 1}, "coupon": {"discount": 0, "effect": 1}}
+    assert (multiple(observed, **neutral) == 1).all()
+
+
+def test_who_observes_remembers_what_would_have_been_bought_of_what_was_not_shown(market: Market) -> None:
+    seen: list[Period] = []
+
+    class Observer(Replay):
+        def advance(self, state: object, period: Period, key: NoiseKey) -> object:
+            seen.append(period)
+            return super().advance(state, period, key)
+
+    observer = Observer(torch.full((9, *market.shape), 6.0), market.locations, market.items)
+    demand, price = ObservedDemand(market.demand, observer), market.terms.reference_price.unsqueeze(0)
+    start = torch.zeros(1, dtype=torch.int64)
+    key = NoiseKey(start, start, start, start)
+    state, usual = demand.reset(start, key), CustomerAction.none()
+    twice, given = demand.addressed(state, replace(usual, shown=2 * usual.shown), price)
+    assert not given.any()
+    assert torch.equal(demand.outlook(twice).mean, 2 * demand.outlook(state).mean)
+    assert torch.equal(demand.later(twice, price, 3), 2 * demand.later(state, price, 3))
+    sold = torch.full_like(price, 10.0)
+    after = demand.advance(twice, Period(price, sold, sold), key)
+    torch.testing.assert_close(seen[0].sales, sold / 2)
+    torch.testing.assert_close(seen[0].demand, sold / 2)
+    assert torch.equal(demand.expected(after, price), demand.expected(state, price))
