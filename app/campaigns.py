@@ -27,8 +27,8 @@ class Worth:
 
     campaign: str
     gain: tuple[float, float, float]  # mean over episodes with its 95% interval, at the effect's mean
-    least: float  # mean at the lower end of the effect's 90% interval
-    most: float  # … at the upper end
+    least: float  # the lower of the means at the two ends of the effect's 90% interval
+    most: float  # … the higher one: who gives all away loses by more customers
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def campaigns(
         market: one that was fitted with events.
         policy: sets prices and orders; None: the prices of the table, with base-stock orders.
         seed: of the customers.
-        slate: items that each customer is shown in a period.
+        slate: items that each customer is shown in a period; all of them where there are fewer.
         discount: share of the price that a coupon takes off.
         episodes: simulated; of ``horizon`` periods each.
 
@@ -95,20 +95,24 @@ def campaigns(
     account = shop.customers.known().account
     (ready,) = tuned(shop, wanted(shop, [policy]), seed, progress)
     segments = [None, *((one.name,) for one in account.segments)]
+    length = min(slate, len(shop.items))
 
     def made(moved: Callable[[Lift], Lift]) -> list[Campaign]:
         shown, sent = moved(account.exposure), moved(account.coupon)
-        return [*showings(slate, shown), *(Coupons(discount, sent, some) for some in segments)]
+        return [
+            *showings(length, shown),
+            *(Coupons(discount, sent, some) for some in segments),
+        ]
 
     found = [
         tried(shop, ready, made(moved), seed, episodes, horizon, progress, workers).values["profit"]
         for moved in (lambda one: one, lambda one: _end(one, -_Z), lambda one: _end(one, _Z))
     ]
     gains = [profit[1:] - profit[0] for profit in found]
-    worth = [
-        Worth(one.name, bootstrap(gains[0][n], seed), float(gains[1][n].mean()), float(gains[2][n].mean()))
-        for n, one in enumerate(made(lambda one: one))
-    ]
+    worth = []
+    for n, one in enumerate(made(lambda one: one)):
+        ends = sorted(float(gain[n].mean()) for gain in gains[1:])
+        worth.append(Worth(one.name, bootstrap(gains[0][n], seed), *ends))
     return Campaigns(
         policy=ready.name,
         profit=float(found[0][0].mean()),

@@ -61,7 +61,8 @@ class Recommendation(LocalEffect):
                 raise Fault(("push", *fault.place[1:]), fault.said) from None
             recommender = Pushed(self.push, recommender)
         told = account.exposure if self.effect is None else Lift.stated(self.effect)
-        return _addressed(plan, self.where(plan), Showing(recommender, self.slate, told), told)
+        slate = min(self.slate, len(plan.origin.market.items))  # nobody is shown more than there is
+        return _addressed(plan, self.where(plan), Showing(recommender, slate, told), told)
 
 
 class Seeding(LocalEffect):
@@ -105,7 +106,7 @@ class Coupon(ItemEffect):
         population, account = _known(plan)
         told = account.coupon if self.effect is None else Lift.stated(self.effect)
         wanted = chosen("segments", self.segments, population.segments).tolist()
-        segments = tuple(population.segments[k] for k in wanted)
+        segments = None if self.segments is None else tuple(population.segments[k] for k in wanted)
         return _addressed(plan, self.where(plan), Coupons(self.discount, told, segments, self.share), told)
 
 

@@ -48,6 +48,15 @@ def test_an_effect_that_is_known_has_no_ends() -> None:
     assert list(found["most"]) == pytest.approx(list(found["gain"]))
 
 
+def test_a_slate_is_as_long_as_there_are_items_and_ends_are_in_order_where_all_is_given_away() -> None:
+    market = shop(Lift(0.3, 0.2, rows=900), Lift(0.05, 0.02, rows=400))
+    found = mercato.campaigns(market, slate=100, discount=1.0, episodes=3, horizon=4).table
+    table = found.set_index("campaign")
+    assert f"show {len(market.items)} by popular" in table.index
+    given = table.loc["100% coupon to all"]
+    assert given["least"] < given["gain"] < given["most"] < 0
+
+
 def test_what_cannot_be_is_refused_in_a_line(tmp_path: Path) -> None:
     market = shop(NOTHING, NOTHING)
     with pytest.raises(InputError, match="expected a share, 0 to 1, found"):
