@@ -130,7 +130,7 @@ def reconciled(events: Events, panel: SalesPanel) -> Coverage:
             lost.append((why, count))
         left = left & ~which
     if not left.any():
-        raise InputError(_nothing_shared(lines, panel, lost))
+        raise InputError(_nothing_shared(events, panel, lost))
     inside = (owner >= 0) & ~outside
     cell = period[inside] * len(panel.series) + owner[inside]
     signed = np.where(bought, lines.units, -lines.units)[inside]
@@ -150,13 +150,15 @@ def reconciled(events: Events, panel: SalesPanel) -> Coverage:
     )
 
 
-def _nothing_shared(lines: Events, panel: SalesPanel, lost: list[tuple[str, int]]) -> str:
+def _nothing_shared(events: Events, panel: SalesPanel, lost: list[tuple[str, int]]) -> str:
     """Why no purchase is in the panel, for a person."""
+    lines = events.of("buy", "return").identified
     if not len(lines.of("buy")):
-        return (
-            "events: expected purchases of customers who are known, found none; receipts of nobody known are"
-            " a sales table, whose rows --freq adds up"
-        )
+        told = "events: expected purchases of customers who are known, found none"
+        if len(events.of("buy")):
+            return f"{told}; receipts of nobody known are a sales table, whose rows --freq adds up"
+        count = {kind: len(events.of(kind)) for kind in KINDS}
+        return f"{told} among {', '.join(f'{number:,} {kind}' for kind, number in count.items() if number)}"
     why = max(lost, key=lambda one: one[1])[0]
     ours = {"items": (lines.items, panel.items), "locations": (lines.locations, panel.locations)}
     shown = (

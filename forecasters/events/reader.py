@@ -68,7 +68,8 @@ def read_events(
     nothing = np.isin(quantities.kind, (BUY, RETURN)) & (quantities.units == 0)
     keep = (kind >= 0) & ~nothing & _first_told(frame, time, notes)
     if not keep.any():
-        raise InputError(f"event: expected some of {', '.join(KINDS)}, found none in {len(frame)} rows")
+        found = f"none in {len(frame)} rows{_instead(frame, kind)}"
+        raise InputError(f"event: expected some of {', '.join(KINDS)}, found {found}")
     read = table.declared.get("rows_read", len(frame))
     events = _sorted(frame[keep], time[keep], quantities.take(keep), notes)
     return Events(**events, report=CleaningReport(read, int(keep.sum()), tuple(dict.fromkeys(notes))))
@@ -104,6 +105,14 @@ def _kinds(frame: pd.DataFrame, named: Mapping[str, Kind], notes: list[str]) -> 
             f" {rows(frame, unknown)}" + (f"; to keep them, name them: buy={odd[0]:.40}" if odd else "")
         )
     return kind
+
+
+def _instead(frame: pd.DataFrame, kind: np.ndarray) -> str:
+    """The words that stand in the column event where no row is of a known kind, and what to do about it."""
+    if "event" not in frame or (kind >= 0).any() or not len(words := factorized(frame["event"])[1]):
+        return ""
+    found = some([str(word) for word in words[:5]])
+    return f" but {found}; name what a purchase is called: buy={words[0]!s:.40}"
 
 
 def _first_told(frame: pd.DataFrame, time: np.ndarray, notes: list[str]) -> np.ndarray:

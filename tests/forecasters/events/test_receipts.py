@@ -164,7 +164,7 @@ def test_a_growing_card_is_no_growth() -> None:
         ({"location": None}, "locations such as none against the panel's north"),
         ({"time": "2020-01-01"}, "events from 2020-01-01 to 2020-01-01 against 2024-01-01 to 2024-01-28"),
         ({"customer": None}, "expected purchases of customers who are known, found none"),
-        ({"event": "view"}, "expected purchases of customers who are known, found none"),
+        ({"event": "view"}, "expected purchases of customers who are known, found none among 140 view"),
     ],
 )
 def test_events_of_another_shop_are_refused(change: dict, expected: str) -> None:
