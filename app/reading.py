@@ -61,6 +61,14 @@ def account(path: Path, panel: SalesPanel) -> Iterator[str]:
     )
 
 
+def account_events(events: Events) -> Iterator[str]:
+    """As ``account``, of what customers did, whatever panel it stands beside."""
+    for note in sorted(events.report.notes, key=lambda note: IGNORED not in note):
+        yield f"{'ignored' if IGNORED in note else 'note'}: events: {note}"
+    first, last = events.day[[0, -1]]
+    yield f"note: events: {len(events):,} of {len(events.customers):,} customers, {first} to {last}"
+
+
 def _pairs(option: str, values: Sequence[str]) -> dict[str, str]:
     pairs = {}
     for value in values:

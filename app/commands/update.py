@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..console import Bars, print_table, stderr, stdout
 from ..output import to_json
-from ..reading import Beside
+from ..reading import Beside, account_events
 from .drift import show, told
 
 
@@ -24,6 +24,8 @@ def run(
     from ..updating.api import update
 
     console, events = stderr(), beside.read()
+    for line in () if events is None else account_events(events):
+        console.print(line)
     with Bars(console) as bars:
         done = update(market, panel, depth, out, policies, seed, events=events, progress=bars)
     if json:

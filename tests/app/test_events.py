@@ -193,6 +193,20 @@ def test_customers_are_learned_again_from_what_they_did_since(
     assert len(load_events(out)) == len(early)
 
 
+def test_an_update_says_what_it_read_of_later_events_and_what_it_left_out(home: Path, tables: Path) -> None:
+    later = receipts()[:30].assign(event="buy", when="2030-01-01 09:00:00", line=range(30))
+    wished = later[:2].assign(event="wish", line=[30, 31])
+    pd.concat([later, wished]).to_csv(tables / "later.csv", index=False)
+    outcome = command(
+        "update", home / "market", "--panel", home / "sales.csv", "--events", tables / "later.csv", *NAMED
+    )
+    assert outcome.exit_code == 0, outcome.output
+    said = " ".join(outcome.stderr.split())
+    assert "ignored: events: event: 2 rows left out" in said
+    assert "events: 30 of" in said
+    assert "customers, 2030-01-01 to 2030-01-01" in said
+
+
 def test_receipts_alone_make_a_market(home: Path, tables: Path, fitted: DemandModel) -> None:
     names = [
         part
