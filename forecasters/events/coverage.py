@@ -120,6 +120,7 @@ def reconciled(events: Events, panel: SalesPanel) -> Coverage:
     reasons = (
         ("without an item", lines.item < 0),
         ("of items that it lacks", item < 0),
+        ("without a location", (place < 0) & (lines.location < 0)),
         ("of locations that it lacks", place < 0),
         ("of series that it lacks", owner < 0),
         ("outside its periods", outside),
@@ -163,9 +164,9 @@ def _nothing_shared(events: Events, panel: SalesPanel, lost: list[tuple[str, int
     ours = {"items": (lines.items, panel.items), "locations": (lines.locations, panel.locations)}
     shown = (
         "; ".join(
-            f"{name} such as {theirs[0] if theirs else 'none'} against the panel's {own[0]}"
+            f"{name} such as {'none' if 'without' in why else theirs[0]} against the panel's {own[0]}"
             for name, (theirs, own) in ours.items()
-            if name in why
+            if name[:-1] in why
         )
         or f"events from {lines.day[0]} to {lines.day[-1]} against {panel.dates[0]} to {panel.dates[-1]}"
     )

@@ -211,7 +211,8 @@ def _referrers(
     referrer = renumbered(told, names, customers)
     if (strange := (told >= 0) & (referrer < 0)).any():
         notes.append(
-            f"referrer: {strange.sum()} rows name a customer without events, left out, {rows(frame, strange)}"
+            f"referrer: {strange.sum()} rows name a customer without events, such as"
+            f" {names[told[strange][0]]:.40}, left out, {rows(frame, strange)}"
         )
     if (own := (referrer >= 0) & (referrer == customer)).any():
         notes.append(f"referrer: {own.sum()} rows name the customer, left out, {rows(frame, own)}")

@@ -111,7 +111,7 @@ def test_nobody_is_told_by_himself_or_by_a_stranger() -> None:
     events = read_events(log().assign(referrer=["ann", "bob", "zoe", None, None, None, None]))
     np.testing.assert_array_equal(events.referrer[events.customer == 0], [-1, 1, -1, -1])
     assert notes(events, "referrer") == [
-        "referrer: 1 rows name a customer without events, left out, first: row 3",
+        "referrer: 1 rows name a customer without events, such as zoe, left out, first: row 3",
         "referrer: 1 rows name the customer, left out, first: row 1",
     ]
 

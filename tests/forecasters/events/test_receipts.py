@@ -156,11 +156,22 @@ def test_a_growing_card_is_no_growth() -> None:
     assert any("more or fewer cards" in line for line in reconciled(events, shop()).summary())
 
 
+def test_purchases_without_a_location_are_told_from_those_of_another() -> None:
+    table = receipts()
+    table.loc[:2, "location"] = None
+    table.loc[3, "location"] = "east"
+    assert dict(reconciled(read_events(table), shop()).lost) == {
+        "without a location": 3,
+        "of locations that it lacks": 1,
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         ({"item": "rice"}, "items such as rice against the panel's caviar"),
         ({"location": "east"}, "locations such as east against the panel's north"),
+        ({"item": None}, "items such as none against the panel's caviar"),
         ({"location": None}, "locations such as none against the panel's north"),
         ({"time": "2020-01-01"}, "events from 2020-01-01 to 2020-01-01 against 2024-01-01 to 2024-01-28"),
         ({"customer": None}, "expected purchases of customers who are known, found none"),
