@@ -131,14 +131,16 @@ class _Draw:
     def fields(self, rng: np.random.Generator) -> dict[str, Any]:
         """The particles' fields of ``Population``."""
         places, goods = self.seen.missing.shape[1:]
-        size = (places, len(SEGMENTS), self.particles)
+        group = self.visited.place * len(SEGMENTS) + self.segment[self.visited.customer]
+        most = min(self.particles, int(np.bincount(group).max()))  # no location has rows that nobody needs
+        size = (places, len(SEGMENTS), most)
         shapes = dict.fromkeys(_NOBODY, size) | {"taste": (*size, goods)}
         fields = {name: np.full(shapes[name], value) for name, value in _NOBODY.items()}
         for place in range(places):
             for segment in range(size[1]):
-                at = (self.visited.place == place) & (self.segment[self.visited.customer] == segment)
-                if at.any():
-                    own, weight = self._some(np.flatnonzero(at), rng)
+                at = np.flatnonzero(group == place * len(SEGMENTS) + segment)
+                if len(at):
+                    own, weight = self._some(at, rng)
                     who = self.visited.customer[own]
                     fields["elsewhere"][place, segment, : len(who)] = self.visited.elsewhere[own]
                     for name, values in zip(("tells", "hears"), self.ties, strict=True):

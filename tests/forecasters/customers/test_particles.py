@@ -71,6 +71,12 @@ def test_nobody_minds_prices_more_where_nobody_does(learned) -> None:
     assert ((people.price * bought).sum(1) / bought.sum(1)).abs().max() < 1e-5
 
 
+def test_there_are_no_more_particles_than_a_segment_has_customers(log, learned) -> None:
+    _, panel, frame = log
+    many = learn_population(read_events(frame), panel, particles=10**6).population
+    assert (many.weight[..., -1] > 0).any(), "the largest segment of a location fills its rows"
+
+
 def test_the_draw_of_particles_keeps_what_is_bought(log, learned) -> None:
     _, panel, frame = log
     few = learn_population(read_events(frame), panel, particles=120).population
