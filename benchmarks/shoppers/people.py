@@ -35,6 +35,7 @@ def made_up(market: Market, customers: int, seed: int = 0) -> Population:
         hazard=leaving.sigmoid(),
         price=torch.zeros(places, len(SEGMENTS), goods),
         usual_stock_out=torch.full((places, goods), 0.03),
+        known=torch.ones(places, goods),
         moved_by=Leaving(
             stock_out=4.0, dear=1.0, covariance=torch.diag(torch.tensor([0.04, 0.01])), back=0.01
         ),

@@ -183,6 +183,7 @@ class CustomerMarket(Wrapped):
     ) -> tuple[CustomerState, Tensor]:
         """The state in which ``action`` is done to customers in the coming period, in place of any other, and
         the share (B, S, I) of revenue at ``price`` that it gives back."""
+        action = action.reaching(self.population.known)
         plain = self._bought(state.excess, state.minded, state.follow)
         gained = self._bought(state.excess, state.minded, state.follow, action)
         own = self._own(price)

@@ -22,7 +22,7 @@ from .recommenders import Recommender, lifted, slates
 
 @dataclass(frozen=True)
 class CustomerAction:
-    """What is done to customers in one period, by what it does; each broadcasts to the axes that it names.
+    """What is done to known customers in one period, by what it does; each broadcasts to the axes it names.
 
     B markets, S locations, K segments, P particles, I items, as in ``Population``.
     """
@@ -41,6 +41,16 @@ class CustomerAction:
         """Both in one period, each as if it were alone."""
         kept = (1 - self.given) * (1 - other.given)
         return CustomerAction(self.shown * other.shown, self.sent * other.sent, 1 - kept)
+
+    def reaching(self, known: Tensor) -> CustomerAction:
+        """The same where only a share ``known`` (S, I) of what is bought is of those who can be reached."""
+        here = known.unsqueeze(1)  # (S, 1, I)
+        sent = 1 + here * (self.sent - 1)
+        return CustomerAction(
+            shown=1 + here.unsqueeze(2) * (self.shown - 1),
+            sent=sent,
+            given=self.given * here * self.sent / sent.clamp(min=1e-12),
+        )
 
     def where(self, series: Tensor) -> CustomerAction:
         """The same for ``series`` (S, I) bool alone."""

@@ -109,6 +109,7 @@ class Population:
     hazard: Tensor  # (S, K, P) that chance in the log, mean of visits that found more and less than that
     price: Tensor  # (S, K, I) own elasticity less the item's; its mean weighted by demand is 0
     usual_stock_out: Tensor  # (S, I) share of demand that the log left unserved
+    known: Tensor  # (S, I) share of what sells that they buy; the others, like them, can be sent nothing
     moved_by: Leaving
     channels: Channels | None = None  # None: nobody comes to several locations
     contagion: Contagion | None = None  # None: nobody is known to follow others
@@ -121,7 +122,7 @@ class Population:
     def select(self, cut: Cut) -> Population:
         """Of some locations and items; the other items' customers stay, with what they buy of these."""
         shapes = dict.fromkeys(("weight", "visit", "basket", "leaving", "hazard"), "S__")
-        shapes |= {"taste": "S__I", "price": "S_I", "usual_stock_out": "SI"}
+        shapes |= {"taste": "S__I", "price": "S_I", "usual_stock_out": "SI", "known": "SI"}
         locations, items = cut.names(self.locations, self.items)
         return replace(
             cut.record(self, shapes),

@@ -15,7 +15,7 @@ from ..errors import InputError
 from .population import Channels, Contagion, Leaving, MovedBy, Population, Switching
 
 ABOUT, TENSORS = "customers.json", "customers.safetensors"
-_FORMAT = 2
+_FORMAT = 3
 _TENSORS = tuple(f.name for f in fields(Population) if f.type == "Tensor")
 _OF_CHANNELS = tuple(f.name for f in fields(Channels) if f.type == "Tensor")
 _OF_CONTAGION = tuple(f.name for f in fields(Contagion) if f.type == "Tensor")

@@ -41,6 +41,7 @@ def regulars(market: Market, particles: int = 20, moved_by: Leaving = LEAVING, s
         hazard=leaving.sigmoid(),
         price=minds - (minds * bought).sum(1, keepdim=True) / bought.sum(1, keepdim=True),
         usual_stock_out=tensor(rng.uniform(0.0, 0.1, (places, goods))),
+        known=torch.ones(places, goods),
         moved_by=moved_by,
     )
 

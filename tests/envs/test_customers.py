@@ -269,6 +269,26 @@ def test_a_coupon_multiplies_its_segment_and_takes_its_part_of_what_that_pays() 
     torch.testing.assert_close(more[0], (1 - 0.8**2) * 1.4**2 * usual[:, 1] / bought)
 
 
+def test_who_is_not_known_is_shown_and_sent_nothing() -> None:
+    """Of what half the units bring that known customers buy, and of revenue that half of what a coupon would
+    take, were all of them known, to the larger demand."""
+    whole = demand("certain")
+    half = replace(whole.population, known=torch.full_like(whole.population.known, 0.5))
+    process = CustomerMarket(whole.process, half, whole.reference)
+    price = process.reference.expand(MARKETS, -1, -1)
+    sent, given = torch.full((1, 1, 1, 1), 1.4), torch.full((1, 1, 1, 1), 0.2)
+    state, back = process.addressed(
+        opened(process), replace(CustomerAction.none(), sent=sent, given=given), price
+    )
+    torch.testing.assert_close(process.multiplier(state, price), torch.full_like(price, 1.2))
+    torch.testing.assert_close(back, torch.full_like(price, 0.2 * 0.7 / 1.2))
+    lift = torch.full_like(half.taste, 1.5)
+    state, _ = process.addressed(opened(process), shown(lift), price)
+    torch.testing.assert_close(
+        process.multiplier(state, price), torch.full_like(price, 1.25), atol=1e-5, rtol=0
+    )
+
+
 def test_what_is_done_to_customers_is_of_one_period_and_nobody_treated_otherwise_is_as_ever() -> None:
     process = demand("certain")
     price = process.reference.expand(MARKETS, -1, -1)

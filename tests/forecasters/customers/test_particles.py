@@ -71,6 +71,15 @@ def test_nobody_minds_prices_more_where_nobody_does(learned) -> None:
     assert ((people.price * bought).sum(1) / bought.sum(1)).abs().max() < 1e-5
 
 
+def test_what_nobody_known_buys_is_told_from_what_known_customers_do(log, learned) -> None:
+    _, panel, frame = log
+    assert learned.population.known.min() > 0.9
+    half = frame.assign(customer=frame["customer"].where(frame["customer"].str[-3] != "1", ""))
+    some = learn_population(read_events(half).identified, panel, particles=600).population.known
+    assert 0.05 < float((learned.population.known - some).mean()) < 0.5
+    assert ((some >= 0) & (some <= 1)).all()
+
+
 def test_there_are_no_more_particles_than_a_segment_has_customers(log, learned) -> None:
     _, panel, frame = log
     many = learn_population(read_events(frame), panel, particles=10**6).population

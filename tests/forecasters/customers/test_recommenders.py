@@ -37,6 +37,7 @@ def population(taste: Tensor = TASTE, weight: tuple[float, float] = (1.0, 3.0)) 
         hazard=torch.full(size, -3.0).sigmoid(),
         price=torch.zeros(1, 1, 4),
         usual_stock_out=torch.zeros(1, 4),
+        known=torch.ones(1, 4),
         moved_by=Leaving(stock_out=0.0, dear=0.0, covariance=torch.zeros(2, 2), back=0.0),
     )
 
