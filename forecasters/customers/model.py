@@ -70,7 +70,7 @@ class CustomerModel:
     def summary(self) -> tuple[str, ...]:
         """A line for each head that the log asks: what answers, what each lost on the weeks held back."""
         return tuple(
-            f"{head}: the classical answer: no network beat it (loss held back {classical:.4f})"
+            f"{head}: the classical answer (loss held back {classical:.4f})"
             if network is None
             else f"{head}: a network above the classical answer (loss {best:.4f} for {classical:.4f})"
             for head, network, (classical, best) in zip(HEADS, self.networks, self.held, strict=True)
