@@ -43,7 +43,7 @@ def test_what_earns_most_comes_first_with_both_ends_of_what_is_not_known() -> No
 
 def test_an_effect_that_is_known_has_no_ends() -> None:
     known = Lift(0.3, 0.0, rows=10**6)
-    found = mercato.campaigns(shop(known, known), "last-price", slate=1, episodes=3, horizon=4).table
+    found = mercato.campaigns(shop(known, known), slate=1, episodes=3, horizon=4).table
     assert list(found["least"]) == pytest.approx(list(found["gain"]))
     assert list(found["most"]) == pytest.approx(list(found["gain"]))
 

@@ -113,6 +113,7 @@ def test_who_wrote_in_anger_is_less_likely_to_be_still_there(found) -> None:
     assert fit.alive[~angry & recent].mean() == pytest.approx(present[~angry & recent].mean(), abs=0.05)
 
 
+@pytest.mark.slow
 def test_what_tells_nothing_moves_nothing() -> None:
     fit = learned(2, moved=False)[0]
     assert telling(log(2, moved=False)[0], "silence").encode is None
