@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from math import exp
 from typing import Any
 
-from ...forecasters.customers import Lift
 from . import words
 from .sheet import Sheet
 
@@ -140,11 +139,10 @@ def _caused(told: dict[str, Any]) -> Sheet:
 
 
 def _lift(found: dict[str, Any]) -> list[str]:
-    told = Lift(**found)
-    low, high = told.interval()
-    naive = "–" if told.naive is None else f"× {exp(told.naive):.2f}"
-    why = f"assumed: {told.because}" if told.assumed else f"{told.rows:,} rows"
-    return [f"× {exp(told.mean):.2f}", f"{low:.2f} … {high:.2f}", naive, why]
+    low, high = (exp(found["mean"] + side * 1.645 * found["sd"]) for side in (-1, 1))
+    naive = "–" if found["naive"] is None else f"× {exp(found['naive']):.2f}"
+    why = f"assumed: {found['because']}" if found["because"] else f"{found['rows']:,} rows"
+    return [f"× {exp(found['mean']):.2f}", f"{low:.2f} … {high:.2f}", naive, why]
 
 
 def _sentence(text: str) -> str:

@@ -183,7 +183,7 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path: Path) -> None:
 def test_fresh_food_is_sold_for_three_days(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     demo._data(tmp_path / "run", {"asked": {"data": "fresh-food"}}, 1, lambda _: None)
-    case = demo._case("fresh-food", tmp_path / "run" / "panel.parquet")
+    case = demo.case_of("fresh-food", tmp_path / "run" / "panel.parquet")
     assert case.economics.shelf_life == 3
     assert case.truth is not None
     assert case.truth.is_dir()

@@ -126,7 +126,7 @@ def test_what_is_checked_has_not_seen_the_days_it_is_checked_on() -> None:
     stop = EVENTS.time[-1] - np.timedelta64(27, "D")
     other = EVENTS.rows((EVENTS.time < stop) | (EVENTS.customer % 2 == 0))
     classical = TrainingSettings(epochs=0)
-    one, two = (fit_customers(log, settings=classical) for log in (EVENTS, other))
+    one, two = (fit_customers(log, settings=classical, most=40) for log in (EVENTS, other))
     queries = LOG.known(LOG.stop - 28)
     for model, alike in (("rehearsal", True), ("itself", False)):
         ours, theirs = (m.rehearsal if model == "rehearsal" else m for m in (one, two))

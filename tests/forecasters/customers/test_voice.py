@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,14 @@ from scipy.special import expit
 
 from mercato.forecasters.customers.histories import Histories
 from mercato.forecasters.customers.leaving import LeavingFit, Met, fit_leaving
-from mercato.forecasters.customers.messages import taught, telling
+from mercato.forecasters.customers.messages import Telling, taught, telling
 from mercato.forecasters.customers.text import HashedTerms
 from mercato.forecasters.customers.voice import Voice
 from mercato.forecasters.events import Events
 from mercato.forecasters.panel import SalesPanel, read_panel
 from tests.forecasters.customers.logs import events_of, kind
 
-WEEKS, CUSTOMERS, DAYS = 60, 2500, 7
+WEEKS, CUSTOMERS, DAYS = 60, 2000, 7
 OWN, STOCK_OUT, DIRECT, RETURNED, BAD = -3.2, 2.5, 1.5, 1.2, 2.0
 """An empty shelf moves leaving by DIRECT itself, and by what it makes customers write."""
 ANGRY, CALM = "never again, a disgrace", "thank you, all is well"
@@ -29,6 +30,7 @@ def terms_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mercato.forecasters.customers.messages.encoder", HashedTerms.of)
 
 
+@cache
 def log(seed: int, moved: bool = True) -> tuple[Events, SalesPanel, np.ndarray, np.ndarray]:
     """Events of customers of one shop and item, its panel, what each week lacked, and who is still there."""
     rng = np.random.default_rng(seed)
@@ -58,11 +60,16 @@ def panel() -> SalesPanel:
     return read_panel(pd.DataFrame({"date": dates, **columns}))
 
 
+@cache
+def foretold(seed: int, moved: bool = True) -> Telling:
+    return telling(log(seed, moved)[0], "silence")
+
+
 def learned(seed: int, moved: bool = True) -> tuple[LeavingFit, Voice, Met, Histories, np.ndarray]:
     events, weeks, missing, there = log(seed, moved)
     seen = Histories.of(events, weeks)
     met = Met(missing[seen.period], np.zeros(len(seen.period)))
-    silence = telling(events, "silence")
+    silence = foretold(seed, moved)
     voice = Voice.of(events, weeks, seen, met.both, silence)
     return fit_leaving(seen, met, voice, DAYS), voice, met, seen, there
 
@@ -116,15 +123,16 @@ def test_who_wrote_in_anger_is_less_likely_to_be_still_there(found) -> None:
 @pytest.mark.slow
 def test_what_tells_nothing_moves_nothing() -> None:
     fit = learned(2, moved=False)[0]
-    assert telling(log(2, moved=False)[0], "silence").encode is None
+    assert foretold(2, moved=False).encode is None
     assert abs(fit.voice[0]) < 3 * fit.errors["return"]
     assert abs(fit.voice[1]) < 3 * fit.errors["message"]
 
 
+@pytest.mark.slow
 def test_no_message_is_told_by_its_own_outcome() -> None:
     """The logit of a taught message is by other customers: another outcome of its own moves it less."""
     events, _, _, _ = log(1)
-    silence = telling(events, "silence")
+    silence = foretold(1)
     messages, logit = taught(events, silence)
     assert len(messages) == len(logit) == int((events.kind == kind("message", 1)[0]).sum())
     assert len(silence.unseen) < len(logit)
