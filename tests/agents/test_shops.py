@@ -157,6 +157,7 @@ def test_a_shop_whose_stock_ages_is_refused_in_one_line() -> None:
         train_shops([], BRIEF)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_policy() -> None:
     brief = replace(BRIEF, steps=400)
     shops = [fresh(-2.2, 0.2), fresh(-3.0, 0.5, lead_time=2)]
@@ -200,6 +201,7 @@ def test_only_a_policy_of_continuous_corrections_goes_on() -> None:
         train_pathwise(unseen(), AGAIN, start=lattice)
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     shops, kept = [fresh(-2.2, 0.2), fresh(-3.0, 0.5, lead_time=2)], tmp_path / "kept"
     settings = replace(BRIEF, steps=700, validation=replace(GLANCE, times=3))

@@ -238,6 +238,7 @@ def test_a_damaged_record_is_not_gone_on_with(
     assert (ran.exit_code, "going on" in ran.stderr) == (130, False)
 
 
+@pytest.mark.slow
 def test_a_market_with_policies_has_a_report_too(tmp_path: Path, finished: tuple[Path, Any]) -> None:
     folder, _ = finished
     out = tmp_path / "page.html"

@@ -182,6 +182,7 @@ def test_a_misspelt_policy_is_refused_before_anything_is_tuned_or_simulated(
         whatif(market(), path)
 
 
+@pytest.mark.slow
 def test_baselines_are_known_by_the_names_that_they_are_tuned_to() -> None:
     for economics in (Economics(), Economics(shelf_life=2), Economics(season=8, salvage_rate=0.5)):
         for where in (shop([[-2.0]], economics=economics), replace(shop([[-2.0]]), logged_price=None)):

@@ -95,7 +95,12 @@ class Interrupting(Silent):
         self.notes.append(text)
 
 
-@pytest.mark.parametrize("moments", [(1,), (3,), (20,), (21, 33), (39,)])
+_SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "moments", [(1,), (21, 33), *(pytest.param(one, marks=_SLOW) for one in ((3,), (20,), (39,)))]
+)
 def test_an_interrupted_training_ends_as_one_that_was_not(tmp_path: Path, moments: tuple[int, ...]) -> None:
     table, _ = make_reference(seed=11, size=Size(locations=2, items=2, weeks=40))
     panel = read_panel(table, roles=ROLES)

@@ -85,6 +85,7 @@ def test_an_interrupted_training_ends_as_one_that_was_not(
         assert torch.equal(value, weights(parts)[name]), name
 
 
+@pytest.mark.slow
 def test_training_learns(tmp_path: Path) -> None:
     few, more = (
         pretrain(tmp_path / f"{steps}.safetensors", settings=replace(QUICK, steps=steps)).network
