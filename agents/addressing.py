@@ -23,12 +23,9 @@ CANDIDATES: tuple[Recommender, ...] = (Popular(), *(WorthMost(power) for power i
 class Addressing:
     """A policy with a campaign, for whose customers it prices and orders."""
 
+    name: str
     policy: Policy
     campaign: Campaign
-
-    @property
-    def name(self) -> str:
-        return f"{self.policy.name}, {self.campaign.name}"
 
     def decide(self, view: View) -> Decision:
         """
@@ -49,18 +46,17 @@ def tried(
     progress: Progress = SILENT,
     workers: Workers = HERE,
 ) -> Evaluation:
-    """A policy alone, and with each of some campaigns, before the same customers with stock and memory.
+    """A policy alone, then with each of some campaigns, before the same customers with stock and memory.
 
     Raises:
         InputError: the market's customers are not known one by one.
     """
     market = market.remembered
-    with_each = [Addressing(policy, one) for one in campaigns]
     for one in campaigns:
         market.action(one)  # whatever it lacks is said before anything is played
-    return evaluate(
-        market, [policy, *with_each], episodes, horizon, seed_for("show", seed), progress, workers
-    )
+    with_each = [Addressing(f"{n}: {one.name}", policy, one) for n, one in enumerate(campaigns, 1)]
+    customers = seed_for("show", seed)
+    return evaluate(market, [policy, *with_each], episodes, horizon, customers, progress, workers)
 
 
 def best_campaign(

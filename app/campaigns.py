@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
+import numpy as np
 import pandas as pd
 
 from ..agents.addressing import showings, tried
@@ -46,16 +47,8 @@ class Campaigns:
     @cached_property
     def table(self) -> pd.DataFrame:
         """One row a campaign."""
-        names = ("gain", "gain_lo", "gain_hi")
-        return pd.DataFrame(
-            {
-                "campaign": one.campaign,
-                **dict(zip(names, one.gain, strict=True)),
-                "least": one.least,
-                "most": one.most,
-            }
-            for one in self.worth
-        )
+        rows = [(one.campaign, *one.gain, one.least, one.most) for one in self.worth]
+        return pd.DataFrame(rows, columns=["campaign", "gain", "gain_lo", "gain_hi", "least", "most"])
 
 
 def campaigns(
@@ -97,25 +90,21 @@ def campaigns(
     segments = [None, *((one.name,) for one in account.segments)]
     length = min(slate, len(shop.items))
 
-    def made(moved: Callable[[Lift], Lift]) -> list[Campaign]:
-        shown, sent = moved(account.exposure), moved(account.coupon)
-        return [
-            *showings(length, shown),
-            *(Coupons(discount, sent, some) for some in segments),
-        ]
+    def made(deviations: float) -> list[Campaign]:
+        shown, sent = (_moved(effect, deviations) for effect in (account.exposure, account.coupon))
+        return [*showings(length, shown), *(Coupons(discount, sent, some) for some in segments)]
 
-    found = [
-        tried(shop, ready, made(moved), seed, episodes, horizon, progress, workers).values["profit"]
-        for moved in (lambda one: one, lambda one: _end(one, -_Z), lambda one: _end(one, _Z))
-    ]
-    gains = [profit[1:] - profit[0] for profit in found]
+    each = [made(deviations) for deviations in (0.0, -_Z, _Z)]
+    played = tried(shop, ready, list(chain(*each)), seed, episodes, horizon, progress, workers)
+    alone, *with_each = played.values["profit"]
+    gains = (np.stack(with_each) - alone).reshape(len(each), -1, len(alone))
     worth = []
-    for n, one in enumerate(made(lambda one: one)):
-        ends = sorted(float(gain[n].mean()) for gain in gains[1:])
-        worth.append(Worth(one.name, bootstrap(gains[0][n], seed), *ends))
+    for n, one in enumerate(each[0]):
+        ends = sorted(gains[1:, n].mean(1).tolist())
+        worth.append(Worth(one.name, bootstrap(gains[0, n], seed), *ends))
     return Campaigns(
         policy=ready.name,
-        profit=float(found[0][0].mean()),
+        profit=float(alone.mean()),
         episodes=episodes,
         horizon=shop.economics.episode(horizon),
         showing=account.exposure,
@@ -124,5 +113,5 @@ def campaigns(
     )
 
 
-def _end(effect: Lift, deviations: float) -> Lift:
+def _moved(effect: Lift, deviations: float) -> Lift:
     return replace(effect, mean=effect.mean + deviations * effect.sd)

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from mercato.agents.evaluation import bootstrap, evaluate, usual_episodes
+from mercato.agents.evaluation import evaluate, usual_episodes
 from mercato.agents.policy import Policy
 from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
 from mercato.agents.tuning import tune_baselines
@@ -35,6 +35,7 @@ from mercato.forecasters.market_model import shipped
 from mercato.forecasters.sources import write_source
 
 from .record import resumed, write_result
+from .transfer import share
 
 TABLES, SEEDS, SEED = ("orange-juice", "ta-feng", "reference"), range(5), 0  # of training; of all the rest
 LEARNERS = ("PPO", "DQN")
@@ -90,9 +91,8 @@ def one_seed(name: str, seed: int, quick: bool) -> dict[str, Any]:
     profit = dict(zip(played.names, played.values["profit"], strict=True))
     best = played.best([rule.name for rule in baselines])
 
-    def lead(learner: str, rule: str) -> list[float]:
-        whole = abs(profit[rule].mean())
-        return [value / whole for value in bootstrap(profit[learner] - profit[rule], SEED)]
+    def lead(learner: str, rule: str) -> tuple[float, float, float]:
+        return share(profit[learner] - profit[rule], profit[rule], SEED)
 
     return {
         "table": name,

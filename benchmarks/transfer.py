@@ -38,6 +38,7 @@ from mercato.agents.train import PPOSettings, best_base, train_ppo
 from mercato.agents.tuning import QUICK as IN_SECONDS
 from mercato.agents.tuning import TuningSettings, tune_baselines
 from mercato.agents.workers import employ
+from mercato.app.benchmarking import of_price
 from mercato.envs.economics import Economics
 from mercato.envs.market import Market
 from mercato.envs.structural import FAMILIES, Size
@@ -139,8 +140,8 @@ def figures(played: Played, seed: int) -> dict[str, Any]:
     best = max(rules, key=lambda name: rules[name].mean())
     leads = {name: bootstrap(learned[FITTED] - profit, seed) for name, profit in rules.items()}
     earned = {**rules, **{name: learned[name] for name in (FITTED, CAREFUL)}}
-    whole = float(learned[TRUE].mean())
-    logged = next(name for name in rules if name.split(",")[0] == LOGGED)  # with the orders that suit it
+    whole, logged = float(learned[TRUE].mean()), of_price(LOGGED, list(rules))
+    assert logged is not None
     return {
         "share_of_true": {
             name: share(profit, learned[TRUE], seed) for name, profit in learned.items() if name != TRUE

@@ -214,12 +214,19 @@ class Market:
         demand = self.demand
         return self.with_demand(demand.process) if isinstance(demand, CustomerMarket) else self
 
+    @cached_property
+    def _actions(self) -> dict[Campaign, CustomerAction]:
+        """What campaigns were found to do, which is asked for again in every period."""
+        return {}
+
     def action(self, campaign: Campaign) -> CustomerAction:
         """What a campaign does to the customers who are known; what a scenario adds has none yet.
 
         Raises:
             InputError: none are.
         """
+        if campaign in self._actions:
+            return self._actions[campaign]
         known = customers_of(self.demand)
         if known is None:
             raise InputError(
@@ -227,7 +234,8 @@ class Market:
             )
         places, goods = len(known.locations), len(known.items)
         margin = self.terms.reference_price - self.terms.unit_cost
-        return campaign.action(known.population, margin[:places, :goods])
+        self._actions[campaign] = action = campaign.action(known.population, margin[:places, :goods])
+        return action
 
     def to(self, device: torch.device | str) -> Market:
         return replace(

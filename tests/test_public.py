@@ -55,3 +55,9 @@ def test_editors_are_told_the_names_that_exist() -> None:
 def test_what_is_not_there_is_said_as_of_any_module() -> None:
     with pytest.raises(AttributeError, match="module 'mercato' has no attribute 'fits'"):
         mercato.fits  # noqa: B018
+
+
+def test_a_market_is_opened_without_what_only_learning_asks_for() -> None:
+    said = "import sys, mercato.envs.store; print([m for m in ('scipy', 'sklearn') if m in sys.modules])"
+    outcome = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True)
+    assert outcome.stdout == "[]\n"

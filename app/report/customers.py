@@ -64,8 +64,11 @@ def _who(told: dict[str, Any]) -> Sheet:
 
 def _why(told: dict[str, Any]) -> Sheet:
     found = told["leaving"]
-    said = found.get("voice", {})  # absent in what was learned before it was
-    rows = [*_moved(found), *_voiced(said), [_NAMES["back"], f"{found['back']:.2%}", "–", "assumed"]]
+    rows = [
+        *_moved(found),
+        *_voiced(found["voice"]),
+        [_NAMES["back"], f"{found['back']:.2%}", "–", "assumed"],
+    ]
     about = (
         f"From {found['customers']:,} customers, of whom about {found['leavers']:,.0f} left while they were"
         " watched. Effects but the last multiply the odds of leaving at a visit."

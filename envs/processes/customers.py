@@ -51,10 +51,19 @@ class CustomerState:
     excess: Tensor  # (B, S, K, P) a particle's weight relative to the reference, less 1
     minded: Tensor  # (B, S, K, P) logits of going elsewhere by the last visit; (B, 0) where nobody goes
     gained: Tensor  # (B, S, K, I) units of a period at reference prices more than in the reference
-    told: Tensor  # (B, S, K, I) of these, for what is shown and sent now; (B, 0) where nothing is
+    told: Tensor  # (B, S, K, I) more than that, for what is shown and sent now; (B, 0) where nothing is
     effect: Tensor  # (B, 2) of stock-outs and of prices on leaving, as the episode's customers have them
     switch: Tensor  # (B, 2) the same on going elsewhere; (B, 0) where nobody goes
     follow: Tensor  # (B, 1) by how much who listens follows who tells; (B, 0) where nobody does
+
+    @property
+    def now(self) -> Tensor:
+        """(B, S, K, I) units more in all, in the coming period."""
+        return self.with_told(self.gained)
+
+    def with_told(self, gained: Tensor) -> Tensor:
+        """What is ``gained`` (B, S, K, I) with what is shown and sent now."""
+        return gained + self.told if self.told.dim() > 2 else gained
 
 
 class CustomerMarket(Wrapped):
@@ -118,7 +127,7 @@ class CustomerMarket(Wrapped):
 
     def multiplier(self, state: CustomerState, price: Tensor) -> Tensor:
         """(B, S, I) demand at ``price`` (B, S, I) over that of untouched customers; smooth in price."""
-        return self._multiplier(state.gained, price)
+        return self._multiplier(state.now, price)
 
     def _multiplier(self, gained: Tensor, price: Tensor) -> Tensor:
         own = self._own(price)
@@ -133,9 +142,9 @@ class CustomerMarket(Wrapped):
         usual = self._usual.sum(-2)
         now, was = (
             (self.population.price * x).sum(-2) / x.sum(-2).clamp(min=_LEAST)
-            for x in (self._usual + state.gained, self._usual)
+            for x in (self._usual + state.now, self._usual)
         )
-        scale = (1 + state.gained.sum(-2) / usual.clamp(min=_LEAST)).clamp(min=0.0)
+        scale = (1 + state.now.sum(-2) / usual.clamp(min=_LEAST)).clamp(min=0.0)
         return replace(outlook, mean=outlook.mean * scale, elasticity=outlook.elasticity + now - was)
 
     def expected(self, state: CustomerState, price: Tensor) -> Tensor:
@@ -146,9 +155,7 @@ class CustomerMarket(Wrapped):
         fades. What they are shown and sent now they are in all of them."""
         if periods == 1:
             return self.expected(state, price)
-        gained = self._bought_later(state, periods)
-        if state.told.shape[1:].numel():
-            gained = gained + state.told
+        gained = state.with_told(self._bought_later(state, periods))
         return self.process.later(state.process, price, periods) * self._multiplier(gained, price)
 
     def disagreement(self, state: CustomerState, price: Tensor) -> Tensor:
@@ -184,12 +191,10 @@ class CustomerMarket(Wrapped):
         """The state in which ``action`` is done to customers in the coming period, in place of any other, and
         the share (B, S, I) of revenue at ``price`` that it gives back."""
         action = action.reaching(self.population.known)
-        plain = self._bought(state.excess, state.minded, state.follow)
-        gained = self._bought(state.excess, state.minded, state.follow, action)
-        own = self._own(price)
-        bought = (own * (self._usual + gained)).sum(-2).clamp(min=_LEAST)
-        given = (own * (self._usual + gained) * action.given).sum(-2) / bought
-        return replace(state, gained=gained, told=gained - plain), given
+        now = self._bought(state.excess, state.minded, state.follow, action)
+        bought = self._own(price) * (self._usual + now)
+        given = (bought * action.given).sum(-2) / bought.sum(-2).clamp(min=_LEAST)
+        return replace(state, told=now - state.gained), given
 
     def _treated(self, state: CustomerState, stock_out: Tensor, dear: Tensor) -> tuple[Tensor, Tensor]:
         """Excess, and what is minded, after a period with stock-outs and log prices (B, S, I) beyond the

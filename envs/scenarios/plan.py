@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import cached_property, partial, reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -166,8 +166,16 @@ class Plan:
         """The plan in which ``action`` is done to customers ``where`` (H, S, I) it applies."""
         return replace(self, addressed=(*self.addressed, Addressed(where, action)))
 
-    def action(self, t: int) -> CustomerAction | None:
-        """What is done to customers in period ``t``; None: nothing."""
+    @cached_property
+    def actions(self) -> tuple[CustomerAction | None, ...]:
+        """(H,) what is done to customers in each period; None: nothing. Equal periods share one."""
+        found: list[CustomerAction | None] = []
+        for t in range(self.horizon):
+            same = t > 0 and all(torch.equal(each.where[t], each.where[t - 1]) for each in self.addressed)
+            found.append(found[-1] if same else self._action(t))
+        return tuple(found)
+
+    def _action(self, t: int) -> CustomerAction | None:
         done = [each.action.where(each.where[t]) for each in self.addressed if bool(each.where[t].any())]
         return reduce(CustomerAction.with_, done) if done else None
 

@@ -59,14 +59,14 @@ class Played:
     def view(self, state: State, t: int) -> View:
         """What a policy may look at in period ``t``, from 0."""
         market, simulator = self._periods[t]
-        view, action = replace(simulator.view(state), market=market), self.plan.action(t)
+        view, action = replace(simulator.view(state), market=market), self.plan.actions[t]
         return view if action is None else view.addressed(action)
 
     def enacted(self, decision: Decision, view: View, t: int) -> Decision:
         """What becomes of a policy's decision: prices as planned, orders for the demand at them."""
         decision = self._repriced(decision, view, t)
         most = torch.where(self.plan.taken[t] > 0, self.plan.limit[t], 0.0)
-        planned, own = self.plan.action(t), decision.customers
+        planned, own = self.plan.actions[t], decision.customers
         both = own if planned is None else planned if own is None else planned.with_(own)
         return replace(decision, order=torch.minimum(decision.order, most), customers=both)
 

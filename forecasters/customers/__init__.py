@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from .account import Account, Segment, Signal
 from .action import Campaign, Coupons, CustomerAction, Seeds, Showing
 from .assortment import Assortment
-from .leaving import LeavingFit
 from .lift import Lift
 from .population import Channels, Contagion, Leaving, MovedBy, Population, Switching
 from .recommenders import Personal, Popular, Pushed, Recommender, WorthMost, lifted, slates
@@ -19,6 +18,7 @@ from .store import load_population, save_population
 if TYPE_CHECKING:
     from .accounting import account_of
     from .answers import Answers
+    from .leaving import LeavingFit
     from .particles import Learned, learn_population
     from .scores import HORIZON, Bin, calibration, scored
 
@@ -61,6 +61,7 @@ __all__ = [
 _LATER = {
     "Answers": "answers",
     **dict.fromkeys(("HORIZON", "Bin", "calibration", "scored"), "scores"),
+    "LeavingFit": "leaving",
     **{"Learned": "particles", "account_of": "accounting", "learn_population": "particles"},
 }
 

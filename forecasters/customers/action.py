@@ -6,7 +6,7 @@ with prices, stock and memory: who comes more often brings those whom they told,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import exp
 from typing import Protocol
@@ -62,8 +62,8 @@ class CustomerAction:
         )
 
 
-class Campaign(Protocol):
-    """What a shop means to do to its customers, whoever they are."""
+class Campaign(Hashable, Protocol):
+    """What a shop means to do to its customers, whoever they are; the same in every period."""
 
     @property
     def name(self) -> str: ...

@@ -14,7 +14,7 @@ from .hazard import Awaited, awaited
 from .mixture import Answers, Asked, answers, asked
 from .purchases import Purchases, Queries
 from .quantity import usual_units
-from .returns import Watched, watched
+from .returns import Rates, Watched, return_rates, watched
 from .tokens import Tokens
 from .visits import BetaGeometric
 
@@ -50,8 +50,11 @@ class Ground:
         """Of the items, on a day."""
         return catalogue(self.log, stop, self.category)
 
-    def lesson(self, log: Purchases, queries: Queries, items: Catalogue, stop: int, end: int) -> Lesson:
-        """Answers of a log as of its day ``end``; items as known on ``stop``."""
+    def lesson(
+        self, log: Purchases, queries: Queries, items: Catalogue, rates: Rates, stop: int, end: int
+    ) -> Lesson:
+        """Answers of a log as of its day ``end``; items, and what of them is brought back, as known on
+        ``stop``."""
         of = asked(log, queries, items)
         told = answers(log, queries, self.horizon, of)
         usual = usual_units(log, queries, stop, told.row.numpy(), told.item.numpy())
@@ -61,7 +64,7 @@ class Ground:
             asked=of,
             told=told,
             usual=torch.from_numpy(np.log(usual)).float(),
-            returns=watched(log, queries, self.horizon, stop, end),
+            returns=watched(log, queries, self.horizon, rates, end),
         )
 
     def lessons(self, stop: int, end: int, most: int, seed: int) -> list[Lesson]:
@@ -71,8 +74,8 @@ class Ground:
         chosen = rng.permutation(len(everyone))[:most]
         events = self.tokens.events_before(Queries(everyone.customer[chosen], everyone.stop[chosen]))
         chosen = chosen[np.argsort(events, kind="stable")]
-        items = self.catalogue(stop)
-        return [self.lesson(log, part, items, stop, end) for part in parts(everyone, chosen)]
+        items, rates = self.catalogue(stop), return_rates(self.log.as_of(stop), stop)
+        return [self.lesson(log, part, items, rates, stop, end) for part in parts(everyone, chosen)]
 
 
 def parts(queries: Queries, which: np.ndarray, size: int = _TOGETHER) -> Iterator[Queries]:

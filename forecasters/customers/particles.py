@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..events import Events
+from ..events import Events, reconciled
 from ..panel.sales_panel import SalesPanel
 from .contagion import Following, Ties, following, word_of_mouth
 from .histories import Histories
@@ -86,7 +86,7 @@ def learn_population(events: Events, panel: SalesPanel, particles: int = PARTICL
         segments=SEGMENTS,
         price=_about_zero(torch.from_numpy(deviations).float(), fields["weight"], fields["taste"]),
         usual_stock_out=torch.from_numpy(seen.usual_missing).float(),
-        known=torch.from_numpy(_known(panel, seen)).float(),
+        known=torch.from_numpy(_known(events, panel)).float(),
         moved_by=found.moved_by,
         **fields,
     )
@@ -194,13 +194,11 @@ def _ties(events: Events, seen: Histories) -> np.ndarray:
     return np.stack([np.isin(names, side) for side in sides]).astype(np.float64)
 
 
-def _known(panel: SalesPanel, seen: Histories) -> np.ndarray:
+def _known(events: Events, panel: SalesPanel) -> np.ndarray:
     """(S, I) share of the units that known customers bought; 1 where the panel sold none."""
-    places, goods = seen.missing.shape[1:]
-    bought = np.bincount(seen.bought_at * goods + seen.item, seen.units, places * goods)
-    sold = np.nan_to_num(panel.dense(panel.units)).sum(0)
-    share = bought.reshape(places, goods) / np.maximum(sold, 1e-9)
-    return np.where(sold > 0, np.clip(share, 0.0, 1.0), 1.0)
+    share = np.ones((len(panel.locations), len(panel.items)))
+    share[tuple(panel.series.T)] = np.nan_to_num(reconciled(events, panel).share, nan=1.0).clip(0.0, 1.0)
+    return share
 
 
 def _worth(panel: SalesPanel, bought: torch.Tensor) -> torch.Tensor:

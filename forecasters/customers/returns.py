@@ -80,10 +80,9 @@ class Watched:
     came: Tensor  # (N,) bool
 
 
-def watched(log: Purchases, queries: Queries, horizon: int, stop: int, end: int) -> Watched:
-    """Of the first baskets within ``horizon`` days, in a log as of ``end``; foretold from before ``stop``."""
+def watched(log: Purchases, queries: Queries, horizon: int, rates: Rates, end: int) -> Watched:
+    """Of the first baskets within ``horizon`` days, in a log as of ``end``; foretold by ``rates``."""
     row, line = log.first_basket(queries, horizon)
-    rates = return_rates(log.as_of(stop), stop)
     return Watched(
         recorded=log.returns,
         usual=torch.from_numpy(rates.log_odds(queries, row, log.item[line])).float(),

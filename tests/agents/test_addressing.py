@@ -57,7 +57,9 @@ def test_a_policy_orders_for_whom_it_addresses() -> None:
     market = shop(0.6, 0.6)
     simulator = Simulator(market, 4, 8, 0)
     view = simulator.view(simulator.reset())
-    usual, shown = (p.decide(view) for p in (POLICY, Addressing(POLICY, Showing(Personal(), 2, EFFECT))))
+    usual, shown = (
+        p.decide(view) for p in (POLICY, Addressing("shown", POLICY, Showing(Personal(), 2, EFFECT)))
+    )
     assert usual.customers is None
     assert float(shown.order.sum()) > 1.2 * float(usual.order.sum())
     sold = [

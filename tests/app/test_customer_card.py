@@ -22,6 +22,7 @@ ACCOUNT = Account(
         "stock_out": 2.0,
         "dear": 0.5,
         "back": 0.01,
+        "voice": {},
         "errors": {"own": 0.1, "stock_out": 0.5, "dear": 2.0},
         "assumed": ["dear", "back"],
         "customers": 1200,

@@ -56,7 +56,7 @@ def multiple(market: Market, **effects: object) -> torch.Tensor:
 
 def kept(plan: Plan) -> torch.Tensor:
     """(S, I) share of the first period's revenue that is not given back."""
-    action = plan.action(0)
+    action = plan.actions[0]
     if action is None:
         return torch.ones(plan.market.shape)
     _, state = opened(plan)
@@ -161,10 +161,10 @@ def test_coupons_to_those_who_tell_bring_their_friends_where_these_follow() -> N
 def test_what_is_shown_is_shown_in_its_window_and_beside_what_a_policy_does(market: Market) -> None:
     fields = {"slate": 99, "effect": 1.5, "window": [2, 3]}
     plan = Scenario.model_validate({"recommendation": fields, "horizon": 4}).plan(market)
-    assert [plan.action(t) is None for t in range(4)] == [True, False, False, True]
+    assert [one is None for one in plan.actions] == [True, False, False, True]
     coupons = Coupons(0.1, Lift.stated(2.0))
     game, state = opened(plan)
-    policy = Addressing(Pair("usual", LastPrice(), BaseStock(1.0)), coupons)
+    policy = Addressing("with coupons", Pair("usual", LastPrice(), BaseStock(1.0)), coupons)
     acted = [game.enacted(policy.decide(view), view, t) for t in (0, 1) for view in [game.view(state, t)]]
     sent, shown = ([getattr(d.customers, what).max() for d in acted] for what in ("sent", "shown"))
     torch.testing.assert_close(torch.stack(sent), torch.tensor([2.0, 2.0]))
@@ -225,7 +225,7 @@ def test_what_is_done_to_customers_who_are_observed_moves_nature_and_what_is_exp
     torch.testing.assert_close(*map(kept, plans))
     price, more = market.terms.reference_price.unsqueeze(0), []
     for plan in plans:
-        demand, action, (_, state) = plan.market.demand, plan.action(0), opened(plan)
+        demand, action, (_, state) = plan.market.demand, plan.actions[0], opened(plan)
         assert action is not None
         told, _ = addressed(demand, state.demand, action, price)
         more.append(demand.expected(told, price) / demand.expected(state.demand, price))

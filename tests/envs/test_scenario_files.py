@@ -160,7 +160,7 @@ faults = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(faults)
 def test_a_file_with_a_fault_is_refused(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     content = text.encode("utf-8", "surrogateescape")

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from small_model import QUICK, Fitted
 
@@ -102,6 +103,7 @@ def test_a_forecast_is_the_simulations_expectation_where_no_news_was_learned(fit
         torch.testing.assert_close(told, expected)
 
 
+@pytest.mark.slow
 def test_an_item_that_is_no_longer_sold_or_only_just_is_fitted_with_the_rest() -> None:
     table, _ = make_reference(seed=11, size=Size(locations=2, items=3, weeks=60))
     panel = read_panel(table, roles=ROLES)

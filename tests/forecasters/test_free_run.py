@@ -47,6 +47,7 @@ def test_what_is_no_number_is_named_by_series(fitted: Fitted) -> None:
         anchored(broken, fitted.demand.history, seed=0)
 
 
+@pytest.mark.slow
 def test_a_level_that_cannot_be_mended_is_refused_and_nothing_is_replaced(
     fitted: Fitted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

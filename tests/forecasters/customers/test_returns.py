@@ -140,7 +140,8 @@ def test_a_line_not_back_yet_is_not_one_that_was_kept() -> None:
     returned = np.array([3, 55, 65])
     log = Purchases(1, 1, np.datetime64("2024-01-01"), *rows, np.ones(3), np.ones(3), returned)
     queries = Queries(np.array([0, 0]), np.array([40, 58]))
-    early, late = (watched(log.as_of(end), queries, 28, 40, end) for end in (54, 66))
+    rates = return_rates(log.as_of(40), 40)
+    early, late = (watched(log.as_of(end), queries, 28, rates, end) for end in (54, 66))
     assert (early.came.tolist(), late.came.tolist()) == ([False], [True, True])
     assert 0 < early.share[0] < late.share[0] <= 1
     odds = torch.tensor([0.5])
