@@ -185,7 +185,7 @@ class Best:
         start = float(self.start.mean())
         gain = (float(profits.mean()) - start) / max(abs(start), 1e-9)
         self.stage.note(f"{done:,} unit-periods: {gain:+.2%} over the starting policy in validation")
-        self.stage.curve(done, {"validation/profit": float(profits.mean())})
+        self.stage.curve(done, {"validation/profit": float(profits.mean()), "validation/gain": gain})
         if sure > self.most:
             self.most, self.policy = sure, policy
 

@@ -34,7 +34,7 @@ from mercato.forecasters.evaluation import Forecaster
 from mercato.forecasters.market_model import shipped
 from mercato.forecasters.sources import write_source
 
-from .record import resumed, write_result
+from .record import resumed, with_earlier, write_result
 from .transfer import share
 
 TABLES, SEEDS, SEED = ("orange-juice", "ta-feng", "reference"), range(5), 0  # of training; of all the rest
@@ -150,7 +150,8 @@ def main() -> None:
         leads = ", ".join(f"{learner} {row['lead'][learner][0]:+.2%}" for learner in LEARNERS)
         print(f"{name}, seed {seed}: {leads} of {row['best baseline']}", file=sys.stderr)
     result = {"episodes": RunSettings().episodes, "rows": rows}
-    if not arguments.quick and len(tasks) == len(TABLES) * len(SEEDS):
+    if not arguments.quick:
+        result["rows"] = rows = with_earlier("demos", rows, by=("table", "seed"))
         print(f"wrote {write_result('demos', result)}", file=sys.stderr)
     print(json.dumps(result) if arguments.json else table(rows))
 

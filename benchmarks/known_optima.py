@@ -2,9 +2,9 @@
 
 The problems of ``mercato problem --list``. Exact: the optimum and the best of simpler rules. Simulated in the
 problem's market: the optimal policy, which has to be worth what the exact value says, the baseline that
-``mercato train`` would start from, tuned as it tunes it, learners trained from it, and whoever else is among
-``COMPETITORS``. All meet the same customers, so that what a policy loses is told by 95% intervals of paired
-differences to the optimal policy.
+``mercato train`` would start from, tuned as it tunes it, learners trained from it with several seeds, and
+whoever else is among ``RULES``. All meet the same customers, so that what a policy loses is told by 95%
+intervals of paired differences to the optimal policy.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,16 @@ from mercato.agents.seeds import seed_for
 from mercato.agents.train import best_base
 from mercato.agents.tuning import Trials, TuningSettings, order_families, tune_baselines
 from mercato.envs.market import Market
-from mercato.envs.problems import CATALOGUE, Problem
+from mercato.envs.problems import CATALOGUE, LostSales, Problem
 from mercato.forecasters.errors import InputError
 
-from .learners import LEARNERS, SEED, Learner
-from .record import resumed, write_result
+from .learners import LEARNERS, SEED
+from .optima import curves, seeds
+from .record import resumed, with_earlier, write_result
 
 OPTIMUM, BASELINE = "optimum", "mercato's baseline"
+TRAININGS = 5  # of a learner where figures are reported by problem; one elsewhere
+LONG = 4  # the lead time at which lost sales are
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,11 @@ class Effort:
     markets: int  # independent runs of a simulated policy
     tuning: TuningSettings
     training: float  # share of a learner's usual steps
+    trainings: int | None = None  # of a learner in a problem; None: as ``pieces_of`` says
 
 
 WHOLE = Effort(None, 4096, TuningSettings(), 1.0)
-QUICK = Effort(1, 512, TuningSettings(volume=2_000, rounds=2, price_volume=20_000), 0.01)
+QUICK = Effort(1, 512, TuningSettings(volume=2_000, rounds=2, price_volume=20_000), 0.01, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +99,6 @@ class Case:
         return [mean, mean - 1.96 * error, mean + 1.96 * error]
 
 
-def of_learner(learner: Learner, case: Case) -> Policy:
-    return learner.policy(case.market, case.baseline, case.effort.training)
-
-
 def tuned_orders(kind: str, case: Case) -> Policy:
     """Orders of one kind, tuned as those of every baseline are, at the last price."""
     families = {family.name: family for family in order_families(case.market.economics)}
@@ -107,14 +108,13 @@ def tuned_orders(kind: str, case: Case) -> Policy:
     return Pair(f"last price, {kind}", LastPrice(), trials.tuned_orders(LastPrice(), family))
 
 
-COMPETITORS: dict[str, Callable[[Case], Policy]] = {
+RULES: dict[str, Callable[[Case], Policy]] = {
     BASELINE: lambda case: case.baseline,
     ROLLING: lambda case: rolling_horizon(case.baseline, SEED),
     "tuned base-stock": partial(tuned_orders, "base-stock"),
     "tuned capped base-stock": partial(tuned_orders, "capped base-stock"),
-    **{name: partial(of_learner, learner) for name, learner in LEARNERS.items()},
 }
-"""Policies beside the optimum by name, each made for the case that it plays."""
+"""Policies beside the optimum and the learners by name, each made for the case that it plays."""
 
 DEARER = {ROLLING: 16}
 """Those whose decisions cost so much that they play fewer runs, by how many times fewer; only if named."""
@@ -137,11 +137,19 @@ def optimal(case: Case) -> dict[str, Any]:
     }
 
 
-def played_by(case: Case, name: str) -> dict[str, Any]:
-    """What a competitor loses of the optimum, and gains on the baseline, in shares of the optimum."""
-    base = case.baseline if name in LEARNERS or name in DEARER else None
+def played_by(case: Case, name: str, seed: int = SEED) -> dict[str, Any]:
+    """What a policy loses of the optimum, and what one that starts from the baseline gains on it.
+
+    Args:
+        seed: of training; rules are tuned with their own.
+    """
+    starts, curve = name in LEARNERS or name in DEARER, curves.Curve()
+    base = case.baseline if starts else None
     began = time.process_time()
-    policy = COMPETITORS[name](case)
+    if base is not None and name in LEARNERS:
+        policy = LEARNERS[name].policy(case.market, base, case.effort.training, seed, curve)
+    else:
+        policy = RULES[name](case)
     made = time.process_time() - began
     earned = case.runs(policy, DEARER.get(name, 1))
     found = {
@@ -150,18 +158,49 @@ def played_by(case: Case, name: str) -> dict[str, Any]:
         "gap": case.shares(case.optimal_runs[: len(earned)] - earned),
         "seconds": made,
     }
-    return (
-        found if base is None else {**found, "gain": case.shares(earned - case.baseline_runs[: len(earned)])}
-    )
+    if starts:
+        found["gain"] = case.shares(earned - case.baseline_runs[: len(earned)])
+    return {**found, "curve": curve.points} if name in LEARNERS else found
 
 
-def measured(effort: Effort, pieces: Sequence[Sequence[str]]) -> Iterator[dict[str, Any]]:
+Piece = Sequence[Any]  # name of the problem, name of the policy, seed of training
+
+
+def measured(effort: Effort, pieces: Sequence[Piece]) -> Iterator[dict[str, Any]]:
     """A policy in a problem each."""
     case: Case | None = None
-    for problem, name in pieces:
+    for problem, name, seed in pieces:
         if case is None or case.problem.name != problem:
             case = Case(CATALOGUE[problem], effort)
-        yield optimal(case) if name == OPTIMUM else played_by(case, name)
+        if name == OPTIMUM:
+            yield optimal(case)
+        else:
+            yield played_by(case, name, seed)
+
+
+def pieces_of(problem: str, policies: Sequence[str], trainings: int | None) -> list[Piece]:
+    """The optimum and each policy in a problem, learners with every seed; as many as usual where None."""
+    cell = CATALOGUE[problem]
+    long = isinstance(cell, LostSales) and cell.lead_time == LONG
+    usual = TRAININGS if long or cell.objective.sign > 0 else 1
+    of_learner = range(SEED, SEED + (usual if trainings is None else trainings))
+    return [
+        [problem, name, seed]
+        for name in (OPTIMUM, *policies)
+        for seed in (of_learner if name in LEARNERS else (SEED,))
+    ]
+
+
+def by_problem(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What is found of each problem by the policy's name: of a learner the trainings, of a rule the row."""
+    problems: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        found = problems.setdefault(row["problem"], {})
+        if row["name"] in LEARNERS:
+            found.setdefault(row["name"], []).append(row)
+        else:
+            found[row["name"]] = row
+    return problems
 
 
 def table(problems: Mapping[str, Mapping[str, Any]], policies: Sequence[str]) -> str:
@@ -180,9 +219,10 @@ def table(problems: Mapping[str, Mapping[str, Any]], policies: Sequence[str]) ->
     return "\n".join(lines)
 
 
-def _told(name: str, played: Mapping[str, Any]) -> str:
-    lost = "{:.2%} [{:.2%}, {:.2%}]".format(*played["gap"])
-    return lost if name in LEARNERS else f"{lost} ({played['policy']})"
+def _told(name: str, played: Any) -> str:
+    lost = seeds.interquartile([played]) if name in LEARNERS else played["gap"]
+    told = "{:.2%} [{:.2%}, {:.2%}]".format(*lost)
+    return told if name in LEARNERS else f"{told} ({played['policy']})"
 
 
 def chosen(first: int | None, only: Sequence[str] = ()) -> list[str]:
@@ -207,15 +247,16 @@ def chosen(first: int | None, only: Sequence[str] = ()) -> list[str]:
 
 
 def policies_of(names: str | None) -> list[str]:
-    """Competitors by name, all but the dear ones where None.
+    """Policies by name, all but the dear ones where None.
 
     Raises:
         InputError: there is none of that name.
     """
-    usual = [name for name in COMPETITORS if name not in DEARER]
+    every = (*RULES, *LEARNERS)
+    usual = [name for name in every if name not in DEARER]
     found = usual if names is None else [name.strip() for name in names.split(",")]
-    if strange := [name for name in found if name not in COMPETITORS]:
-        raise InputError(f"--policies: expected some of {', '.join(COMPETITORS)}, found {strange[0]!r}")
+    if strange := [name for name in found if name not in every]:
+        raise InputError(f"--policies: expected some of {', '.join(every)}, found {strange[0]!r}")
     return found
 
 
@@ -226,7 +267,13 @@ def main() -> None:
         "--quick", action="store_true", help="a problem of each family, little work; not kept"
     )
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these problems or families")
-    parser.add_argument("--policies", metavar="NAMES", help=f"some of: {', '.join(COMPETITORS)}")
+    parser.add_argument("--policies", metavar="NAMES", help=f"some of: {', '.join((*RULES, *LEARNERS))}")
+    parser.add_argument(
+        "--trainings",
+        type=int,
+        help=f"of each learner in a problem; {TRAININGS} where prices or long lead times matter, else 1",
+    )
+    parser.add_argument("--curves", metavar="FILE", type=Path, help="draw the learning curves as SVG")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     effort = QUICK if arguments.quick else WHOLE
@@ -234,17 +281,23 @@ def main() -> None:
         names, policies = chosen(effort.problems, arguments.only), policies_of(arguments.policies)
     except InputError as error:
         parser.error(str(error))
-    pieces = [[name, policy] for name in names for policy in (OPTIMUM, *policies)]
-    problems: dict[str, dict[str, Any]] = {}
+    trainings = effort.trainings if arguments.trainings is None else arguments.trainings
+    pieces = [piece for name in names for piece in pieces_of(name, policies, trainings)]
+    rows = []
     kept = f"known_optima-{effort.markets}"
-    for (name, policy), found in resumed(kept, pieces, partial(measured, effort)):
-        problems.setdefault(name, {})[policy] = found
+    for (name, policy, seed), found in resumed(kept, pieces, partial(measured, effort)):
+        rows.append({"problem": name, "name": policy, "seed": seed, **found})
         lost = "" if policy == OPTIMUM else f" {found['gap'][0]:+.2%},"
-        print(f"{name}, {policy}:{lost} {found['seconds']:.0f} s", file=sys.stderr)
-    result = {"seed": SEED, "markets": effort.markets, "problems": problems}
-    if not (arguments.quick or arguments.only or arguments.policies):
-        print(f"wrote {write_result('known_optima', result)}", file=sys.stderr)
-    print(json.dumps(result) if arguments.json else table(problems, policies))
+        print(f"{name}, {policy}, seed {seed}:{lost} {found['seconds']:.0f} s", file=sys.stderr)
+    result = {"markets": effort.markets, "rows": rows}
+    if not arguments.quick:
+        every = with_earlier("known_optima", rows, by=("problem", "name", "seed"))
+        print(f"wrote {write_result('known_optima', {**result, 'rows': every})}", file=sys.stderr)
+    problems, learners = by_problem(rows), [name for name in policies if name in LEARNERS]
+    if arguments.curves and learners:
+        arguments.curves.write_text(curves.picture(problems, learners))
+    told = [table(problems, policies), *([seeds.table(problems, learners)] if learners else [])]
+    print(json.dumps(result) if arguments.json else "\n\n".join(told))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from mercato.agents.pathwise import PathwiseSettings, train_pathwise
 from mercato.agents.policy import Pair, Policy
 from mercato.agents.train import DQNSettings, PPOSettings, train_dqn, train_ppo
 from mercato.envs.market import Market
+from mercato.forecasters.progress import SILENT, Progress
 
 SEED = 0
 UPDATES = 300  # of pathwise gradients in a market of lost sales
@@ -61,11 +62,13 @@ class Learner:
         own = self.families.get(market.name.partition("/")[0])
         return self.settings if own is None else own(market)
 
-    def policy(self, market: Market, base: Pair, share: float = 1.0) -> Policy:
+    def policy(
+        self, market: Market, base: Pair, share: float = 1.0, seed: int = SEED, progress: Progress = SILENT
+    ) -> Policy:
         """Trained from ``base``, for a share of the usual steps."""
         settings: Any = self.settings_in(market)
         settings = replace(settings, steps=max(1, round(share * settings.steps)))
-        return self.train(market, settings, SEED, base=base)
+        return self.train(market, settings, seed, base=base, progress=progress)
 
 
 LEARNERS = {

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +39,25 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     path = RESULTS / f"{name}.json"
     path.write_text(json.dumps({**circumstances(), **result}, indent=1) + "\n")
     return path
+
+
+def with_earlier(
+    name: str, rows: Sequence[Mapping[str, Any]], by: Sequence[str], under: str = "rows"
+) -> list[dict[str, Any]]:
+    """Rows of a table that is measured in parts, after those of ``benchmarks/results/NAME.json``.
+
+    A row that is measured again takes the place of the earlier one. Each says the commit of its measurement.
+
+    Args:
+        by: fields that tell one row from another.
+        under: the rows' name in the result.
+    """
+    path = RESULTS / f"{name}.json"
+    earlier = json.loads(path.read_text()) if path.is_file() else {}
+    kept = [{"commit": earlier["commit"], **row} for row in earlier.get(under, [])]
+    new = [{"commit": _commit(), **row} for row in rows]
+    found = {tuple(row[field] for field in by): row for row in [*kept, *new]}
+    return list(found.values())
 
 
 def resumed(

@@ -44,7 +44,7 @@ from mercato.envs.market import Market
 from mercato.envs.structural import FAMILIES, Size
 from mercato.forecasters.progress import Progress
 
-from .record import resumed, write_result
+from .record import resumed, with_earlier, write_result
 from .transfers import adversary
 from .transfers.shops import Shop, open_shop
 
@@ -250,6 +250,8 @@ def main() -> None:
         "panels": panels,
     }
     if not arguments.quick:
+        by = ("family", "seed", "economics")
+        result["panels"] = panels = with_earlier("transfer", panels, by, under="panels")
         print(f"wrote {write_result('transfer', result)}", file=sys.stderr)
     print(json.dumps(result) if arguments.json else table(panels))
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks import transfer
+from benchmarks import record, transfer
 from benchmarks.transfer import (
     CAREFUL,
     ECONOMICS,
@@ -84,6 +84,7 @@ def test_a_trial_is_printed_and_not_kept(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(transfer, "one_panel", panel)
     monkeypatch.setattr(transfer, "write_result", lambda name, result: kept.append(name))
+    monkeypatch.setattr(record, "RESULTS", tmp_path)
     for words in (["--quick"], []):
         assert kept == []
         monkeypatch.setattr(sys, "argv", ["transfer", *words])

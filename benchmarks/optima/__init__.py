@@ -1,0 +1,1 @@
+"""What the trainings of learners at known optima come to."""
