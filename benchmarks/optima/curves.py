@@ -43,8 +43,8 @@ def picture(problems: Mapping[str, Mapping[str, Any]], learners: Sequence[str]) 
     rows = ceil(len(names) / _COLUMNS)
 
     def draw(figure: Figure) -> None:
-        panels = figure.subplots(rows, _COLUMNS, squeeze=False).flat
-        for name, panel in zip_longest(names, panels):
+        panels = figure.subplots(rows, _COLUMNS, squeeze=False)
+        for name, panel in zip_longest(names, panels.flat):
             if name is None:
                 panel.set_axis_off()
                 continue
@@ -55,10 +55,10 @@ def picture(problems: Mapping[str, Mapping[str, Any]], learners: Sequence[str]) 
                     steps, gains = zip((0, 0.0), *run["curve"], strict=True)
                     label = learner if name == names[0] and place == 0 else None
                     panel.plot(steps, gains, color=f"C{number}", linewidth=0.9, label=label)
-            panel.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+            panel.yaxis.set_major_formatter(PercentFormatter(1))
+            panel.set_xlabel("unit-periods of training", fontsize=8)
             short(panel.xaxis)
-        figure.supxlabel("unit-periods of training", fontsize=8)
-        figure.supylabel("gain over the starting policy in validation", fontsize=8)
+        figure.supylabel("gain in validation", fontsize=8)
         legend(figure)
 
     return drawn(0.5 + 1.5 * rows, draw)
