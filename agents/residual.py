@@ -51,6 +51,8 @@ ORDER_RULES: dict[str, type] = {
 ORDERS: dict[str, type] = {"cover_reach": OfLevel, "unit_reach": InUnits}
 """How a learned policy's file calls the reach of each kind of correction of orders."""
 
+_ROUNDING = 1e-6  # of a log price
+
 
 def correctable(pair: Pair) -> bool:
     """Whether a learner may start from a pair: both rules can be written to a policy's file."""
@@ -85,9 +87,12 @@ class Residual:
         low, high = (bound.log() for bound in price_range(view.market))
         correction = action.clamp(-1.0, 1.0).unflatten(1, low.shape)  # (B, G, I, 2)
         with torch.no_grad():  # a gradient is that of the correction
-            base = groups.mean(self.pricing.price(view).log(), -2)
-        log_price = base + self.price_reach * (high - low) * correction[..., 0]
-        price = groups.spread(nearest(log_price, view.market).exp(), -2)
+            base = groups.mean(self.pricing.price(view), -2)
+            kept = nearest(base.log(), view.market)
+            start = torch.where((kept - base.log()).abs() < _ROUNDING, kept, base.log())
+        log_price = base.log() + self.price_reach * (high - low) * correction[..., 0]
+        change = nearest(log_price, view.market) - start  # none is exactly 0
+        price = groups.spread(base * change.exp(), -2)
         number = groups.spread(correction[..., 1], -2)
         return Decision(price=price, order=self.orders.order(self.ordering, number, view, price))
 

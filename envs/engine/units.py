@@ -57,7 +57,9 @@ class Partition:
         """Mean over the members of each group."""
         if self.single:
             return x
-        return self.total(x, dim) / self.total(torch.ones_like(x), dim)
+        least = self.smallest(x, dim)  # and what is above it: the mean of equal values is that value exactly
+        above = x - self.spread(least, dim)
+        return least + self.total(above, dim) / self.total(torch.ones_like(x), dim)
 
     def smallest(self, x: Tensor, dim: int) -> Tensor:
         """Least over the members of each group."""

@@ -7,9 +7,9 @@ import torch
 from shops import shop
 
 from mercato.agents.baselines.orders import BaseStock, ConstantOrder
-from mercato.agents.baselines.prices import LastPrice
+from mercato.agents.baselines.prices import LastPrice, StaticPrice
 from mercato.agents.corrections import InUnits, OfLevel, OrderCorrection
-from mercato.agents.policy import Pair
+from mercato.agents.policy import Pair, within
 from mercato.agents.residual import Residual, ResidualGrid, from_spec, to_spec
 from mercato.envs.economics import Economics
 from mercato.envs.engine.view import View
@@ -31,6 +31,24 @@ def test_no_correction_is_the_baseline(orders: OrderCorrection) -> None:
     decision = Residual.of(base, 0.2, orders).to_decision(torch.zeros(3, 3, 2), view)
     assert torch.allclose(decision.order, base.decide(view).order)
     assert 0.0 in orders.lattice(view.market)
+
+
+@pytest.mark.parametrize("together", [1, 7])
+@pytest.mark.parametrize("orders", [OfLevel(0.5), InUnits(1.0)])
+def test_a_policy_that_corrects_nothing_earns_to_the_last_digit_what_its_base_does(
+    orders: OrderCorrection, together: int
+) -> None:
+    count = 21_000
+    groups = tuple(f"group {k // together}" for k in range(count))
+    market = shop([[-3.0]], locations=count, groups=groups)
+    low, high = market.terms.price_low, market.terms.price_high
+    share = torch.linspace(0, 1, count).unsqueeze(1)  # from one end of the range to the other
+    prices = within(low * (high / low) ** share, market)
+    base = Pair("base", StaticPrice(prices, market.locations, market.items), BaseStock(1.1))
+    view = look(market)
+    decision = Residual.of(base, 0.2, orders).to_decision(torch.zeros(3, count // together, 2), view)
+    assert torch.equal(decision.price, base.decide(view).price)
+    assert torch.equal(decision.order, base.decide(view).order)
 
 
 def test_orders_in_units_are_all_orders_up_to_twice_the_usual_one() -> None:
