@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from ..console import Bars, stderr
 from .run import tell
+
+_SIDE_BY_SIDE = 2  # jobs of a demo, whose tables are known to fit into memory as often: its two learners
 
 
 def run(
@@ -19,6 +22,8 @@ def run(
 
     console, started = stderr(), time.monotonic()
     settings = replace(work(quick, pathwise), card=False)
+    if workers is None and ray is None and not quick:
+        workers = min(_SIDE_BY_SIDE, os.cpu_count() or 1)
     with Bars(console) as bars, employ(workers, ray) as crew:
         finished = run_demo(out, data, seed, settings, bars, console.print, crew)
     tell(finished, out, started)
