@@ -1,8 +1,9 @@
 """The demos' learners, with five training seeds each: ``python -m benchmarks.demos``.
 
 Each table is fitted as ``mercato demo`` does, and its baselines are tuned, once. Then PPO and DQN are trained
-from the best of them, with one seed after another, and played beside all of them before the same customers.
-Intervals are of the noise of the episodes, by pairs; that of training shows between seeds.
+from the best of them, with one seed after another, and played beside all of them before the same customers,
+and before those of the true market where the table is made of one. Intervals are of the noise of the
+episodes, by pairs; that of training shows between seeds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from mercato.agents.evaluation import evaluate, usual_episodes
 from mercato.agents.policy import Policy
 from mercato.agents.train import DQNSettings, PPOSettings, best_base, train_dqn, train_ppo
 from mercato.agents.tuning import tune_baselines
+from mercato.app.benchmarking import behind
 from mercato.app.demo import MADE, case_of
 from mercato.app.run import RunSettings, rehearsal
 from mercato.envs.market import Market
@@ -37,7 +39,8 @@ from mercato.forecasters.sources import write_source
 from .record import resumed, with_earlier, write_result
 from .transfer import share
 
-TABLES, SEEDS, SEED = ("orange-juice", "ta-feng", "reference"), range(5), 0  # of training; of all the rest
+TABLES = ("orange-juice", "ta-feng", "reference", "fresh-food")
+SEEDS, SEED = range(5), 0  # of training; of all the rest
 LEARNERS = ("PPO", "DQN")
 
 
@@ -46,6 +49,7 @@ class Demo:
     """One table's market with all that is tuned before a learner trains."""
 
     market: Market
+    true: Market | None  # where the table is made of it
     baselines: Sequence[Policy]
     horizon: int
     seconds: float  # of a processor, for the fit and the baselines
@@ -65,9 +69,10 @@ def open_demo(name: str, quick: bool) -> Demo:
         forecaster = None if settings.recipe is None else Forecaster(shipped(), settings.recipe)
         fit_market(case.panel, case.economics, out, settings.fit, SEED, forecaster=forecaster)
         market = load_market(out).remembered
+        true = None if case.truth is None else behind(market, case.truth)
     baselines = tune_baselines(market, SEED)
     horizon = min(settings.horizon, max(1, case.panel.periods // 2))
-    return Demo(market, baselines, horizon, time.process_time() - began)
+    return Demo(market, true, baselines, horizon, time.process_time() - began)
 
 
 def one_seed(name: str, seed: int, quick: bool) -> dict[str, Any]:
@@ -87,25 +92,27 @@ def one_seed(name: str, seed: int, quick: bool) -> dict[str, Any]:
         trained[learner] = policy.named(learner)
         seconds[learner] = time.process_time() - began
     episodes = min(settings.episodes, usual_episodes(market))
-    played = evaluate(market, [*trained.values(), *baselines], episodes, demo.horizon, SEED)
-    profit = dict(zip(played.names, played.values["profit"], strict=True))
-    best = played.best([rule.name for rule in baselines])
+    policies, rules = [*trained.values(), *baselines], [rule.name for rule in baselines]
 
-    def lead(learner: str, rule: str) -> tuple[float, float, float]:
-        return share(profit[learner] - profit[rule], profit[rule], SEED)
-
-    return {
-        "table": name,
-        "seed": seed,
-        "best baseline": best,
-        "lead": {learner: lead(learner, best) for learner in LEARNERS},
-        "below": {
-            learner: [rule.name for rule in baselines if lead(learner, rule.name)[2] < 0]
+    def compared(shop: Market) -> dict[str, Any]:
+        played = evaluate(shop, policies, episodes, demo.horizon, SEED)
+        profit = dict(zip(played.names, played.values["profit"], strict=True))
+        best = played.best(rules)
+        leads = {
+            learner: {rule: share(profit[learner] - profit[rule], profit[rule], SEED) for rule in rules}
             for learner in LEARNERS
-        },
-        "profit": {one: float(values.mean()) for one, values in profit.items()},
-        "seconds": seconds,
-    }
+        }
+        return {
+            "best baseline": best,
+            "lead": {learner: lead[best] for learner, lead in leads.items()},
+            "below": {
+                learner: [rule for rule in rules if lead[rule][2] < 0] for learner, lead in leads.items()
+            },
+            "profit": {one: float(values.mean()) for one, values in profit.items()},
+        }
+
+    found = {"table": name, "seed": seed, **compared(market), "seconds": seconds}
+    return found if demo.true is None else {**found, "true": compared(demo.true)}
 
 
 def _settings(quick: bool) -> RunSettings:
@@ -113,18 +120,27 @@ def _settings(quick: bool) -> RunSettings:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """One row a table and learner, in Markdown: each seed's lead over the best baseline."""
+    """One row a table, market and learner, in Markdown: each seed's lead over the best baseline."""
     seeds = sorted({row["seed"] for row in rows})
-    heads = ["table", "learner", "best baseline", *(f"seed {seed}" for seed in seeds), "below a baseline"]
+    heads = ["table", "market", "learner", "best baseline"]
+    heads += [*(f"seed {seed}" for seed in seeds), "below a baseline"]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
-    for name, learner in product(dict.fromkeys(row["table"] for row in rows), LEARNERS):
-        of = {row["seed"]: row for row in rows if row["table"] == name}
+    tables = dict.fromkeys(row["table"] for row in rows)
+    for name, market, learner in product(tables, ("learned", "true"), LEARNERS):
+        found = {
+            row["seed"]: row if market == "learned" else row.get("true")
+            for row in rows
+            if row["table"] == name
+        }
+        of = {seed: one for seed, one in found.items() if one is not None}
+        if not of:
+            continue
         leads = [
             "{:+.2%} [{:+.2%}, {:+.2%}]".format(*of[s]["lead"][learner]) if s in of else "" for s in seeds
         ]
-        below = sum(bool(row["below"][learner]) for row in of.values())
+        below = sum(bool(one["below"][learner]) for one in of.values())
         best = next(iter(of.values()))["best baseline"]
-        lines.append(f"| {' | '.join([name, learner, best, *leads, f'{below} of {len(of)}'])} |")
+        lines.append(f"| {' | '.join([name, market, learner, best, *leads, f'{below} of {len(of)}'])} |")
     return "\n".join(lines)
 
 
