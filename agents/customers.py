@@ -1,8 +1,9 @@
-"""A learner's markets all meet the same customers, so that what differs between them is what they did.
+"""Of a learner's markets some meet the same customers, so that what differs between them is what they did.
 
-Paid the excess over the other markets' mean, a unit's reward loses the noise that all markets share: common
-random numbers as a control variate. The others' mean does not depend on the unit's own action, so the best
-policy is the same.
+Paid the excess over the mean of the others of its crowd, a unit's reward loses the noise that they share:
+common random numbers as a control variate. The others' mean does not depend on the unit's own action, so the
+best policy is the same. Were all in one crowd, a small shop would learn from one day of demand at a time, by
+heart (decision 31).
 """
 
 from __future__ import annotations
@@ -20,28 +21,38 @@ from ..envs.engine.types import Outcome
 from ..envs.market import Market
 from ..envs.simulator import Simulator
 
+_CROWD = 8  # markets or more that meet the same customers
+
+
+def crowds_of(n_markets: int, device: torch.device) -> Tensor:
+    """(B,) int64 which customers each market meets: as many crowds as there is room for."""
+    return torch.arange(n_markets, device=device) % max(1, n_markets // _CROWD)
+
 
 class Excess:
-    """A reward less the mean of the other markets' rewards; the reward itself where there is no other."""
+    """A reward less the mean reward of the other markets of its crowd; the reward itself where alone."""
 
     def __init__(self, reward: Reward) -> None:
         self.reward = reward
 
     def __call__(self, outcome: Outcome, market: Market) -> Tensor:
         reward = self.reward(outcome, market)
-        return reward - (reward.sum(0) - reward) / max(len(reward) - 1, 1)
+        crowds = crowds_of(len(reward), reward.device)
+        sums = torch.zeros_like(reward).index_add(0, crowds, reward)[crowds]
+        others = torch.zeros_like(crowds).index_add(0, crowds, torch.ones_like(crowds))[crowds] - 1
+        return reward - (sums - reward) / others.clamp(min=1).unsqueeze(1)
 
 
-class SameCustomers(MarketBatch):
-    """Markets side by side that play the same episode of the same customers."""
+class SharedCustomers(MarketBatch):
+    """Markets side by side, of which those of a crowd play the same episode of the same customers."""
 
     def begin(self, seed: int) -> Tensor:
         self.simulator = Simulator(self.market, self.n_markets, self.horizon, seed, evaluation=True)
-        return self.look(self.simulator.reset(torch.zeros(self.n_markets, dtype=torch.int64)))
+        return self.look(self.simulator.reset(crowds_of(self.n_markets, self.market.device)))
 
 
 class LearnerVecEnv(MarketplaceVecEnv):
-    """One slot a (market, decision unit); every market meets the same customers and is paid its excess."""
+    """One slot a (market, decision unit); a market is paid its excess over its crowd."""
 
     def __init__(
         self,
@@ -53,4 +64,4 @@ class LearnerVecEnv(MarketplaceVecEnv):
         reward: Reward = CategoryProfit(),
     ) -> None:
         super().__init__(market, n_markets, horizon, seed, actions)
-        self.batch = SameCustomers(market, n_markets, horizon, actions, Excess(reward))
+        self.batch = SharedCustomers(market, n_markets, horizon, actions, Excess(reward))

@@ -21,7 +21,7 @@ from ..forecasters.seal import SEAL, fingerprint
 from .network import PolicyNetwork
 from .residual import Corrections, OpenResidual, from_spec, to_spec
 
-_FORMAT = "mercato policy 3"
+_FORMAT = "mercato policy 4"
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,7 @@ from .ascent import Ascent, Ground, Practice
 from .starting import start_in
 
 OF_PRICES = {"last_price", "elasticity", "cost", "price_low", "price_high", "others_price"} | {
-    "since_change",
-    "price_free",
+    "until_price",
     "last_sales",
 }
 _WINDOW, _ORDERS = 26, 5  # periods of a window at least, and orders that arrive one after the other in it

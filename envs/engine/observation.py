@@ -90,9 +90,10 @@ def _of_the_year(reading: _Reading, wave: Callable[[Tensor], Tensor]) -> Tensor:
     return reading.everywhere(wave((first + days * index) * (2 * math.pi / 365.2425)))
 
 
-def _price_free(reading: _Reading) -> Tensor:
-    free = reading.state.since_change >= reading.market.economics.price_rules.cadence
-    return reading.market.by_group.smallest(free.to(reading.mean.dtype), -2)
+def _until_price(reading: _Reading) -> Tensor:
+    """The time since the last change would be a clock where prices stay: ever further from what is learned."""
+    since = reading.market.by_group.smallest(reading.state.since_change, -2)
+    return torch.log1p((reading.market.economics.price_rules.cadence - since).clamp(min=0).float())
 
 
 def _season_left(reading: _Reading) -> Tensor:
@@ -124,14 +125,11 @@ _ALWAYS: dict[str, Feature] = {
     "price_low": lambda r: r.log_ratio(r.market.terms.price_low),
     "price_high": lambda r: r.log_ratio(r.market.terms.price_high),
     "others_price": _others_price,
+    "until_price": _until_price,
 }
 _CALENDAR: dict[str, Feature] = {
     "season_sin": partial(_of_the_year, wave=torch.sin),
     "season_cos": partial(_of_the_year, wave=torch.cos),
-}
-_PRICES: dict[str, Feature] = {
-    "since_change": lambda r: torch.log1p(r.average(r.state.since_change.to(r.mean.dtype))),
-    "price_free": _price_free,
 }
 _SEASON: dict[str, Feature] = {"season_left": _season_left}
 _ORDERS: dict[str, Feature] = {"until_order": _until_order}
@@ -154,7 +152,7 @@ _TOLD: dict[str, Feature] = {
 unit short over that of a unit left, log of the expected demand in units, log of what a unit left costs as a
 share of its unit cost, and the chance that it spoils."""
 
-_NAMED = _ALWAYS | _CALENDAR | _PRICES | _SEASON | _ORDERS | _TOLD
+_NAMED = _ALWAYS | _CALENDAR | _SEASON | _ORDERS | _TOLD
 
 
 class Observation:
@@ -186,7 +184,6 @@ class Observation:
             [
                 *_ALWAYS,
                 *(_CALENDAR if market.demand.calendar else ()),
-                *_PRICES,
                 *(_numbered(ARRIVAL, number) for number in range(2, slots + 1)),
                 *(_numbered(LIFE, number) for number in range(1, (economics.shelf_life or 0) + 1)),
                 *(_SEASON if economics.season else ()),

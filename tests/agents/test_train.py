@@ -10,7 +10,7 @@ from mercato.agents.baselines.myopic import MyopicPrice
 from mercato.agents.baselines.orders import BaseStock, FixedCover
 from mercato.agents.baselines.prices import CostPlus, LastPrice
 from mercato.agents.corrections import OfLevel
-from mercato.agents.customers import LearnerVecEnv
+from mercato.agents.customers import LearnerVecEnv, crowds_of
 from mercato.agents.evaluation import evaluate
 from mercato.agents.learned import LearnedPolicy
 from mercato.agents.learner import AdditiveQPolicy, Best, Validation, validation_worth, watch
@@ -215,6 +215,25 @@ def test_an_excess_loses_the_noise_that_markets_share():
     reward = reward.view(4, 3)
     assert torch.allclose(reward[0], -3 * reward[1], atol=1e-5)
     assert torch.allclose(reward[1], reward[2], atol=1e-6)
+
+
+def test_many_markets_meet_customers_of_several_crowds():
+    """One market's customers are not all that a small shop learns from; an excess is over its own crowd."""
+    crowds = crowds_of(17, torch.device("cpu"))
+    env = LearnerVecEnv(shop([[-3.0]]), 17, 6, 0, lambda _: Residual.of(SHORT, 0.2, OfLevel(0.2)))
+    env.reset_tensor()
+    for _ in range(14):
+        observation, reward, _ = env.step_tensor(torch.zeros(17, 2))
+        assert torch.allclose(reward, torch.zeros(17), atol=1e-6)
+        assert all(len(observation[crowds == crowd].unique(dim=0)) == 1 for crowd in (0, 1))
+    assert not torch.equal(observation[0], observation[1])
+    dearer = torch.zeros(17, 2)
+    dearer[3, 0] = 1.0
+    _, reward, _ = env.step_tensor(dearer)
+    others = (crowds == crowds[3]) & (torch.arange(17) != 3)
+    assert 7 <= others.sum() <= 8
+    assert reward[3].item() == pytest.approx(-reward[others].sum().item(), abs=1e-5)
+    assert torch.allclose(reward[crowds != crowds[3]], torch.zeros(1), atol=1e-6)
 
 
 def test_a_boundless_margin_is_the_baseline():

@@ -137,6 +137,6 @@ def test_a_policy_that_claims_what_its_weights_are_not_takes_no_memory(sizes: ob
 
 def test_a_forged_description_is_refused(tmp_path: Path) -> None:
     path = policy(tmp_path)
-    save_file(load_file(path), path, metadata={"format": "mercato policy 3", "policy": "{}"})
+    save_file(load_file(path), path, metadata={"format": "mercato policy 4", "policy": "{}"})
     with pytest.raises(InputError, match="found it damaged"):
         LearnedPolicy.load(path)

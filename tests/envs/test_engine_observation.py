@@ -95,11 +95,19 @@ def test_features_say_what_their_names_say() -> None:
         "price_low": math.log(0.5),
         "price_high": math.log(2),
         "others_price": 0.0,
-        "since_change": math.log(4),
-        "price_free": 0.0,
+        "until_price": math.log(2),
         "arrival_cover_2": math.log(5),
     }
     assert seen == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_price_that_stays_is_no_clock() -> None:
+    """A policy that never moves a price sees the same shop after any time: else it leaves what it learned."""
+    market = make_market(1, 1, mean=10.0, economics=Economics(price_rules=PriceRules(cadence=4)))
+    state = random_state(market, 1, seed=0)
+    after = [replace(state, since_change=torch.full((1, 1, 1), periods)) for periods in (4, 60, 5000)]
+    first, *others = (torch.stack(list(observe(look(market, one)).values())) for one in after)
+    assert all(torch.equal(first, other) for other in others)
 
 
 def test_others_price_is_of_the_same_category_and_group() -> None:
