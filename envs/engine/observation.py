@@ -91,7 +91,7 @@ def _of_the_year(reading: _Reading, wave: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def _until_price(reading: _Reading) -> Tensor:
-    """The time since the last change would be a clock where prices stay: ever further from what is learned."""
+    """Time since the last change would be a clock where prices stay: ever further from what is learned."""
     since = reading.market.by_group.smallest(reading.state.since_change, -2)
     return torch.log1p((reading.market.economics.price_rules.cadence - since).clamp(min=0).float())
 
