@@ -80,8 +80,7 @@ def test_dqn_prices_two_substitutes_as_one_shop():
 @pytest.mark.slow
 def test_ppo_finds_the_newsvendor_stock():
     market = newsvendor()
-    settings = PPOSettings(steps=150_000, price_reach=0.0, markets=4, validation=GLANCE)
-    policy = train_ppo(market, settings, seed=0, base=SHORT)
+    policy = train_ppo(market, PPOSettings(price_reach=0.0), seed=0, base=SHORT)
     assert profit(market, SHORT) < 0.8 * best_cover_profit(market)
     assert profit(market, policy) > 0.99 * best_cover_profit(market)
 
