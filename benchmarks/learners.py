@@ -73,6 +73,10 @@ class Learner:
 
 LEARNERS = {
     "PPO": Learner(train_ppo, PPOSettings()),
-    "DQN": Learner(train_dqn, DQNSettings(), {"lost-sales": lost_sales_lattice}),
+    "DQN": Learner(
+        train_dqn,
+        DQNSettings(),
+        {"lost-sales": lost_sales_lattice, "prices-and-orders": lambda _: DQNSettings(orders=InUnits(1.0))},
+    ),
     "pathwise": Learner(train_pathwise, PathwiseSettings(), {"lost-sales": lost_sales}),
 }
