@@ -63,7 +63,11 @@ class FixedOrderCost(Stationary):
             shortage_rate=self.penalty,
             fixed_order_cost=self.fixed,
             unit_cost_share=1.0,
-            initial_cover=self.lead_time + 1.0,
+            initial_cover=(
+                float(self.lead_time),
+                self.lead_time + 2.0,
+            ),  # as in any part of an order's cycle:
+            # else all runs order in step for hundreds of periods
         )
         return plain_market(self.name, self.process(), economics)
 
