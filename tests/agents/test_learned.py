@@ -178,7 +178,7 @@ def test_a_policy_refuses_a_market_with_other_features_and_plays_any_lead_time()
     ("change", "message"),
     [
         ({"features": ["stock_cover", "shoe_size"]}, "features of this version, found 'shoe_size'"),
-        ({"features": ["stock_cover"]}, "expected 15 features, found 1"),
+        ({"features": ["stock_cover"]}, "expected 14 features, found 1"),
         ({"sizes": [15, 5, 2]}, "damaged"),
         ({"actions": {"pricing": {"rule": "guess"}}}, "damaged"),
         ({"activation": None}, "damaged"),
