@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ..envs.adapters.batch import MarketBatch
 from ..envs.adapters.sb3_vec_env import MarketplaceVecEnv
@@ -30,25 +31,34 @@ def crowds_of(n_markets: int, device: torch.device) -> Tensor:
 
 
 class Excess:
-    """A reward less the mean reward of the other markets of its crowd; the reward itself where alone."""
+    """A reward less the mean reward of the other markets of its crowd; the reward itself where alone.
 
-    def __init__(self, reward: Reward) -> None:
-        self.reward = reward
+    Args:
+        crowds: (B,) of all markets, as ``crowds_of`` deals them out.
+    """
+
+    def __init__(self, reward: Reward, crowds: Tensor) -> None:
+        self.reward, self.crowds = reward, crowds
+        members = crowds.bincount()
+        self.others = (members[crowds] - 1).clamp(min=1).unsqueeze(1)
+        self.shape = (int(members.max()), len(members))  # rows of one market of each crowd
 
     def __call__(self, outcome: Outcome, market: Market) -> Tensor:
         reward = self.reward(outcome, market)
-        crowds = crowds_of(len(reward), reward.device)
-        sums = torch.zeros_like(reward).index_add(0, crowds, reward)[crowds]
-        others = torch.zeros_like(crowds).index_add(0, crowds, torch.ones_like(crowds))[crowds] - 1
-        return reward - (sums - reward) / others.clamp(min=1).unsqueeze(1)
+        rows, crowds = self.shape
+        full = pad(reward, (0, 0, 0, rows * crowds - len(reward)))
+        sums = full.unflatten(0, self.shape).sum(0)[self.crowds]  # always in the same order, on a GPU too
+        return reward - (sums - reward) / self.others
 
 
 class SharedCustomers(MarketBatch):
     """Markets side by side, of which those of a crowd play the same episode of the same customers."""
 
+    reward: Excess
+
     def begin(self, seed: int) -> Tensor:
         self.simulator = Simulator(self.market, self.n_markets, self.horizon, seed, evaluation=True)
-        return self.look(self.simulator.reset(crowds_of(self.n_markets, self.market.device)))
+        return self.look(self.simulator.reset(self.reward.crowds))
 
 
 class LearnerVecEnv(MarketplaceVecEnv):
@@ -64,4 +74,5 @@ class LearnerVecEnv(MarketplaceVecEnv):
         reward: Reward = CategoryProfit(),
     ) -> None:
         super().__init__(market, n_markets, horizon, seed, actions)
-        self.batch = SharedCustomers(market, n_markets, horizon, actions, Excess(reward))
+        excess = Excess(reward, crowds_of(n_markets, market.device))
+        self.batch = SharedCustomers(market, n_markets, horizon, actions, excess)

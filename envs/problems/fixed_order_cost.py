@@ -55,7 +55,10 @@ class FixedOrderCost(Stationary):
         return f"an order costs {self.fixed:g}, backorders, {self.demand} demand of mean {self.mean:g}"
 
     def market(self) -> Market:
-        """The problem as a market: the price is fixed at the unit cost, 1."""
+        """The problem as a market: the price is fixed at the unit cost, 1.
+
+        Runs begin anywhere in an order's cycle: else all order in step for hundreds of periods.
+        """
         economics = Economics(
             lead_time=self.lead_time,
             unmet="backorder",
@@ -63,11 +66,7 @@ class FixedOrderCost(Stationary):
             shortage_rate=self.penalty,
             fixed_order_cost=self.fixed,
             unit_cost_share=1.0,
-            initial_cover=(
-                float(self.lead_time),
-                self.lead_time + 2.0,
-            ),  # as in any part of an order's cycle:
-            # else all runs order in step for hundreds of periods
+            initial_cover=(self.lead_time + 0.0, self.lead_time + 2.0),
         )
         return plain_market(self.name, self.process(), economics)
 

@@ -179,9 +179,9 @@ def test_a_policy_refuses_a_market_with_other_features_and_plays_any_lead_time()
     [
         ({"features": ["stock_cover", "shoe_size"]}, "features of this version, found 'shoe_size'"),
         ({"features": ["stock_cover"]}, "expected 14 features, found 1"),
-        ({"sizes": [15, 5, 2]}, "damaged"),
-        ({"actions": {"pricing": {"rule": "guess"}}}, "damaged"),
-        ({"activation": None}, "damaged"),
+        ({"sizes": [14, 5, 2]}, r": damaged \("),
+        ({"actions": {"pricing": {"rule": "guess"}}}, r": damaged \("),
+        ({"activation": None}, r": damaged \("),
     ],
 )
 def test_damaged_files_are_refused(tmp_path, change, message):
