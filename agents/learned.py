@@ -21,7 +21,7 @@ from ..forecasters.seal import SEAL, fingerprint
 from .network import PolicyNetwork
 from .residual import Corrections, OpenResidual, from_spec, to_spec
 
-_FORMAT = "mercato policy 4"
+FORMAT = "mercato policy 4"  # of policies, and of what a training keeps on its way to one
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class LearnedPolicy:
         }
         weights = {key: value.detach().cpu().contiguous() for key, value in self.network.state_dict().items()}
         told = json.dumps(description)
-        metadata = {"format": _FORMAT, "policy": told, SEAL: _seal(told, weights)}
+        metadata = {"format": FORMAT, "policy": told, SEAL: _seal(told, weights)}
         replace_file(Path(path), lambda new: save_file(weights, new, metadata=metadata))
 
     @classmethod
@@ -95,9 +95,9 @@ class LearnedPolicy:
                 weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError) as error:
             raise InputError(f"policy {path}: not a readable safetensors file ({error})") from None
-        if metadata.get("format") != _FORMAT:
+        if metadata.get("format") != FORMAT:
             raise InputError(
-                f"policy {path}: expected format {_FORMAT!r}, found {metadata.get('format')!r:.60}; train it"
+                f"policy {path}: expected format {FORMAT!r}, found {metadata.get('format')!r:.60}; train it"
                 " again"
             )
         if metadata.get(SEAL) != _seal(metadata.get("policy", ""), weights):

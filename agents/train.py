@@ -25,7 +25,7 @@ from ..forecasters.seal import of_values
 from ..forecasters.tensors import Checkpoint
 from .corrections import OfLevel, OrderCorrection
 from .customers import LearnerVecEnv
-from .learned import LearnedPolicy, linear_layers
+from .learned import FORMAT, LearnedPolicy, linear_layers
 from .learner import (
     AdditiveQPolicy,
     StandardFeatures,
@@ -269,11 +269,14 @@ def profits_in(market: Market, settings: Settings, seed: int) -> Callable[[Polic
 
 
 def kept_at(path: Path | None, device: torch.device, *about: object) -> Checkpoint | None:
-    """A checkpoint by all that a training is ``about``, the number of threads included, which rounds sums."""
+    """A checkpoint by all that a training is ``about``, the format of policies and the threads included.
+
+    A policy of another format observes other things; with other threads sums are rounded otherwise.
+    """
     if path is None:
         return None
     versions = [version(name) for name in ("mercato", "torch", "stable-baselines3")]
-    return Checkpoint(path, of_values(*about, (str(device), torch.get_num_threads(), versions)))
+    return Checkpoint(path, of_values(*about, (str(device), torch.get_num_threads(), versions, FORMAT)))
 
 
 def discount(market: Market, gamma: float | None) -> float:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from ..agents.evaluation import usual_episodes
+from ..agents.learned import FORMAT as FORMAT_OF_POLICIES
 from ..agents.learned import LearnedPolicy
 from ..agents.learner import Validation
 from ..agents.pathwise import PathwiseSettings
@@ -31,6 +32,7 @@ from ..agents.workers import HERE, Workers
 from ..envs.economics import Economics
 from ..envs.folders import sole_writer, take_place
 from ..envs.market import Market
+from ..envs.store import FORMAT as FORMAT_OF_MARKETS
 from ..envs.store import fit_market, load_market
 from ..forecasters.errors import InputError
 from ..forecasters.evaluation import Forecaster
@@ -187,7 +189,8 @@ def begun(
     there = folder.resolve()
     if there.is_file() or (there.is_dir() and not (there / RECORD).is_file() and any(there.glob("[!.]*"))):
         raise InputError(f"{folder}: expected a new folder or that of a run, found something else there")
-    told = {**asked, "seed": seed, "settings": asdict(settings), "version": version("mercato")}
+    written_as = {"version": version("mercato"), "market": FORMAT_OF_MARKETS, "policies": FORMAT_OF_POLICIES}
+    told = {**asked, "seed": seed, "settings": asdict(settings), "written as": written_as}
     work = there.with_name(f".{there.name}-unfinished")
     with sole_writer(there):
         record, interrupted = _record(work, plain(told))

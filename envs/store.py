@@ -40,7 +40,8 @@ from .market import Market, Terms
 if TYPE_CHECKING:
     from torch import Tensor
 
-_ABOUT, _WHAT, _FORMAT = "market.json", "a fitted market", 2
+FORMAT = 2  # of the files of a fitted market
+_ABOUT, _WHAT = "market.json", "a fitted market"
 _PANEL, _READING = "panel.parquet", "reading.json"
 _TRIALS = "tuning.sqlite3"
 _LARGEST_COST = 0.98  # unit cost as a share of reference price, beyond which it is clipped
@@ -193,7 +194,7 @@ def save_market(
     """
     check_replaceable(folder)
     about = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "economics": economics.model_dump(exclude_unset=True),
         "cleaning": {
             "rows_read": panel.report.rows_read,
@@ -241,7 +242,7 @@ def load_panel(folder: Path) -> SalesPanel:
         raise InputError(
             f"{folder}: expected a fitted market (made by `mercato fit`), found none{_within(folder)}"
         )
-    return _told_panel(folder, unsealed(folder, _ABOUT, _WHAT, _FORMAT))
+    return _told_panel(folder, unsealed(folder, _ABOUT, _WHAT, FORMAT))
 
 
 def told_of(folder: Path) -> dict[str, Any]:
@@ -250,7 +251,7 @@ def told_of(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: the folder holds no fitted market, or a damaged one.
     """
-    return unsealed(folder, _ABOUT, _WHAT, _FORMAT)
+    return unsealed(folder, _ABOUT, _WHAT, FORMAT)
 
 
 def _told_panel(folder: Path, about: dict[str, Any]) -> SalesPanel:
@@ -284,7 +285,7 @@ def load_market(path: str | Path) -> Market:
     if (folder / _INDEPENDENT).exists():
         return read_independent(folder)
     if any((folder / name).exists() for name in (_ABOUT, "model.json")):
-        about = unsealed(folder, _ABOUT, _WHAT, _FORMAT)
+        about = unsealed(folder, _ABOUT, _WHAT, FORMAT)
         panel, economics = _told_panel(folder, about), Economics(**about["economics"])
         return fitted_market(load_model(folder), panel, economics, folder.name, load_customers(folder))
     from .structural.truth import Truth, is_truth, true_market

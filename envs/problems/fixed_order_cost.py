@@ -8,6 +8,7 @@ period. Unmet demand waits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, sqrt
 from typing import ClassVar
 
 from ..economics import Economics
@@ -57,8 +58,10 @@ class FixedOrderCost(Stationary):
     def market(self) -> Market:
         """The problem as a market: the price is fixed at the unit cost, 1.
 
-        Runs begin anywhere in an order's cycle: else all order in step for hundreds of periods.
+        Runs begin anywhere in an order's cycle, √(2 K / (h·E[D])) periods by the economic order quantity:
+        else all order in step for hundreds of periods.
         """
+        cycle = ceil(sqrt(2 * self.fixed / (self.holding * self.mean)))
         economics = Economics(
             lead_time=self.lead_time,
             unmet="backorder",
@@ -66,7 +69,7 @@ class FixedOrderCost(Stationary):
             shortage_rate=self.penalty,
             fixed_order_cost=self.fixed,
             unit_cost_share=1.0,
-            initial_cover=(self.lead_time + 0.0, self.lead_time + 2.0),
+            initial_cover=(float(self.lead_time), float(self.lead_time + cycle)),
         )
         return plain_market(self.name, self.process(), economics)
 

@@ -70,7 +70,15 @@ def test_the_general_dynamic_program_finds_what_the_special_solvers_find(
     assert -Program(series).long_run(1e-5).value == pytest.approx(cost, abs=2e-5)
 
 
-@pytest.mark.parametrize("problem", [Newsvendor(), FixedOrderCost(20.0), FixedOrderCost(10.0, lead_time=2)])
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Newsvendor(),
+        FixedOrderCost(20.0),
+        FixedOrderCost(10.0, lead_time=2),
+        FixedOrderCost(10.0, fixed=640.0),
+    ],
+)
 def test_the_best_policy_costs_in_its_market_what_it_should(problem: FixedOrderCost) -> None:
     best = solve(problem)
     cost, error = simulated(problem, best.policy, seed=0, markets=512, periods=80, warm_up=40)

@@ -155,7 +155,7 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been(train, settings, tmp
     assert same(policy, whole)
 
 
-def test_what_another_training_left_is_not_gone_on_with(tmp_path):
+def test_what_another_training_left_is_not_gone_on_with(tmp_path, monkeypatch):
     market, state = substitutes(locations=2), tmp_path / "state"
     settings = replace(BRIEF_PPO, steps=800, validation=replace(TINY, times=4))
     economics = market.economics.model_copy(update={"holding_rate": 0.07})
@@ -172,6 +172,11 @@ def test_what_another_training_left_is_not_gone_on_with(tmp_path):
         listener = Listener()
         train_ppo(shop_of, how, seed, listener, base=RIVALS, checkpoint=state)
         assert "going on" not in "".join(listener.notes)
+    state.write_bytes(left)
+    monkeypatch.setattr("mercato.agents.train.FORMAT", "that of another version")
+    listener = Listener()
+    train_ppo(market, settings, 3, listener, base=RIVALS, checkpoint=state)
+    assert "going on" not in "".join(listener.notes)
 
 
 def test_what_cannot_be_read_is_not_gone_on_with(tmp_path):

@@ -238,6 +238,18 @@ def test_a_damaged_record_is_not_gone_on_with(
     assert (ran.exit_code, "going on" in ran.stderr) == (130, False)
 
 
+@pytest.mark.parametrize("format_of", ["MARKETS", "POLICIES"])
+def test_what_another_version_left_is_not_gone_on_with(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, format_of: str
+) -> None:
+    """Of its files some could not be read."""
+    monkeypatch.setattr("mercato.app.run.fit_market", interrupted)
+    assert run(tmp_path / "run").exit_code == 130
+    monkeypatch.setattr(f"mercato.app.run.FORMAT_OF_{format_of}", "another")
+    ran = run(tmp_path / "run")
+    assert (ran.exit_code, "going on" in ran.stderr) == (130, False)
+
+
 @pytest.mark.slow
 def test_a_market_with_policies_has_a_report_too(tmp_path: Path, finished: tuple[Path, Any]) -> None:
     folder, _ = finished

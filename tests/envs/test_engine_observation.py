@@ -105,9 +105,20 @@ def test_a_price_that_stays_is_no_clock() -> None:
     """A policy that never moves a price sees the same shop after any time: else it leaves what it learned."""
     market = make_market(1, 1, mean=10.0, economics=Economics(price_rules=PriceRules(cadence=4)))
     state = random_state(market, 1, seed=0)
-    after = [replace(state, since_change=torch.full((1, 1, 1), periods)) for periods in (4, 60, 5000)]
+    after = [
+        replace(state, age=torch.full_like(state.age, periods), since_change=torch.full((1, 1, 1), periods))
+        for periods in (4, 60, 5000)
+    ]
     first, *others = (torch.stack(list(observe(look(market, one)).values())) for one in after)
     assert all(torch.equal(first, other) for other in others)
+
+
+def test_a_group_waits_for_the_location_whose_price_changed_last() -> None:
+    rules = PriceRules(cadence=4)
+    market = make_market(2, 1, groups=("a", "a"), economics=Economics(price_rules=rules))
+    changed = torch.tensor([1, 4]).view(1, 2, 1)
+    seen = observe(look(market, replace(random_state(market, 1, seed=0), since_change=changed)))
+    assert seen["until_price"].item() == pytest.approx(math.log(4))
 
 
 def test_others_price_is_of_the_same_category_and_group() -> None:
