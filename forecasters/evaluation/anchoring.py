@@ -7,6 +7,9 @@ through the price response as before; paths keep their autocorrelation and commo
 remember is free of the move. Series are not moved apart: what a forecast says of one at a price that nobody
 charged is not identified, as the price response is.
 
+Levels are of what was wanted. Rows that sold out are those of high demand, and a forecast that learns from
+the others alone is of low ones: it learns from what the market expects to have been wanted in them.
+
 On a table where the simulated market forecast the last periods better than the direct forecast, which had not
 seen them, the market stays as it is.
 """
@@ -35,6 +38,7 @@ from ..panel.sales_panel import SalesPanel
 from ..progress import SILENT, Progress
 from ..response import history_effect
 from ..simulation import LearnedDemand, mean_path, sample_paths
+from ..statistics import uncensored
 from .members import deciles_of
 
 HORIZON = 26  # periods ahead
@@ -72,7 +76,7 @@ def anchored_to_forecast(
     horizon = min(HORIZON, periods)
     demand = LearnedDemand.after(replace(model, anchor=None), panel)
     effect = history_effect(demand.history, model.response).double().numpy()
-    seen = observe(panel, periods, effect)
+    seen = _as_wanted(observe(panel, periods, effect), demand)
     direct = learn_ensemble(forecaster.model, seen, periods, horizon, forecaster.recipe, seed, progress)
     with progress.stage("anchor the simulated market to the forecast", 1) as stage:
         if direct.tried is not None:
@@ -85,6 +89,19 @@ def anchored_to_forecast(
             if told >= simulated:
                 return replace(model, anchor=None)
         return replace(model, anchor=_anchor(demand, panel, direct, effect, horizon, seed))
+
+
+def _as_wanted(seen: Observed, demand: LearnedDemand) -> Observed:
+    """Whole demand as it is expected of the sales, in place of those of rows that sold out."""
+    history = demand.history
+    if history.stock_outs.never:
+        return seen
+    told, known = demand.forecast(0, history.periods), history.known
+    wanted = uncensored(history.units, history.stock_outs, known, *told, history.grain)
+    units, exposure = seen.units.copy(), seen.exposure.copy()
+    units[: history.periods] = torch.where(known, wanted.double(), torch.nan).numpy()
+    exposure[: history.periods] = 1.0
+    return replace(seen, units=units, exposure=exposure)
 
 
 def _simulated_loss(demand: LearnedDemand, seen: Observed, direct: Ensemble, seed: int) -> float:
@@ -109,7 +126,7 @@ def _anchor(
     nothing = np.zeros((horizon, *effect.shape[1:]))
     seen = observe(panel, periods, np.concatenate([effect, nothing]), horizon)
     usual = np.where(seen.listed[periods:], pivot.double().numpy(), np.nan)
-    seen = replace(seen, log_price=np.concatenate([seen.log_price[:periods], usual]))
+    seen = _as_wanted(replace(seen, log_price=np.concatenate([seen.log_price[:periods], usual])), demand)
     history = demand.history
     price = torch.cat([history.log_price, pivot.expand(horizon, -1, -1)])
     promo = torch.cat([history.promo, history.promo.new_zeros(horizon, *history.promo.shape[1:])])

@@ -10,9 +10,12 @@ import pytest
 import torch
 from small_model import Fitted
 
+from mercato.envs.structural.draw import Size
+from mercato.envs.structural.reference import ROLES, make_reference
 from mercato.forecasters.anchor import Anchor
 from mercato.forecasters.evaluation import Forecaster, anchored_to_forecast
 from mercato.forecasters.market_model import AdaptationSettings, Recipe, shipped
+from mercato.forecasters.panel import read_panel
 from mercato.forecasters.simulation import LearnedDemand, mean_path, sample_paths
 from mercato.forecasters.store import load_model, save_model
 from mercato.forecasters.tensors import NoiseKey
@@ -76,3 +79,20 @@ def test_a_market_is_anchored_to_a_better_forecast_and_saved(fitted: Fitted, tmp
         paths = sample_paths(demand, demand.history, begin, 26, 32, 0)
         off.append(abs(np.log(paths.mean(0).sum() / last)))
     assert off[1] < off[0]
+
+
+def test_levels_are_of_what_was_wanted_where_shelves_ran_empty(fitted: Fitted) -> None:
+    """Half of the rows are cut at their series' median: what is left uncut is of weeks of low demand."""
+    table, _ = make_reference(seed=7, size=Size(locations=8, items=4, weeks=120))
+    shelf = table.groupby(["location", "item"]).units.transform("median").round()
+    empty = table.censored.where(table.units <= shelf, 1.0)
+    cut = read_panel(table.assign(units=table.units.clip(upper=shelf), censored=empty), roles=ROLES)
+    rows = slice(cut.periods - 26, cut.periods)
+    sold, wanted = (np.nan_to_num(panel.units[rows]).sum() for panel in (cut, fitted.panel))
+    assert sold < 0.75 * wanted
+    recipe = Recipe(AdaptationSettings(steps=10), trees=False)
+    model = anchored_to_forecast(fitted.model, cut, Forecaster(shipped(), recipe), 0)
+    demand = LearnedDemand.after(model, cut)
+    history = demand.history
+    path = mean_path(demand, history.log_price[rows], history.promo[rows], rows.start, 64, 0)
+    assert float(path.sum()) == pytest.approx(wanted, rel=0.12)
