@@ -1,7 +1,7 @@
 """How far the simulated market's level is off half a year ahead, in true markets, against an oracle's.
 
-A market is fitted on 104 weeks of a true one; what it sells in the 26 weeks after, at the prices that were
-then charged, is compared with what was sold. The oracle is the true process from its true state on: it knows
+A market is fitted on 104 weeks of a true one; what it wants in the 26 weeks after, at the prices that were
+then charged, is compared with what was wanted, also where stock ran out. The oracle is the true process from its true state on: it knows
 all but the shocks that come. The same fit on the last 26 of those weeks tells what little history costs.
 """
 
@@ -79,11 +79,11 @@ def _one(family: str, seed: int, size: Size, plan: Plan) -> dict[str, Any]:
         )
     }
     seen = observe(panel, FITTED, _effect(model, panel, FITTED))
-    rows = seen.scored[FITTED:]
-    units = np.where(rows, seen.units[FITTED:], 0.0)
+    rows, units = seen.scored[FITTED:], seen.units[FITTED:]
+    listed, wanted = (x[FITTED:].numpy() for x in (truth.listed, truth.history.demand))
     off = {
         name: {
-            str(ahead): float(np.log((paths.mean(0) * rows)[:ahead].sum() / units[:ahead].sum()))
+            str(ahead): float(np.log((paths.mean(0) * listed)[:ahead].sum() / wanted[:ahead].sum()))
             for ahead in AHEAD
         }
         for name, paths in simulated.items()
