@@ -1,8 +1,9 @@
 """How far the simulated market's level is off half a year ahead, in true markets, against an oracle's.
 
 A market is fitted on 104 weeks of a true one; what it wants in the 26 weeks after, at the prices that were
-then charged, is compared with what was wanted, also where stock ran out. The oracle is the true process from its true state on: it knows
-all but the shocks that come. The same fit on the last 26 of those weeks tells what little history costs.
+then charged, is compared with what was wanted, also where stock ran out. The oracle is the true process from
+its true state on: it knows all but the shocks that come. The same fit on the last 26 of those weeks tells
+what little history costs.
 """
 
 from __future__ import annotations
