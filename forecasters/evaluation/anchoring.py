@@ -76,7 +76,8 @@ def anchored_to_forecast(
     horizon = min(HORIZON, periods)
     demand = LearnedDemand.after(replace(model, anchor=None), panel)
     effect = history_effect(demand.history, model.response).double().numpy()
-    seen = _as_wanted(observe(panel, periods, effect), demand)
+    wanted = _wanted(demand)
+    seen = _as_wanted(observe(panel, periods, effect), wanted)
     direct = learn_ensemble(forecaster.model, seen, periods, horizon, forecaster.recipe, seed, progress)
     with progress.stage("anchor the simulated market to the forecast", 1) as stage:
         if direct.tried is not None:
@@ -88,19 +89,25 @@ def anchored_to_forecast(
             )
             if told >= simulated:
                 return replace(model, anchor=None)
-        return replace(model, anchor=_anchor(demand, panel, direct, effect, horizon, seed))
+        return replace(model, anchor=_anchor(demand, panel, wanted, direct, effect, horizon, seed))
 
 
-def _as_wanted(seen: Observed, demand: LearnedDemand) -> Observed:
-    """Whole demand as it is expected of the sales, in place of those of rows that sold out."""
+def _wanted(demand: LearnedDemand) -> np.ndarray | None:
+    """(T, S, I) units wanted as they are expected of the sales, NaN where unknown; None if none sold out."""
     history = demand.history
     if history.stock_outs.never:
+        return None
+    told = demand.forecast(0, history.periods)
+    wanted = uncensored(history.units, history.stock_outs, history.known, *told, history.grain)
+    return torch.where(history.known, wanted.double(), torch.nan).numpy()
+
+
+def _as_wanted(seen: Observed, wanted: np.ndarray | None) -> Observed:
+    """With units wanted in place of those sold, which are then all that was wanted."""
+    if wanted is None:
         return seen
-    told, known = demand.forecast(0, history.periods), history.known
-    wanted = uncensored(history.units, history.stock_outs, known, *told, history.grain)
     units, exposure = seen.units.copy(), seen.exposure.copy()
-    units[: history.periods] = torch.where(known, wanted.double(), torch.nan).numpy()
-    exposure[: history.periods] = 1.0
+    units[: len(wanted)], exposure[: len(wanted)] = wanted, 1.0
     return replace(seen, units=units, exposure=exposure)
 
 
@@ -116,6 +123,7 @@ def _simulated_loss(demand: LearnedDemand, seen: Observed, direct: Ensemble, see
 def _anchor(
     demand: LearnedDemand,
     panel: SalesPanel,
+    wanted: np.ndarray | None,
     direct: Ensemble,
     effect: np.ndarray,
     horizon: int,
@@ -126,7 +134,7 @@ def _anchor(
     nothing = np.zeros((horizon, *effect.shape[1:]))
     seen = observe(panel, periods, np.concatenate([effect, nothing]), horizon)
     usual = np.where(seen.listed[periods:], pivot.double().numpy(), np.nan)
-    seen = _as_wanted(replace(seen, log_price=np.concatenate([seen.log_price[:periods], usual])), demand)
+    seen = _as_wanted(replace(seen, log_price=np.concatenate([seen.log_price[:periods], usual])), wanted)
     history = demand.history
     price = torch.cat([history.log_price, pivot.expand(horizon, -1, -1)])
     promo = torch.cat([history.promo, history.promo.new_zeros(horizon, *history.promo.shape[1:])])
